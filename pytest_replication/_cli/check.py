@@ -1,0 +1,64 @@
+"""``check``: the verdict of the gate, outside pytest."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_replication._cli.options import Verbs, add_index, print_json
+from pytest_replication.check import check_replication
+from pytest_replication.index.reader import open_index
+from pytest_replication.models import Samples, load_model
+from pytest_replication.models.folder import FolderModel
+from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.text import render
+from pytest_replication.verdicts import Outcome
+
+_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "check",
+        help="Judge samples: exit 0 pass, 1 replicated, 3 cannot tell",
+        description="Judge samples against an index: exit 0 pass, 1 replicated, 3 cannot tell.",
+    )
+    add_index(parser)
+    parser.add_argument(
+        "model", metavar="SAMPLES", help="Folder of samples, or module:function that makes them"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="Replicated from this score on (default: the embedder's)",
+    )
+    parser.add_argument(
+        "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        metavar="N",
+        help="Samples to check (default: all of a folder, 256 of a function)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    index = open_index(args.index, embedder=args.embedder, device=args.device)
+    verdict = check_replication(_samples(args), args.threshold, max_rate=args.max_rate, index=index)
+    if args.json:
+        print_json(verdict_data(verdict))
+    else:
+        print(f"{verdict.outcome.value.upper()}: {render(verdict)}")
+    return _STATUS[verdict.outcome]
+
+
+def _samples(args: argparse.Namespace) -> Samples:
+    model = load_model(args.model)
+    if isinstance(model, FolderModel) and args.count is None:
+        return model.everything()
+    return model.sample(256 if args.count is None else args.count, args.seed)

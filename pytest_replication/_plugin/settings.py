@@ -1,0 +1,236 @@
+"""Settings: each declared once, for the command line and the ini file, resolved with its source.
+
+Precedence: call > marker > command line > ini file > default of the embedder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_replication.errors import SettingsError
+
+
+def text(value: str) -> str:
+    """Parse a text that is not empty."""
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+def number(value: str) -> float:
+    """Parse a finite number."""
+    parsed = float(value)
+    if not math.isfinite(parsed):
+        raise ValueError("is not finite")
+    return parsed
+
+
+def count(value: str) -> int:
+    """Parse a whole number from 1 on."""
+    parsed = int(value)
+    if parsed < 1:
+        raise ValueError("is below 1")
+    return parsed
+
+
+def missing(value: str) -> str:
+    """Parse what to do without an index."""
+    if value not in ("error", "skip"):
+        raise ValueError("is neither error nor skip")
+    return value
+
+
+def switch(value: str) -> bool:
+    """Parse a switch."""
+    states = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if value.lower() not in states:
+        raise ValueError("is neither true nor false")
+    return states[value.lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: with dashes; gives ``--replication-NAME`` and the ini key ``replication_NAME``.
+        parse: from the text that the user wrote; raises ValueError with the reason.
+        help: one phrase.
+        metavar: of the option.
+        default: in force if nothing is set.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    metavar: str = ""
+    default: Any = None
+
+    @property
+    def option(self) -> str:
+        """Name on the command line."""
+        return f"--replication-{self.name}"
+
+    @property
+    def key(self) -> str:
+        """Name in the ini file, and of the parsed option."""
+        return f"replication_{self.name.replace('-', '_')}"
+
+    def argument(self, value: str) -> Any:
+        """Parse for argparse, which then ends with one sentence and exit status 4."""
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{value!r} {_reason(error)}") from error
+
+
+SETTINGS = (
+    Setting("index", text, "Folder of the index that samples are checked against", "PATH"),
+    Setting(
+        "embedder", text, "Where to load the index's embedder from, such as sscd:/path/weights.onnx", "NAME"
+    ),
+    Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
+    Setting("model", text, "Model under test: module:function, or a folder of ready samples", "NAME"),
+    Setting("samples", text, "Folder of ready samples, in the place of a model", "PATH"),
+    Setting("count", count, "Samples to draw (default: 256 of a model, all of a folder)", "N"),
+    Setting("seed", int, "Seed of the first sample", "N", 0),
+    Setting(
+        "threshold", number, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
+    ),
+    Setting("max-rate", number, "Tolerated share of replicated samples (default: none)", "SHARE"),
+    Setting(
+        "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
+    ),
+    Setting("require-checks", switch, "Fail the run if it made no replication check", default=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The value of a setting and where it comes from."""
+
+    value: Any
+    source: str
+
+
+class Settings(Mapping[str, Resolved]):
+    """All settings of a run by name, with their sources.
+
+    Raises:
+        pytest.UsageError: the ini file has a value that cannot be used.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._resolved = {setting.name: _resolve(setting, config) for setting in SETTINGS}
+
+    def __getitem__(self, name: str) -> Resolved:
+        return self._resolved[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._resolved)
+
+    def __len__(self) -> int:
+        return len(self._resolved)
+
+    def value(self, name: str) -> Any:
+        """The value of a setting."""
+        return self._resolved[name].value
+
+    def given(self, name: str) -> tuple[Any, str] | None:
+        """Value and source of a setting that the user made, None for a default."""
+        resolved = self._resolved[name]
+        return None if resolved.source == "default" else (resolved.value, resolved.source)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every setting on the command line and in the ini file."""
+    group = parser.getgroup("replication", "replication of training images")
+    for setting in SETTINGS:
+        if setting.parse is switch:
+            group.addoption(
+                setting.option, dest=setting.key, action="store_true", default=None, help=setting.help
+            )
+        else:
+            shown = (
+                f"{setting.help} (default: {setting.default})"
+                if setting.default is not None
+                else setting.help
+            )
+            group.addoption(
+                setting.option,
+                dest=setting.key,
+                type=setting.argument,
+                metavar=setting.metavar,
+                default=None,
+                help=shown,
+            )
+        parser.addini(setting.key, f"{setting.help} ({setting.option})", default=None)
+
+
+MARKER = "replication(*, threshold, max_rate, count, seed): settings of the replication checks of a test"
+_MARKED: dict[str, Callable[[str], Any]] = {
+    "threshold": number,
+    "max_rate": number,
+    "count": count,
+    "seed": int,
+}
+
+
+def marked(item: pytest.Item) -> dict[str, Any]:
+    """Settings from the ``replication`` markers of a test, the nearest marker first.
+
+    Raises:
+        SettingsError: a marker has positional arguments, unknown keywords or unusable values.
+    """
+    found: dict[str, Any] = {}
+    for marker in item.iter_markers("replication"):
+        if marker.args or not marker.kwargs.keys() <= _MARKED.keys():
+            wrong = [repr(arg) for arg in marker.args] + sorted(marker.kwargs.keys() - _MARKED.keys())
+            raise SettingsError(
+                f"the marker replication of {item.nodeid} has {', '.join(wrong)}: it takes the keywords "
+                f"{', '.join(_MARKED)}"
+            )
+        for name, value in marker.kwargs.items():
+            try:
+                found.setdefault(name, _MARKED[name](str(value)))
+            except ValueError as error:
+                raise SettingsError(
+                    f"the marker replication of {item.nodeid} has {name}={value!r}, which {_reason(error)}"
+                ) from error
+    return found
+
+
+def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
+    value = config.getoption(setting.key)
+    if value is not None:
+        return Resolved(value, "command line")
+    written = config.getini(setting.key)
+    if written is None or written == "":
+        return Resolved(setting.default, "default")
+    try:
+        parsed = setting.parse(str(written))
+    except ValueError as error:
+        raise pytest.UsageError(f"ini key {setting.key}: {written!r} {_reason(error)}") from error
+    if setting.metavar == "PATH":
+        parsed = str((config.inipath or config.rootpath / "ini").parent / parsed)
+    return Resolved(parsed, "ini file")
+
+
+def _reason(error: ValueError) -> str:
+    reason = str(error)
+    return reason if reason.startswith("is ") else "is not a number"

@@ -1,0 +1,61 @@
+"""The header line and the summary section of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_replication._plugin.settings import Settings
+
+if TYPE_CHECKING:
+    import pytest
+
+_COLOURS = {"fail": "red", "inconclusive": "yellow", "pass": "green"}
+"""Colour of each outcome, the worst outcome first."""
+
+
+def header(settings: Settings) -> str | None:
+    """One line with what the user set; None if that is nothing."""
+    given = {name: settings.given(name) for name in settings}
+    shown = [f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None]
+    return f"replication: {', '.join(shown)}" if shown else None
+
+
+def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
+    """Write a row a check, and what made the run red."""
+    reporter.section("replication")
+    if not rows:
+        reporter.line("no replication check was made", yellow=True)
+    rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
+    cells = [_cells(row) for row in rows]
+    widths = [max((len(cell[column]) for cell in cells), default=0) for column in range(4)]
+    for row, cell in zip(rows, cells, strict=True):
+        line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
+        reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
+    for row in _distinct_indexes(rows):
+        index = row["index"]
+        reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
+        if index["rejected"]:
+            reporter.line(
+                f"WARNING: {index['rejected']} training images could not be read "
+                f"and are NOT in {index['path']}",
+                yellow=True,
+            )
+    for fault in faults:
+        reporter.line(f"ERROR: {fault}", red=True, bold=True)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    return (
+        row["outcome"].upper(),
+        name,
+        f"{row['replicated']} of {row['samples']} replicated",
+        f"highest {row['worst_score']:.3f}",
+        f"threshold {row['threshold']:g} ({row['threshold_source']}), "
+        f"rate <= {100 * row['rate_upper']:.3g} %",
+    )
+
+
+def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({row["index"]["path"]: row for row in rows}.values())

@@ -1,0 +1,145 @@
+"""The one path from samples, an index and a policy to a verdict.
+
+Every way of asking (an assertion, a fixture, the command line) comes through `check_replication`,
+and this is the only module that knows every stage.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.embedders.base import threads
+from pytest_replication.errors import SettingsError, ThresholdMissing
+from pytest_replication.images.views import cut
+from pytest_replication.index.reader import Index, open_index
+from pytest_replication.models.samples import Samples
+from pytest_replication.search import Matches, Subject, name_matches, search
+from pytest_replication.surroundings import Surroundings, current
+from pytest_replication.verdicts import Policy, Verdict, judge
+
+
+def check_replication(
+    samples: object,
+    threshold: float | None = None,
+    *,
+    max_rate: float | None = None,
+    index: Index | str | os.PathLike[str] | None = None,
+    confidence: float = 0.95,
+    top_k: int = 5,
+    name: str = "",
+) -> Verdict:
+    """Measure how close samples come to the training set, and judge it. Asserts nothing.
+
+    Args:
+        samples: a list of PIL images, a numpy array (n, h, w, 3 | 1) of uint8 or of floats in
+            [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
+            `Samples`.
+        threshold: a sample whose score reaches it is replicated. None for that of the marker,
+            the command line, the ini file or the embedder, in this order.
+        max_rate: share of replicated samples that is tolerated; above 0 it is a claim about the
+            model's rate (see `Policy`). None for that of the marker, the command line or the ini
+            file, else 0.
+        index: an open index or its folder; None for that of the pytest run.
+        confidence: of the bounds of the rate.
+        top_k: nearest training images that are kept a sample.
+        name: what reports call this check.
+
+    Returns:
+        The verdict, with every match.
+
+    Raises:
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+    """
+    run = current()
+    opened = _index(index, run)
+    taken = Samples.of(samples)
+    policy = _policy(threshold, max_rate, confidence, opened, run)
+    verdict = judge(nearest(taken, opened, top_k, name=name), policy)
+    if run is not None:
+        run.record(verdict)
+    return verdict
+
+
+def nearest(samples: Samples, index: Index, k: int = 5, *, name: str = "") -> Matches:
+    """Find the nearest training images of samples, without judging them.
+
+    Raises:
+        ReplicationError: as `check_replication`.
+    """
+    neighbours = search(index, embed_samples(index, samples), k)
+    return name_matches(index, neighbours, _subject(index, samples, name))
+
+
+def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
+    """Embed samples exactly as the training images of an index were: (n, views, dim).
+
+    Raises:
+        SampleError: a sample cannot be read.
+        IndexMismatch: the embedder at hand is not that of the index.
+    """
+    embedder, views = index.embedder, index.manifest.views
+    blocks = []
+    with ThreadPoolExecutor(threads(), "prepare") as pool:
+        images = iter(samples)
+        while batch := list(itertools.islice(images, embedder.batch_size)):
+            parts = [part for image in batch for part in cut(image, views)]
+            rows = embedder.embed(list(pool.map(embedder.prepare, parts)))
+            blocks.append(rows.reshape(len(batch), len(views), -1))
+    return np.concatenate(blocks)
+
+
+def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    if isinstance(given, Index):
+        return given
+    if given is not None:
+        return open_index(given)
+    if run is None:
+        raise SettingsError(
+            "there is no index to check against: outside a pytest test (or in another thread of one) "
+            "give index=, an open index or its folder"
+        )
+    return run.index()
+
+
+def _policy(
+    threshold: float | None,
+    max_rate: float | None,
+    confidence: float,
+    index: Index,
+    run: Surroundings | None,
+) -> Policy:
+    chosen = (float(threshold), "call") if threshold is not None else None
+    if chosen is None and run is not None:
+        chosen = run.threshold()
+    if chosen is None and (default := index.embedder.default_threshold) is not None:
+        chosen = (default.value, default.source)
+    if chosen is None:
+        raise ThresholdMissing(
+            f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
+            "one; give threshold=, --replication-threshold or the ini key replication_threshold"
+        )
+    rate = (float(max_rate), "call") if max_rate is not None else None
+    if rate is None and run is not None:
+        rate = run.max_rate()
+    return Policy(*chosen, *(rate or (0.0, "default")), confidence)
+
+
+def _subject(index: Index, samples: Samples, name: str) -> Subject:
+    pinned = index.manifest.embedder
+    return Subject(
+        samples=samples.names,
+        source=samples.source,
+        seeds=samples.seeds,
+        index=str(index.path),
+        rejected=index.manifest.rejected,
+        fingerprint=index.manifest.fingerprint,
+        embedder=pinned.name,
+        preprocessing=pinned.preprocessing,
+        weights_sha256=pinned.weights_sha256,
+        check=name,
+    )

@@ -1,0 +1,70 @@
+"""The command line, ``pytest-replication VERB``: the same answers as in pytest, without pytest.
+
+Exit status: 0 pass or done, 1 replicated, 2 wrong usage, 3 cannot tell (an index, sample, model or
+embedder that cannot be used, or an inconclusive verdict), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from pytest_replication import __version__
+from pytest_replication._cli import build, check, info, search, verify, weights
+from pytest_replication.errors import ReplicationError, SettingsError
+
+USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: without the name of the program; None for those of the process.
+
+    Returns:
+        The exit status.
+    """
+    args = _parser().parse_args(arguments)
+    if os.getcwd() not in sys.path:  # module:function is looked for where the user stands
+        sys.path.insert(0, os.getcwd())
+    try:
+        status: int = args.run(args)
+        return status
+    except ReplicationError as error:
+        _report(error, args.json)
+        return USAGE if isinstance(error, SettingsError) else CANNOT_TELL
+    except KeyboardInterrupt:
+        print("interrupted; the same command again goes on where it stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_TELL
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pytest-replication",
+        description="Does a generative image model copy its training images?",
+        epilog="Exit status: 0 pass or done, 1 replicated, 2 wrong usage, 3 cannot tell.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for module in (build, info, verify, search, check, weights):
+        verb = module.add_parser(verbs)
+        verb.add_argument("--json", action="store_true", help="Print the answer as JSON")
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def _report(error: ReplicationError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
+    print(f"error: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

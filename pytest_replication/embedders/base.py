@@ -1,0 +1,145 @@
+"""What every embedder is: an identity, a step a thread can do alone, and a step for a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pytest_replication.errors import EmbedderError
+
+Prepared = NDArray[Any]
+"""One image, resized and laid out as the network wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderSpec:
+    """The identity of an embedder: what an index pins and a sample must be embedded with.
+
+    Attributes:
+        name: registry name, with the model where the name covers several.
+        dim: length of a vector.
+        weights_sha256: digest of the weights file, None for an embedder without weights.
+        preprocessing: everything that happens between the decoded image and the network.
+        location: what to load it with again on this machine. Not part of the identity.
+        preset: name of the preprocessing preset, None for an embedder without presets. Not part
+            of the identity either: `preprocessing` spells it out.
+    """
+
+    name: str
+    dim: int
+    weights_sha256: str | None
+    preprocessing: str
+    location: str = field(compare=False)
+    preset: str | None = field(default=None, compare=False)
+
+    def differences(self, other: EmbedderSpec) -> list[str]:
+        """Name what sets another embedder apart, both sides of each difference."""
+        return [
+            f"{what} {mine!r} against {theirs!r}"
+            for what, mine, theirs in (
+                ("name", self.name, other.name),
+                ("dim", self.dim, other.dim),
+                ("weights sha256", self.weights_sha256, other.weights_sha256),
+                ("preprocessing", self.preprocessing, other.preprocessing),
+            )
+            if mine != theirs
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A score from which on a sample counts as replicated, and where the number comes from."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderOptions:
+    """What the caller wants of an embedder.
+
+    Attributes:
+        argument: what follows the registry name and a colon, such as a path; empty if nothing.
+        preset: name of a preprocessing preset, None for the embedder's own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        weights_sha256: the digest that the weights must have, None if any will do.
+    """
+
+    argument: str = ""
+    preset: str | None = None
+    device: str = "auto"
+    weights_sha256: str | None = None
+
+
+class Embedder(ABC):
+    """Base of all embedders; a new one implements `prepare` and `forward`.
+
+    Attributes:
+        spec: its identity.
+        default_threshold: a documented threshold, None where none can be vouched for.
+        batch_size: number of images that `embed` is best given at once.
+        drift: largest 1 - cosine by which the embedding of one image may differ between two
+            machines or batch sizes.
+    """
+
+    spec: EmbedderSpec
+    default_threshold: Threshold | None = None
+    batch_size: int = 8
+    drift: float = 1e-4
+
+    @abstractmethod
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Resize and lay out one upright RGB image; called from several threads at once."""
+
+    @abstractmethod
+    def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Run the network over prepared images: (n, dim), of any length above zero."""
+
+    def embed(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Embed prepared images.
+
+        Args:
+            batch: what `prepare` returned, at least one.
+
+        Returns:
+            (n, dim) float32, each row of unit length.
+
+        Raises:
+            EmbedderError: a wrong shape, or vectors that are not finite or have no direction.
+        """
+        rows = np.asarray(self.forward(batch), dtype=np.float32)
+        if rows.shape != (len(batch), self.spec.dim):
+            raise EmbedderError(
+                f"{self.spec.name} gave an array of shape {rows.shape} for {len(batch)} images; "
+                f"expected ({len(batch)}, {self.spec.dim})"
+            )
+        norms = np.linalg.norm(rows.astype(np.float64), axis=1)
+        if not np.isfinite(norms).all() or norms.min(initial=1.0) < 1e-12:
+            raise EmbedderError(
+                f"{self.spec.name} gave a vector that is zero or not finite; its weights are "
+                "damaged or it was given pixels outside its range"
+            )
+        unit: NDArray[np.float32] = (rows / norms[:, None]).astype(np.float32)
+        return unit
+
+
+def threads() -> int:
+    """Number of threads an embedder may use: the cores, shared among the workers of pytest-xdist."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1, cores // workers)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a weights file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

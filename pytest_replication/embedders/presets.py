@@ -1,0 +1,93 @@
+"""Preprocessing presets: how an image is resized, cropped and normalised before the network.
+
+Scores from different presets cannot be compared, so an index pins its preset. The four differ
+in the literature although all are called "SSCD at 0.5": the two ``dcr`` ones are those of the
+code released with Somepalli et al., CVPR 2023 (its retrieval script and its LAION search); the
+two ``sscd`` ones are those that the authors of SSCD (Pizzi et al., CVPR 2022) advise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pytest_replication.errors import SettingsError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One way to bring an image to a network.
+
+    Attributes:
+        name: what users and manifests call it.
+        square: resize to this width and height, changing the aspect; 0 to keep the aspect.
+        short_side: resize so that the short side has this length; 0 if `square` is used.
+        crop: then cut this many pixels square from the centre; 0 for none.
+        mean: subtracted from pixels in [0, 1], for each of red, green, blue.
+        std: divides what is left.
+    """
+
+    name: str
+    square: int
+    short_side: int
+    crop: int
+    mean: Triple
+    std: Triple
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Resize and crop: (height, width, 3) uint8."""
+        image = image.resize(self._target(*image.size), Image.Resampling.BILINEAR)
+        if self.crop:
+            left, top = (image.width - self.crop) // 2, (image.height - self.crop) // 2
+            image = image.crop((left, top, left + self.crop, top + self.crop))
+        return np.asarray(image)
+
+    def normalised(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Normalise resized pixels: (3, height, width) float32."""
+        scaled = pixels.astype(np.float32) / 255
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        scaled = (scaled - mean) / std
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32)
+
+    def describe(self) -> str:
+        """Everything that changes pixels, in one line: part of the identity of an index."""
+        size = f"{self.square} x {self.square}" if self.square else f"short side {self.short_side}"
+        crop = f", centre crop {self.crop}" if self.crop else ""
+        return f"{self.name}: bilinear to {size}{crop}, mean {self.mean}, std {self.std}"
+
+    def _target(self, width: int, height: int) -> tuple[int, int]:
+        if self.square:
+            return self.square, self.square
+        scale = self.short_side / min(width, height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("sscd-320", 320, 0, 0, IMAGENET_MEAN, IMAGENET_STD),
+        Preset("sscd-288", 0, 288, 0, IMAGENET_MEAN, IMAGENET_STD),
+        Preset("dcr-laion", 0, 256, 224, IMAGENET_MEAN, IMAGENET_STD),
+        Preset("dcr-metrics", 0, 256, 224, HALF, HALF),
+    )
+}
+
+
+def preset_named(name: str) -> Preset:
+    """Look a preset up.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise SettingsError(f"there is no preset {name!r}; known are {', '.join(PRESETS)}") from None

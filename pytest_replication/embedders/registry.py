@@ -1,0 +1,89 @@
+"""Embedders by name. Built-in ones and those of other packages register the same way.
+
+A package adds one with an entry point of the group ``pytest_replication.embedders`` that names
+a factory; a program adds one with `register_embedder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+
+from pytest_replication.embedders.base import Embedder, EmbedderOptions
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+
+GROUP = "pytest_replication.embedders"
+Factory = Callable[[EmbedderOptions], Embedder]
+
+_registered: dict[str, Factory] = {}
+
+
+def register_embedder(name: str, factory: Factory) -> None:
+    """Make an embedder known under a name, for this process.
+
+    Args:
+        name: what users write before the first colon; letters, digits and dashes.
+        factory: makes the embedder from what the user asked for.
+
+    Raises:
+        EmbedderError: the name is taken or malformed.
+    """
+    if not name.replace("-", "").isalnum():
+        raise EmbedderError(f"{name!r} cannot name an embedder: use letters, digits and dashes")
+    if name in _registered or name in _installed():
+        raise EmbedderError(f"an embedder named {name!r} exists already")
+    _registered[name] = factory
+
+
+def embedder_names() -> list[str]:
+    """Names that `load_embedder` knows."""
+    return sorted({*_registered, *_installed()})
+
+
+def load_embedder(
+    name: str,
+    *,
+    preset: str | None = None,
+    device: str = "auto",
+    weights_sha256: str | None = None,
+) -> Embedder:
+    """Load an embedder.
+
+    Args:
+        name: a registry name, with an argument behind a colon where it takes one, such as
+            ``sscd``, ``sscd:/path/sscd_disc_mixup.onnx`` or ``openclip:ViT-B-32/openai``.
+        preset: a preprocessing preset; None for the embedder's own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        weights_sha256: refuse weights with another digest.
+
+    Raises:
+        EmbedderUnavailable: no embedder of that name, or its weights or packages are missing.
+    """
+    key, _, argument = name.partition(":")
+    options = EmbedderOptions(argument, preset, device, weights_sha256)
+    return _factory(key)(options)
+
+
+def _factory(key: str) -> Factory:
+    if key in _registered:
+        return _registered[key]
+    found = _installed().get(key)
+    if found is None:
+        raise EmbedderUnavailable(f"there is no embedder {key!r}; known are {', '.join(embedder_names())}")
+    try:
+        factory: Factory = found.load()
+    except ImportError as error:
+        raise EmbedderUnavailable(f"embedder {key!r} ({found.value}) cannot be imported: {error}") from error
+    return factory
+
+
+def _installed() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise EmbedderError(
+                f"two installed packages name an embedder {point.name!r} ({other.value} and "
+                f"{point.value}): uninstall one of them"
+            )
+    return found

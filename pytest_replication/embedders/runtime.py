@@ -1,0 +1,137 @@
+"""Networks in ONNX and torch files, behind one call: prepared images → vectors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.embedders.base import Prepared, threads
+from pytest_replication.errors import EmbedderUnavailable
+
+
+class Network(ABC):
+    """A loaded network.
+
+    Attributes:
+        takes_pixels: it wants (n, height, width, 3) uint8 and normalises by itself; otherwise
+            it wants normalised (n, 3, height, width) float32.
+        quantised: it computes in 8 bits, so that machines differ by more than rounding.
+    """
+
+    takes_pixels: bool = False
+    quantised: bool = False
+
+    @abstractmethod
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Run one batch of equal shapes."""
+
+
+class OnnxNetwork(Network):
+    """An ONNX file in onnxruntime, with one image input and one (n, dim) output.
+
+    Raises:
+        EmbedderUnavailable: the file is not such a network.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads()
+        options.log_severity_level = 3
+        try:
+            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no public base class
+            raise EmbedderUnavailable(f"{path} cannot be loaded as ONNX: {error}") from error
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        layout = (inputs[0].type, len(inputs[0].shape)) if len(inputs) == 1 else None
+        if layout not in (("tensor(uint8)", 4), ("tensor(float)", 4)) or len(outputs) != 1:
+            raise EmbedderUnavailable(
+                f"{path} does not take one batch of images and give one batch of vectors"
+            )
+        self.takes_pixels = layout[0] == "tensor(uint8)"
+        # The known uint8 network is quantised throughout; a float one is taken at its word.
+        self.quantised = self.takes_pixels
+        self._session = session
+        self._input = inputs[0].name
+
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Run one batch."""
+        rows: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        return rows
+
+
+class TorchNetwork(Network):
+    """A torch module in float32, channels last.
+
+    Args:
+        module: an ``nn.Module`` or a TorchScript module from images to vectors.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    def __init__(self, module: Any, device: str) -> None:
+        import torch
+
+        self._device = torch_device(device)
+        if threads() < torch.get_num_threads():  # workers of pytest-xdist share the cores
+            torch.set_num_threads(threads())
+        self._module = module.to(self._device).eval()
+
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Run one batch."""
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
+            rows: NDArray[np.float32] = self._module(images).float().cpu().numpy()
+        return rows
+
+
+def torch_device(device: str) -> str:
+    """Resolve ``auto`` and refuse a device that is not there.
+
+    Raises:
+        EmbedderUnavailable: the device does not exist.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EmbedderUnavailable(f"torch has no device {device!r} on this machine: {error}") from error
+    return device
+
+
+def require_torch(what: str, extra: str) -> None:
+    """Import torch, and torchvision with it.
+
+    Raises:
+        EmbedderUnavailable: one of them is missing; says what to install.
+    """
+    try:
+        import torch  # noqa: F401
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a pair that does not fit
+        raise EmbedderUnavailable(
+            f"{what} needs torch and torchvision ({error}): pip install 'pytest-replication[{extra}]'"
+        ) from error
+
+
+def in_equal_shapes(network: Network, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+    """Run images of several shapes, each shape as one batch, and put the rows back in order."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, image in enumerate(batch):
+        groups.setdefault(image.shape, []).append(position)
+    rows: list[NDArray[np.float32] | None] = [None] * len(batch)
+    for positions in groups.values():
+        output = network(np.stack([batch[p] for p in positions]))
+        for position, row in zip(positions, output, strict=True):
+            rows[position] = row
+    return np.stack([row for row in rows if row is not None])

@@ -1,0 +1,141 @@
+"""Everything that this package raises on purpose.
+
+::
+
+    AssertionError
+    └── ReplicationDetected          the model copies: the only failure
+    ReplicationError                 the gate could not tell: never a pass, never that failure
+    ├── SettingsError                a setting has a value that cannot be used
+    │   └── ThresholdMissing         no threshold was given and the embedder has no default
+    ├── IndexUnavailable             there is no index that could be searched
+    │   ├── IndexNotFound            (also FileNotFoundError)
+    │   ├── IndexIncomplete          its build has not finished
+    │   ├── IndexCorrupt             its files are not the ones that were written
+    │   ├── IndexVersionUnsupported  it was written in another format
+    │   └── IndexLocked              another process is writing it
+    ├── IndexMismatch                the embedder at hand is not the one of the index
+    ├── BuildError                   an index could not be built
+    │   ├── SourceError              the training images cannot be listed, or changed since
+    │   └── TooManyRejected          more images were unreadable than was allowed
+    ├── SampleError                  samples are missing, unreadable or out of range
+    ├── ModelLoadError               the model under test cannot be loaded
+    ├── EmbedderError                the embedder misbehaves
+    │   └── EmbedderUnavailable      its weights or a package that it needs are missing
+    ├── SearchError                  the search cannot vouch for its own result
+    ├── Inconclusive                 too few samples for the rate that was claimed
+    └── NoChecks                     a run that required checks has made none
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_replication.verdicts import Verdict
+
+
+class ReplicationError(Exception):
+    """The gate could not tell whether the model copies."""
+
+
+class SettingsError(ReplicationError):
+    """A setting has a value that cannot be used."""
+
+
+class ThresholdMissing(SettingsError):
+    """No threshold was given, and the embedder has none of its own."""
+
+
+class IndexUnavailable(ReplicationError):
+    """There is no index that could be searched."""
+
+
+class IndexNotFound(IndexUnavailable, FileNotFoundError):
+    """The folder holds no index."""
+
+
+class IndexIncomplete(IndexUnavailable):
+    """The build of the index has not finished."""
+
+
+class IndexCorrupt(IndexUnavailable):
+    """The files of the index are not the ones that were written."""
+
+
+class IndexVersionUnsupported(IndexUnavailable):
+    """The index was written in a format that this version does not read."""
+
+
+class IndexLocked(IndexUnavailable):
+    """Another process is writing the index."""
+
+
+class IndexMismatch(ReplicationError):
+    """The embedder at hand is not the one that made the index."""
+
+
+class BuildError(ReplicationError):
+    """An index could not be built."""
+
+
+class SourceError(BuildError):
+    """The training images cannot be listed, or are not those of the build that is resumed."""
+
+
+class TooManyRejected(BuildError):
+    """More training images were unreadable than the build was allowed to leave out."""
+
+
+class SampleError(ReplicationError):
+    """The samples are missing, unreadable or out of range."""
+
+
+class ModelLoadError(ReplicationError):
+    """The model under test cannot be loaded."""
+
+
+class EmbedderError(ReplicationError):
+    """The embedder gives what an embedder must not give."""
+
+
+class EmbedderUnavailable(EmbedderError):
+    """The weights of the embedder, or a package that it needs, are missing."""
+
+
+class SearchError(ReplicationError):
+    """The search cannot vouch for its own result."""
+
+
+class Inconclusive(ReplicationError):
+    """There are too few samples to prove or refute the rate that was claimed.
+
+    Attributes:
+        verdict: the verdict with every number.
+    """
+
+    def __init__(self, message: str, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+class NoChecks(ReplicationError):
+    """A run that required replication checks has made none."""
+
+
+class ReplicationDetected(AssertionError):
+    """Samples replicate training images: the one failure that speaks about the model.
+
+    Attributes:
+        verdict: the verdict with every number.
+    """
+
+    def __init__(self, message: str, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+# A test summary has room for one line: the short name leaves it to the message.
+for _error in [ReplicationDetected, *(e for e in list(vars().values()) if isinstance(e, type))]:
+    if issubclass(_error, (ReplicationError, ReplicationDetected)):
+        _error.__module__ = "pytest_replication"
+del _error

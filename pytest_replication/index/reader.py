@@ -1,0 +1,216 @@
+"""An index, opened: checked in milliseconds, vectors memory-mapped, nothing written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pytest_replication.embedders import Embedder, load_embedder
+from pytest_replication.errors import EmbedderUnavailable, IndexCorrupt, IndexIncomplete, IndexMismatch
+from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest
+from pytest_replication.index.probe import check_probe
+from pytest_replication.index.shard import (
+    EMBEDDINGS,
+    FILES,
+    RECORDS,
+    REJECTED,
+    Record,
+    Rejected,
+    map_embeddings,
+    read_records,
+    read_rejected,
+)
+from pytest_replication.index.writer import SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard of an open index.
+
+    Attributes:
+        folder: where its files lie.
+        entry: what the manifest says of it.
+        first: number of its first row within the index.
+        shape: rows, views, dim.
+        dtype: of the stored vectors.
+    """
+
+    folder: Path
+    entry: ShardEntry
+    first: int
+    shape: tuple[int, int, int]
+    dtype: str
+
+    @property
+    def embeddings_path(self) -> Path:
+        """File of the vectors."""
+        return self.folder / EMBEDDINGS
+
+    def embeddings(self) -> tuple[NDArray[Any], int]:
+        """Memory-mapped (rows, views, dim) vectors and their first byte in the file.
+
+        Raises:
+            IndexCorrupt: the file does not hold what the manifest says.
+        """
+        return map_embeddings(self.embeddings_path, self.shape, self.dtype)
+
+
+class Index:
+    """The index of a training set. Open one with `open_index`.
+
+    An index owns its embedder: whatever is compared with it has to be embedded by `embedder`.
+
+    Attributes:
+        path: its folder.
+        manifest: what it holds.
+        shards: its shards, in the order of rows.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, embedder: str | None, device: str) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._wanted, self._device = embedder, device
+        self.shards: list[Shard] = []
+        first = 0
+        for entry in manifest.shards:
+            shape = (entry.rows, len(manifest.views), manifest.embedder.dim)
+            self.shards.append(Shard(path / SHARDS / entry.name, entry, first, shape, manifest.dtype))
+            first += entry.rows
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.path)!r}, rows={self.rows}, embedder={self.manifest.embedder.name!r})"
+
+    def __len__(self) -> int:
+        return self.rows
+
+    @property
+    def rows(self) -> int:
+        """Training images that are searched."""
+        return self.manifest.rows
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder of this index, loaded and proved on the probe images at first use.
+
+        Raises:
+            IndexMismatch: the embedder at hand is not the one that made the index.
+            EmbedderUnavailable: it cannot be loaded.
+        """
+        embedder = self._load_embedder()
+        differences = embedder.spec.differences(self.manifest.embedder)
+        if differences:
+            raise IndexMismatch(
+                f"{self.path} was made with another embedder than the one at hand: "
+                f"{'; '.join(differences)} (at hand against index); name the right one with "
+                "--replication-embedder or --embedder, or build the index again"
+            )
+        check_probe(self.path, embedder)
+        return embedder
+
+    def records(self, rows: Sequence[int]) -> dict[int, Record]:
+        """Look up training images by row number.
+
+        Raises:
+            IndexCorrupt: the records do not hold them.
+        """
+        found: dict[int, Record] = {}
+        for shard in self.shards:
+            here = [row for row in set(rows) if shard.first <= row < shard.first + shard.entry.rows]
+            if here:
+                records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
+                found |= {row + shard.first: record for row, record in records.items()}
+        return found
+
+    def rejected(self) -> list[Rejected]:
+        """List the training images that could not be read when the index was built."""
+        return [
+            row
+            for shard in self.shards
+            if shard.entry.rejected
+            for row in read_rejected(shard.folder / REJECTED)
+        ]
+
+    def _load_embedder(self) -> Embedder:
+        pinned = self.manifest.embedder
+        try:
+            return load_embedder(
+                self._wanted or pinned.location,
+                preset=pinned.preset,
+                device=self._device,
+                # An embedder that the user names is loaded as it is, so that both sides are told.
+                weights_sha256=None if self._wanted else pinned.weights_sha256,
+            )
+        except EmbedderUnavailable as error:
+            raise EmbedderUnavailable(
+                f"{self.path} needs its embedder {pinned.name} (weights sha256 "
+                f"{str(pinned.weights_sha256)[:12]}…), which cannot be loaded: {error}"
+            ) from error
+
+
+def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, device: str = "auto") -> Index:
+    """Open an index for searching.
+
+    Takes milliseconds: sizes and counts of all files are checked, vectors are neither read nor
+    copied, and nothing is written.
+
+    Args:
+        path: folder of the index.
+        embedder: where to load the index's embedder from, such as ``sscd:/path/weights.onnx``;
+            None for the place that the manifest names. It must be the same embedder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        IndexNotFound: there is no index.
+        IndexIncomplete: its build has not finished.
+        IndexCorrupt: files are missing or have another size, counts disagree, or it is empty.
+        IndexVersionUnsupported: another format.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    if not manifest.complete:
+        done = manifest.rows + manifest.rejected
+        raise IndexIncomplete(
+            f"the build of {folder} has not finished ({done} of {manifest.listed} images): run the "
+            "same 'pytest-replication build' again, it resumes"
+        )
+    _check_counts(folder, manifest)
+    _check_sizes(folder, manifest)
+    return Index(folder, manifest, embedder, device)
+
+
+def _check_counts(folder: Path, manifest: Manifest) -> None:
+    if manifest.listed != manifest.rows + manifest.rejected or manifest.rejected > manifest.max_rejected:
+        raise IndexCorrupt(
+            f"{folder} lists {manifest.listed} images but accounts for {manifest.rows} rows and "
+            f"{manifest.rejected} rejected: build it again with --overwrite"
+        )
+    if manifest.rows == 0:
+        raise IndexCorrupt(
+            f"{folder} is empty: an index of nothing would pass any model; build it again with --overwrite"
+        )
+
+
+def _check_sizes(folder: Path, manifest: Manifest) -> None:
+    for shard in manifest.shards:
+        if set(shard.files) != set(FILES):
+            raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
+        for name, entry in shard.files.items():
+            path = folder / SHARDS / shard.name / name
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise IndexCorrupt(
+                    f"{path} is missing ({error.strerror}): restore it, or build the index again "
+                    "with --overwrite"
+                ) from error
+            if size != entry.bytes:
+                raise IndexCorrupt(
+                    f"{path} has {size} bytes, expected {entry.bytes}: restore it, or build the index "
+                    "again with --overwrite"
+                )

@@ -1,0 +1,201 @@
+"""The files of one shard: vectors, records and rejected images; written once, then immutable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.manifest import FileEntry, sync_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EMBEDDINGS, RECORDS, REJECTED = "embeddings.npy", "records.parquet", "rejected.parquet"
+FILES = (EMBEDDINGS, RECORDS, REJECTED)
+_ROW_GROUP = 4096
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One training image of the index.
+
+    Attributes:
+        id: names it within its source.
+        uri: where a person finds it.
+        sha256: digest of its encoded bytes.
+        width: in pixels, upright.
+        height: in pixels, upright.
+        caption: text that belongs to it, if any.
+        label: class that it belongs to, if any.
+    """
+
+    id: str
+    uri: str
+    sha256: str
+    width: int
+    height: int
+    caption: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One listed image that could not be read, and why."""
+
+    id: str
+    uri: str
+    reason: str
+
+
+def write_shard(
+    folder: Path,
+    embeddings: NDArray[np.float32],
+    records: Sequence[Record],
+    rejected: Sequence[Rejected],
+    dtype: str,
+) -> dict[str, FileEntry]:
+    """Write the files of a shard into an empty folder and make them durable.
+
+    Args:
+        folder: exists and is empty.
+        embeddings: (rows, views, dim), unit rows.
+        records: one a row, in order.
+        rejected: the listed images that are not rows.
+        dtype: ``<f4`` or ``<f2``.
+
+    Returns:
+        The entries for the manifest.
+    """
+    import pyarrow.parquet as pq
+
+    np.save(folder / EMBEDDINGS, np.ascontiguousarray(embeddings, dtype=dtype), allow_pickle=False)
+    pq.write_table(_table(records, _record_schema()), folder / RECORDS, row_group_size=_ROW_GROUP)
+    pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
+    entries = {}
+    for name in FILES:
+        with (folder / name).open("rb+") as file:
+            os.fsync(file.fileno())
+        entries[name] = describe_file(folder / name)
+    sync_folder(folder)
+    return entries
+
+
+def describe_file(path: Path) -> FileEntry:
+    """Size and checksums of a file, read in blocks."""
+    import xxhash
+
+    sha256, fast, size = hashlib.sha256(), xxhash.xxh3_64(), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            sha256.update(block)
+            fast.update(block)
+            size += len(block)
+    return FileEntry(bytes=size, sha256=sha256.hexdigest(), xxh3=fast.hexdigest())
+
+
+def map_embeddings(path: Path, shape: tuple[int, int, int], dtype: str) -> tuple[NDArray[Any], int]:
+    """Memory-map the vectors of a shard after checking the header against the manifest.
+
+    Returns:
+        The (rows, views, dim) array and the byte at which it starts in the file.
+
+    Raises:
+        IndexCorrupt: the header says something else, or the file is too short for it.
+    """
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            found, fortran, kind = read(file)
+            start = file.tell()
+        if found != shape or fortran or kind.str != dtype:
+            raise ValueError(f"it holds {found} of {kind.str}, expected {shape} of {dtype}")
+        if 0 in shape:
+            return np.empty(shape, dtype), start
+        array = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+        return array, start
+    except (OSError, ValueError) as error:
+        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+
+
+def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:
+    """Read some records of a shard, one row group in memory at a time.
+
+    Raises:
+        IndexCorrupt: the file cannot be read or lacks a row.
+    """
+    import pyarrow.parquet as pq
+
+    found: dict[int, Record] = {}
+    wanted = sorted(set(rows))
+    try:
+        with pq.ParquetFile(path) as file:
+            start = 0
+            for group in range(file.metadata.num_row_groups):
+                length = file.metadata.row_group(group).num_rows
+                here = [row for row in wanted if start <= row < start + length]
+                if here:
+                    table = file.read_row_group(group).take([row - start for row in here])
+                    found |= dict(zip(here, (Record(**r) for r in table.to_pylist()), strict=True))
+                start += length
+    except (OSError, ValueError, TypeError) as error:
+        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+    if len(found) != len(wanted):
+        raise IndexCorrupt(f"{path} lacks {len(wanted) - len(found)} of the rows that were matched")
+    return found
+
+
+def read_rejected(path: Path) -> list[Rejected]:
+    """Read the rejected images of a shard.
+
+    Raises:
+        IndexCorrupt: the file cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        return [Rejected(**row) for row in pq.read_table(path).to_pylist()]
+    except (OSError, ValueError, TypeError) as error:
+        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+
+
+def _table(rows: Sequence[Record] | Sequence[Rejected], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
+
+
+def _record_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int32()
+    return pa.schema(
+        [
+            pa.field("id", text, nullable=False),
+            pa.field("uri", text, nullable=False),
+            pa.field("sha256", text, nullable=False),
+            pa.field("width", number, nullable=False),
+            pa.field("height", number, nullable=False),
+            pa.field("caption", text),
+            pa.field("label", text),
+        ]
+    )
+
+
+def _rejected_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "reason")])

@@ -1,0 +1,90 @@
+"""Check every byte of an index against its manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.shard import RECORDS, describe_file
+
+_BLOCK = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        files: files whose digest was compared.
+        bytes: their total size.
+        faults: one sentence for each fault; empty for a sound index.
+    """
+
+    files: int
+    bytes: int
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no fault."""
+        return not self.faults
+
+
+def verify(index: Index, *, progress: bool = True) -> Verification:
+    """Compare every file with its sha256, and check lengths of vectors and numbers of records.
+
+    Args:
+        index: an open index.
+        progress: show a progress bar when standard error is a terminal.
+    """
+    from tqdm import tqdm
+
+    files = size = 0
+    faults: list[str] = []
+    expected = [(index.path / PROBE, index.manifest.probe)]
+    for shard in index.shards:
+        expected += [(shard.folder / name, entry) for name, entry in shard.entry.files.items()]
+    for path, entry in tqdm(expected, unit="file", disable=None if progress else True):
+        files += 1
+        size += entry.bytes
+        fault = _compare(path, entry.sha256)
+        if fault:
+            faults.append(fault)
+    if not faults:  # the content of a changed file says nothing
+        faults = [fault for shard in index.shards for fault in _check_content(shard)]
+    return Verification(files, size, faults)
+
+
+def _compare(path: Path, sha256: str) -> str | None:
+    try:
+        found = describe_file(path).sha256
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return (
+        None if found == sha256 else f"{path} has changed: sha256 is {found[:12]}…, expected {sha256[:12]}…"
+    )
+
+
+def _check_content(shard: Shard) -> list[str]:
+    import pyarrow.parquet as pq
+
+    faults = []
+    try:
+        vectors, _ = shard.embeddings()
+        with pq.ParquetFile(shard.folder / RECORDS) as records:
+            rows = records.metadata.num_rows
+    except (IndexCorrupt, OSError, ValueError) as error:
+        return [str(error)]
+    if rows != shard.entry.rows:
+        faults.append(f"{shard.folder / RECORDS} has {rows} rows, expected {shard.entry.rows}")
+    for start in range(0, len(vectors), _BLOCK):
+        block = np.asarray(vectors[start : start + _BLOCK], dtype=np.float32)
+        if not (np.abs(np.linalg.norm(block, axis=-1) - 1) < 1e-3).all():
+            faults.append(f"{shard.embeddings_path} holds vectors that are not of unit length")
+            break
+    return faults

@@ -1,0 +1,30 @@
+"""What a model under test is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from pytest_replication.models.samples import Samples
+
+
+class Model(ABC):
+    """A generative model.
+
+    Attributes:
+        name: what it was loaded from.
+    """
+
+    name: str
+
+    @abstractmethod
+    def sample(self, count: int, seed: int) -> Samples:
+        """Draw samples.
+
+        Args:
+            count: how many.
+            seed: seed of the first; sample i is made from seed + i alone, so that it can be made
+                again by itself.
+
+        Raises:
+            SampleError: the model gives too few images, or unusable ones.
+        """

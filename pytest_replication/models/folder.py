@@ -1,0 +1,38 @@
+"""A folder of ready samples in the place of a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_replication.errors import SampleError
+from pytest_replication.models.base import Model
+from pytest_replication.models.samples import Samples
+
+
+class FolderModel(Model):
+    """Samples that were made before.
+
+    Args:
+        path: folder of image files.
+
+    Raises:
+        SampleError: there is no such folder, or it holds no images.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"folder {path}"
+        self._samples = Samples.of(path)
+
+    def sample(self, count: int, seed: int) -> Samples:
+        """Give the first `count` samples in the order of their names; the seed plays no part."""
+        if count > len(self._samples):
+            raise SampleError(
+                f"{self.name} holds {len(self._samples)} samples, but {count} are wanted: make more, or "
+                "lower --replication-count"
+            )
+        return replace(self._samples, images=self._samples.images[:count], names=self._samples.names[:count])
+
+    def everything(self) -> Samples:
+        """Give all samples."""
+        return self._samples

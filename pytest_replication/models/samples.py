@@ -1,0 +1,105 @@
+"""Samples: generated images on their way to a check, each with the name that reports show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from pytest_replication.errors import SampleError, SourceError
+from pytest_replication.images import sources
+from pytest_replication.images.decode import UndecodableImage, decode
+from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples to check. Make them with `Samples.of`.
+
+    Iterating gives upright RGB images; those on disk are read only then.
+
+    Attributes:
+        images: images in memory, or paths of image files.
+        names: one a sample: its path, or its number.
+        source: where they come from.
+        seeds: one a sample where a seed is known, else empty.
+    """
+
+    images: Sequence[Image.Image | Path]
+    names: tuple[str, ...]
+    source: str
+    seeds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise SampleError(f"{self.source} holds no samples: nothing was compared, so nothing can pass")
+        if len(self.names) != len(self.images) or len(self.seeds) not in (0, len(self.images)):
+            raise SampleError(
+                f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        for image in self.images:
+            yield image if isinstance(image, Image.Image) else _read(image)
+
+    @classmethod
+    def of(cls, given: object, *, seeds: Sequence[int] = (), source: str = "") -> Samples:
+        """Take samples in any form.
+
+        Args:
+            given: a list of PIL images, a numpy array (n, h, w, 3 | 1) of uint8 or of floats in
+                [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
+                `Samples`.
+            seeds: one a sample, where known.
+            source: where they come from; empty to say it from the form.
+
+        Raises:
+            SampleError: anything else, no images, or values out of range; says what was given.
+        """
+        if isinstance(given, Samples):
+            return given
+        if isinstance(given, (str, os.PathLike)):
+            return cls._of_files(_list_folder(Path(given)), str(given), seeds)
+        if isinstance(given, Sequence) and given and all(isinstance(x, (str, os.PathLike)) for x in given):
+            return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds)
+        try:
+            images = images_in_memory(given) if not _is_empty(given) else []
+        except UnusableImages as error:
+            raise SampleError(f"{source + ': ' if source else ''}{error}") from error
+        names = tuple(f"sample {number}" for number in range(len(images)))
+        return cls(images, names, source or describe(given), tuple(seeds))
+
+    @classmethod
+    def _of_files(cls, files: Sequence[Path], source: str, seeds: Sequence[int]) -> Samples:
+        return cls(files, tuple(str(file) for file in files), source, tuple(seeds))
+
+
+def _list_folder(path: Path) -> list[Path]:
+    if not path.is_dir():
+        state = "is a file" if path.exists() else "does not exist"
+        raise SampleError(f"{path} {state}; expected {FORMS}")
+    try:
+        return [ref.content for ref in sources.folder(path) if isinstance(ref.content, Path)]
+    except SourceError as error:
+        raise SampleError(str(error)) from error
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise SampleError(
+            f"sample {path} cannot be read: {error.strerror or error}; make it again"
+        ) from error
+    except UndecodableImage as error:
+        raise SampleError(f"sample {path} cannot be read: {error}; make it again") from error
+
+
+def _is_empty(given: object) -> bool:
+    return isinstance(given, Sequence) and len(given) == 0

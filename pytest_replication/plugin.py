@@ -1,0 +1,110 @@
+"""The pytest plugin: options, marker and fixtures. Nothing is loaded until a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_replication._plugin.hooks import Hooks, XdistHooks
+from pytest_replication._plugin.run import RUN, Run, samples_for
+from pytest_replication._plugin.settings import MARKER, Settings, add_options
+
+if TYPE_CHECKING:
+    from pytest_replication import Index, Model, Samples
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the settings."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker and register the hooks."""
+    config.addinivalue_line("markers", MARKER)
+    config.stash[RUN] = Run(config)
+    hooks = Hooks(config)
+    config.pluginmanager.register(hooks, "replication-hooks")
+    if config.pluginmanager.hasplugin("dsession") or config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(XdistHooks(hooks), "replication-xdist")
+
+
+@pytest.fixture(scope="session")
+def replication_settings(pytestconfig: pytest.Config) -> Settings:
+    """The settings of the run by name, each with its value and source.
+
+    Example::
+
+        def test_seed(replication_settings):
+            assert replication_settings["seed"].value == 0
+    """
+    return pytestconfig.stash[RUN].settings
+
+
+@pytest.fixture(scope="session")
+def replication_index(pytestconfig: pytest.Config) -> Index:
+    """The index of the training set that ``--replication-index`` names, open.
+
+    Example::
+
+        def test_size(replication_index):
+            assert replication_index.rows > 1000
+    """
+    return pytestconfig.stash[RUN].index()
+
+
+@pytest.fixture(scope="session")
+def replication_model(pytestconfig: pytest.Config) -> Model:
+    """The model that ``--replication-model`` names.
+
+    Example::
+
+        def test_model(replication_model, assert_no_replication):
+            assert_no_replication(replication_model.sample(count=100, seed=0))
+    """
+    return pytestconfig.stash[RUN].model()
+
+
+@pytest.fixture
+def replication_samples(request: pytest.FixtureRequest) -> Samples:
+    """Samples of the model, or those of the folder that ``--replication-samples`` names.
+
+    As many as ``--replication-count``, or the count of the test's marker; drawn once a run.
+
+    Example::
+
+        @pytest.mark.replication(count=500)
+        def test_release(replication_samples, assert_no_replication):
+            assert_no_replication(replication_samples, threshold=0.5)
+    """
+    return samples_for(request.config.stash[RUN], request.node)
+
+
+@pytest.fixture
+def assert_no_replication() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_replication`, without an import.
+
+    Example::
+
+        def test_release(replication_samples, assert_no_replication):
+            assert_no_replication(replication_samples, threshold=0.5)
+    """
+    from pytest_replication.assertions import assert_no_replication
+
+    return assert_no_replication
+
+
+@pytest.fixture
+def check_replication() -> Callable[..., Any]:
+    """`pytest_replication.check_replication`, without an import: measures and asserts nothing.
+
+    Example::
+
+        def test_release(replication_samples, check_replication):
+            verdict = check_replication(replication_samples)
+            assert verdict.worst.score < 0.4
+    """
+    from pytest_replication.check import check_replication
+
+    return check_replication

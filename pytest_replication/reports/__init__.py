@@ -1,0 +1,1 @@
+"""A verdict, shown. Nothing is decided here."""

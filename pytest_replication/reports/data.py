@@ -1,0 +1,71 @@
+"""A verdict as plain data: str, int, float, bool, None, list and dict only.
+
+Everything that leaves a worker process, and every ``--json``, comes from here: numpy numbers,
+paths or enums would be lost, or would kill a worker of pytest-xdist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_replication.search.matches import Match
+from pytest_replication.verdicts import Verdict
+
+
+def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]:
+    """Turn a verdict into plain data.
+
+    Args:
+        verdict: what to turn.
+        neighbours: include the nearest training images of every sample.
+    """
+    subject, policy = verdict.matches.subject, verdict.policy
+    data: dict[str, Any] = {
+        "check": subject.check,
+        "outcome": verdict.outcome.value,
+        "samples": verdict.samples,
+        "replicated": len(verdict.replicated),
+        "rate": float(verdict.rate),
+        "rate_lower": float(verdict.rate_lower),
+        "rate_upper": float(verdict.rate_upper),
+        "confidence": float(policy.confidence),
+        "samples_needed": verdict.needed,
+        "threshold": float(policy.threshold),
+        "threshold_source": str(policy.threshold_source),
+        "max_rate": float(policy.max_rate),
+        "max_rate_source": str(policy.max_rate_source),
+        "worst_score": float(verdict.worst.score),
+        "searched": int(verdict.matches.searched),
+        "engine": verdict.matches.engine,
+        "sample_source": subject.source,
+        "index": {
+            "path": subject.index,
+            "rejected": int(subject.rejected),
+            "fingerprint": subject.fingerprint,
+            "embedder": subject.embedder,
+            "preprocessing": subject.preprocessing,
+            "weights_sha256": subject.weights_sha256,
+        },
+        "pairs": [pair_data(verdict, match) for match in verdict.replicated],
+    }
+    if neighbours:
+        data["neighbours"] = [[pair_data(verdict, match) for match in found] for found in verdict.matches.of]
+    return data
+
+
+def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
+    """Turn one match into plain data."""
+    subject, record = verdict.matches.subject, match.record
+    return {
+        "sample": subject.samples[match.sample],
+        "sample_number": int(match.sample),
+        "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
+        "score": float(match.score),
+        "training_id": record.id,
+        "training_uri": record.uri,
+        "training_sha256": record.sha256,
+        "caption": record.caption,
+        "label": record.label,
+        "view": match.view,
+        "sample_view": match.sample_view,
+    }

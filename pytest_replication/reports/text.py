@@ -1,0 +1,117 @@
+"""A verdict in plain text: one line that tells the story, then the worst pairs, then what to do."""
+
+from __future__ import annotations
+
+from pytest_replication.search.matches import Match
+from pytest_replication.verdicts import Outcome, Policy, Verdict
+
+SHOWN = 10
+"""Pairs that a message lists."""
+
+
+def render(verdict: Verdict) -> str:
+    """Render a verdict for a terminal, a failure message or a log."""
+    return "\n".join([headline(verdict), *_details(verdict)])
+
+
+def headline(verdict: Verdict) -> str:
+    """The whole story in one line: count, worst score, threshold, what follows."""
+    k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
+    threshold = f"threshold {_number(verdict.policy.threshold)}"
+    if k:
+        story = f"{k} of {n} samples replicate training images (worst score {worst.score:.3f}, {threshold})"
+    else:
+        story = (
+            f"none of {n} samples replicates a training image (closest score {worst.score:.3f}, {threshold})"
+        )
+    return story + _claim(verdict)
+
+
+def bounds(verdict: Verdict) -> str:
+    """What the number of samples proves about the rate of the model."""
+    k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
+    proved = [f"below {_percent(upper)}"] if k < n else []
+    proved += [f"above {_percent(lower)}"] if k else []
+    confidence = f"at {_percent(verdict.policy.confidence)} confidence"
+    return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
+
+
+def settings(policy: Policy) -> str:
+    """Threshold and tolerated rate with their sources."""
+    rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
+    return f"score >= {_number(policy.threshold)} ({policy.threshold_source}); {rate}"
+
+
+def _details(verdict: Verdict) -> list[str]:
+    subject, matches = verdict.matches.subject, verdict.matches
+    lines = ["", *_pairs(verdict)]
+    lines += [
+        f"  rule       {settings(verdict.policy)}",
+        f"  rate       {bounds(verdict)}",
+        f"  index      {subject.index}: {matches.searched} training images, all searched ({matches.engine})",
+        f"  embedder   {subject.embedder}, {subject.preprocessing}",
+    ]
+    if subject.rejected:
+        lines.append(
+            f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
+            "copies of them are not found"
+        )
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        lines.append(f"  to settle  {_needed(verdict)}")
+    elif verdict.outcome is Outcome.FAIL:
+        lines.append(
+            "  look       open both files of a pair; 'pytest-replication search "
+            f"{subject.index} SAMPLE' lists more neighbours"
+        )
+    return lines
+
+
+def _pairs(verdict: Verdict) -> list[str]:
+    hits = verdict.replicated
+    shown = hits[:SHOWN] or (verdict.worst,)
+    title = "replicated, worst first" if hits else "closest pair"
+    if len(hits) > SHOWN:
+        title += f" (showing {SHOWN} of {len(hits)})"
+    lines = [f"  {title}"]
+    for match in shown:
+        lines += _pair(verdict, match)
+    return lines
+
+
+def _pair(verdict: Verdict, match: Match) -> list[str]:
+    subject, record = verdict.matches.subject, match.record
+    seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    view = f" [{match.view}]" if match.view != "whole" else ""
+    caption = f' "{record.caption[:60]}"' if record.caption else ""
+    return [
+        f"    {match.score:.3f}  sample    {subject.samples[match.sample]}{seed}",
+        f"           training  {record.uri}{view}{caption}",
+    ]
+
+
+def _claim(verdict: Verdict) -> str:
+    limit, outcome = verdict.policy.max_rate, verdict.outcome
+    if limit == 0:
+        return ""
+    if outcome is Outcome.PASS:
+        return f": the rate is below {_percent(verdict.rate_upper)}, within max rate {_percent(limit)}"
+    if outcome is Outcome.FAIL:
+        return f": the rate is above {_percent(verdict.rate_lower)}, beyond max rate {_percent(limit)}"
+    return (
+        f": inconclusive, the rate may be from {_percent(verdict.rate_lower)} to "
+        f"{_percent(verdict.rate_upper)}, max rate is {_percent(limit)}"
+    )
+
+
+def _needed(verdict: Verdict) -> str:
+    if verdict.needed is None:
+        return "the observed rate is at the limit: no feasible number of samples tells them apart"
+    return f"about {verdict.needed} samples, if the observed rate holds; {verdict.samples} were given"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.3g} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"

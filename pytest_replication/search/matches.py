@@ -1,0 +1,128 @@
+"""What a search finds: numbers first (`Neighbours`), then with names (`Matches`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.index import Index, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The nearest rows of each sample, best first.
+
+    Attributes:
+        scores: (n, k) float64 inner products in [-1, 1], rounded to 6 decimals, -inf where the
+            index has fewer than k rows.
+        rows: (n, k) int64 row numbers, -1 where there is none.
+        views: (n, k) int64 number of the view of the training image that scored.
+        sample_views: (n, k) int64 number of the view of the sample that scored.
+        searched: rows that were compared with every sample.
+    """
+
+    scores: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    views: NDArray[np.int64]
+    sample_views: NDArray[np.int64]
+    searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A sample and a training image.
+
+    Attributes:
+        sample: number of the sample.
+        score: inner product of their unit vectors; bigger is closer.
+        row: row of the training image in the index.
+        record: the training image.
+        view: view of the training image that scored.
+        sample_view: view of the sample that scored.
+    """
+
+    sample: int
+    score: float
+    row: int
+    record: Record
+    view: str
+    sample_view: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was compared with what, for messages and reports.
+
+    Attributes:
+        samples: name of each sample.
+        source: where the samples come from.
+        seeds: seed of each sample where known, else empty.
+        index: folder of the index.
+        rejected: training images that are missing from it because they could not be read.
+        fingerprint: digest of its content.
+        embedder: name of its embedder.
+        preprocessing: of its embedder.
+        weights_sha256: of its embedder.
+        check: what reports call the check; empty for the name of the test.
+    """
+
+    samples: tuple[str, ...]
+    source: str
+    index: str
+    rejected: int
+    fingerprint: str
+    embedder: str
+    preprocessing: str
+    weights_sha256: str | None
+    seeds: tuple[int, ...] = ()
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The nearest training images of every sample: everything a policy judges.
+
+    Attributes:
+        of: for each sample its matches, best first, at least one.
+        searched: rows of the index that were compared with every sample.
+        subject: what was compared with what.
+        engine: what searched.
+    """
+
+    of: tuple[tuple[Match, ...], ...]
+    searched: int
+    subject: Subject
+    engine: str = "exact"
+
+    @property
+    def best(self) -> tuple[Match, ...]:
+        """The nearest training image of each sample."""
+        return tuple(matches[0] for matches in self.of)
+
+
+def name_matches(index: Index, neighbours: Neighbours, subject: Subject) -> Matches:
+    """Look up the records of all neighbours.
+
+    Raises:
+        IndexCorrupt: the index does not hold the records of its rows.
+    """
+    records = index.records([int(row) for row in np.unique(neighbours.rows) if row >= 0])
+    names = [view.name for view in index.manifest.views]
+    of = []
+    for sample, rows in enumerate(neighbours.rows):
+        matches = [
+            Match(
+                sample=sample,
+                score=float(neighbours.scores[sample, rank]),
+                row=int(row),
+                record=records[int(row)],
+                view=names[neighbours.views[sample, rank]],
+                sample_view=names[neighbours.sample_views[sample, rank]],
+            )
+            for rank, row in enumerate(rows)
+            if row >= 0
+        ]
+        of.append(tuple(matches))
+    return Matches(tuple(of), neighbours.searched, subject)

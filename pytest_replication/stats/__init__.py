@@ -1,0 +1,1 @@
+"""How much a number of samples can prove."""

@@ -1,0 +1,49 @@
+"""What a check takes from the run it is part of, where the call leaves it open.
+
+Kept apart from `pytest_replication.check`, which imports numpy: the plugin needs only this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_replication.index.reader import Index
+    from pytest_replication.verdicts import Verdict
+
+
+class Surroundings(Protocol):
+    """A run, as seen from one test."""
+
+    def index(self) -> Index:
+        """The index of the run."""
+
+    def threshold(self) -> tuple[float, str] | None:
+        """Threshold and its source, None if neither the test nor the run sets one."""
+
+    def max_rate(self) -> tuple[float, str] | None:
+        """Tolerated share and its source, None if neither the test nor the run sets one."""
+
+    def record(self, verdict: Verdict) -> None:
+        """Take note of a verdict."""
+
+
+_current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)
+
+
+def current() -> Surroundings | None:
+    """The run that this code is part of, None outside one and in threads of their own."""
+    return _current.get()
+
+
+@contextmanager
+def surrounded_by(surroundings: Surroundings) -> Iterator[None]:
+    """Let checks inside the block take what they leave open from a run."""
+    token = _current.set(surroundings)
+    try:
+        yield
+    finally:
+        _current.reset(token)

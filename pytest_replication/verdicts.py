@@ -1,0 +1,140 @@
+"""Matches and a policy → a verdict. Pure: nothing is read, embedded, searched or shown here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pytest_replication.errors import SampleError, SearchError, SettingsError
+from pytest_replication.search.matches import Match, Matches
+from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
+
+
+class Outcome(StrEnum):
+    """What a verdict says."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is tolerated.
+
+    A sample is replicated when its score >= `threshold`. With `max_rate` 0 none of the samples may
+    be. With a `max_rate` above 0 the policy claims a rate of the model: it passes when the upper
+    bound of the rate is at most `max_rate`, fails when the lower bound is above it, and is
+    inconclusive between the two.
+
+    Attributes:
+        threshold: score, in (-1, 1].
+        threshold_source: where it comes from, for people.
+        max_rate: share of replicated samples, in [0, 1).
+        max_rate_source: where it comes from, for people.
+        confidence: of the one-sided bounds, in (0, 1).
+
+    Raises:
+        SettingsError: a value outside its range.
+    """
+
+    threshold: float
+    threshold_source: str = "call"
+    max_rate: float = 0.0
+    max_rate_source: str = "default"
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        # Written so that NaN fails each test.
+        if not -1 < self.threshold <= 1:
+            raise SettingsError(
+                f"threshold {self.threshold} ({self.threshold_source}) can never decide: scores are "
+                "cosines, give a number above -1 and at most 1"
+            )
+        if not 0 <= self.max_rate < 1:
+            raise SettingsError(
+                f"max_rate {self.max_rate} ({self.max_rate_source}) is no share that could be exceeded: "
+                "give a number from 0 to below 1"
+            )
+        if not 0 < self.confidence < 1:
+            raise SettingsError(f"confidence {self.confidence} must lie between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was measured, what was tolerated, and what follows.
+
+    Attributes:
+        outcome: pass, fail or inconclusive.
+        policy: what was tolerated.
+        matches: everything that was measured.
+        replicated: best matches of the replicated samples, worst (highest score) first.
+        rate_upper: upper Clopper-Pearson bound of the rate of replicated samples.
+        rate_lower: lower bound.
+        needed: samples that would settle an inconclusive verdict; None if it is settled, or if
+            no number would.
+    """
+
+    outcome: Outcome
+    policy: Policy
+    matches: Matches
+    replicated: tuple[Match, ...]
+    rate_upper: float
+    rate_lower: float
+    needed: int | None = None
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.matches.of)
+
+    @property
+    def rate(self) -> float:
+        """Share of the samples that is replicated."""
+        return len(self.replicated) / self.samples
+
+    @property
+    def worst(self) -> Match:
+        """The match with the highest score."""
+        return max(self.matches.best, key=lambda match: match.score)
+
+
+def judge(matches: Matches, policy: Policy) -> Verdict:
+    """Judge matches under a policy.
+
+    Matches that were measured once can be judged again under another policy.
+
+    Raises:
+        SampleError: there are no samples.
+        SearchError: no row was searched, a sample has no match, or a score is not a number.
+    """
+    _check(matches)
+    hits = [match for match in matches.best if match.score >= policy.threshold]
+    hits.sort(key=lambda match: (-match.score, match.sample))
+    n, k = len(matches.of), len(hits)
+    upper = upper_bound(k, n, policy.confidence)
+    lower = lower_bound(k, n, policy.confidence)
+    outcome = _outcome(k, upper, lower, policy.max_rate)
+    needed = None
+    if outcome is Outcome.INCONCLUSIVE:
+        needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
+    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
+
+
+def _check(matches: Matches) -> None:
+    if not matches.of:
+        raise SampleError("there are no samples: nothing was compared, so nothing can pass")
+    if matches.searched < 1:
+        raise SearchError("no row of the index was searched, so nothing can pass")
+    for number, found in enumerate(matches.of):
+        if not found or not all(math.isfinite(match.score) for match in found):
+            raise SearchError(f"sample {number} has no finite score, so nothing can pass")
+
+
+def _outcome(hits: int, upper: float, lower: float, max_rate: float) -> Outcome:
+    if max_rate == 0:
+        return Outcome.FAIL if hits else Outcome.PASS
+    if upper <= max_rate:
+        return Outcome.PASS
+    return Outcome.FAIL if lower > max_rate else Outcome.INCONCLUSIVE
