@@ -48,8 +48,8 @@ class Hooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put checks on the report, and keep a broken gate apart from a model that copies."""
         error = call.excinfo.value if call.excinfo is not None else None
-        if call.excinfo is not None and isinstance(error, (ReplicationError, ReplicationDetected)):
-            self._hide_our_frames(call.excinfo)
+        if isinstance(error, (ReplicationError, ReplicationDetected)):
+            self._show_the_message_alone(error)
         report = yield
         report.replication_rows = item.stash.get(ROWS, [])  # type: ignore[attr-defined]
         item.stash[ROWS] = []
@@ -118,15 +118,18 @@ class Hooks:
         required = self._config.stash[RUN].settings.value("require-checks")
         return required and not self._rows and not self._config.option.collectonly
 
-    def _hide_our_frames(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """End the traceback where the user's code called us: the message says the rest."""
-        if self._config.getoption("fulltrace"):
+    def _show_the_message_alone(self, error: BaseException) -> None:
+        """End the traceback in the user's code: the message says the rest (--full-trace keeps it)."""
+        if self._config.getoption("fulltrace") or self._config.getoption("usepdb"):
             return
-        paths = [str(entry.path) for entry in excinfo.traceback]
-        ours = next((i for i, path in enumerate(paths) if path.startswith(_PACKAGE)), None)
-        if ours:
-            theirs = set(paths[:ours])
-            excinfo.traceback = excinfo.traceback.filter(lambda entry: str(entry.path) in theirs)
+        error.__cause__, error.__suppress_context__ = None, True
+        user, traceback = None, error.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+                if user is not None:
+                    user.tb_next = None
+                return
+            user, traceback = traceback, traceback.tb_next
 
 
 class XdistHooks:

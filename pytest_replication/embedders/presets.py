@@ -19,6 +19,9 @@ from pytest_replication.errors import SettingsError
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
+LONGEST = 8
+"""Longest side kept, in short sides: a sliver of 1 x 10,000 pixels must not become gigabytes."""
+
 Triple = tuple[float, float, float]
 
 
@@ -29,7 +32,8 @@ class Preset:
     Attributes:
         name: what users and manifests call it.
         square: resize to this width and height, changing the aspect; 0 to keep the aspect.
-        short_side: resize so that the short side has this length; 0 if `square` is used.
+        short_side: resize so that the short side has this length, the long side at most `LONGEST`
+            times as much; 0 if `square` is used.
         crop: then cut this many pixels square from the centre; 0 for none.
         mean: subtracted from pixels in [0, 1], for each of red, green, blue.
         std: divides what is left.
@@ -59,15 +63,15 @@ class Preset:
 
     def describe(self) -> str:
         """Everything that changes pixels, in one line: part of the identity of an index."""
-        size = f"{self.square} x {self.square}" if self.square else f"short side {self.short_side}"
+        size = f"{self.square} x {self.square}" if self.square else f"short side {self.short_side} (long side at most {LONGEST}-fold)"
         crop = f", centre crop {self.crop}" if self.crop else ""
         return f"{self.name}: bilinear to {size}{crop}, mean {self.mean}, std {self.std}"
 
     def _target(self, width: int, height: int) -> tuple[int, int]:
         if self.square:
             return self.square, self.square
-        scale = self.short_side / min(width, height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        scale, most = self.short_side / min(width, height), LONGEST * self.short_side
+        return min(most, round(width * scale)), min(most, round(height * scale))
 
 
 PRESETS = {

@@ -50,7 +50,7 @@ def prove(embedder: Embedder) -> NDArray[np.float32]:
             f"{drift:.2g}, at most {embedder.drift:.0e} is allowed): it is random, still in training "
             "mode, or mixes the images of a batch"
         )
-    if drift_between(together[:1].repeat(len(images), axis=0), together) < 1e-9:
+    if drift_between(together[:1].repeat(len(images), axis=0), together) < 1e-6:
         raise EmbedderError(
             f"{embedder.spec.name} gives every image the same vector; its weights are damaged"
         )

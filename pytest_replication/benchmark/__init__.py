@@ -1,0 +1,1 @@
+"""Copies made on purpose: what a gate has to find."""

@@ -1,0 +1,79 @@
+"""Inputs that many tests share: real photographs, made-up images, small indexes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pytest_replication import BuildOptions, Index, build_index, open_index
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
+PHOTOS = ROOT / "fixtures" / "photos"
+
+
+@pytest.fixture(scope="session")
+def training() -> Path:
+    """Folder of 20 real training photographs."""
+    return PHOTOS / "training"
+
+
+@pytest.fixture(scope="session")
+def unrelated() -> Path:
+    """Folder of 11 real photographs that are not in the training set."""
+    return PHOTOS / "unrelated"
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., Image.Image]:
+    """Make a made-up image: smooth colour noise, another one for each seed."""
+
+    def make(seed: int = 0, size: tuple[int, int] = (48, 32)) -> Image.Image:
+        noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, picture: Callable[..., Image.Image]) -> Path:
+    """Folder of 12 made-up images."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(12):
+        picture(seed).save(folder / f"{seed:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_pixels(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Path:
+    """Index of the training photographs with ``pixels``. Shared: copy it before you damage it."""
+    folder = tmp_path_factory.mktemp("pixels") / "index"
+    build_index(training, folder, BuildOptions(embedder="pixels", shard_rows=8))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pixels_index(built_pixels: Path) -> Index:
+    """The same, open."""
+    return open_index(built_pixels)
+
+
+@pytest.fixture
+def damaged(built_pixels: Path, tmp_path: Path) -> Path:
+    """A copy of that index to be damaged."""
+    return Path(shutil.copytree(built_pixels, tmp_path / "index"))
+
+
+@pytest.fixture(scope="session")
+def sscd_index(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Index:
+    """Index of the training photographs with the real SSCD weights, open."""
+    folder = tmp_path_factory.mktemp("sscd") / "index"
+    build_index(training, folder)
+    return open_index(folder)

@@ -1,0 +1,116 @@
+"""One contract for every embedder. A new embedder is added to `CASES` and has to keep it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pytest_replication.embedders import Embedder, load_embedder
+from pytest_replication.embedders.probe import drift_between, embed_images
+from pytest_replication.errors import EmbedderError
+
+
+def sscd(folder: Path) -> Embedder:
+    return load_embedder("sscd")
+
+
+def sscd_aspect(folder: Path) -> Embedder:
+    return load_embedder("sscd", preset="sscd-288")
+
+
+def pixels(folder: Path) -> Embedder:
+    return load_embedder("pixels")
+
+
+def openclip(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    open_clip = pytest.importorskip("open_clip")
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+        "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+    }
+    (folder / "tiny-contract.json").write_text(json.dumps(config))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(1)
+    torch.save(open_clip.create_model("tiny-contract").state_dict(), folder / "tiny.pt")
+    return load_embedder(f"openclip:tiny-contract:{folder / 'tiny.pt'}")
+
+
+CASES = [sscd, sscd_aspect, pixels, openclip]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    made: Embedder = request.param(tmp_path_factory.mktemp("embedder"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def images(picture: Callable[..., Image.Image], training: Path) -> list[Image.Image]:
+    """32 images, eight of them real photographs."""
+    made = [picture(seed, (60 + 5 * (seed % 4), 50)) for seed in range(24)]
+    for path in sorted(training.glob("*.jpg"))[:8]:
+        with Image.open(path) as image:
+            made.append(image.convert("RGB"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def vectors(embedder: Embedder, images: list[Image.Image]) -> np.ndarray:
+    return embed_images(embedder, images)
+
+
+def test_rows_have_the_declared_dimension_and_unit_length(embedder: Embedder, vectors: np.ndarray) -> None:
+    assert vectors.shape == (32, embedder.spec.dim)
+    assert vectors.dtype == np.float32
+    assert np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1).max() < 1e-6
+
+
+def test_an_image_scores_one_with_itself(embedder: Embedder, images: list[Image.Image]) -> None:
+    one, same = embed_images(embedder, [images[-1], images[-1].copy()])
+    assert float(one @ same) == pytest.approx(1, abs=embedder.drift)
+
+
+def test_batch_1_equals_batch_32(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:
+    alone = np.concatenate([embed_images(embedder, [image]) for image in images])
+    assert drift_between(alone, vectors) <= embedder.drift
+
+
+def test_it_is_deterministic(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:
+    assert np.array_equal(embed_images(embedder, images), vectors)
+
+
+def test_different_images_get_different_vectors(embedder: Embedder, vectors: np.ndarray) -> None:
+    scores = vectors @ vectors.T
+    np.fill_diagonal(scores, -1)
+    assert scores.max() < 1 - embedder.drift
+
+
+def test_a_tiny_and_a_long_image_are_embedded(embedder: Embedder) -> None:
+    small = embed_images(embedder, [Image.new("RGB", (1, 1), "red")])
+    long = embed_images(embedder, [Image.new("RGB", (8, 40), "blue")])
+    assert small.shape == long.shape == (1, embedder.spec.dim)
+
+
+def test_wrong_input_is_an_error(embedder: Embedder) -> None:
+    with pytest.raises((EmbedderError, ValueError)):
+        embedder.embed([])
+
+
+def test_its_identity_is_complete(embedder: Embedder) -> None:
+    spec = embedder.spec
+    assert spec.name
+    assert spec.preprocessing
+    assert spec.location.startswith(spec.name.partition(":")[0])
+    assert spec.weights_sha256 is None or len(spec.weights_sha256) == 64
+
+
+def test_it_can_be_loaded_again_from_its_location(embedder: Embedder) -> None:
+    again = load_embedder(embedder.spec.location, preset=embedder.spec.preset)
+    assert again.spec.differences(embedder.spec) == []

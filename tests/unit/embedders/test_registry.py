@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from pytest_replication.embedders import EmbedderOptions, embedder_names, load_embedder, registry
+from pytest_replication.embedders.pixels import PixelEmbedder
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+
+
+@pytest.fixture
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
+    found = EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: found.select(group=group))
+
+
+def test_built_in_embedders_are_registered_like_any_other() -> None:
+    assert {"sscd", "openclip", "pixels"} <= set(embedder_names())
+    assert isinstance(load_embedder("pixels"), PixelEmbedder)
+
+
+@pytest.mark.usefixtures("nothing_registered")
+def test_a_program_registers_its_own_and_gets_argument_and_options() -> None:
+    seen: list[EmbedderOptions] = []
+
+    def factory(options: EmbedderOptions) -> PixelEmbedder:
+        seen.append(options)
+        return PixelEmbedder()
+
+    registry.register_embedder("mine", factory)
+    load_embedder("mine:C:/a:b", preset="p", device="cpu", weights_sha256="d")
+    assert seen == [EmbedderOptions("C:/a:b", "p", "cpu", "d")]
+
+
+@pytest.mark.usefixtures("nothing_registered")
+@pytest.mark.parametrize("name", ["sscd", "twice", "a b", "a:b", ""])
+def test_taken_or_malformed_names_are_refused(name: str) -> None:
+    registry.register_embedder("twice", lambda _: PixelEmbedder())
+    with pytest.raises(EmbedderError, match="exists already|cannot name"):
+        registry.register_embedder(name, lambda _: PixelEmbedder())
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(EmbedderUnavailable, match=r"no embedder 'nope'; known are .*sscd"):
+        load_embedder("nope")
+
+
+def test_two_packages_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, ("sscd", "a:load"), ("sscd", "b:load"))
+    with pytest.raises(EmbedderError, match="two installed packages"):
+        load_embedder("sscd")
+
+
+def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, ("broken", "no_such_module:load"))
+    with pytest.raises(EmbedderUnavailable, match=r"'broken' \(no_such_module:load\)"):
+        load_embedder("broken")

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from pytest_replication.embedders import load_embedder, sscd
+from pytest_replication.embedders.base import sha256_of
+from pytest_replication.embedders.probe import embed_images, probe_images, prove
+from pytest_replication.errors import EmbedderUnavailable, SettingsError
+
+torch = pytest.importorskip("torch")
+torchvision = pytest.importorskip("torchvision")
+
+
+class GeM(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.clamp(min=1e-6).pow(3).mean((2, 3), keepdim=True).pow(1 / 3)
+
+
+class Reference(torch.nn.Module):
+    """The published architecture: key names ``backbone.…``, GeM pool, 512-d layer, unit length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = torchvision.models.resnet50(num_classes=512)
+        self.backbone.avgpool = GeM()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(self.backbone(x))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    torch.manual_seed(0)
+    return Reference().eval()
+
+
+@pytest.fixture(scope="module")
+def state_dict(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "sscd_disc_mixup.torchvision.pt"
+    torch.save(reference.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def script(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "sscd_disc_mixup.torchscript.pt"
+    with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated, and published
+        torch.jit.trace(reference, torch.zeros(1, 3, 64, 64)).save(str(path))
+    return path
+
+
+def float_onnx(path: Path, dim: int = 512) -> Path:
+    """A tiny network (n, 3, h, w) float → (n, dim): channel means times a matrix."""
+    weights = np.random.default_rng(0).standard_normal((3, dim)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["x"], ["means"], axes=[2, 3], keepdims=0),
+            helper.make_node("MatMul", ["means", "w"], ["y"]),
+        ],
+        "toy",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", dim])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def test_the_packaged_weights_are_found_without_a_path() -> None:
+    embedder = load_embedder("sscd")
+    assert embedder.spec.preset == "sscd-320"
+    assert embedder.spec.location == "sscd"
+    assert embedder.default_threshold is not None
+    assert embedder.default_threshold.value == 0.5
+
+
+def test_a_path_comes_before_the_cache_and_the_cache_before_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dict: Path
+) -> None:
+    (packaged,) = sscd.candidates()
+    assert packaged.name == "sscd.onnx"
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    cached = tmp_path / "sscd_disc_mixup.torchvision.pt"
+    cached.write_bytes(state_dict.read_bytes())
+    assert sscd.candidates() == [cached, packaged]
+    given = float_onnx(tmp_path / "mine.onnx")
+    assert load_embedder("sscd").spec.weights_sha256 == sha256_of(cached)
+    assert load_embedder(f"sscd:{given}").spec.weights_sha256 == sha256_of(given)
+
+
+def test_a_pinned_digest_picks_the_file_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dict: Path
+) -> None:
+    (packaged,) = sscd.candidates()
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    (tmp_path / "sscd_disc_mixup.torchvision.pt").write_bytes(state_dict.read_bytes())
+    digest = sha256_of(packaged)
+    assert load_embedder("sscd", weights_sha256=digest).spec.weights_sha256 == digest
+    with pytest.raises(EmbedderUnavailable, match="are wanted, but"):
+        load_embedder("sscd", weights_sha256="00" * 32)
+
+
+@pytest.mark.parametrize("preset", ["sscd-320", "dcr-metrics"])
+def test_a_state_dict_gives_what_the_reference_gives(
+    state_dict: Path, reference: Reference, preset: str
+) -> None:
+    embedder = load_embedder(f"sscd:{state_dict}", preset=preset, device="cpu")
+    images = probe_images()[:2]
+    batch = torch.from_numpy(np.stack([embedder.prepare(image) for image in images]))
+    with torch.inference_mode():
+        expected = reference(batch).numpy()
+    assert np.abs(embed_images(embedder, images) - expected).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_gives_what_the_state_dict_gives(script: Path, state_dict: Path) -> None:
+    images = probe_images()[:2]
+    one = embed_images(load_embedder(f"sscd:{script}", device="cpu"), images)
+    other = embed_images(load_embedder(f"sscd:{state_dict}", device="cpu"), images)
+    assert np.abs(one - other).max() < 1e-5
+
+
+def test_a_float_onnx_gets_normalised_pixels(tmp_path: Path) -> None:
+    embedder = load_embedder(f"sscd:{float_onnx(tmp_path / 'toy.onnx')}", preset="dcr-metrics")
+    assert embedder.prepare(Image.new("RGB", (300, 300), "white")).max() == pytest.approx(1)
+    assert embedder.drift == pytest.approx(1e-4)
+    prove(embedder)
+
+
+def test_a_network_that_normalises_by_itself_refuses_another_normalisation() -> None:
+    with pytest.raises(EmbedderUnavailable, match="preset dcr-metrics cannot be served"):
+        load_embedder("sscd", preset="dcr-metrics")
+
+
+def test_images_of_several_shapes_keep_their_order() -> None:
+    embedder = load_embedder("sscd", preset="sscd-288")
+    images = probe_images()
+    together = embed_images(embedder, images)
+    for position, image in enumerate(images):
+        alone = embed_images(embedder, [image])[0]
+        assert alone @ together[position] > 1 - embedder.drift
+
+
+def bad_output(path: Path) -> Path:
+    return float_onnx(path, dim=7)
+
+
+def test_another_number_of_outputs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"expected \(4, 512\)"):
+        prove(load_embedder(f"sscd:{bad_output(tmp_path / 'x.onnx')}"))
+
+
+@pytest.mark.parametrize("name", ["x.onnx", "x.torchvision.pt", "x.torchscript.pt", "x.safetensors"])
+def test_damaged_or_unknown_files_are_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"nothing that a network could be")
+    with pytest.raises(EmbedderUnavailable, match=name):
+        load_embedder(f"sscd:{path}")
+
+
+def test_a_state_dict_of_another_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.torchvision.pt"
+    torch.save({"conv.weight": torch.zeros(1)}, path)
+    with pytest.raises(EmbedderUnavailable, match="not a state dict of sscd"):
+        load_embedder(f"sscd:{path}")
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.write_text, (tmp_path / "ran", "x")
+
+    path = tmp_path / "evil.torchvision.pt"
+    torch.save({"backbone": Evil()}, path)
+    with pytest.raises(EmbedderUnavailable):
+        load_embedder(f"sscd:{path}")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_onnx_file_that_takes_no_images_is_refused(tmp_path: Path) -> None:
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "toy",
+        [info("x", TensorProto.INT64, ["n"])],
+        [info("y", TensorProto.INT64, ["n"])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "x.onnx")
+    with pytest.raises(EmbedderUnavailable, match="does not take one batch of images"):
+        load_embedder(f"sscd:{tmp_path / 'x.onnx'}")
+
+
+def test_without_weights_the_error_says_where_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    monkeypatch.setattr(sscd, "find_spec", lambda name: None)
+    with pytest.raises(EmbedderUnavailable, match="weights pull sscd"):
+        load_embedder("sscd")
+    with pytest.raises(EmbedderUnavailable, match="no SSCD weights at /nowhere"):
+        load_embedder("sscd:/nowhere/x.onnx")
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no preset"):
+        load_embedder("sscd", preset="sscd-1")
+
+
+def test_a_device_that_is_not_there_is_refused(state_dict: Path) -> None:
+    with pytest.raises(EmbedderUnavailable, match="no device 'cuda:9'"):
+        load_embedder(f"sscd:{state_dict}", device="cuda:9")
