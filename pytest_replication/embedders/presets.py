@@ -63,7 +63,9 @@ class Preset:
 
     def describe(self) -> str:
         """Everything that changes pixels, in one line: part of the identity of an index."""
-        size = f"{self.square} x {self.square}" if self.square else f"short side {self.short_side} (long side at most {LONGEST}-fold)"
+        size = f"{self.square} x {self.square}"
+        if not self.square:
+            size = f"short side {self.short_side} (long side at most {LONGEST}-fold)"
         crop = f", centre crop {self.crop}" if self.crop else ""
         return f"{self.name}: bilinear to {size}{crop}, mean {self.mean}, std {self.std}"
 

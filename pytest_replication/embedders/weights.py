@@ -86,9 +86,8 @@ def _download(url: str, target: Path, sha256: str | None, progress: bool) -> Non
         # The addresses are our own, all https.
         with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
             expected = int(response.headers.get("Content-Length") or 0)
-            with tqdm(
-                total=expected, unit="B", unit_scale=True, desc=target.name, disable=None if progress else True
-            ) as bar:
+            hidden = None if progress else True
+            with tqdm(total=expected, unit="B", unit_scale=True, desc=target.name, disable=hidden) as bar:
                 while block := response.read(_BLOCK):
                     file.write(block)
                     bar.update(len(block))

@@ -47,7 +47,7 @@ def check_probe(folder: Path, embedder: Embedder) -> float:
         with np.load(path, allow_pickle=False) as stored:
             expected = stored["embeddings"]
             images = [Image.fromarray(stored[f"image_{i}"]) for i in range(len(expected))]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise IndexCorrupt(
             f"{path} is missing or damaged ({error}): build the index again with 'pytest-replication "
             f"build IMAGES --out {folder} --overwrite'"

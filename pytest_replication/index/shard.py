@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -111,24 +112,23 @@ def map_embeddings(path: Path, shape: tuple[int, int, int], dtype: str) -> tuple
     Raises:
         IndexCorrupt: the header says something else, or the file is too short for it.
     """
+    header = _header(shape, dtype)
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            found, fortran, kind = read(file)
-            start = file.tell()
-        if found != shape or fortran or kind.str != dtype:
-            raise ValueError(f"it holds {found} of {kind.str}, expected {shape} of {dtype}")
+            if file.read(len(header)) != header:
+                raise ValueError(f"it does not hold {shape} of {dtype}")
         if 0 in shape:
-            return np.empty(shape, dtype), start
-        array = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
-        return array, start
+            return np.empty(shape, dtype), len(header)
+        return np.memmap(path, dtype=dtype, mode="r", offset=len(header), shape=shape), len(header)
     except (OSError, ValueError) as error:
         raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+
+
+def _header(shape: tuple[int, int, int], dtype: str) -> bytes:
+    """The npy header that these vectors have: compared whole, so that a foreign one is never parsed."""
+    written = io.BytesIO()
+    np.lib.format.write_array_header_1_0(written, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return written.getvalue()
 
 
 def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:

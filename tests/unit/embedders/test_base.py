@@ -52,7 +52,10 @@ def test_unusable_vectors_are_errors(output: object, message: str) -> None:
 def test_differences_name_both_sides_and_ignore_the_location() -> None:
     assert SPEC.differences(replace(SPEC, location="elsewhere", preset="x")) == []
     other = replace(SPEC, weights_sha256="cd" * 32, dim=4)
-    assert SPEC.differences(other) == ["dim 3 against 4", f"weights sha256 {'ab' * 32!r} against {'cd' * 32!r}"]
+    assert SPEC.differences(other) == [
+        "dim 3 against 4",
+        f"weights sha256 {'ab' * 32!r} against {'cd' * 32!r}",
+    ]
 
 
 def test_workers_of_xdist_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,10 @@ TINY = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("configs")
     (folder / "tiny-test.json").write_text(json.dumps(TINY))
     open_clip.add_model_config(folder)
-    yield
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +97,9 @@ def test_weights_that_open_clip_knows_are_loaded_by_name(
     monkeypatch.setattr(open_clip, "download_pretrained", lambda config: str(weights))
     real = open_clip.create_model_from_pretrained
     monkeypatch.setattr(
-        open_clip, "create_model_from_pretrained", lambda name, pretrained, **kw: real(name, str(weights), **kw)
+        open_clip,
+        "create_model_from_pretrained",
+        lambda name, pretrained, **kw: real(name, str(weights), **kw),
     )
     spec = load_embedder("openclip:tiny-test/some-tag").spec
     assert spec.weights_sha256 == sha256_of(weights)

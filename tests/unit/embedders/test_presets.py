@@ -12,7 +12,12 @@ from pytest_replication.errors import SettingsError
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("sscd-320", (320, 320, 3)), ("sscd-288", (288, 432, 3)), ("dcr-laion", (224, 224, 3)), ("dcr-metrics", (224, 224, 3))],
+    [
+        ("sscd-320", (320, 320, 3)),
+        ("sscd-288", (288, 432, 3)),
+        ("dcr-laion", (224, 224, 3)),
+        ("dcr-metrics", (224, 224, 3)),
+    ],
 )
 def test_sizes(name: str, shape: tuple[int, ...], picture: Callable[..., Image.Image]) -> None:
     assert preset_named(name).pixels(picture(size=(480, 320))).shape == shape

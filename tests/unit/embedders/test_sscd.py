@@ -193,7 +193,10 @@ def test_an_onnx_file_that_takes_no_images_is_refused(tmp_path: Path) -> None:
         [info("x", TensorProto.INT64, ["n"])],
         [info("y", TensorProto.INT64, ["n"])],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "x.onnx")
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8),
+        tmp_path / "x.onnx",
+    )
     with pytest.raises(EmbedderUnavailable, match="does not take one batch of images"):
         load_embedder(f"sscd:{tmp_path / 'x.onnx'}")
 

@@ -136,7 +136,8 @@ def test_what_is_no_image_is_refused_with_a_reason(data: bytes, reason: str) -> 
 
 
 @pytest.mark.parametrize(
-    "values", [np.full((2, 2), 1.5, np.float32), np.full((2, 2), np.nan, np.float32), np.full((2, 2), 70000, np.int32)]
+    "values",
+    [np.full((2, 2), 1.5, np.float32), np.full((2, 2), np.nan, np.float32), np.full((2, 2), 70000, np.int32)],
 )
 def test_pixels_of_unknown_range_are_refused(values: np.ndarray) -> None:
     with pytest.raises(UndecodableImage, match="outside"):

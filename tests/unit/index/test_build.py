@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pytest_replication import BuildOptions, build_index, open_index
+from pytest_replication.embedders import registry
+from pytest_replication.embedders.pixels import PixelEmbedder
+from pytest_replication.errors import (
+    BuildError,
+    EmbedderUnavailable,
+    IndexIncomplete,
+    IndexLocked,
+    SettingsError,
+    SourceError,
+    TooManyRejected,
+)
+from pytest_replication.images.sources import ImageRef, Source, open_source
+from pytest_replication.index.writer import IndexWriter
+
+PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
+
+
+def vectors(folder: Path) -> np.ndarray:
+    return np.concatenate([np.asarray(shard.embeddings()[0]) for shard in open_index(folder).shards])
+
+
+def test_every_listed_image_becomes_a_row_in_order(pictures: Path, tmp_path: Path) -> None:
+    report = build_index(pictures, tmp_path / "index", PIXELS)
+    index = open_index(tmp_path / "index")
+    assert (report.listed, report.rows, report.resumed, report.rejected) == (12, 12, 0, [])
+    assert [shard.entry.rows for shard in index.shards] == [5, 5, 2]
+    assert [index.records([row])[row].id for row in range(12)] == [f"{i:02d}.png" for i in range(12)]
+    record = index.records([3])[3]
+    assert (record.width, record.height, record.uri) == (48, 32, str(pictures / "03.png"))
+    assert {"load", "network", "decode wait", "write", "total"} == set(report.seconds)
+
+
+def test_the_rows_are_those_of_the_embedder(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    embedder = PixelEmbedder()
+    with Image.open(pictures / "07.png") as image:
+        expected = embedder.embed([embedder.prepare(image.convert("RGB"))])
+    assert np.array_equal(vectors(tmp_path / "index")[7], expected)
+
+
+def test_batches_and_shards_change_nothing_but_the_files(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "a", PIXELS)
+    build_index(pictures, tmp_path / "b", BuildOptions(embedder="pixels", batch_size=7, decoders=1))
+    assert np.allclose(vectors(tmp_path / "a"), vectors(tmp_path / "b"), atol=1e-6)
+
+
+def test_the_same_command_again_does_nothing(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "index").rglob("*.np*")}
+    report = build_index(pictures, tmp_path / "index", PIXELS)
+    assert report.resumed == 12
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_images_in_memory_can_be_indexed(picture: Callable[..., Image.Image], tmp_path: Path) -> None:
+    build_index([picture(0), picture(1)], tmp_path / "index", PIXELS)
+    assert open_index(tmp_path / "index").records([1])[1].uri == "memory:1"
+
+
+def test_float16_halves_the_vectors(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "a", PIXELS)
+    build_index(pictures, tmp_path / "b", BuildOptions(embedder="pixels", dtype="float16"))
+    assert open_index(tmp_path / "b").manifest.dtype == "<f2"
+    assert np.abs(vectors(tmp_path / "a") - vectors(tmp_path / "b")).max() < 5e-4
+
+
+class Interrupting(Source):
+    """A source that is cut off after some images, as a kill would."""
+
+    def __init__(self, folder: Path, after: int) -> None:
+        self._source, self._after, self.name = open_source(folder), after, f"folder {folder}"
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[ImageRef]:
+        for number, ref in enumerate(self._source):
+            if number == self._after:
+                raise KeyboardInterrupt
+            yield ref
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 7, 11])
+def test_an_interrupted_build_resumes_and_ends_the_same(pictures: Path, tmp_path: Path, after: int) -> None:
+    build_index(pictures, tmp_path / "whole", PIXELS)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(Interrupting(pictures, after), tmp_path / "index", PIXELS)
+    with pytest.raises(IndexIncomplete, match="it resumes"):
+        open_index(tmp_path / "index")
+    report = build_index(pictures, tmp_path / "index", PIXELS)
+    assert report.resumed == after // 5 * 5
+    assert np.array_equal(vectors(tmp_path / "index"), vectors(tmp_path / "whole"))
+    assert (
+        open_index(tmp_path / "index").manifest.fingerprint
+        == open_index(tmp_path / "whole").manifest.fingerprint
+    )
+
+
+def test_a_shard_that_no_manifest_names_is_made_again(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_index(Interrupting(pictures, 7), tmp_path / "index", PIXELS)
+    orphan = tmp_path / "index" / "shards" / "000001"
+    orphan.mkdir()
+    (orphan / "embeddings.npy").write_bytes(b"half")
+    build_index(pictures, tmp_path / "index", PIXELS)
+    assert open_index(tmp_path / "index").rows == 12
+
+
+def test_a_source_that_changed_since_is_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_index(Interrupting(pictures, 7), tmp_path / "index", PIXELS)
+    (pictures / "03.png").write_bytes((pictures / "03.png").read_bytes() + b"\0")
+    with pytest.raises(
+        SourceError, match=r"has changed since the build began \(between 00\.png and 04\.png\)"
+    ):
+        build_index(pictures, tmp_path / "index", PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        (BuildOptions(embedder="pixels", shard_rows=6), "shard rows 6 against 5"),
+        (BuildOptions(embedder="pixels", shard_rows=5, dtype="float16"), "dtype '<f2' against '<f4'"),
+        (BuildOptions(embedder="sscd", shard_rows=5), "name 'sscd' against 'pixels'"),
+    ],
+)
+def test_other_options_do_not_mix_into_an_index(
+    pictures: Path, tmp_path: Path, options: BuildOptions, difference: str
+) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    with pytest.raises(SourceError, match=difference):
+        build_index(pictures, tmp_path / "index", options)
+
+
+def test_more_images_are_another_set(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    (pictures / "zz.png").write_bytes((pictures / "00.png").read_bytes())
+    with pytest.raises(SourceError, match="listed images 13 against 12"):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    overwritten = BuildOptions(embedder="pixels", overwrite=True)
+    assert build_index(pictures, tmp_path / "index", overwritten).rows == 13
+
+
+def spoil(pictures: Path) -> None:
+    (pictures / "02.png").write_bytes((pictures / "02.png").read_bytes()[:200])
+    (pictures / "05.png").write_bytes(b"")
+    (pictures / "09.png").write_text("no image")
+
+
+def test_unreadable_images_end_the_build_with_their_reasons(pictures: Path, tmp_path: Path) -> None:
+    spoil(pictures)
+    with pytest.raises(TooManyRejected) as caught:
+        build_index(pictures, tmp_path / "index", PIXELS)
+    message = str(caught.value)
+    assert message.startswith("3 of 12 training images cannot be read, and 0 may be left out")
+    assert "--max-rejected 3" in message
+    assert f"{pictures / '02.png'}: damaged: " in message
+    assert f"{pictures / '05.png'}: the file is empty" in message
+    assert f"{pictures / '09.png'}: not an image in a format that is read" in message
+    with pytest.raises(IndexIncomplete):
+        open_index(tmp_path / "index")
+
+
+def test_a_gap_can_be_accepted_afterwards_and_is_remembered(pictures: Path, tmp_path: Path) -> None:
+    spoil(pictures)
+    with pytest.raises(TooManyRejected):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    options = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2, max_rejected=3)
+    report = build_index(pictures, tmp_path / "index", options)
+    index = open_index(tmp_path / "index")
+    assert (report.rows, report.resumed, len(report.rejected)) == (9, 12, 3)
+    assert (index.rows, index.manifest.rejected) == (9, 3)
+    assert [row.id for row in index.rejected()] == ["02.png", "05.png", "09.png"]
+    assert index.records([2])[2].id == "03.png"
+
+
+def test_an_index_of_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"")
+    build_index([tmp_path / "x.png"], tmp_path / "index", BuildOptions(embedder="pixels", max_rejected=1))
+    with pytest.raises(Exception, match="is empty"):
+        open_index(tmp_path / "index")
+
+
+def test_two_builders_do_not_meet(pictures: Path, tmp_path: Path) -> None:
+    with IndexWriter(tmp_path / "index"), pytest.raises(IndexLocked, match="another process is building"):
+        build_index(pictures, tmp_path / "index", PIXELS)
+
+
+def test_an_embedder_that_is_missing_costs_no_old_index(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    with pytest.raises(EmbedderUnavailable):
+        build_index(pictures, tmp_path / "index", BuildOptions(embedder="sscd:/nowhere.onnx", overwrite=True))
+    assert open_index(tmp_path / "index").rows == 12
+
+
+def test_a_folder_of_other_files_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "shards").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    for options in (PIXELS, BuildOptions(embedder="pixels", overwrite=True)):
+        with pytest.raises(BuildError, match=r"holds thesis\.tex and no index"):
+            build_index(pictures, tmp_path / "mine", options)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["shards", "thesis.tex"]
+
+
+def test_the_index_may_not_lie_among_its_images(pictures: Path) -> None:
+    with pytest.raises(SourceError, match="lies inside the training images"):
+        build_index(pictures, pictures / "index", PIXELS)
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that nobody can write")
+def test_a_place_that_cannot_be_written_is_named(pictures: Path) -> None:
+    with pytest.raises(BuildError, match="/sys/kernel/index cannot be written"):
+        build_index(pictures, "/sys/kernel/index", PIXELS)
+
+
+def test_a_source_that_gives_fewer_than_it_says_is_refused(pictures: Path, tmp_path: Path) -> None:
+    class Short(Interrupting):
+        def __iter__(self) -> Iterator[ImageRef]:
+            yield from list(self._source)[:3]
+
+    with pytest.raises(SourceError, match="announced 12 images and gave 3"):
+        build_index(Short(pictures, 0), tmp_path / "index", PIXELS)
+    with pytest.raises(IndexIncomplete):
+        open_index(tmp_path / "index")
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"shard_rows": 0}, {"batch_size": -1}, {"max_rejected": -1}, {"dtype": "int8"}]
+)
+def test_impossible_options_are_refused(numbers: dict[str, object]) -> None:
+    with pytest.raises(SettingsError):
+        BuildOptions(**numbers)  # type: ignore[arg-type]
+
+
+def test_a_network_that_breaks_down_midway_stops_the_build(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking(PixelEmbedder):
+        calls = 0
+
+        def forward(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+            rows = super().forward(batch)
+            self.calls += 1
+            return rows * (np.nan if self.calls > 8 else 1)
+
+    monkeypatch.setattr(registry, "_registered", {"breaking": lambda _: Breaking()})
+    with pytest.raises(Exception, match="zero or not finite"):
+        build_index(pictures, tmp_path / "index", BuildOptions(embedder="breaking", batch_size=1))
+    with pytest.raises(IndexIncomplete):
+        open_index(tmp_path / "index")

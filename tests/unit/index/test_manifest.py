@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_replication.embedders import EmbedderSpec
+from pytest_replication.errors import IndexCorrupt, IndexNotFound, IndexVersionUnsupported
+from pytest_replication.images.views import WHOLE, View
+from pytest_replication.index.manifest import (
+    FileEntry,
+    Manifest,
+    ShardEntry,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
+
+ENTRY = FileEntry(10, "ab" * 32, "cd" * 8)
+MANIFEST = Manifest(
+    embedder=EmbedderSpec("toy", 3, None, "none", "toy", "p"),
+    decoder="pillow",
+    views=(*WHOLE, View("corner", (0.0, 0.0, 0.5, 0.5))),
+    dtype="<f4",
+    shard_rows=4,
+    listed=5,
+    source="folder x",
+    created="2026-01-01T00:00:00+00:00",
+    writer="0",
+    probe=ENTRY,
+    complete=True,
+    max_rejected=1,
+    shards=(ShardEntry("000000", 4, 0, "l", {"a": ENTRY}), ShardEntry("000001", 0, 1, "l", {"a": ENTRY})),
+)
+PATH = Path("index/manifest.json")
+
+text = st.text(max_size=8)
+entries = st.builds(FileEntry, st.integers(0, 2**60), text, text)
+manifests = st.builds(
+    Manifest,
+    embedder=st.builds(
+        EmbedderSpec, text, st.integers(1, 4096), st.none() | text, text, text, st.none() | text
+    ),
+    decoder=text,
+    views=st.lists(st.builds(View, text, st.tuples(*[st.floats(0, 1)] * 4)), min_size=1, max_size=3).map(
+        tuple
+    ),
+    dtype=st.sampled_from(["<f4", "<f2"]),
+    shard_rows=st.integers(1, 10**9),
+    listed=st.integers(0, 10**12),
+    source=text,
+    created=text,
+    writer=text,
+    probe=entries,
+    complete=st.booleans(),
+    max_rejected=st.integers(0, 10**9),
+    shards=st.lists(
+        st.builds(
+            ShardEntry,
+            text,
+            st.integers(0, 10**9),
+            st.integers(0, 10**9),
+            text,
+            st.dictionaries(text, entries, max_size=3),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@given(manifests)
+def test_every_manifest_survives_writing_and_reading(manifest: Manifest) -> None:
+    assert parse_manifest(manifest.to_json(), PATH) == manifest
+
+
+@given(st.data())
+def test_no_flipped_bit_goes_unseen(data: st.DataObject) -> None:
+    content = bytearray(MANIFEST.to_json().encode())
+    bit = data.draw(st.integers(0, len(content) * 8 - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    try:
+        damaged = bytes(content).decode()
+        parsed = parse_manifest(damaged, PATH)
+    except (UnicodeDecodeError, IndexCorrupt, IndexVersionUnsupported):
+        return
+    assert parsed == MANIFEST  # white space outside the values may change
+
+
+def test_totals_are_sums_over_shards() -> None:
+    assert (MANIFEST.rows, MANIFEST.rejected) == (4, 1)
+
+
+def test_the_fingerprint_is_that_of_the_content() -> None:
+    same = replace(
+        MANIFEST,
+        created="later",
+        writer="1",
+        embedder=replace(MANIFEST.embedder, location="elsewhere", preset=None),
+    )
+    assert same.fingerprint == MANIFEST.fingerprint
+    other = replace(MANIFEST, embedder=replace(MANIFEST.embedder, weights_sha256="x"))
+    assert other.fingerprint != MANIFEST.fingerprint
+
+
+def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    write_manifest(tmp_path, MANIFEST)
+    write_manifest(tmp_path, replace(MANIFEST, source="other"))
+    assert read_manifest(tmp_path).source == "other"
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_no_manifest_is_no_index(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(IndexNotFound, match="pytest-replication build IMAGES --out"):
+        read_manifest(tmp_path / name)
+
+
+def test_another_format_names_both_versions() -> None:
+    body = json.loads(MANIFEST.to_json()) | {"format": 2, "writer": "9.9"}
+    with pytest.raises(IndexVersionUnsupported, match=r"format 2, this version reads format 1.*9\.9"):
+        parse_manifest(json.dumps(body), PATH)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "{", '{"format": 1}'])
+def test_other_content_is_corrupt(content: str) -> None:
+    with pytest.raises(IndexCorrupt, match="--overwrite"):
+        parse_manifest(content, PATH)
+
+
+def signed(**changes: object) -> str:
+    """A manifest with changes whose digest is right: only its meaning is wrong."""
+    from pytest_replication.index import manifest as module
+
+    body = json.loads(MANIFEST.to_json()) | changes
+    body.pop("sha256")
+    return json.dumps({**body, "sha256": module._digest(body)})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unknown": 1},
+        {"dtype": "<f8"},
+        {"views": []},
+        {"embedder": {"name": "x"}},
+        {"shards": [{}]},
+        {"probe": 3},
+    ],
+)
+def test_unknown_or_missing_fields_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(IndexCorrupt, match="damaged"):
+        parse_manifest(signed(**changes), PATH)
+
+
+def test_an_unreadable_file_is_corrupt(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(IndexCorrupt, match="cannot be read"):
+        read_manifest(tmp_path)

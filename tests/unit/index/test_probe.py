@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_replication.embedders.pixels import PixelEmbedder
+from pytest_replication.embedders.probe import prove
+from pytest_replication.errors import IndexCorrupt, IndexMismatch
+from pytest_replication.index.probe import check_probe, write_probe
+
+
+def test_the_same_embedder_agrees(tmp_path: Path) -> None:
+    entry = write_probe(tmp_path, prove(PixelEmbedder()))
+    assert check_probe(tmp_path, PixelEmbedder()) < 1e-6
+    assert entry.bytes == (tmp_path / "probe.npz").stat().st_size
+
+
+class Drifting(PixelEmbedder):
+    """The same embedder on a machine that computes a little differently."""
+
+    def forward(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        rows = super().forward(batch)
+        rows[:, ::2] *= 1.1
+        return rows
+
+
+def test_an_embedder_that_drifts_is_refused(tmp_path: Path) -> None:
+    write_probe(tmp_path, prove(PixelEmbedder()))
+    with pytest.raises(IndexMismatch, match="on this machine gives other vectors"):
+        check_probe(tmp_path, Drifting())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK nothing"])
+def test_a_missing_or_damaged_probe_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "probe.npz").write_bytes(content)
+    with pytest.raises(IndexCorrupt, match="missing or damaged"):
+        check_probe(tmp_path, PixelEmbedder())
+
+
+def test_a_pickled_probe_is_never_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / "probe.npz", embeddings=np.array([{}], dtype=object))
+    with pytest.raises(IndexCorrupt):
+        check_probe(tmp_path, PixelEmbedder())
+
+
+def test_another_number_of_dimensions_is_refused(tmp_path: Path) -> None:
+    write_probe(tmp_path, prove(PixelEmbedder())[:, :5])
+    with pytest.raises(IndexMismatch, match=r"shape \(4, 5\)"):
+        check_probe(tmp_path, PixelEmbedder())

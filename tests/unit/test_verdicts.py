@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_replication.errors import SampleError, SearchError, SettingsError
+from pytest_replication.index import Record
+from pytest_replication.search import Match, Matches, Subject
+from pytest_replication.verdicts import Outcome, Policy, judge
+
+
+def matches_of(scores: Sequence[float], searched: int = 10) -> Matches:
+    subject = Subject(tuple(f"s{i}" for i in range(len(scores))), "test", "index", 0, "f", "toy", "p", None)
+    record = Record("t", "/t", "s", 1, 1)
+    of = tuple((Match(i, score, 0, record, "whole", "whole"),) for i, score in enumerate(scores))
+    return Matches(of, searched, subject)
+
+
+def test_a_score_at_the_threshold_is_replicated() -> None:
+    below = math.nextafter(0.5, 0)
+    assert judge(matches_of([0.5]), Policy(0.5)).outcome is Outcome.FAIL
+    assert judge(matches_of([below]), Policy(0.5)).outcome is Outcome.PASS
+
+
+def test_the_replicated_are_listed_worst_first() -> None:
+    verdict = judge(matches_of([0.1, 0.6, 0.9, 0.6]), Policy(0.5))
+    assert [(m.sample, m.score) for m in verdict.replicated] == [(2, 0.9), (1, 0.6), (3, 0.6)]
+    assert (verdict.samples, verdict.rate, verdict.worst.score) == (4, 0.75, 0.9)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.floats(-0.99, 1))
+def test_without_a_tolerated_rate_one_hit_fails_and_none_passes(
+    scores: list[float], threshold: float
+) -> None:
+    verdict = judge(matches_of(scores), Policy(threshold))
+    assert (verdict.outcome is Outcome.PASS) == (max(scores) < threshold)
+    assert len(verdict.replicated) == sum(score >= threshold for score in scores)
+    assert verdict.rate_lower <= verdict.rate <= verdict.rate_upper
+
+
+def hits(k: int, n: int) -> Matches:
+    return matches_of([0.9] * k + [0.1] * (n - k))
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "max_rate", "outcome"),
+    [
+        (0, 50, 0.05, Outcome.INCONCLUSIVE),  # the upper bound is 5.8 %
+        (0, 59, 0.05, Outcome.PASS),
+        (1, 100, 0.05, Outcome.PASS),
+        (3, 100, 0.05, Outcome.INCONCLUSIVE),
+        (7, 100, 0.05, Outcome.INCONCLUSIVE),  # more than the limit was seen, not yet proved
+        (20, 100, 0.05, Outcome.FAIL),
+        (1, 1, 0.5, Outcome.INCONCLUSIVE),
+        (5, 5, 0.5, Outcome.FAIL),
+    ],
+)
+def test_a_tolerated_rate_is_a_claim_that_has_to_be_proved(
+    k: int, n: int, max_rate: float, outcome: Outcome
+) -> None:
+    verdict = judge(hits(k, n), Policy(0.5, max_rate=max_rate))
+    assert verdict.outcome is outcome
+    assert (verdict.needed is not None) == (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_an_inconclusive_verdict_says_how_many_samples_would_settle_it() -> None:
+    assert judge(hits(0, 50), Policy(0.5, max_rate=0.05)).needed == 59
+
+
+def test_the_same_matches_can_be_judged_again() -> None:
+    measured = matches_of([0.6, 0.1])
+    assert judge(measured, Policy(0.5)).outcome is Outcome.FAIL
+    assert judge(measured, Policy(0.7)).outcome is Outcome.PASS
+
+
+def test_no_samples_never_pass() -> None:
+    with pytest.raises(SampleError, match="nothing can pass"):
+        judge(matches_of([]), Policy(0.5))
+
+
+def test_no_searched_rows_never_pass() -> None:
+    with pytest.raises(SearchError, match="no row"):
+        judge(matches_of([0.1], searched=0), Policy(0.5))
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_a_number_never_passes(score: float) -> None:
+    with pytest.raises(SearchError, match="sample 1 has no finite score"):
+        judge(matches_of([0.1, score]), Policy(0.5))
+
+
+def test_a_sample_without_a_match_never_passes() -> None:
+    measured = matches_of([0.1])
+    with pytest.raises(SearchError, match="no finite score"):
+        judge(Matches(((),), 10, measured.subject), Policy(0.5))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"threshold": 50},
+        {"threshold": 1.0001},
+        {"threshold": -1},
+        {"threshold": math.nan},
+        {"threshold": 0.5, "max_rate": 1},
+        {"threshold": 0.5, "max_rate": -0.1},
+        {"threshold": 0.5, "max_rate": math.nan},
+        {"threshold": 0.5, "confidence": 0},
+        {"threshold": 0.5, "confidence": 1},
+    ],
+)
+def test_a_policy_that_could_never_fail_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(SettingsError):
+        Policy(**values)  # type: ignore[arg-type]
