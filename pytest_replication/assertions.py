@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pytest_replication.check import check_replication
+from pytest_replication.check import measure
 from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.text import render
@@ -39,7 +39,7 @@ def assert_no_replication(
         ...     assert_no_replication(replication_samples, threshold=0.5)
     """
     __tracebackhide__ = True
-    verdict = check_replication(
+    verdict = measure(
         samples,
         threshold,
         max_rate=max_rate,
@@ -47,6 +47,7 @@ def assert_no_replication(
         confidence=confidence,
         top_k=top_k,
         name=name,
+        asserted=True,
     )
     if verdict.outcome is Outcome.PASS:
         return verdict

@@ -55,13 +55,37 @@ def check_replication(
     Raises:
         ReplicationError: the samples, the index or the settings do not allow a verdict.
     """
+    return measure(
+        samples,
+        threshold,
+        max_rate=max_rate,
+        index=index,
+        confidence=confidence,
+        top_k=top_k,
+        name=name,
+        asserted=False,
+    )
+
+
+def measure(
+    samples: object,
+    threshold: float | None,
+    *,
+    max_rate: float | None,
+    index: Index | str | os.PathLike[str] | None,
+    confidence: float,
+    top_k: int,
+    name: str,
+    asserted: bool,
+) -> Verdict:
+    """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     opened = _index(index, run)
     taken = Samples.of(samples)
     policy = _policy(threshold, max_rate, confidence, opened, run)
     verdict = judge(nearest(taken, opened, top_k, name=name), policy)
     if run is not None:
-        run.record(verdict)
+        run.record(verdict, asserted)
     return verdict
 
 

@@ -27,8 +27,8 @@ class Surroundings(Protocol):
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
 
-    def record(self, verdict: Verdict) -> None:
-        """Take note of a verdict."""
+    def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Take note of a verdict, and whether it fails the test by itself."""
 
 
 _current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,13 +123,12 @@ class TestSurroundings:
         """Tolerated share of marker, command line or ini file."""
         return self._setting("max_rate", "max-rate")
 
-    def record(self, verdict: Verdict) -> None:
+    def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test."""
         from pytest_replication.reports.data import verdict_data
 
         row = verdict_data(verdict, neighbours=False)
-        row["test"] = self._item.nodeid
-        row["process"] = os.getpid()
+        row |= {"test": self._item.nodeid, "asserted": asserted}
         self._item.stash.setdefault(ROWS, []).append(row)
         self._run.recorded += 1
 

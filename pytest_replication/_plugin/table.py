@@ -48,7 +48,7 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
     return (
-        row["outcome"].upper(),
+        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
         name,
         f"{row['replicated']} of {row['samples']} replicated",
         f"highest {row['worst_score']:.3f}",

@@ -1,0 +1,70 @@
+"""A small suite of a user, run against a small index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+import scipy.special
+import xxhash
+
+import pytest_replication.assertions
+import pytest_replication.embedders.pixels
+import pytest_replication.models
+
+LOADED = (pyarrow.parquet, scipy.special, xxhash, pytest_replication)
+"""Loaded here once: a suite in process drops what it was first to import, and would load it anew."""
+
+WITHOUT_XDIST = ("-p", "no:xdist")
+XDIST = [
+    pytest.param(WITHOUT_XDIST, id="no-xdist"),
+    pytest.param(("-n0",), id="n0"),
+    pytest.param(("-n2",), id="n2"),
+]
+"""Every way in which pytest-xdist can be there or not; for `plugin_args`."""
+
+RunSuite = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture(params=XDIST)
+def plugin_args(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Arguments for one way in which pytest-xdist can be there or not."""
+    args: tuple[str, ...] = request.param
+    return args
+
+
+@pytest.fixture
+def photos(pytester: pytest.Pytester, training: Path, unrelated: Path) -> Path:
+    """Folder ``photos`` beside the suite, with ``training`` and ``unrelated``."""
+    folder = pytester.path / "photos"
+    folder.mkdir()
+    (folder / "training").symlink_to(training)
+    (folder / "unrelated").symlink_to(unrelated)
+    return folder
+
+
+@pytest.fixture
+def run_suite(
+    pytester: pytest.Pytester, photos: Path, built_pixels: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunSuite:
+    """Run a test module in process, against the shared index unless another is named."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(code: str, *args: str, index: Path | str | None = built_pixels) -> pytest.RunResult:
+        pytester.makepyfile(code)
+        named = () if index is None else (f"--replication-index={index}",)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *named, *args)
+
+    return run
+
+
+PASSING = """
+    def test_unrelated(assert_no_replication):
+        assert_no_replication("photos/unrelated", threshold=0.9)
+"""
+FAILING = """
+    def test_copies(assert_no_replication):
+        assert_no_replication("photos/training", threshold=0.9)
+"""

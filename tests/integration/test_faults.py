@@ -1,0 +1,241 @@
+"""The fault table: nothing that is broken may pass, and every error says what mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pytest_replication import BuildOptions, build_index
+from pytest_replication.index.writer import IndexWriter
+
+from .conftest import PASSING, RunSuite
+
+VECTORS = Path("shards") / "000001" / "embeddings.npy"
+
+
+def missing(index: Path) -> None:
+    (index / "manifest.json").rename(index / "lost.json")
+
+
+def empty(index: Path) -> None:
+    edit(index, shards=[], listed=0)
+
+
+def shard_missing(index: Path) -> None:
+    (index / VECTORS).unlink()
+
+
+def shard_truncated(index: Path) -> None:
+    os.truncate(index / VECTORS, 1000)
+
+
+def bit_flipped(index: Path) -> None:
+    content = bytearray((index / VECTORS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (index / VECTORS).write_bytes(content)
+
+
+def records_flipped(index: Path) -> None:
+    for shard in ("000000", "000001", "000002"):
+        path = index / "shards" / shard / "records.parquet"
+        content = bytearray(path.read_bytes())
+        content[len(content) // 4] ^= 255
+        path.write_bytes(content)
+
+
+def other_format(index: Path) -> None:
+    body = json.loads((index / "manifest.json").read_text())
+    (index / "manifest.json").write_text(json.dumps(body | {"format": 99}))
+
+
+def manifest_edited(index: Path) -> None:
+    text = (index / "manifest.json").read_text()
+    (index / "manifest.json").write_text(text.replace('"max_rejected": 0', '"max_rejected": 9'))
+
+
+def other_embedder(index: Path) -> None:
+    body = json.loads((index / "manifest.json").read_text())
+    edit(index, embedder=body["embedder"] | {"preprocessing": "another", "weights_sha256": "ab" * 32})
+
+
+def unfinished(index: Path) -> None:
+    edit(index, complete=False)
+
+
+def probe_missing(index: Path) -> None:
+    (index / "probe.npz").unlink()
+
+
+def totals_wrong(index: Path) -> None:
+    edit(index, listed=21)
+
+
+def edit(index: Path, **changes: object) -> None:
+    """Change a manifest and sign it again: damage that its digest cannot show."""
+    from pytest_replication.index import manifest
+
+    body = json.loads((index / "manifest.json").read_text()) | changes
+    body.pop("sha256")
+    (index / "manifest.json").write_text(json.dumps({**body, "sha256": manifest._digest(body)}))
+
+
+DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
+    missing: ("IndexNotFound: there is no index at", "pytest-replication build IMAGES --out"),
+    empty: ("is empty", "--overwrite"),
+    shard_missing: ("000001/embeddings.npy is missing", "--overwrite"),
+    shard_truncated: ("000001/embeddings.npy has 1000 bytes, expected", "--overwrite"),
+    bit_flipped: ("000001/embeddings.npy has changed since it was written", "--overwrite"),
+    records_flipped: ("records.parquet", "pytest-replication"),
+    other_format: ("manifest.json is in format 99, this version reads format 1", "install the version"),
+    manifest_edited: ("manifest.json has changed since it was written", "--overwrite"),
+    other_embedder: ("was made with another embedder", "--replication-embedder"),
+    unfinished: ("the build of", "run the same 'pytest-replication build' again"),
+    probe_missing: ("probe.npz is missing", "--overwrite"),
+    totals_wrong: ("lists 21 images but accounts for 20 rows", "--overwrite"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_a_damaged_index_is_an_error_in_pytest_and_on_the_command_line(
+    run_suite: RunSuite, damaged: Path, unrelated: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(damaged)
+    found, mend = DAMAGE[damage]
+    result = run_suite(PASSING, index=damaged)
+    result.assert_outcomes(errors=1)
+    assert result.ret == 1
+    text = result.stdout.str()
+    assert found in text
+    assert mend in text
+    assert str(damaged) in text
+
+    cli = [sys.executable, "-m", "pytest_replication.cli", "check", damaged, unrelated, "--threshold", "0.9"]
+    done = subprocess.run(cli, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert found.partition(": ")[2] or found in done.stderr
+    assert mend in done.stderr
+
+
+@pytest.mark.parametrize(
+    "damage", [bit_flipped, shard_missing, unfinished], ids=lambda damage: damage.__name__
+)
+def test_a_damaged_index_is_an_error_under_xdist_too(
+    run_suite: RunSuite, plugin_args: tuple[str, ...], damaged: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(damaged)
+    result = run_suite(PASSING, *plugin_args, index=damaged)
+    result.assert_outcomes(errors=1)
+    assert result.ret == 1
+
+
+SAMPLES = {
+    "[]": "an empty list holds no samples",
+    "np.empty((0, 8, 8, 3), np.uint8)": "holds no samples",
+    "np.full((2, 8, 8, 3), np.nan)": "not finite (NaN or infinite)",
+    "np.full((2, 8, 8, 3), 1.5)": "floats in [1.5, 1.5] was given; expected [0, 1]",
+    "np.full((2, 8, 8, 3), -1.0)": "(x + 1) / 2 maps [-1, 1] to it",
+    "np.ones((2, 8, 8, 3), np.uint8)": "cast to integers, or the images are all black",
+    "'photos/nothing'": "photos/nothing does not exist",
+    "'broken'": "broken/x.png cannot be read: damaged",
+    "'hollow'": "hollow holds no samples",
+    "None": "NoneType was given; expected a list of PIL images",
+}
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+def test_unusable_samples_are_an_error(
+    run_suite: RunSuite, pytester: pytest.Pytester, picture: Callable[..., Image.Image], samples: str
+) -> None:
+    (pytester.path / "broken").mkdir()
+    picture().save(pytester.path / "broken" / "x.png")
+    os.truncate(pytester.path / "broken" / "x.png", 500)
+    (pytester.path / "hollow").mkdir()
+    result = run_suite(
+        f"""
+        import numpy as np
+
+        def test_it(assert_no_replication):
+            assert_no_replication({samples}, threshold=0.9)
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*SampleError: *{SAMPLES[samples].replace('[', '[[]')}*"])
+
+
+def test_an_embedding_that_is_not_finite_is_an_error(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import numpy as np
+
+        def test_it(assert_no_replication, replication_index, monkeypatch):
+            embedder = replication_index.embedder
+            monkeypatch.setattr(embedder, "forward", lambda batch: np.full((len(batch), embedder.spec.dim), np.nan))
+            assert_no_replication("photos/unrelated", threshold=0.9)
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*EmbedderError: pixels gave a vector that is zero or not finite*"])
+
+
+def test_a_gap_in_the_index_is_said_in_every_verdict(
+    run_suite: RunSuite, pytester: pytest.Pytester, pictures: Path
+) -> None:
+    (pictures / "bad.png").write_text("no image")
+    build_index(pictures, pytester.path / "index", BuildOptions(embedder="pixels", max_rejected=1))
+    result = run_suite(PASSING, index="index")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["WARNING: 1 training images could not be read and are NOT in index"])
+
+
+def test_two_builders_at_once(damaged: Path, training: Path) -> None:
+    with IndexWriter(damaged):
+        command = [sys.executable, "-m", "pytest_replication.cli", "build", training, "--out", damaged]
+        done = subprocess.run([*command, "--embedder", "pixels"], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert f"another process is building {damaged}" in done.stderr
+
+
+def test_an_index_that_cannot_be_written_can_be_checked(run_suite: RunSuite, damaged: Path) -> None:
+    for path in [*damaged.rglob("*"), damaged]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in damaged.rglob("*"))
+    result = run_suite(PASSING, index=damaged)
+    result.assert_outcomes(passed=1)
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in damaged.rglob("*")) == before
+
+
+def test_a_missing_index_is_skipped_only_when_that_is_asked_for(
+    run_suite: RunSuite, tmp_path: Path, damaged: Path
+) -> None:
+    for index in (None, tmp_path / "gone"):
+        assert run_suite(PASSING, index=index).parseoutcomes() == {"errors": 1}
+        skipped = run_suite(PASSING, "--replication-missing=skip", index=index)
+        skipped.assert_outcomes(skipped=1)
+        required = run_suite(
+            PASSING, "--replication-missing=skip", "--replication-require-checks", index=index
+        )
+        assert required.ret == 1
+    bit_flipped(damaged)  # damage is never skipped
+    run_suite(PASSING, "--replication-missing=skip", index=damaged).assert_outcomes(errors=1)
+
+
+def test_nan_scores_never_pass(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import numpy as np
+        import pytest_replication.search.exact as exact
+
+        def test_it(assert_no_replication, monkeypatch):
+            monkeypatch.setattr(exact, "_blocks", lambda shard: [(0, np.full((20, shard.shape[2]), np.nan, np.float32))])
+            assert_no_replication("photos/unrelated", threshold=0.9)
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*IndexCorrupt: a vector between * is not finite*"])

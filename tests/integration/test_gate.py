@@ -1,0 +1,363 @@
+"""The gate as users meet it: outcomes, messages, settings, fixtures, with and without xdist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import FAILING, PASSING, RunSuite
+
+BOTH = PASSING + FAILING
+
+
+def test_unrelated_images_pass_and_copies_fail(run_suite: RunSuite, plugin_args: tuple[str, ...]) -> None:
+    result = run_suite(BOTH, *plugin_args)
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "E*ReplicationDetected: 20 of 20 samples replicate training images (worst score 1.000, threshold 0.9)",
+            "*1.000  sample    photos/training/astronaut.jpg",
+            "*training  *photos/training/astronaut.jpg",
+            "*rule       score >= 0.9 (call); max rate 0 % (default)",
+            "*= replication =*",
+            "FAIL*::test_copies * 20 of 20 replicated *",
+            "PASS*::test_unrelated * 0 of 11 replicated *",
+            "index *: 20 training images, pixels",
+            "FAILED *::test_copies*",
+        ]
+    )
+
+
+def test_the_failure_shows_the_users_line_and_nothing_of_ours(run_suite: RunSuite) -> None:
+    result = run_suite(FAILING)
+    result.stdout.fnmatch_lines(['>       assert_no_replication("photos/training", threshold=0.9)'])
+    result.stdout.no_fnmatch_line("*assertions.py*")
+    result.stdout.no_fnmatch_line("*check.py*")
+
+
+def test_an_error_shows_the_users_line_and_nothing_of_ours(run_suite: RunSuite, tmp_path: Path) -> None:
+    result = run_suite(PASSING, index=tmp_path)
+    result.stdout.fnmatch_lines(["E*IndexNotFound: there is no index at *"])
+    result.stdout.no_fnmatch_line("*reader.py*")
+    result.stdout.no_fnmatch_line("*direct cause*")
+    full = run_suite(PASSING, "--full-trace", index=tmp_path)
+    full.stdout.fnmatch_lines(["*manifest.py*"])
+
+
+def test_the_imported_assertion_finds_the_index_by_itself(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
+    result = run_suite(
+        """
+        from pytest_replication import assert_no_replication, check_replication
+
+        def test_imported():
+            assert check_replication("photos/training", 0.9).outcome == "fail"
+            assert_no_replication("photos/unrelated", 0.9)
+        """,
+        *plugin_args,
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["FAIL (measured only) *", "PASS *"])
+
+
+def test_a_check_in_a_thread_of_its_own_says_that_it_lost_the_run(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from pytest_replication import assert_no_replication
+
+        def test_thread():
+            with ThreadPoolExecutor() as pool:
+                pool.submit(assert_no_replication, "photos/unrelated", 0.9).result()
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*in another thread of one*"])
+
+
+def test_inconclusive_is_an_error_and_not_a_failure(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
+    result = run_suite(
+        """
+        def test_claim(assert_no_replication):
+            assert_no_replication("photos/unrelated", threshold=0.9, max_rate=0.1)
+        """,
+        *plugin_args,
+    )
+    result.assert_outcomes(errors=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*about 29 samples*", "INCONCLUSIVE *", "ERROR *::test_claim*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "args", "ini", "expected"),
+    [
+        ("", (), "", "0.5 (ini file)"),
+        ("", ("--replication-threshold=0.6",), "", "0.6 (command line)"),
+        ("@pytest.mark.replication(threshold=0.7)", ("--replication-threshold=0.6",), "", "0.7 (marker)"),
+    ],
+    ids=["ini", "command line", "marker"],
+)
+def test_the_nearer_setting_wins_and_is_named(
+    run_suite: RunSuite,
+    pytester: pytest.Pytester,
+    marker: str,
+    args: tuple[str, ...],
+    ini: str,
+    expected: str,
+) -> None:
+    pytester.makeini("[pytest]\nreplication_threshold = 0.5\nreplication_max_rate = 0.25\n")
+    result = run_suite(
+        f"""
+        import pytest
+
+        {marker}
+        def test_it(check_replication):
+            policy = check_replication("photos/unrelated").policy
+            print(f"{{policy.threshold}} ({{policy.threshold_source}}), {{policy.max_rate}} ({{policy.max_rate_source}})")
+            print(check_replication("photos/unrelated", 0.8, max_rate=0).policy)
+        """,
+        "-s",
+        *args,
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            f"*{expected}, 0.25 (ini file)",
+            "*threshold=0.8, threshold_source='call', max_rate=0.0, max_rate_source='call'*",
+        ]
+    )
+
+
+def test_without_any_threshold_pixels_is_an_error(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        def test_it(assert_no_replication):
+            assert_no_replication("photos/unrelated")
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ThresholdMissing: no threshold: the embedder pixels*--replication-threshold*"]
+    )
+
+
+def test_ini_paths_are_relative_to_the_ini_file(
+    run_suite: RunSuite, pytester: pytest.Pytester, built_pixels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pytester.path / "my-index").symlink_to(built_pixels)
+    pytester.makeini("[pytest]\nreplication_index = my-index\n")
+    (pytester.path / "elsewhere").mkdir()
+    pytester.makepyfile(PASSING.replace("photos/", str(pytester.path) + "/photos/"))
+    monkeypatch.chdir(pytester.path / "elsewhere")
+    result = pytester.runpytest_inprocess(
+        "--rootdir", str(pytester.path), "-c", str(pytester.path / "tox.ini"), str(pytester.path)
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--replication-threshold=half",), "argument --replication-threshold: 'half' is not a number"),
+        (("--replication-count=0",), "argument --replication-count: '0' is below 1"),
+        (("--replication-missing=ignore",), "*'ignore' is neither error nor skip"),
+        (("--replication-max-rate=nan",), "*'nan' is not finite"),
+    ],
+)
+def test_a_bad_option_is_one_sentence_and_exit_4(
+    run_suite: RunSuite, args: tuple[str, ...], message: str
+) -> None:
+    result = run_suite(PASSING, *args)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{message}"])
+
+
+def test_a_bad_ini_value_is_one_sentence_and_exit_4(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nreplication_threshold = half\n")
+    result = run_suite(PASSING)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: ini key replication_threshold: 'half' is not a number"])
+
+
+@pytest.mark.parametrize("value", ["0", "2", "50", "-1"])
+def test_a_threshold_that_could_never_decide_is_an_error(run_suite: RunSuite, value: str) -> None:
+    result = run_suite(
+        """
+        def test_it(assert_no_replication):
+            assert_no_replication("photos/unrelated")
+        """,
+        f"--replication-threshold={value}",
+    )
+    assert result.ret == 1
+    assert "passed" not in result.parseoutcomes()
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "replication(0.5)",
+        "replication(treshold=0.5)",
+        "replication(threshold='high')",
+        "replication(count=0)",
+    ],
+)
+def test_a_marker_that_cannot_be_understood_is_an_error(run_suite: RunSuite, marker: str) -> None:
+    result = run_suite(
+        f"""
+        import pytest
+
+        @pytest.mark.{marker}
+        def test_it():
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*SettingsError: the marker replication of *::test_it has *"])
+
+
+MODEL = """
+import numpy as np
+from PIL import Image
+
+calls = []
+
+def unrelated(seeds):
+    calls.append(len(seeds))
+    return [Image.fromarray(np.random.default_rng(s).integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((64, 48)) for s in seeds]
+
+def copying(seeds):
+    images = unrelated(seeds)
+    images[-1] = Image.open("photos/training/cat.jpg")
+    return images
+"""
+
+WITH_MODEL = """
+    import pytest
+
+    def test_fixture(replication_samples, assert_no_replication, replication_settings):
+        assert len(replication_samples) == 20
+        assert replication_samples.seeds[0] == replication_settings["seed"].value == 5
+        assert_no_replication(replication_samples, threshold=0.9)
+
+    @pytest.mark.replication(count=4, seed=70)
+    def test_marker(replication_samples, replication_model):
+        assert replication_samples.seeds == (70, 71, 72, 73)
+        assert len(replication_model.sample(3, seed=0)) == 3
+
+    def test_once(replication_samples, replication_index):
+        import toy_release
+        assert toy_release.calls.count(20) == 1
+        assert replication_index.rows == 20
+"""
+
+
+@pytest.mark.parametrize(("model", "failed"), [("unrelated", 0), ("copying", 1)])
+def test_a_model_is_sampled_once_and_judged(
+    run_suite: RunSuite, pytester: pytest.Pytester, model: str, failed: int
+) -> None:
+    pytester.makepyfile(toy_release=MODEL)
+    pytester.makeini("[pytest]\npythonpath = .\n")
+    result = run_suite(
+        WITH_MODEL,
+        f"--replication-model=toy_release:{model}",
+        "--replication-count=20",
+        "--replication-seed=5",
+    )
+    result.assert_outcomes(passed=3 - failed, failed=failed)
+    if failed:
+        result.stdout.fnmatch_lines(["*1.000  sample    sample 19 (seed 24)", "*training  *cat.jpg"])
+
+
+@pytest.mark.parametrize("option", ["--replication-samples", "--replication-model"])
+@pytest.mark.parametrize(("count", "expected"), [((), 11), (("--replication-count=4",), 4)])
+def test_a_folder_stands_in_for_a_model(
+    run_suite: RunSuite, option: str, count: tuple[str, ...], expected: int
+) -> None:
+    result = run_suite(
+        f"""
+        def test_it(replication_samples, replication_model):
+            assert len(replication_samples) == {expected}
+            assert "unrelated" in replication_model.name
+        """,
+        f"{option}=photos/unrelated",
+        *count,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_without_a_model_the_fixture_says_how_to_name_one(run_suite: RunSuite) -> None:
+    result = run_suite("def test_it(replication_samples): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*SettingsError: there is no model under test: give --replication-model=*"])
+
+
+def test_the_header_is_one_line_of_what_was_set(run_suite: RunSuite, built_pixels: Path) -> None:
+    result = run_suite(PASSING, "--replication-threshold=0.8")
+    result.stdout.fnmatch_lines(
+        [f"replication: index={built_pixels} (command line), threshold=0.8 (command line)"]
+    )
+
+
+def test_options_fixtures_and_marker_document_themselves(pytester: pytest.Pytester) -> None:
+    help_text = pytester.runpytest_inprocess("--help").stdout.str()
+    fixtures = pytester.runpytest_inprocess("--fixtures").stdout.str()
+    markers = pytester.runpytest_inprocess("--markers").stdout.str()
+    assert "--replication-max-rate=SHARE" in help_text
+    assert "replication_max_rate (string):" in help_text
+    assert "@pytest.mark.replication(*, threshold, max_rate, count, seed)" in markers
+    for name in (
+        "replication_index",
+        "replication_model",
+        "replication_samples",
+        "replication_settings",
+        "assert_no_replication",
+        "check_replication",
+    ):
+        assert name in fixtures
+
+
+def test_no_fixture_of_ours_is_used_by_itself(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    plan = pytester.runpytest_inprocess("--setup-plan").stdout.str()
+    assert (
+        "replication"
+        not in plan.split("test session starts")[1].replace("plugins:", "").split("collected")[1]
+    )
+
+
+def test_a_check_in_a_session_fixture_is_reported(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import pytest
+        from pytest_replication import assert_no_replication
+
+        @pytest.fixture(scope="session")
+        def released():
+            return assert_no_replication("photos/training", 0.9)
+
+        def test_it(released):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["FAIL *::test_it *"])
+
+
+def test_xfail_may_say_that_a_model_copies(run_suite: RunSuite) -> None:
+    result = run_suite("import pytest\n" + "@pytest.mark.xfail\n" + FAILING.replace("\n    ", "\n"))
+    result.assert_outcomes(xfailed=1)
+
+
+def test_xfail_never_hides_a_broken_gate(
+    run_suite: RunSuite, plugin_args: tuple[str, ...], tmp_path: Path
+) -> None:
+    code = "import pytest\n" + "@pytest.mark.xfail\n" + PASSING.replace("\n    ", "\n")
+    result = run_suite(code, *plugin_args, index=tmp_path / "gone")
+    result.assert_outcomes(errors=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*IndexNotFound: there is no index at *"])

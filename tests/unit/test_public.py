@@ -1,0 +1,43 @@
+"""The public surface: names, errors, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pytest_replication
+from pytest_replication import errors
+
+
+def test_every_public_name_can_be_had() -> None:
+    for name in pytest_replication.__all__:
+        assert getattr(pytest_replication, name) is not None
+    assert dir(pytest_replication) == sorted(pytest_replication.__all__)
+
+
+def test_public_names_are_sorted_and_nothing_else_is_given() -> None:
+    assert pytest_replication.__all__ == sorted(pytest_replication.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        _ = pytest_replication.nope
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, pytest_replication; print('numpy' in sys.modules, 'pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn = str(errors.__doc__)
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, BaseException)]
+    for kind in kinds:
+        assert kind.__name__ in drawn
+        assert kind.__module__ == "pytest_replication"
+
+
+def test_only_one_error_is_a_failure() -> None:
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, AssertionError)]
+    assert kinds == [errors.ReplicationDetected]
+    assert not issubclass(errors.ReplicationDetected, errors.ReplicationError)
