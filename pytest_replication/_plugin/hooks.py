@@ -84,10 +84,11 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Turn a run green by accident red: a breakdown, lost checks, no checks."""
+        if self._worker:  # before pytest-xdist sends it home
+            output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
+            output["replication_checks"] = self._config.stash[RUN].recorded
+            return (yield)
         result = yield
-        if self._worker:
-            self._config.workeroutput["replication_checks"] = self._config.stash[RUN].recorded  # type: ignore[attr-defined]
-            return result
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
         return result
@@ -120,7 +121,7 @@ class Hooks:
 
     def _show_the_message_alone(self, error: BaseException) -> None:
         """End the traceback in the user's code: the message says the rest (--full-trace keeps it)."""
-        if self._config.getoption("fulltrace") or self._config.getoption("usepdb"):
+        if self._config.getoption("fulltrace", False) or self._config.getoption("usepdb", False):
             return
         error.__cause__, error.__suppress_context__ = None, True
         user, traceback = None, error.__traceback__

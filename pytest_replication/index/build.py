@@ -124,7 +124,9 @@ def build_index(
                 raise TooManyRejected(_too_many(rejected, manifest, options))
             if not manifest.complete:
                 writer.finish(options.max_rejected)
-    return BuildReport(folder, images.name, manifest.listed, manifest.rows, resumed, rejected, clock.seconds)
+    return BuildReport(
+        folder, images.name, manifest.listed, manifest.rows, resumed, rejected, dict(clock.seconds)
+    )
 
 
 def _keep_apart(source: object, folder: Path) -> None:

@@ -1,0 +1,185 @@
+"""The command line, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import __version__, cli
+from pytest_replication.embedders import weights
+
+Run = subprocess.CompletedProcess[str]
+
+
+def call(*args: object, cwd: Path | None = None, **env: str) -> Run:
+    program = Path(sys.executable).with_name("pytest-replication")
+    return subprocess.run(
+        [program, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=os.environ | env
+    )
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "index"
+    done = call("build", training, "--out", out, "--embedder", "pixels")
+    assert done.returncode == 0, done.stderr
+    assert f"{out}: 20 training images from folder {training}" in done.stdout
+    assert "images/s (load " in done.stdout
+    assert done.stderr == ""  # the progress bar is for terminals
+    return out
+
+
+def test_build_resumes_and_answers_in_json(built: Path, training: Path) -> None:
+    done = call("build", training, "--out", built, "--embedder", "pixels", "--json")
+    data = json.loads(done.stdout)
+    assert (data["rows"], data["resumed"], data["rejected"]) == (20, 20, [])
+
+
+def test_build_lists_what_it_could_not_read(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "bad.png").write_text("no image")
+    out = tmp_path / "index"
+    refused = call("build", pictures, "--out", out, "--embedder", "pixels")
+    assert refused.returncode == 3
+    assert f"{pictures / 'bad.png'}: not an image in a format that is read" in refused.stderr
+    accepted = call("build", pictures, "--out", out, "--embedder", "pixels", "--max-rejected", "1")
+    assert accepted.returncode == 0
+    assert "1 images could not be read and are NOT in the index" in accepted.stdout
+    assert "NOT in it    1 images" in call("info", out).stdout
+
+
+def test_info(built: Path) -> None:
+    text = call("info", built).stdout
+    assert "20 training images" in text
+    assert "weights      none" in text
+    data = json.loads(call("info", built, "--json").stdout)
+    assert (data["rows"], data["shards"], data["views"]) == (20, 1, ["whole"])
+    assert data["embedder"]["name"] == "pixels"
+
+
+def test_verify(built: Path, damaged: Path) -> None:
+    sound = call("verify", built)
+    assert (sound.returncode, json.loads(call("verify", built, "--json").stdout)["sound"]) == (0, True)
+    assert "sound, 4 files" in sound.stdout
+    path = damaged / "shards" / "000000" / "embeddings.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    broken = call("verify", damaged)
+    assert broken.returncode == 3
+    assert f"{path} has changed: sha256 is" in broken.stderr
+    assert "DAMAGED" in broken.stderr
+
+
+def test_search(built: Path, training: Path) -> None:
+    done = call("search", built, training / "cat.jpg", training / "coffee.jpg", "-k", "2")
+    lines = done.stdout.splitlines()
+    assert lines[0] == str(training / "cat.jpg")
+    assert lines[1] == f"   1.000  {training / 'cat.jpg'}"
+    assert len(lines) == 6
+    data = json.loads(call("search", built, training, "--json", "-k", "1").stdout)
+    assert len(data) == 20
+    assert all(row["neighbours"][0]["score"] == pytest.approx(1) for row in data)
+    assert call("search", built, training / "cat.jpg", "-k", "0").returncode == 3
+
+
+def test_check_exits_0_1_or_3(built: Path, training: Path, unrelated: Path) -> None:
+    passed = call("check", built, unrelated, "--threshold", "0.9")
+    assert (passed.returncode, passed.stdout.startswith("PASS: none of 11 samples")) == (0, True)
+    failed = call("check", built, training, "--threshold", "0.9", "--json")
+    data = json.loads(failed.stdout)
+    assert (failed.returncode, data["outcome"], data["replicated"]) == (1, "fail", 20)
+    unsure = call("check", built, unrelated, "--threshold", "0.9", "--max-rate", "0.1")
+    assert (unsure.returncode, unsure.stdout.startswith("INCONCLUSIVE: ")) == (3, True)
+
+
+def test_check_takes_a_function_from_where_the_user_stands(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "toy_generator.py").write_text(
+        "from PIL import Image\n"
+        "def make(seeds):\n"
+        "    return [Image.new('RGB', (8, 8), (s % 256, 9, 99)) for s in seeds]\n"
+    )
+    done = call("check", built, "toy_generator:make", "--count", "7", "--threshold", "0.9", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "none of 7 samples" in done.stdout
+
+
+def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
+    assert "none of 3 samples" in call("check", built, unrelated, "--count", "3", "--threshold", "0.9").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "message"),
+    [
+        ((), 2, "required: VERB"),
+        (("check",), 2, "required"),
+        (("build", "x"), 2, "--out"),
+        (("check", "INDEX", "SAMPLES", "--threshold", "7"), 2, "can never decide"),
+        (("check", "INDEX", "SAMPLES"), 2, "no threshold"),
+        (("check", "INDEX", "nothing"), 3, "there is no model 'nothing'"),
+        (("check", "nothing", "SAMPLES"), 3, "there is no index at nothing"),
+        (("info", "nothing"), 3, "there is no index at nothing"),
+        (("build", "nothing", "--out", "x"), 3, "nothing does not exist"),
+        (("build", "SAMPLES", "--out", "x", "--embedder", "no-such"), 3, "no embedder 'no-such'"),
+        (("build", "SAMPLES", "--out", "x", "--preset", "no-such"), 2, "no preset 'no-such'"),
+        (("check", "INDEX", "SAMPLES", "--threshold", "0.9", "--embedder", "sscd"), 3, "another embedder"),
+    ],
+)
+def test_wrong_use_is_2_and_cannot_tell_is_3(
+    built: Path, unrelated: Path, tmp_path: Path, args: tuple[str, ...], status: int, message: str
+) -> None:
+    names = {"INDEX": built, "SAMPLES": unrelated}
+    done = call(*(names.get(arg, arg) for arg in args), cwd=tmp_path)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_is_json_where_that_is_asked_for(tmp_path: Path) -> None:
+    done = call("info", tmp_path, "--json")
+    assert json.loads(done.stdout)["error"]["type"] == "IndexNotFound"
+
+
+def test_version_and_help() -> None:
+    assert call("--version").stdout == f"pytest-replication {__version__}\n"
+    for verb in ("build", "info", "verify", "search", "check", "weights"):
+        assert "--json" in call(verb, "--help").stdout
+
+
+def test_weights_at_hand_and_weights_out_of_reach(tmp_path: Path) -> None:
+    listed = json.loads(call("weights", "list", "--json").stdout)
+    assert listed["found"][0]["path"].endswith("sscd.onnx")
+    assert "sha256" in call("weights", "list").stdout
+
+
+def test_weights_pull(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path))
+    (tmp_path / "sscd_disc_mixup.torchvision.pt").write_bytes(b"weights")
+    assert cli.main(["weights", "pull", "sscd"]) == 0
+    assert str(tmp_path / "sscd_disc_mixup.torchvision.pt") in capsys.readouterr().out
+    assert cli.main(["weights", "pull", "sscd", "--sha256", "00"]) == 3
+
+
+def test_without_weights_the_list_says_where_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pytest_replication.embedders.sscd.candidates", list)
+    assert cli.main(["weights", "list"]) == 0
+    assert "weights pull sscd" in capsys.readouterr().out
+
+
+def test_an_interrupt_is_130_and_says_that_it_resumes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], built: Path
+) -> None:
+    def interrupt(path: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_replication._cli.info.open_index", interrupt)
+    assert cli.main(["info", str(built)]) == 130
+    assert "goes on where it stopped" in capsys.readouterr().err

@@ -1,0 +1,185 @@
+"""A run as a whole: red stays red, checks arrive, nothing happens that nobody asked for."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
+
+MANY = """
+    import pytest
+
+    @pytest.mark.parametrize("number", range(6))
+    def test_many(number, assert_no_replication):
+        assert_no_replication("photos/unrelated", threshold=0.9, name=f"check {number}")
+        assert_no_replication("photos/unrelated", threshold=0.95)
+"""
+
+
+def test_every_check_of_every_worker_arrives_once(run_suite: RunSuite, plugin_args: tuple[str, ...]) -> None:
+    result = run_suite(MANY, *plugin_args)
+    result.assert_outcomes(passed=6)
+    lines = [line for line in result.outlines if line.startswith("PASS")]
+    assert len(lines) == 12
+    for number in range(6):
+        assert sum(f"[check {number}]" in line for line in lines) == 1
+
+
+def test_without_a_terminal_the_verdict_is_the_same(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
+    assert run_suite(PASSING, *plugin_args, "-p", "no:terminal").ret == 0
+    assert run_suite(FAILING, *plugin_args, "-p", "no:terminal").ret == 1
+
+
+def test_collecting_loads_nothing_and_fails_nothing(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
+    result = run_suite(
+        PASSING, *plugin_args, "--collect-only", "--replication-require-checks", index="/nowhere"
+    )
+    assert result.ret == 0
+
+
+NO_CHECKS = "def test_it(): pass"
+
+
+def test_a_run_without_checks_says_so_and_fails_if_checks_are_required(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
+    quiet = run_suite(NO_CHECKS, *plugin_args)
+    assert quiet.ret == 0
+    quiet.stdout.fnmatch_lines(["no replication check was made"])
+    required = run_suite(NO_CHECKS, *plugin_args, "--replication-require-checks")
+    assert required.ret == 1
+    required.stdout.fnmatch_lines(["ERROR: the run made no replication check, and * is set"])
+    assert run_suite(PASSING, *plugin_args, "--replication-require-checks").ret == 0
+
+
+def test_checks_may_be_required_in_the_ini_file(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nreplication_require_checks = true\n")
+    assert run_suite(NO_CHECKS).ret == 1
+
+
+@pytest.mark.parametrize("selection", [("-k", "nothing_like_this"), ("--deselect", "test_it.py")])
+def test_a_selection_of_nothing_is_never_green_when_checks_are_required(
+    run_suite: RunSuite, selection: tuple[str, ...]
+) -> None:
+    result = run_suite(PASSING, "-k", "nothing_like_this", "--replication-require-checks")
+    assert result.ret == 1
+
+
+def test_a_project_that_does_not_use_the_plugin_sees_nothing_of_it(run_suite: RunSuite) -> None:
+    result = run_suite(NO_CHECKS, index=None)
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("replication*:*")
+    result.stdout.no_fnmatch_line("*no replication check*")
+
+
+UNSERIALISABLE = """
+    import numpy as np
+
+    def test_number(record_property):
+        record_property("score", np.float32(0.5))  # kills a worker of pytest-xdist
+        assert False
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_worker_that_dies_of_its_report_does_not_leave_the_run_green(
+    run_suite: RunSuite, workers: str
+) -> None:
+    assert run_suite(UNSERIALISABLE, *WITHOUT_XDIST).ret == 1
+    assert run_suite(UNSERIALISABLE, f"-n{workers}").ret != 0
+
+
+def test_the_guard_is_what_keeps_it_red(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        from pytest_replication._plugin.hooks import Hooks
+        Hooks._keep_honest = lambda self, session: None
+        """
+    )
+    assert run_suite(UNSERIALISABLE, "-n1").ret == 0  # what pytest-xdist does by itself
+
+
+def test_a_worker_that_crashes_fails_the_run(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import os
+
+        def test_it(assert_no_replication):
+            assert_no_replication("photos/unrelated", threshold=0.9)
+            os._exit(1)
+        """,
+        "-n2",
+    )
+    assert result.ret == 1
+
+
+def test_checks_that_get_lost_on_the_way_fail_the_run(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        def pytest_report_from_serializable(config, data):
+            data.pop("replication_rows", None)
+        """
+    )
+    result = run_suite(PASSING, "-n2")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["ERROR: 1 checks were made but only 0 arrived: some were lost"])
+
+
+def test_an_internal_error_is_never_green(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        def pytest_runtest_logfinish():
+            raise RuntimeError("a hook of somebody else")
+        """
+    )
+    assert run_suite(PASSING).ret == pytest.ExitCode.INTERNAL_ERROR
+
+
+def test_junit_counts_the_failure_and_carries_the_message(
+    run_suite: RunSuite, pytester: pytest.Pytester, plugin_args: tuple[str, ...]
+) -> None:
+    result = run_suite(PASSING + FAILING, *plugin_args, "--junit-xml=junit.xml")
+    assert result.ret == 1
+    (suite,) = ET.parse(pytester.path / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    failure = suite.find(".//failure")
+    assert failure is not None
+    assert "20 of 20 samples replicate training images" in str(failure.get("message"))
+
+
+def test_maxfail_and_last_failed_work(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    first = run_suite(FAILING + PASSING, "-x", "-p", "cacheprovider")
+    assert first.parseoutcomes().get("failed") == 1
+    again = pytester.runpytest_inprocess("--lf")
+    assert again.ret == 1
+
+
+@pytest.mark.parametrize("when", ["setup", "teardown"])
+def test_a_broken_gate_in_a_fixture_is_an_error(run_suite: RunSuite, when: str) -> None:
+    before, after = ("broken()", "pass") if when == "setup" else ("pass", "broken()")
+    result = run_suite(
+        f"""
+        import pytest
+        from pytest_replication import assert_no_replication
+
+        def broken():
+            assert_no_replication([], 0.9)
+
+        @pytest.fixture
+        def gate():
+            {before}
+            yield
+            {after}
+
+        def test_it(gate):
+            pass
+        """
+    )
+    assert result.ret == 1
+    assert result.parseoutcomes().get("errors") == 1
