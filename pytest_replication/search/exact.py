@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ class _Candidates:
 
     scores: NDArray[np.float32]
     vectors: NDArray[np.int64]
+    _buffer: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @classmethod
     def empty(cls, queries: int, wanted: int) -> _Candidates:
@@ -93,7 +95,8 @@ class _Candidates:
         """Score a block of stored vectors, the first of which has the number `first`."""
         for start in range(0, len(queries), _QUERIES):
             rows = slice(start, start + _QUERIES)
-            scores = queries[rows] @ block.T
+            scores = self._scratch(len(queries[rows]), len(block))
+            np.matmul(queries[rows], block.T, out=scores)
             top = scores.max(axis=1)
             if not np.isfinite(top).all():  # NaN passes through max
                 raise IndexCorrupt(
@@ -104,12 +107,18 @@ class _Candidates:
             for query in map(int, np.flatnonzero(top > floor)):
                 self._insert(start + query, scores[query], floor[query], first)
 
+    def _scratch(self, queries: int, vectors: int) -> Vectors:
+        """Room for a matrix of scores; the same memory for every block."""
+        if self._buffer.shape[0] < queries or self._buffer.shape[1] < vectors:
+            self._buffer = np.empty((queries, vectors), np.float32)
+        return self._buffer[:queries, :vectors]
+
     def _insert(self, query: int, scores: Vectors, floor: np.float32, first: int) -> None:
         better = np.flatnonzero(scores > floor)
         pool = np.concatenate([self.scores[query], scores[better]])
         numbers = np.concatenate([self.vectors[query], better + first])
-        # Stable, so that among equal scores the earlier vector stays.
-        kept = np.argsort(-pool, kind="stable")[: self.scores.shape[1]]
+        wanted = self.scores.shape[1]
+        kept = np.argpartition(pool, -wanted)[-wanted:]
         self.scores[query], self.vectors[query] = pool[kept], numbers[kept]
 
 
@@ -134,11 +143,13 @@ def _blocks(shard: Shard) -> Iterator[tuple[int, Vectors]]:
     per_block = max(1, _BLOCK_BYTES // (dim * 4))
     check = _Checksum(shard, start)
     _advise(mapped, "MADV_SEQUENTIAL")
-    for first in range(0, len(vectors), per_block):
-        stored = vectors[first : first + per_block]
-        check.update(stored)
-        yield shard.first * views + first, np.asarray(stored, dtype=np.float32)
-        _advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
+    with ThreadPoolExecutor(1, "checksum") as beside:
+        for first in range(0, len(vectors), per_block):
+            stored = vectors[first : first + per_block]
+            checked = beside.submit(check.update, stored)
+            yield shard.first * views + first, np.asarray(stored, dtype=np.float32)
+            checked.result()
+            _advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
     check.compare()
 
 
