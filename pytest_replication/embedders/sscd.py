@@ -54,6 +54,7 @@ class SscdEmbedder(Embedder):
     """
 
     default_threshold = PAPER_THRESHOLD
+    batch_size = 32
 
     def __init__(self, network: Network, preset: Preset, weights_sha256: str, location: str) -> None:
         if network.takes_pixels and preset.mean != preset_named(DEFAULT_PRESET).mean:

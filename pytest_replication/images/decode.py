@@ -11,6 +11,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -44,7 +45,7 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise UndecodableImage("the file is empty")
     try:
-        with _truncation_refused(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _truncation_refused(), Image.open(io.BytesIO(data), formats=_formats()) as image:
             _check_size(image)
             image.load()
             return normalise(image)
@@ -74,6 +75,13 @@ def normalise(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _check_size(image: Image.Image) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -234,12 +234,32 @@ def open_source(given: object) -> Source:
     return source
 
 
-def listing_digest(refs: Sequence[ImageRef]) -> str:
-    """Digest of the ids and sizes of listed images: tells whether a source is still the same."""
-    digest = hashlib.sha256()
-    for ref in refs:
-        digest.update(f"{ref.id}\0{ref.size}\0".encode())
-    return digest.hexdigest()
+class Listing:
+    """Digest of the ids and sizes of images as they are listed: is a source still the same?
+
+    Attributes:
+        count: images so far.
+        first: id of the first, empty while there is none.
+        last: id of the last.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.first, self.last = 0, "", ""
+        self._digest = hashlib.sha256()
+
+    def watch(self, refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+        """Pass images on and take note of them."""
+        for ref in refs:
+            self.first = self.first or ref.id
+            self.last = ref.id
+            self.count += 1
+            self._digest.update(f"{ref.id}\0{ref.size}\0".encode())
+            yield ref
+
+    @property
+    def digest(self) -> str:
+        """Digest of all images so far."""
+        return self._digest.hexdigest()
 
 
 def _detect(given: object) -> Source:

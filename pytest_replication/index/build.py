@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.embedders.probe import prove
 from pytest_replication.errors import SettingsError, SourceError, TooManyRejected
 from pytest_replication.images.decode import DECODER
-from pytest_replication.images.sources import ImageRef, Source, listing_digest, open_source
+from pytest_replication.images.sources import Listing, Source, open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest
 from pytest_replication.index.pipeline import Pipeline, Stopwatch
@@ -186,39 +186,34 @@ def _add_shards(
 
     done = writer.manifest.shards
     resumed = listed = 0
+    rest = iter(images)  # images are listed as they are needed: a source may hold their bytes
     bar = tqdm(total=len(images), unit="img", disable=None if options.progress else True)
     with bar, Pipeline(embedder, WHOLE, clock, options.batch_size, options.decoders) as pipeline:
-        for number, refs in enumerate(_in_shards(images, options.shard_rows)):
-            listing = listing_digest(refs)
-            listed += len(refs)
+        for number in itertools.count():
+            listing = Listing()
+            refs = listing.watch(itertools.islice(rest, options.shard_rows))
             if number < len(done):
-                if listing != done[number].listing:
+                for _ in refs:
+                    bar.update()
+                if listing.digest != done[number].listing:
                     raise SourceError(
-                        f"{images.name} has changed since the build began (between {refs[0].id} and "
-                        f"{refs[-1].id}): start anew with --overwrite"
+                        f"{images.name} has changed since the build began (between {listing.first} and "
+                        f"{listing.last}): start anew with --overwrite"
                     )
-                resumed += len(refs)
-                bar.update(len(refs))
-                continue
-            embeddings, records, rejected = pipeline.embed(refs, bar.update)
-            with clock("write"):
-                writer.add_shard(embeddings, records, rejected, listing)
+                resumed += listing.count
+            else:
+                embeddings, records, rejected = pipeline.embed(refs, bar.update)
+                if listing.count:
+                    with clock("write"):
+                        writer.add_shard(embeddings, records, rejected, listing.digest)
+            listed += listing.count
+            if listing.count < options.shard_rows:
+                break
     if listed != len(images):
         raise SourceError(
             f"{images.name} announced {len(images)} images and gave {listed}: build again when it is at rest"
         )
     return resumed
-
-
-def _in_shards(images: Source, size: int) -> Iterator[list[ImageRef]]:
-    shard: list[ImageRef] = []
-    for ref in images:
-        shard.append(ref)
-        if len(shard) == size:
-            yield shard
-            shard = []
-    if shard:
-        yield shard
 
 
 def _rejected(folder: Path, manifest: Manifest) -> list[Rejected]:
@@ -232,9 +227,9 @@ def _rejected(folder: Path, manifest: Manifest) -> list[Rejected]:
 
 def _too_many(rejected: list[Rejected], manifest: Manifest, options: BuildOptions) -> str:
     shown = "".join(f"\n  {row.uri}: {row.reason}" for row in rejected[:20])
-    more = f"\n  and {len(rejected) - 20} more" if len(rejected) > 20 else ""
+    more = f"\n  and {len(rejected) - 20} more, in shards/*/{REJECTED}" if len(rejected) > 20 else ""
     return (
         f"{len(rejected)} of {manifest.listed} training images cannot be read, and {options.max_rejected} "
         f"may be left out: mend or remove them and build with --overwrite, or accept the gap with "
-        f"--max-rejected {len(rejected)} (what is embedded is kept){shown}{more}"
+        f"--max-rejected {len(rejected)}; what is embedded is kept{shown}{more}"
     )

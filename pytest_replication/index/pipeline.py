@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,10 +42,18 @@ class Stopwatch:
             self.seconds[section] += time.perf_counter() - started
 
 
+_Shape = tuple[tuple[int, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     record: Record
     views: list[Prepared]
+
+    @property
+    def shape(self) -> _Shape:
+        """Shapes of the prepared views."""
+        return tuple(view.shape for view in self.views)
 
 
 class Pipeline:
@@ -83,48 +91,52 @@ class Pipeline:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def embed(
-        self, refs: Sequence[ImageRef], progress: Callable[[int], object]
+        self, refs: Iterable[ImageRef], progress: Callable[[int], object]
     ) -> tuple[NDArray[np.float32], list[Record], list[Rejected]]:
         """Embed listed images, in their order.
 
         Args:
-            refs: the images of one shard. Batches never cross a shard, so that a resumed build
-                makes the same batches and thus the same bytes.
+            refs: the images of one shard, listed as they are needed. Batches never cross a shard,
+                so that a resumed build makes the same batches and thus the same bytes.
             progress: called with the number of images done.
 
         Returns:
             Vectors (rows, views, dim), their records, and the images that could not be read.
         """
-        blocks: list[NDArray[np.float32]] = []
-        records: list[Record] = []
+        rows: dict[int, NDArray[np.float32]] = {}
+        records: dict[int, Record] = {}
         rejected: list[Rejected] = []
-        batch: list[_Decoded] = []
-
-        def flush() -> None:
-            if batch:
-                blocks.append(self._embed_batch(batch))
-                records.extend(item.record for item in batch)
-                progress(len(batch))
-                batch.clear()
-
-        for result in self._decoded(refs):
+        waiting: dict[_Shape, list[tuple[int, _Decoded]]] = defaultdict(list)
+        for position, result in enumerate(self._decoded(refs)):
             if isinstance(result, Rejected):
                 rejected.append(result)
                 progress(1)
-            else:
-                batch.append(result)
-                if len(batch) == self._batch_size:
-                    flush()
-        flush()
+                continue
+            records[position] = result.record
+            # Images of one shape go through the network together, whatever lies between them.
+            batch = waiting[result.shape]
+            batch.append((position, result))
+            held = sum(map(len, waiting.values()))
+            if len(batch) == self._batch_size or held == _AHEAD * self._batch_size:
+                ready = max(waiting.values(), key=len)  # the full one, or the fullest of too many
+                rows |= self._embed_batch(ready)
+                progress(len(ready))
+                ready.clear()
+        for batch in filter(None, waiting.values()):
+            rows |= self._embed_batch(batch)
+            progress(len(batch))
         empty = np.empty((0, len(self._views), self._embedder.spec.dim), np.float32)
-        return np.concatenate([empty, *blocks]), records, rejected
+        embeddings = np.stack([rows[position] for position in records]) if records else empty
+        return embeddings, list(records.values()), rejected
 
-    def _embed_batch(self, batch: Sequence[_Decoded]) -> NDArray[np.float32]:
+    def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, NDArray[np.float32]]:
+        """Embed decoded images: (views, dim) by position."""
         with self._clock("network"):
-            rows = self._embedder.embed([view for item in batch for view in item.views])
-        return rows.reshape(len(batch), len(self._views), -1)
+            found = self._embedder.embed([view for _, item in batch for view in item.views])
+        by_image = found.reshape(len(batch), len(self._views), -1)
+        return {position: vectors for (position, _), vectors in zip(batch, by_image, strict=True)}
 
-    def _decoded(self, refs: Sequence[ImageRef]) -> Iterator[_Decoded | Rejected]:
+    def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Decoded | Rejected]:
         """Decode in threads, a bounded number ahead, in order."""
         waiting: deque[Future[_Decoded | Rejected]] = deque()
         rest = iter(refs)

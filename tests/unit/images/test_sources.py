@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication.errors import SourceError
-from pytest_replication.images.sources import ImageRef, Source, listing_digest, open_source
+from pytest_replication.images.sources import ImageRef, Listing, Source, open_source
 
 
 def ids(source: Source) -> list[str]:
@@ -147,9 +147,14 @@ def test_no_images_in_memory_are_refused() -> None:
         open_source([])
 
 
-def test_the_listing_digest_tells_ids_and_sizes_apart() -> None:
-    refs = [ImageRef("a", "a", b"12", 2), ImageRef("b", "b", b"1", 1)]
-    same = listing_digest(refs)
-    assert listing_digest(list(refs)) == same
-    assert listing_digest(refs[::-1]) != same
-    assert listing_digest([ImageRef("a", "a", b"123", 3), refs[1]]) != same
+def digest(*refs: ImageRef) -> str:
+    listing = Listing()
+    assert list(listing.watch(refs)) == list(refs)
+    assert (listing.count, listing.first, listing.last) == (len(refs), refs[0].id, refs[-1].id)
+    return listing.digest
+
+
+def test_a_listing_tells_ids_and_sizes_apart() -> None:
+    a, b = ImageRef("a", "a", b"12", 2), ImageRef("b", "b", b"1", 1)
+    assert digest(a, b) == digest(a, b)
+    assert len({digest(a, b), digest(b, a), digest(a), digest(ImageRef("a", "a", b"123", 3), b)}) == 4

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -259,3 +260,27 @@ def test_a_network_that_breaks_down_midway_stops_the_build(
         build_index(pictures, tmp_path / "index", BuildOptions(embedder="breaking", batch_size=1))
     with pytest.raises(IndexIncomplete):
         open_index(tmp_path / "index")
+
+
+def test_many_shapes_at_once_keep_order_and_memory(
+    tmp_path: Path, picture: Callable[..., Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AsItIs(PixelEmbedder):
+        """Prepares each image in its own shape, as presets that keep the aspect do."""
+
+        batches: ClassVar[list[int]] = []
+
+        def prepare(self, image: Image.Image) -> np.ndarray:
+            return np.asarray(image)
+
+        def forward(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+            self.batches.append(len(batch))
+            assert len({image.shape for image in batch}) == 1 or len(batch) == 4  # 4 are the probes
+            return super().forward([PixelEmbedder.prepare(self, Image.fromarray(x)) for x in batch])
+
+    monkeypatch.setattr(registry, "_registered", {"as-it-is": lambda _: AsItIs()})
+    images = [picture(i, (20 + i % 3, 20)) for i in range(7)] + [picture(i, (40 + i, 20)) for i in range(20)]
+    build_index(images, tmp_path / "a", BuildOptions(embedder="as-it-is", batch_size=2))
+    build_index(images, tmp_path / "b", PIXELS)
+    assert np.allclose(vectors(tmp_path / "a"), vectors(tmp_path / "b"), atol=1e-6)
+    assert max(AsItIs.batches[5:]) == 2

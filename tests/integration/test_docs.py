@@ -1,0 +1,115 @@
+"""What the documents say is run, and what can be said is in the documents."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import cli
+from pytest_replication._plugin.settings import SETTINGS
+from pytest_replication.embedders import embedder_names
+from pytest_replication.embedders.presets import PRESETS
+from pytest_replication.index import Index
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [
+    path for path in ROOT.rglob("*.md") if not any(p.startswith(".") for p in path.relative_to(ROOT).parts)
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
+    inline = re.findall(rf"`({program} [^`]*)`", README)
+    split = [shlex.split(line.partition("    #")[0]) for line in [*lines, *inline]]
+    return [words[1:] for words in split if words[0] == program]
+
+
+MODEL = """
+import numpy as np
+from PIL import Image
+
+def generate(seeds):
+    noise = (np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8) for seed in seeds)
+    return [Image.fromarray(pixels).resize((64, 48)) for pixels in noise]
+"""
+
+
+@pytest.fixture
+def beside_the_readme(pytester: pytest.Pytester, sscd_index: Index, unrelated: Path) -> Path:
+    """A folder with all that the README's examples name."""
+    (pytester.path / "index").symlink_to(sscd_index.path)
+    (pytester.path / "samples").symlink_to(unrelated)
+    pytester.makepyfile(my_model=MODEL)
+    return pytester.path
+
+
+def test_the_test_and_the_ini_file_of_the_readme(pytester: pytest.Pytester, beside_the_readme: Path) -> None:
+    (ini,) = blocks("ini")
+    pytester.makeini(ini.replace("= 500", "= 4"))
+    pytester.makepyfile(next(block for block in blocks("python") if block.startswith("def test_")))
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["PASS * 0 of 4 replicated *"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [c for c in commands("pytest") if c[0].startswith("--replication-index")]
+)
+def test_the_pytest_commands_of_the_readme(
+    pytester: pytest.Pytester, beside_the_readme: Path, arguments: list[str]
+) -> None:
+    pytester.makeini("[pytest]\npythonpath = .\n")
+    pytester.makepyfile(next(block for block in blocks("python") if block.startswith("def test_")))
+    few = [argument.replace("=500", "=4") for argument in arguments]
+    pytester.runpytest_inprocess("-p", "no:cacheprovider", *few).assert_outcomes(passed=1)
+
+
+def test_the_python_example_of_the_readme(
+    beside_the_readme: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(beside_the_readme)
+    (example,) = (block for block in blocks("python") if block.startswith("from "))
+    exec(compile(example, "README.md", "exec"), {})
+    score, upper = map(float, capsys.readouterr().out.split())
+    assert score < 0.5
+    assert 0 < upper < 0.3
+
+
+@pytest.mark.parametrize("arguments", commands("pytest-replication"), ids=" ".join)
+def test_the_command_lines_of_the_readme_can_be_parsed(arguments: list[str]) -> None:
+    cli._parser().parse_args(arguments)
+
+
+def test_every_option_fixture_verb_embedder_and_preset_is_in_the_readme() -> None:
+    (verbs,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    names = [setting.option for setting in SETTINGS] + embedder_names() + list(PRESETS) + list(verbs.choices)
+    names += [
+        "replication_index",
+        "replication_model",
+        "replication_samples",
+        "replication_settings",
+        "assert_no_replication",
+        "check_replication",
+    ]
+    assert [name for name in names if f"`{name}" not in README and f" {name}" not in README] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_photograph_has_its_origin_and_licence() -> None:
+    table = (ROOT / "fixtures" / "README.md").read_text(encoding="utf-8")
+    files = sorted(f"{p.parent.name}/{p.name}" for p in (ROOT / "fixtures" / "photos").rglob("*.jpg"))
+    assert sorted(re.findall(r"^\| `(.*?)` ", table, re.MULTILINE)) == files
