@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from pytest_replication._plugin.hooks import Hooks
+
 from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
 
 MANY = """
@@ -95,13 +97,8 @@ def test_a_worker_that_dies_of_its_report_does_not_leave_the_run_green(
     assert run_suite(UNSERIALISABLE, f"-n{workers}").ret != 0
 
 
-def test_the_guard_is_what_keeps_it_red(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
-    pytester.makeconftest(
-        """
-        from pytest_replication._plugin.hooks import Hooks
-        Hooks._keep_honest = lambda self, session: None
-        """
-    )
+def test_the_guard_is_what_keeps_it_red(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hooks, "_keep_honest", lambda self, session: None)
     assert run_suite(UNSERIALISABLE, "-n1").ret == 0  # what pytest-xdist does by itself
 
 
