@@ -22,6 +22,7 @@ from measure import median, run, save
 
 from pytest_replication import open_index
 from pytest_replication.embedders import EmbedderSpec
+from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.manifest import FileEntry, Manifest
 from pytest_replication.index.shard import Record
@@ -73,8 +74,9 @@ def write_index(folder: Path, rows: int) -> None:
     """Write random unit rows as an index in the real format."""
     rng = np.random.default_rng(0)
     spec = EmbedderSpec("random", DIM, None, "none", "random")
-    manifest = Manifest(spec, "none", WHOLE, "<f4", SHARD, rows, "random", "now", "0", FileEntry(0, "", ""))
+    manifest = Manifest(spec, DECODER, WHOLE, "<f4", SHARD, rows, "random", "now", "0", FileEntry(0, "", ""))
     with IndexWriter(folder) as writer:
+        (folder / "probe.npz").touch()
         writer.start(manifest)
         for first in range(0, rows, SHARD):
             n = min(SHARD, rows - first)

@@ -1,6 +1,6 @@
 """The one path from samples, an index and a policy to a verdict.
 
-Every way of asking (an assertion, a fixture, the command line) comes through `check_replication`,
+Every way of asking (an assertion, a fixture, the command line) comes through `measure`,
 and this is the only module that knows every stage.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.errors import SettingsError, ThresholdMissing
+from pytest_replication.errors import ReplicationError, SampleError, SettingsError, ThresholdMissing
 from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
@@ -80,10 +80,16 @@ def measure(
 ) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
-    opened = _index(index, run)
-    taken = Samples.of(samples)
-    policy = _policy(threshold, max_rate, confidence, opened, run)
-    verdict = judge(nearest(taken, opened, top_k, name=name), policy)
+    try:
+        opened = _index(index, run)
+        policy = _policy(threshold, max_rate, confidence, opened, run)
+        verdict = judge(nearest(Samples.of(samples), opened, top_k, name=name), policy)
+    except Exception as error:
+        if run is not None:
+            run.broke()
+        if isinstance(error, ReplicationError):
+            raise
+        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.record(verdict, asserted)
     return verdict
@@ -95,8 +101,11 @@ def nearest(samples: Samples, index: Index, k: int = 5, *, name: str = "") -> Ma
     Raises:
         ReplicationError: as `check_replication`.
     """
-    neighbours = search(index, embed_samples(index, samples), k)
-    return name_matches(index, neighbours, _subject(index, samples, name))
+    if k < 1:
+        raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
+    vectors = embed_samples(index, samples)
+    distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
+    return name_matches(index, search(index, vectors, k), _subject(index, samples, distinct, name))
 
 
 def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
@@ -107,13 +116,19 @@ def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
         IndexMismatch: the embedder at hand is not that of the index.
     """
     embedder, views = index.embedder, index.manifest.views
-    blocks = []
+    blocks, brightest = [], 0
     with ThreadPoolExecutor(threads(), "prepare") as pool:
         images = iter(samples)
         while batch := list(itertools.islice(images, embedder.batch_size)):
+            brightest = max(brightest, *(int(np.asarray(image).max()) for image in batch))
             parts = [part for image in batch for part in cut(image, views)]
             rows = embedder.embed(list(pool.map(embedder.prepare, parts)))
             blocks.append(rows.reshape(len(batch), len(views), -1))
+    if brightest <= 1:
+        raise SampleError(
+            f"all {len(samples)} samples of {samples.source} are black: pixels scaled twice, a safety "
+            "checker, or a model that broke; nothing can pass"
+        )
     return np.concatenate(blocks)
 
 
@@ -121,7 +136,7 @@ def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | Non
     if isinstance(given, Index):
         return given
     if given is not None:
-        return open_index(given)
+        return open_index(given) if run is None else run.index(os.fspath(given))
     if run is None:
         raise SettingsError(
             "there is no index to check against: outside a pytest test (or in another thread of one) "
@@ -137,7 +152,7 @@ def _policy(
     index: Index,
     run: Surroundings | None,
 ) -> Policy:
-    chosen = (float(threshold), "call") if threshold is not None else None
+    chosen = (_number(threshold, "threshold"), "call") if threshold is not None else None
     if chosen is None and run is not None:
         chosen = run.threshold()
     if chosen is None and (default := index.embedder.default_threshold) is not None:
@@ -145,15 +160,22 @@ def _policy(
     if chosen is None:
         raise ThresholdMissing(
             f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
-            "one; give threshold=, --replication-threshold or the ini key replication_threshold"
+            "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
+            "pytest-replication check"
         )
-    rate = (float(max_rate), "call") if max_rate is not None else None
+    rate = (_number(max_rate, "max_rate"), "call") if max_rate is not None else None
     if rate is None and run is not None:
         rate = run.max_rate()
     return Policy(*chosen, *(rate or (0.0, "default")), confidence)
 
 
-def _subject(index: Index, samples: Samples, name: str) -> Subject:
+def _number(given: object, name: str) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
+        raise SettingsError(f"{name} is {given!r}; expected a number")
+    return float(given)
+
+
+def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
         samples=samples.names,
@@ -165,5 +187,6 @@ def _subject(index: Index, samples: Samples, name: str) -> Subject:
         embedder=pinned.name,
         preprocessing=pinned.preprocessing,
         weights_sha256=pinned.weights_sha256,
+        distinct=distinct,
         check=name,
     )

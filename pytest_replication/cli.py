@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from pytest_replication import __version__
@@ -38,11 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(error, args.json)
         return USAGE if isinstance(error, SettingsError) else CANNOT_TELL
     except KeyboardInterrupt:
-        print("interrupted; the same command again goes on where it stopped", file=sys.stderr)
+        print(f"interrupted{_how_to_go_on(args)}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_TELL
+    except Exception as error:  # status 1 would say that the model copies
+        traceback.print_exc()
+        _report(ReplicationError(f"{args.verb} broke down: {type(error).__name__}: {error}"), args.json)
+        return CANNOT_TELL
+
+
+def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb != "build":
+        return ""
+    again = "the same command without --overwrite" if args.overwrite else "the same command again"
+    return f": {again} goes on after the last finished shard of {args.shard_rows} images"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,12 +18,11 @@
     │   ├── SourceError              the training images cannot be listed, or changed since
     │   └── TooManyRejected          more images were unreadable than was allowed
     ├── SampleError                  samples are missing, unreadable or out of range
-    ├── ModelLoadError               the model under test cannot be loaded
+    ├── ModelError                   the model under test cannot be loaded, or fails
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── SearchError                  the search cannot vouch for its own result
-    ├── Inconclusive                 too few samples for the rate that was claimed
-    └── NoChecks                     a run that required checks has made none
+    └── Inconclusive                 too few samples for the rate that was claimed
 """
 
 from __future__ import annotations
@@ -90,8 +89,8 @@ class SampleError(ReplicationError):
     """The samples are missing, unreadable or out of range."""
 
 
-class ModelLoadError(ReplicationError):
-    """The model under test cannot be loaded."""
+class ModelError(ReplicationError):
+    """The model under test cannot be loaded, or raises while it makes samples."""
 
 
 class EmbedderError(ReplicationError):
@@ -116,10 +115,6 @@ class Inconclusive(ReplicationError):
     def __init__(self, message: str, verdict: Verdict) -> None:
         super().__init__(message)
         self.verdict = verdict
-
-
-class NoChecks(ReplicationError):
-    """A run that required replication checks has made none."""
 
 
 class ReplicationDetected(AssertionError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_replication._plugin.hooks import Hooks, XdistHooks
+from pytest_replication._plugin.hooks import Hooks
 from pytest_replication._plugin.run import RUN, Run, samples_for
 from pytest_replication._plugin.settings import MARKER, Settings, add_options
 
@@ -23,11 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker and register the hooks."""
     config.addinivalue_line("markers", MARKER)
-    config.stash[RUN] = Run(config)
-    hooks = Hooks(config)
-    config.pluginmanager.register(hooks, "replication-hooks")
-    if config.pluginmanager.hasplugin("dsession") or config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(XdistHooks(hooks), "replication-xdist")
+    run = config.stash[RUN] = Run(config)
+    config.pluginmanager.register(Hooks(config, run), "replication-hooks")
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +67,8 @@ def replication_model(pytestconfig: pytest.Config) -> Model:
 def replication_samples(request: pytest.FixtureRequest) -> Samples:
     """Samples of the model, or those of the folder that ``--replication-samples`` names.
 
-    As many as ``--replication-count``, or the count of the test's marker; drawn once a run.
+    As many as ``--replication-count``, or the count of the test's marker; drawn once a run (under
+    pytest-xdist, once a worker).
 
     Example::
 

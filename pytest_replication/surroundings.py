@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Surroundings(Protocol):
     """A run, as seen from one test."""
 
-    def index(self) -> Index:
-        """The index of the run."""
+    def index(self, path: str | None = None) -> Index:
+        """The index of the run, or another one opened with the settings of the run."""
 
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
@@ -29,6 +29,9 @@ class Surroundings(Protocol):
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
+
+    def broke(self) -> None:
+        """Take note that the gate broke: whatever the test makes of it, it must not look green."""
 
 
 _current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)
@@ -40,8 +43,8 @@ def current() -> Surroundings | None:
 
 
 @contextmanager
-def surrounded_by(surroundings: Surroundings) -> Iterator[None]:
-    """Let checks inside the block take what they leave open from a run."""
+def surrounded_by(surroundings: Surroundings | None) -> Iterator[None]:
+    """Let checks inside the block take what they leave open from a run, None for no run."""
     token = _current.set(surroundings)
     try:
         yield

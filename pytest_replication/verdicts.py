@@ -33,7 +33,7 @@ class Policy:
         threshold_source: where it comes from, for people.
         max_rate: share of replicated samples, in [0, 1).
         max_rate_source: where it comes from, for people.
-        confidence: of the one-sided bounds, in (0, 1).
+        confidence: of the one-sided bounds, in [0.5, 1).
 
     Raises:
         SettingsError: a value outside its range.
@@ -55,10 +55,12 @@ class Policy:
         if not 0 <= self.max_rate < 1:
             raise SettingsError(
                 f"max_rate {self.max_rate} ({self.max_rate_source}) is no share that could be exceeded: "
-                "give a number from 0 to below 1"
+                "give a number from 0 to below 1 (5 % is 0.05)"
             )
-        if not 0 < self.confidence < 1:
-            raise SettingsError(f"confidence {self.confidence} must lie between 0 and 1")
+        if not 0.5 <= self.confidence < 1:
+            raise SettingsError(
+                f"confidence {self.confidence} proves nothing: give 0.5 to below 1, such as 0.95"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,19 @@ class Verdict:
     rate_upper: float
     rate_lower: float
     needed: int | None = None
+
+    def __bool__(self) -> bool:
+        """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("a verdict is not true or false: ask verdict.passed, or use assert_no_replication")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the outcome is a pass; inconclusive is not."""
+        return self.outcome is Outcome.PASS
 
     @property
     def samples(self) -> int:

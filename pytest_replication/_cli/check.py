@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import check_replication
-from pytest_replication.index.reader import open_index
-from pytest_replication.models import Samples, load_model
-from pytest_replication.models.folder import FolderModel
+from pytest_replication.index.reader import Index, open_index
+from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
-from pytest_replication.verdicts import Outcome
+from pytest_replication.surroundings import surrounded_by
+from pytest_replication.verdicts import Outcome, Verdict
 
 _STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
@@ -49,7 +50,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    verdict = check_replication(_samples(args), args.threshold, max_rate=args.max_rate, index=index)
+    samples = draw(load_model(args.model), args.count, args.seed)
+    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate)):
+        verdict = check_replication(samples)
     if args.json:
         print_json(verdict_data(verdict))
     else:
@@ -57,8 +60,25 @@ def run(args: argparse.Namespace) -> int:
     return _STATUS[verdict.outcome]
 
 
-def _samples(args: argparse.Namespace) -> Samples:
-    model = load_model(args.model)
-    if isinstance(model, FolderModel) and args.count is None:
-        return model.everything()
-    return model.sample(256 if args.count is None else args.count, args.seed)
+@dataclass(frozen=True)
+class _CommandLine:
+    """The surroundings of a check on the command line."""
+
+    opened: Index
+    given_threshold: float | None
+    given_rate: float | None
+
+    def index(self, path: str | None = None) -> Index:
+        return self.opened
+
+    def threshold(self) -> tuple[float, str] | None:
+        return None if self.given_threshold is None else (self.given_threshold, "command line")
+
+    def max_rate(self) -> tuple[float, str] | None:
+        return None if self.given_rate is None else (self.given_rate, "command line")
+
+    def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def broke(self) -> None:
+        """The exit status says it."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
-from pytest_replication.errors import SampleError
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches
@@ -30,8 +29,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    if args.k < 1:
-        raise SampleError(f"-k {args.k} asks for no neighbour: give 1 or more")
     single = len(args.images) == 1 and Path(args.images[0]).is_dir()
     samples = Samples.of(args.images[0] if single else args.images)
     index = open_index(args.index, embedder=args.embedder, device=args.device)

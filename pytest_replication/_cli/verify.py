@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.index.reader import open_index
+from pytest_replication.index.reader import index_as_it_is
 from pytest_replication.index.verify import verify
 
 
@@ -24,7 +24,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    found = verify(open_index(args.index))
+    found = verify(index_as_it_is(args.index))
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:

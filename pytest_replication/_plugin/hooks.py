@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from pytest_replication._plugin.run import ROWS, RUN, TestSurroundings
+from pytest_replication._plugin.run import ROWS, Run
 from pytest_replication._plugin.settings import marked
 from pytest_replication._plugin.table import header, summary
 from pytest_replication.errors import ReplicationDetected, ReplicationError
 from pytest_replication.surroundings import surrounded_by
 
+_OURS = (ReplicationError, ReplicationDetected)
 _PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -24,19 +25,23 @@ class Hooks:
     and survives a worker that dies later.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config, self._run = config, run
         self._worker = hasattr(config, "workerinput")
         self._rows: list[dict[str, Any]] = []
-        self._announced = 0
+        self._made_by_workers = 0
         self._internal_error = False
         self._faults: list[str] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let the checks of a test find the run."""
-        with surrounded_by(TestSurroundings(self._config.stash[RUN], item)):
-            return (yield)
+        """Let the checks of a test find the run, and the run the test."""
+        self._run.item = item
+        try:
+            with surrounded_by(self._run):
+                return (yield)
+        finally:
+            self._run.item = None
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Refuse a marker that cannot be understood, also where no check would read it."""
@@ -47,19 +52,18 @@ class Hooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put checks on the report, and keep a broken gate apart from a model that copies."""
-        error = call.excinfo.value if call.excinfo is not None else None
-        if isinstance(error, (ReplicationError, ReplicationDetected)):
-            self._show_the_message_alone(error)
+        if call.excinfo is not None and isinstance(call.excinfo.value, _OURS):
+            self._show_the_message_alone(call.excinfo.value)
         report = yield
         report.replication_rows = item.stash.get(ROWS, [])  # type: ignore[attr-defined]
         item.stash[ROWS] = []
-        if isinstance(error, ReplicationError):
-            report.replication_error = True  # type: ignore[attr-defined]
-            if report.skipped:
-                # xfail may say that the model is known to copy, never that the gate is broken.
-                report.outcome = "failed"
-                report.longrepr = f"{type(error).__name__}: {error}"
-                vars(report).pop("wasxfail", None)
+        # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, _OURS) and not self._shows_user_code(error):
+            report.longrepr = f"{type(error).__name__}: {error}"
+        broken, self._run.broken = self._run.broken or isinstance(error, ReplicationError), False
+        if broken and error is not None and not isinstance(error, ReplicationDetected):
+            self._show_as_error(report, error)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -77,16 +81,18 @@ class Hooks:
         """Remember that pytest, or a worker, broke down."""
         self._internal_error = True
 
-    def workers_announced(self, checks: int) -> None:
-        """Take note of how many checks a worker made."""
-        self._announced += checks
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Ask a worker of pytest-xdist that ends how many checks it made; a crashed one cannot tell."""
+        output = getattr(node, "workeroutput", None) or {}
+        self._made_by_workers += int(output.get("replication_checks", 0))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Turn a run green by accident red: a breakdown, lost checks, no checks."""
         if self._worker:  # before pytest-xdist sends it home
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
-            output["replication_checks"] = self._config.stash[RUN].recorded
+            output["replication_checks"] = self._run.recorded
             return (yield)
         result = yield
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -95,29 +101,51 @@ class Hooks:
 
     def pytest_report_header(self) -> str | None:
         """Say in one line what samples are checked against."""
-        return header(self._config.stash[RUN].settings)
+        return header(self._run.settings)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        if self._rows or self._faults or self._config.stash[RUN].settings.value("index"):
+        used = self._run.settings.value("index") and not self._only_looking()
+        if self._rows or self._faults or used:
             summary(terminalreporter, self._rows, self._faults)
 
     def _keep_honest(self, session: pytest.Session) -> None:
+        made = self._run.recorded + self._made_by_workers
         if self._internal_error:
             self._faults.append("pytest or a worker broke down: the run is not to be trusted")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        elif len(self._rows) < self._announced:
-            self._faults.append(
-                f"{self._announced} checks were made but only {len(self._rows)} arrived: some were lost"
-            )
+        elif len(self._rows) < made:
+            self._faults.append(f"{made} checks were made but only {len(self._rows)} arrived: some were lost")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif self._no_checks():
-            self._faults.append("the run made no replication check, and --replication-require-checks is set")
+            self._faults.append("no replication check was asserted, and --replication-require-checks is set")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _no_checks(self) -> bool:
-        required = self._config.stash[RUN].settings.value("require-checks")
-        return required and not self._rows and not self._config.option.collectonly
+        required = self._run.settings.value("require-checks")
+        return required and not any(row["asserted"] for row in self._rows) and not self._only_looking()
+
+    def _only_looking(self) -> bool:
+        options = self._config.option
+        return any(getattr(options, name, False) for name in ("collectonly", "setupplan", "setuponly"))
+
+    def _shows_user_code(self, error: BaseException) -> bool:
+        """Whether the traceback has a line outside of pytest and of this package."""
+        traceback = error.__traceback__
+        while traceback is not None:
+            name = traceback.tb_frame.f_globals.get("__name__", "")
+            if name.partition(".")[0] not in ("_pytest", "pluggy", "pytest_replication", "xdist"):
+                return True
+            traceback = traceback.tb_next
+        return False
+
+    def _show_as_error(self, report: pytest.TestReport, error: BaseException) -> None:
+        report.replication_error = True  # type: ignore[attr-defined]
+        if report.skipped and not isinstance(error, pytest.skip.Exception):
+            # xfail may say that the model is known to copy, never that the gate is broken.
+            report.outcome = "failed"
+            report.longrepr = f"{type(error).__name__}: {error}"
+            vars(report).pop("wasxfail", None)
 
     def _show_the_message_alone(self, error: BaseException) -> None:
         """End the traceback in the user's code: the message says the rest (--full-trace keeps it)."""
@@ -131,15 +159,3 @@ class Hooks:
                     user.tb_next = None
                 return
             user, traceback = traceback, traceback.tb_next
-
-
-class XdistHooks:
-    """Hooks that exist only where pytest-xdist does."""
-
-    def __init__(self, hooks: Hooks) -> None:
-        self._hooks = hooks
-
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Ask a worker that ends how many checks it made; one that crashed cannot tell."""
-        output = getattr(node, "workeroutput", None) or {}
-        self._hooks.workers_announced(int(output.get("replication_checks", 0)))

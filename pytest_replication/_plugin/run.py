@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
 from pytest_replication._plugin.settings import Settings, marked
-from pytest_replication.errors import IndexNotFound, SettingsError
+from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
     from pytest_replication.verdicts import Verdict
 
+P = ParamSpec("P")
+T = TypeVar("T")
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 """Checks of a test that no report has carried away yet, as plain data."""
 
-_MODEL_SAMPLES = 256
+
+def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Let the run remember an error of the gate, whatever the test makes of it."""
+
+    @functools.wraps(method)
+    def noting(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except ReplicationError:
+            self.broke()
+            raise
+
+    return noting
 
 
 class Run:
-    """What the tests of a session share.
+    """What the tests of a session share; the surroundings of every check in it.
+
+    One object for the whole session, told which test is running: code that keeps a copy of an
+    earlier test's context, such as a runner of coroutines, still asks for the right one.
 
     Attributes:
         settings: of the command line and the ini file.
+        item: the test that is running, None between tests.
+        broken: an error of the gate was raised since the last report.
         recorded: number of checks that were made in this process.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self.settings = Settings(config)
+        self.item: pytest.Item | None = None
+        self.broken = False
         self.recorded = 0
-        self._index: Index | None = None
+        self._indexes: dict[str, Index] = {}
         self._model: Model | None = None
         self._samples: dict[tuple[int | None, int], Samples] = {}
 
-    def index(self) -> Index:
-        """Open the index at first use.
+    @_noting_errors
+    def index(self, path: str | None = None) -> Index:
+        """Open an index at first use.
+
+        Args:
+            path: its folder, None for the index of the run.
 
         Raises:
             ReplicationError: there is none, or it cannot be used.
         """
-        if self._index is None:
-            self._index = self._open_index()
-        return self._index
+        wanted = path or self.settings.value("index")
+        if wanted not in self._indexes:
+            self._indexes[wanted] = self._open(wanted, may_skip=path is None)
+        return self._indexes[wanted]
 
+    @_noting_errors
     def model(self) -> Model:
         """Load the model under test at first use.
 
@@ -55,15 +84,10 @@ class Run:
         if self._model is None:
             from pytest_replication.models import load_model
 
-            name = self.settings.value("model") or self.settings.value("samples")
-            if name is None:
-                raise SettingsError(
-                    "there is no model under test: give --replication-model=module:function, "
-                    "--replication-samples=FOLDER, or the ini key of either"
-                )
-            self._model = load_model(name)
+            self._model = load_model(self._model_name())
         return self._model
 
+    @_noting_errors
     def samples(self, count: int | None, seed: int) -> Samples:
         """Draw samples once for each count and seed.
 
@@ -72,48 +96,12 @@ class Run:
         """
         key = (count, seed)
         if key not in self._samples:
-            self._samples[key] = self._draw(count, seed)
+            from pytest_replication.models import draw
+
+            if self.settings.value("index") is not None:
+                _ = self.index().embedder  # hours of sampling should not end in a typo
+            self._samples[key] = draw(self.model(), count, seed)
         return self._samples[key]
-
-    def _draw(self, count: int | None, seed: int) -> Samples:
-        from pytest_replication.models.folder import FolderModel
-
-        folder = self.settings.value("samples")
-        model = self.model() if folder is None else FolderModel(folder)
-        if isinstance(model, FolderModel) and count is None:
-            return model.everything()
-        return model.sample(_MODEL_SAMPLES if count is None else count, seed)
-
-    def _open_index(self) -> Index:
-        path = self.settings.value("index")
-        try:
-            if path is None:
-                raise IndexNotFound(
-                    "there is no index to check against: give --replication-index=FOLDER or the ini key "
-                    "replication_index; 'pytest-replication build IMAGES --out FOLDER' makes one"
-                )
-            from pytest_replication.index.reader import open_index
-
-            return open_index(
-                path, embedder=self.settings.value("embedder"), device=self.settings.value("device")
-            )
-        except IndexNotFound as error:
-            if self.settings.value("missing") == "skip":
-                pytest.skip(f"{error} (--replication-missing=skip)")
-            raise
-
-
-class TestSurroundings:
-    """The run as seen from one test: its marker comes before the settings of the run."""
-
-    __test__ = False
-
-    def __init__(self, run: Run, item: pytest.Item) -> None:
-        self._run, self._item = run, item
-
-    def index(self) -> Index:
-        """The index of the run."""
-        return self._run.index()
 
     def threshold(self) -> tuple[float, str] | None:
         """Threshold of marker, command line or ini file."""
@@ -127,16 +115,62 @@ class TestSurroundings:
         """Put a check on the next report of the test."""
         from pytest_replication.reports.data import verdict_data
 
+        item = self._running()
         row = verdict_data(verdict, neighbours=False)
-        row |= {"test": self._item.nodeid, "asserted": asserted}
-        self._item.stash.setdefault(ROWS, []).append(row)
-        self._run.recorded += 1
+        row |= {"test": item.nodeid, "asserted": asserted}
+        item.stash.setdefault(ROWS, []).append(row)
+        self.recorded += 1
+
+    def broke(self) -> None:
+        """Take note that the gate broke during the test."""
+        self.broken = True
 
     def _setting(self, keyword: str, name: str) -> tuple[float, str] | None:
-        values = marked(self._item)
+        values = marked(self._running())
         if keyword in values:
             return values[keyword], "marker"
-        return self._run.settings.given(name)
+        return self.settings.given(name)
+
+    def _running(self) -> pytest.Item:
+        if self.item is None:
+            raise SettingsError(
+                "a check was made while no test was running: make it inside a test or a fixture"
+            )
+        return self.item
+
+    def _model_name(self) -> str:
+        given = {name: self.settings.given(name) for name in ("model", "samples")}
+        chosen = {name: pair for name, pair in given.items() if pair is not None}
+        if not chosen:
+            raise SettingsError(
+                "there is no model under test: give --replication-model=module:function, "
+                "--replication-samples=FOLDER, or the ini key of either"
+            )
+        nearest = "command line" if any(pair[1] == "command line" for pair in chosen.values()) else "ini file"
+        names = [name for name, pair in chosen.items() if pair[1] == nearest]
+        if len(names) > 1:
+            raise SettingsError(
+                f"both a model and a folder of samples are set ({nearest}): set one of the two"
+            )
+        value: str = chosen[names[0]][0]
+        return value if names[0] == "model" else f"folder:{value}"
+
+    def _open(self, path: str | None, may_skip: bool) -> Index:
+        try:
+            if path is None:
+                raise IndexNotFound(
+                    "there is no index to check against: give --replication-index=FOLDER or the ini key "
+                    "replication_index; 'pytest-replication build IMAGES --out FOLDER' makes one"
+                )
+            from pytest_replication.index.reader import open_index
+
+            return open_index(
+                path, embedder=self.settings.value("embedder"), device=self.settings.value("device")
+            )
+        except IndexNotFound as error:
+            if may_skip and self.settings.value("missing") == "skip":
+                pytest.skip(f"{error} (--replication-missing=skip)")
+            raise
 
 
 def samples_for(run: Run, item: pytest.Item) -> Samples:
@@ -144,5 +178,4 @@ def samples_for(run: Run, item: pytest.Item) -> Samples:
     values = marked(item)
     given = run.settings.given("count")
     count = values.get("count", given[0] if given else None)
-    samples: Samples = run.samples(count, values.get("seed", run.settings.value("seed")))
-    return samples
+    return run.samples(count, values.get("seed", run.settings.value("seed")))

@@ -31,6 +31,22 @@ def number(value: str) -> float:
     return parsed
 
 
+def score(value: str) -> float:
+    """Parse a threshold."""
+    parsed = number(value)
+    if not -1 < parsed <= 1:
+        raise ValueError("is no score: give a number above -1 and at most 1")
+    return parsed
+
+
+def share(value: str) -> float:
+    """Parse a share."""
+    parsed = number(value)
+    if not 0 <= parsed < 1:
+        raise ValueError("is no share from 0 to below 1 (5 % is 0.05)")
+    return parsed
+
+
 def count(value: str) -> int:
     """Parse a whole number from 1 on."""
     parsed = int(value)
@@ -110,9 +126,9 @@ SETTINGS = (
     Setting("count", count, "Samples to draw (default: 256 of a model, all of a folder)", "N"),
     Setting("seed", int, "Seed of the first sample", "N", 0),
     Setting(
-        "threshold", number, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
+        "threshold", score, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
     ),
-    Setting("max-rate", number, "Tolerated share of replicated samples (default: none)", "SHARE"),
+    Setting("max-rate", share, "Tolerated share of replicated samples (default: none)", "SHARE"),
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
@@ -184,8 +200,8 @@ def add_options(parser: pytest.Parser) -> None:
 
 MARKER = "replication(*, threshold, max_rate, count, seed): settings of the replication checks of a test"
 _MARKED: dict[str, Callable[[str], Any]] = {
-    "threshold": number,
-    "max_rate": number,
+    "threshold": score,
+    "max_rate": share,
     "count": count,
     "seed": int,
 }
@@ -226,8 +242,9 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
         parsed = setting.parse(str(written))
     except ValueError as error:
         raise pytest.UsageError(f"ini key {setting.key}: {written!r} {_reason(error)}") from error
-    if setting.metavar == "PATH":
-        parsed = str((config.inipath or config.rootpath / "ini").parent / parsed)
+    beside = (config.inipath or config.rootpath / "ini").parent / str(parsed)
+    if setting.metavar == "PATH" or (setting.name == "model" and beside.is_dir()):
+        parsed = str(beside)
     return Resolved(parsed, "ini file")
 
 

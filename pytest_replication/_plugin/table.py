@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _COLOURS = {"fail": "red", "inconclusive": "yellow", "pass": "green"}
 """Colour of each outcome, the worst outcome first."""
+_PAIRS = 3
+"""Pairs that are listed below a row."""
 
 
 def header(settings: Settings) -> str | None:
@@ -32,6 +34,8 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
+        for pair in _tolerated(row):
+            reporter.line(pair)
     for row in _distinct_indexes(rows):
         index = row["index"]
         reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
@@ -52,9 +56,24 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         name,
         f"{row['replicated']} of {row['samples']} replicated",
         f"highest {row['worst_score']:.3f}",
-        f"threshold {row['threshold']:g} ({row['threshold_source']}), "
-        f"rate <= {100 * row['rate_upper']:.3g} %",
+        f"threshold {row['threshold']:g} ({row['threshold_source']}), {_rate(row)}",
     )
+
+
+def _rate(row: dict[str, Any]) -> str:
+    bound = f"rate <= {100 * row['rate_upper']:.3g} %"
+    if row["outcome"] == "fail":
+        bound = f"rate >= {100 * row['rate_lower']:.3g} %"
+    return bound + (f", max rate {100 * row['max_rate']:.3g} %" if row["max_rate"] else "")
+
+
+def _tolerated(row: dict[str, Any]) -> list[str]:
+    """Pairs of a check that did not fail the test: nothing else shows them."""
+    if row["outcome"] == "fail" and row["asserted"]:
+        return []
+    shown = [f"      {p['score']:.3f}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    more = len(row["pairs"]) - len(shown)
+    return shown + ([f"      and {more} more"] if more else [])
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import EmbedderError
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable
 
 Prepared = NDArray[Any]
 """One image, resized and laid out as the network wants it."""
@@ -130,6 +130,16 @@ class Embedder(ABC):
             )
         unit: NDArray[np.float32] = (rows / norms[:, None]).astype(np.float32)
         return unit
+
+
+def require_cpu(device: str, what: str) -> None:
+    """Refuse a device that would be ignored.
+
+    Raises:
+        EmbedderUnavailable: the device is not the CPU.
+    """
+    if device not in ("auto", "cpu"):
+        raise EmbedderUnavailable(f"{what} runs on the CPU only: leave the device at auto, not {device}")
 
 
 def threads() -> int:

@@ -62,7 +62,7 @@ def load(options: EmbedderOptions) -> Embedder:
         import open_clip
     except ImportError as error:
         raise EmbedderUnavailable(
-            f"openclip needs open_clip_torch ({error}): pip install 'pytest-replication[openclip]'"
+            f"openclip needs open_clip_torch ({error}): install the extra [openclip] of pytest-replication"
         ) from error
 
     name, tag, path = _parse(options.argument)

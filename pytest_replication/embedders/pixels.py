@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.embedders.base import Embedder, EmbedderOptions, EmbedderSpec, Prepared
+from pytest_replication.embedders.base import Embedder, EmbedderOptions, EmbedderSpec, Prepared, require_cpu
 from pytest_replication.errors import SettingsError
 
 SIDE = 16
@@ -56,4 +56,5 @@ def load(options: EmbedderOptions) -> Embedder:
     """Entry point of ``pixels``."""
     if options.argument or options.preset:
         raise SettingsError("the embedder pixels takes neither an argument nor a preset")
+    require_cpu(options.device, "the embedder pixels")
     return PixelEmbedder()

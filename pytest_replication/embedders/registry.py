@@ -6,11 +6,12 @@ a factory; a program adds one with `register_embedder`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 from pytest_replication.embedders.base import Embedder, EmbedderOptions
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 GROUP = "pytest_replication.embedders"
 Factory = Callable[[EmbedderOptions], Embedder]
@@ -58,7 +59,10 @@ def load_embedder(
 
     Raises:
         EmbedderUnavailable: no embedder of that name, or its weights or packages are missing.
+        SettingsError: the device is none.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise SettingsError(f"there is no device {device!r}: give auto, cpu, mps, cuda or cuda:N")
     key, _, argument = name.partition(":")
     options = EmbedderOptions(argument, preset, device, weights_sha256)
     return _factory(key)(options)

@@ -130,7 +130,7 @@ def require_torch(what: str, extra: str) -> None:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:  # RuntimeError: a pair that does not fit
         raise EmbedderUnavailable(
-            f"{what} needs torch and torchvision ({error}): pip install 'pytest-replication[{extra}]'"
+            f"{what} needs torch and torchvision ({error}): install the extra [{extra}] of pytest-replication"
         ) from error
 
 

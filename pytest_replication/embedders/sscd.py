@@ -23,6 +23,7 @@ from pytest_replication.embedders.base import (
     EmbedderSpec,
     Prepared,
     Threshold,
+    require_cpu,
     sha256_of,
 )
 from pytest_replication.embedders.presets import Preset, preset_named
@@ -117,6 +118,7 @@ def _find(options: EmbedderOptions) -> tuple[Path, str]:
 
 def _network(path: Path, device: str) -> Network:
     if path.suffix == ".onnx":
+        require_cpu(device, f"SSCD from {path.name}")
         return OnnxNetwork(path)
     if path.name.endswith((".torchscript.pt", ".torchvision.pt")):
         require_torch(f"{path.name}", "torch")

@@ -45,7 +45,7 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise UndecodableImage("the file is empty")
     try:
-        with _truncation_refused(), Image.open(io.BytesIO(data), formats=_formats()) as image:
+        with truncation_refused(), Image.open(io.BytesIO(data), formats=_formats()) as image:
             _check_size(image)
             image.load()
             return normalise(image)
@@ -109,7 +109,7 @@ _permissive_before = False
 
 
 @contextmanager
-def _truncation_refused() -> Iterator[None]:
+def truncation_refused() -> Iterator[None]:
     """Hold Pillow's process-wide LOAD_TRUNCATED_IMAGES down while any thread decodes.
 
     Training code often sets it; with it half a file would be embedded as if it were whole.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.images.decode import UndecodableImage, normalise
+from pytest_replication.images.decode import UndecodableImage, normalise, truncation_refused
 
 FORMS = (
     "a list of PIL images, a numpy array (n, h, w, 3 or 1) of uint8 or of floats in [0, 1], "
@@ -56,9 +56,12 @@ def describe(given: object) -> str:
 
 def _from_pil(image: Image.Image, number: int) -> Image.Image:
     try:
-        return normalise(image)
-    except (UndecodableImage, OSError) as error:
-        raise UnusableImages(f"image {number} cannot be used: {error}") from error
+        with truncation_refused():  # an opened file is only read now
+            if (image.mode == "I" or image.mode.startswith("I;16")) and np.asarray(image).max() <= 255:
+                raise UndecodableImage(f"mode {image.mode} without a value above 255: 8 or 16 bits?")
+            return normalise(image)
+    except Exception as error:  # closed, truncated, of unknown range: Pillow raises many kinds
+        raise UnusableImages(f"image {number} cannot be used: {error or type(error).__name__}") from error
 
 
 def _is_tensor(given: object) -> bool:
@@ -81,7 +84,7 @@ def _channels_last(tensor: Any) -> NDArray[Any]:
 def _from_array(array: NDArray[Any], kind: str) -> list[Image.Image]:
     if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
         raise UnusableImages(
-            f"a {kind} of shape {array.shape} was given; expected (n, h, w, 3) or (n, h, w, 1)"
+            f"a {kind} of shape {array.shape} was given; expected (n, h, w, 3) or (n, h, w, 1){_hint(array)}"
         )
     if len(array) == 0:
         return []
@@ -99,12 +102,19 @@ def _from_array(array: NDArray[Any], kind: str) -> list[Image.Image]:
     return [Image.fromarray(_rgb(image)) for image in pixels]
 
 
+def _hint(array: NDArray[Any]) -> str:
+    if array.ndim == 4 and array.shape[1] in (1, 3):
+        return "; .transpose(0, 2, 3, 1) brings channels to the end"
+    return "; [None] makes a batch of one image" if array.ndim == 3 else ""
+
+
 def _from_unit_range(array: NDArray[Any], kind: str) -> NDArray[np.uint8]:
     low, high = float(array.min()), float(array.max())  # NaN passes through min and max
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UnusableImages(f"a {kind} with values that are not finite (NaN or infinite) was given")
     if low < 0 or high > 1:
-        hint = "; (x + 1) / 2 maps [-1, 1] to it" if low < 0 and high <= 1 and low >= -1 else ""
+        hint = "; (x + 1) / 2 maps [-1, 1] to it" if -1 <= low < 0 and high <= 1 else ""
+        hint = "; x / 255 maps [0, 255] to it" if low >= 0 and 1 < high <= 255 else hint
         raise UnusableImages(
             f"a {kind} of floats in [{low:.4g}, {high:.4g}] was given; expected [0, 1]{hint}"
         )

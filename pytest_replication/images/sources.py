@@ -32,7 +32,8 @@ class ImageRef:
         id: names the image within its source, the same in every run.
         uri: where a person finds it.
         content: its path, or its encoded bytes where the source had to read them anyway.
-        size: encoded size in bytes, -1 where that cannot be told.
+        version: changes when the content does: size and time of last change of a file, digest of
+            bytes.
         caption: text that belongs to it.
         label: class that it belongs to.
     """
@@ -40,7 +41,7 @@ class ImageRef:
     id: str
     uri: str
     content: Path | bytes
-    size: int
+    version: str
     caption: str | None = None
     label: str | None = None
 
@@ -77,19 +78,20 @@ class FileSource(Source):
     """
 
     def __init__(self, files: Sequence[tuple[str, Path]], name: str) -> None:
-        self._files = files
+        self.listed = files
         self.name = name
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.listed)
 
     def __iter__(self) -> Iterator[ImageRef]:
-        for id_, path in self._files:
+        for id_, path in self.listed:
             try:
-                size = path.stat().st_size
+                stat = path.stat()
+                version = f"{stat.st_size} {stat.st_mtime_ns}"
             except OSError:
-                size = -1  # listed all the same: it becomes a rejected row with its reason
-            yield ImageRef(id=id_, uri=str(path), content=path, size=size)
+                version = "missing"  # listed all the same: it becomes a rejected row with its reason
+            yield ImageRef(_printable(id_), _printable(path.absolute()), path, version)
 
 
 def folder(path: Path) -> FileSource:
@@ -130,7 +132,7 @@ def file_list(path: Path) -> FileSource:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be read as a list of files: {error}") from error
-    files = [(line, path.parent / line) for line in lines if line and not line.startswith("#")]
+    files = [(line, path.parent / line) for line in lines if line]
     return FileSource(_distinct(files, path), name=f"list {path}")
 
 
@@ -156,28 +158,34 @@ class ParquetSource(Source):
 
     _BATCH = 64
 
-    def __init__(self, files: Sequence[Path], name: str) -> None:
+    def __init__(self, files: Sequence[tuple[str, Path]], name: str) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.name = name
         self._files = files
         self._rows = 0
-        for file in files:
+        for _, file in files:
             try:
                 with pq.ParquetFile(file) as parquet:
                     _image_column(parquet.schema_arrow, file)
                     self._rows += parquet.metadata.num_rows
-            except (OSError, ValueError) as error:  # pyarrow's errors derive from these
+            except (OSError, ValueError, pa.ArrowException) as error:
                 raise SourceError(f"{file} cannot be read as parquet: {error}") from error
 
     def __len__(self) -> int:
         return self._rows
 
     def __iter__(self) -> Iterator[ImageRef]:
-        for file in self._files:
-            yield from self._refs_of(file)
+        import pyarrow as pa
 
-    def _refs_of(self, file: Path) -> Iterator[ImageRef]:
+        for id_, file in self._files:
+            try:
+                yield from self._refs_of(id_, file)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                raise SourceError(f"{file} is damaged: {error}; fetch it again") from error
+
+    def _refs_of(self, id_: str, file: Path) -> Iterator[ImageRef]:
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(file) as parquet:
@@ -189,7 +197,7 @@ class ParquetSource(Source):
             number = 0
             for batch in parquet.iter_batches(batch_size=self._BATCH, columns=columns):
                 for row in batch.to_pylist():
-                    yield _parquet_ref(file, number, row[image], row.get(caption), row.get(label))
+                    yield _parquet_ref(f"{id_}#{number}", file, row[image], row.get(caption), row.get(label))
                     number += 1
 
 
@@ -215,7 +223,7 @@ class MemorySource(Source):
             encoded = io.BytesIO()
             image.save(encoded, "PNG", compress_level=1)
             data = encoded.getvalue()
-            yield ImageRef(f"{number:06d}", f"memory:{number}", data, len(data))
+            yield ImageRef(f"{number:06d}", f"memory:{number}", data, _digest(data))
 
 
 def open_source(given: object) -> Source:
@@ -235,7 +243,7 @@ def open_source(given: object) -> Source:
 
 
 class Listing:
-    """Digest of the ids and sizes of images as they are listed: is a source still the same?
+    """Digest of the ids and versions of images as they are listed: is a source still the same?
 
     Attributes:
         count: images so far.
@@ -253,7 +261,7 @@ class Listing:
             self.first = self.first or ref.id
             self.last = ref.id
             self.count += 1
-            self._digest.update(f"{ref.id}\0{ref.size}\0".encode())
+            self._digest.update(f"{ref.id}\0{ref.version}\0".encode())
             yield ref
 
     @property
@@ -283,20 +291,21 @@ def _is_paths(given: object) -> bool:
 
 def _detect_path(path: Path) -> Source:
     if path.is_dir():
-        parquet = sorted(path.glob("*.parquet"))
-        if parquet:
-            images = [id_ for id_, file in folder(path)._files if file.suffix != ".parquet"]
-            if images:
-                raise SourceError(
-                    f"{path} holds parquet files and other files ({images[0]}, …): name one of the "
-                    "two kinds, or move them apart"
-                )
-            return ParquetSource(parquet, name=f"parquet {path}")
-        return folder(path)
+        files = folder(path)
+        parquet = [(id_, file) for id_, file in files.listed if file.suffix == ".parquet"]
+        if not parquet:
+            return files
+        if len(parquet) < len(files):
+            other = next(id_ for id_, file in files.listed if file.suffix != ".parquet")
+            raise SourceError(
+                f"{path} holds parquet files and other files ({other}, …): name one of the two kinds, "
+                "or move them apart"
+            )
+        return ParquetSource(parquet, name=f"parquet {path}")
     if not path.exists():
         raise SourceError(f"{path} does not exist: name a folder of images, a .txt list or a .parquet file")
     if path.suffix == ".parquet":
-        return ParquetSource([path], name=f"parquet {path}")
+        return ParquetSource([(path.name, path)], name=f"parquet {path}")
     if path.suffix == ".txt":
         return file_list(path)
     raise SourceError(
@@ -322,15 +331,25 @@ def _image_column(schema: Any, file: Path) -> str:
     raise SourceError(f"{file} has no column image: struct<bytes, path>, as the datasets library writes it")
 
 
-def _parquet_ref(file: Path, number: int, image: Any, caption: Any, label: Any) -> ImageRef:
+def _parquet_ref(id_: str, file: Path, image: Any, caption: Any, label: Any) -> ImageRef:
     image = image or {}
     data = image.get("bytes") or b""  # empty bytes become a rejected row
-    name = f"{file.name}#{number}" + (f"/{image['path']}" if image.get("path") else "")
+    row = id_.rpartition("#")[2]
+    inside = f"/{image['path']}" if image.get("path") else ""
     return ImageRef(
-        id=f"{file.name}#{number}",
-        uri=f"{file.parent / name}",
+        id=_printable(id_),
+        uri=f"{_printable(file.absolute())}#{row}{inside}",
         content=data,
-        size=len(data),
+        version=_digest(data),
         caption=None if caption is None else str(caption),
         label=None if label is None else str(label),
     )
+
+
+def _printable(path: object) -> str:
+    """A path as text that can be stored, also where its name is not valid in any encoding."""
+    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -43,14 +43,14 @@ class BuildOptions:
     device: str = "auto"
     max_rejected: int = 0
     dtype: str = "float32"
-    shard_rows: int = 4096
+    shard_rows: int = 1024
     batch_size: int | None = None
     decoders: int | None = None
     overwrite: bool = False
     progress: bool = True
 
     def __post_init__(self) -> None:
-        numbers = (self.shard_rows, self.batch_size or 1, self.decoders or 1)
+        numbers = [n for n in (self.shard_rows, self.batch_size, self.decoders) if n is not None]
         if min(numbers) < 1 or self.max_rejected < 0:
             raise SettingsError("shard rows, batch size and decoders start at 1, max rejected at 0")
         if self.dtype not in DTYPES:
@@ -230,6 +230,6 @@ def _too_many(rejected: list[Rejected], manifest: Manifest, options: BuildOption
     more = f"\n  and {len(rejected) - 20} more, in shards/*/{REJECTED}" if len(rejected) > 20 else ""
     return (
         f"{len(rejected)} of {manifest.listed} training images cannot be read, and {options.max_rejected} "
-        f"may be left out: mend or remove them and build with --overwrite, or accept the gap with "
-        f"--max-rejected {len(rejected)}; what is embedded is kept{shown}{more}"
+        f"may be left out: accept the gap with --max-rejected {len(rejected)} (keeps what is embedded), or "
+        f"mend or remove them and build with --overwrite (embeds everything anew){shown}{more}"
     )

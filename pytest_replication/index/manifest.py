@@ -132,6 +132,11 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
+        if any((folder / "shards").glob("[0-9]*")):
+            raise IndexCorrupt(
+                f"{path} is missing although there are shards beside it: the index is being replaced or was "
+                "copied in part; restore it, or build it again with --overwrite"
+            ) from error
         raise IndexNotFound(
             f"there is no index at {folder} ({NAME} is missing): make one with "
             f"'pytest-replication build IMAGES --out {folder}'"

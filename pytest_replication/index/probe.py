@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def check_probe(folder: Path, embedder: Embedder) -> float:
         with np.load(path, allow_pickle=False) as stored:
             expected = stored["embeddings"]
             images = [Image.fromarray(stored[f"image_{i}"]) for i in range(len(expected))]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile and numpy raise whatever a damaged archive makes them
         raise IndexCorrupt(
             f"{path} is missing or damaged ({error}): build the index again with 'pytest-replication "
             f"build IMAGES --out {folder} --overwrite'"

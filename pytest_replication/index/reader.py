@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import EmbedderUnavailable, IndexCorrupt, IndexIncomplete, IndexMismatch
+from pytest_replication.images.decode import DECODER
 from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest
+from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.shard import (
     EMBEDDINGS,
@@ -170,18 +172,43 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
         IndexIncomplete: its build has not finished.
         IndexCorrupt: files are missing or have another size, counts disagree, or it is empty.
         IndexVersionUnsupported: another format.
+        IndexMismatch: its images were decoded in another way.
     """
-    folder = Path(path)
-    manifest = read_manifest(folder)
+    index = index_as_it_is(path, embedder=embedder, device=device)
+    folder, manifest = index.path, index.manifest
     if not manifest.complete:
         done = manifest.rows + manifest.rejected
+        if done == manifest.listed and manifest.rejected:
+            raise IndexIncomplete(
+                f"the build of {folder} could not read {manifest.rejected} of {manifest.listed} images: "
+                f"'pytest-replication build' with --max-rejected {manifest.rejected} accepts the gap"
+            )
         raise IndexIncomplete(
             f"the build of {folder} has not finished ({done} of {manifest.listed} images): run the "
             "same 'pytest-replication build' again, it resumes"
         )
+    if manifest.decoder != DECODER:
+        raise IndexMismatch(
+            f"the images of {folder} were decoded as {manifest.decoder!r}, this version decodes as "
+            f"{DECODER!r}: install pytest-replication {manifest.writer}, or build it again with --overwrite"
+        )
     _check_counts(folder, manifest)
     _check_sizes(folder, manifest)
-    return Index(folder, manifest, embedder, device)
+    return index
+
+
+def index_as_it_is(
+    path: str | os.PathLike[str], *, embedder: str | None = None, device: str = "auto"
+) -> Index:
+    """Open an index whose files may be missing or damaged: for `verify`, never for a search.
+
+    Raises:
+        IndexNotFound: there is no index.
+        IndexCorrupt: its manifest is damaged.
+        IndexVersionUnsupported: another format.
+    """
+    folder = Path(path)
+    return Index(folder, read_manifest(folder), embedder, device)
 
 
 def _check_counts(folder: Path, manifest: Manifest) -> None:
@@ -197,20 +224,20 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
 
 
 def _check_sizes(folder: Path, manifest: Manifest) -> None:
+    expected = [(folder / PROBE, manifest.probe)]
     for shard in manifest.shards:
         if set(shard.files) != set(FILES):
             raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
-        for name, entry in shard.files.items():
-            path = folder / SHARDS / shard.name / name
-            try:
-                size = path.stat().st_size
-            except OSError as error:
-                raise IndexCorrupt(
-                    f"{path} is missing ({error.strerror}): restore it, or build the index again "
-                    "with --overwrite"
-                ) from error
-            if size != entry.bytes:
-                raise IndexCorrupt(
-                    f"{path} has {size} bytes, expected {entry.bytes}: restore it, or build the index "
-                    "again with --overwrite"
-                )
+        expected += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
+    for path, entry in expected:
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise IndexCorrupt(
+                f"{path} is missing ({error.strerror}): restore it, or build the index again with --overwrite"
+            ) from error
+        if size != entry.bytes:
+            raise IndexCorrupt(
+                f"{path} has {size} bytes, expected {entry.bytes}: restore it, or build the index "
+                "again with --overwrite"
+            )

@@ -137,6 +137,7 @@ def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:
     Raises:
         IndexCorrupt: the file cannot be read or lacks a row.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     found: dict[int, Record] = {}
@@ -151,7 +152,7 @@ def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:
                     table = file.read_row_group(group).take([row - start for row in here])
                     found |= dict(zip(here, (Record(**r) for r in table.to_pylist()), strict=True))
                 start += length
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
     if len(found) != len(wanted):
         raise IndexCorrupt(f"{path} lacks {len(wanted) - len(found)} of the rows that were matched")
@@ -164,11 +165,12 @@ def read_rejected(path: Path) -> list[Rejected]:
     Raises:
         IndexCorrupt: the file cannot be read.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return [Rejected(**row) for row in pq.read_table(path).to_pylist()]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
 
 

@@ -39,7 +39,7 @@ def verify(index: Index, *, progress: bool = True) -> Verification:
     """Compare every file with its sha256, and check lengths of vectors and numbers of records.
 
     Args:
-        index: an open index.
+        index: an index as `index_as_it_is` opens it, or an open one.
         progress: show a progress bar when standard error is a terminal.
     """
     from tqdm import tqdm
@@ -55,6 +55,8 @@ def verify(index: Index, *, progress: bool = True) -> Verification:
         fault = _compare(path, entry.sha256)
         if fault:
             faults.append(fault)
+    if not index.manifest.complete:
+        faults.append(f"the build of {index.path} has not finished")
     if not faults:  # the content of a changed file says nothing
         faults = [fault for shard in index.shards for fault in _check_content(shard)]
     return Verification(files, size, faults)
@@ -71,6 +73,7 @@ def _compare(path: Path, sha256: str) -> str | None:
 
 
 def _check_content(shard: Shard) -> list[str]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     faults = []
@@ -78,7 +81,7 @@ def _check_content(shard: Shard) -> list[str]:
         vectors, _ = shard.embeddings()
         with pq.ParquetFile(shard.folder / RECORDS) as records:
             rows = records.metadata.num_rows
-    except (IndexCorrupt, OSError, ValueError) as error:
+    except (IndexCorrupt, OSError, ValueError, pa.ArrowException) as error:
         return [str(error)]
     if rows != shard.entry.rows:
         faults.append(f"{shard.folder / RECORDS} has {rows} rows, expected {shard.entry.rows}")

@@ -6,6 +6,7 @@ names it. Whatever happens in between leaves the last manifest in force.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexLocked, IndexNotFound
+from pytest_replication.errors import BuildError, IndexLocked
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import (
     Manifest,
@@ -27,7 +28,7 @@ from pytest_replication.index.manifest import (
     write_manifest,
 )
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.shard import Record, Rejected, write_shard
+from pytest_replication.index.shard import Record, Rejected, describe_file, write_shard
 
 LOCK = ".lock"
 SHARDS = "shards"
@@ -47,13 +48,13 @@ class IndexWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._manifest: Manifest | None = None
-        self._lock = FileLock(folder / LOCK, blocking=False)
+        self._lock = FileLock(folder / LOCK)
 
     def __enter__(self) -> Self:
         self._refuse_foreign()
         try:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
+            self._lock.acquire(blocking=False)
         except Timeout as error:
             raise IndexLocked(
                 f"another process is building {self._folder} (it holds {self._folder / LOCK}): wait "
@@ -82,23 +83,29 @@ class IndexWriter:
         """Delete the index in the folder, and nothing that is not part of one."""
         if (self._folder / MANIFEST).exists():
             (self._folder / MANIFEST).unlink()  # first: what is left is no index any more
-            for name in (SHARDS, "engines"):
-                shutil.rmtree(self._folder / name, ignore_errors=True)
-            (self._folder / SHARDS).mkdir()
+            self._drop_shards(keep=set())
 
     def resume(self) -> Manifest | None:
-        """Take up the build that is in the folder, None if there is none."""
-        try:
-            self._manifest = read_manifest(self._folder)
-        except IndexNotFound:
+        """Take up the build that is in the folder, None if there is none.
+
+        Finished shards are compared with their sha256; the first damaged one and those after it are
+        dropped, to be made again.
+        """
+        if not (self._folder / MANIFEST).exists():
             return None
-        self._drop_uncommitted()
-        return self._manifest
+        found = read_manifest(self._folder)
+        sound = tuple(itertools.takewhile(self._is_sound, found.shards))
+        if len(sound) < len(found.shards):  # damaged since: made again from there on
+            found = replace(found, shards=sound, complete=False)
+            write_manifest(self._folder, found)
+        self._manifest = found
+        self._drop_shards(keep={shard.name for shard in sound})
+        return found
 
     def start(self, manifest: Manifest) -> None:
         """Begin an empty index."""
         self._commit(manifest)
-        self._drop_uncommitted()
+        self._drop_shards(keep=set())
 
     def add_shard(
         self,
@@ -165,6 +172,14 @@ class IndexWriter:
         write_manifest(self._folder, manifest)
         self._manifest = manifest
 
+    def _is_sound(self, shard: ShardEntry) -> bool:
+        """Whether every file of a shard is the one that was written."""
+        folder = self._folder / SHARDS / shard.name
+        try:
+            return all(describe_file(folder / name) == entry for name, entry in shard.files.items())
+        except OSError:
+            return False
+
     def _check(self, embeddings: NDArray[np.float32], records: Sequence[Record]) -> None:
         expected = (len(records), len(self.manifest.views), self.manifest.embedder.dim)
         if embeddings.shape != expected:
@@ -173,9 +188,11 @@ class IndexWriter:
         if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
             raise BuildError(f"{self.manifest.embedder.name} gave vectors that are not of unit length")
 
-    def _drop_uncommitted(self) -> None:
-        """Remove shards that a killed writer renamed into place but never named in the manifest."""
-        known = {shard.name for shard in self.manifest.shards}
+    def _drop_shards(self, keep: set[str]) -> None:
+        """Remove shards that no manifest names, such as those of a killed writer."""
         for path in (self._folder / SHARDS).iterdir():
-            if path.name not in known:
-                shutil.rmtree(path)
+            if path.is_dir() and path.name not in keep:
+                try:
+                    shutil.rmtree(path)
+                except OSError as error:
+                    raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error

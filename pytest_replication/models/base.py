@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from pytest_replication.errors import SampleError
 from pytest_replication.models.samples import Samples
+
+
+def check_count(count: int) -> None:
+    """Refuse to draw no samples.
+
+    Raises:
+        SampleError: the count is below 1.
+    """
+    if count < 1:
+        raise SampleError(f"{count} samples are wanted: give a count of 1 or more")
 
 
 class Model(ABC):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_replication.errors import SampleError
-from pytest_replication.models.base import Model
+from pytest_replication.models.base import Model, check_count
 from pytest_replication.models.samples import Samples
 
 
@@ -26,12 +26,18 @@ class FolderModel(Model):
 
     def sample(self, count: int, seed: int) -> Samples:
         """Give the first `count` samples in the order of their names; the seed plays no part."""
+        check_count(count)
         if count > len(self._samples):
             raise SampleError(
                 f"{self.name} holds {len(self._samples)} samples, but {count} are wanted: make more, or "
-                "lower --replication-count"
+                "ask for fewer"
             )
-        return replace(self._samples, images=self._samples.images[:count], names=self._samples.names[:count])
+        return replace(
+            self._samples,
+            images=self._samples.images[:count],
+            names=self._samples.names[:count],
+            source=f"{self._samples.source} (the first {count} of {len(self._samples)})",
+        )
 
     def everything(self) -> Samples:
         """Give all samples."""

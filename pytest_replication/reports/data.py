@@ -38,6 +38,7 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
         "searched": int(verdict.matches.searched),
         "engine": verdict.matches.engine,
         "sample_source": subject.source,
+        "distinct_samples": int(subject.distinct),
         "index": {
             "path": subject.index,
             "rejected": int(subject.rejected),

@@ -48,6 +48,7 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
+        f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {matches.searched} training images, all searched ({matches.engine})",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
@@ -56,13 +57,19 @@ def _details(verdict: Verdict) -> list[str]:
             f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
             "copies of them are not found"
         )
+    if 0 < subject.distinct < verdict.samples:
+        lines.append(
+            f"  WARNING    only {subject.distinct} of {verdict.samples} samples are distinct: the bounds "
+            "of the rate hold for independent samples"
+        )
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:
         lines.append(
-            "  look       open both files of a pair; 'pytest-replication search "
+            "  look       open both images of a pair; 'pytest-replication search "
             f"{subject.index} SAMPLE' lists more neighbours"
         )
+        lines += _again(verdict)
     return lines
 
 
@@ -84,9 +91,27 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {match.score:.3f}  sample    {subject.samples[match.sample]}{seed}",
-        f"           training  {record.uri}{view}{caption}",
+        f"    {match.score:.3f}{_next(verdict, match)}  sample    {subject.samples[match.sample]}{seed}",
+        f"         {' ' * len(_next(verdict, match))}  training  {record.uri}{view}{caption}",
     ]
+
+
+def _next(verdict: Verdict, match: Match) -> str:
+    """Score of the next training image: far below for a copy of one image, near for duplicates."""
+    found = verdict.matches.of[match.sample]
+    return f" (next {found[1].score:.3f})" if len(found) > 1 else ""
+
+
+def _again(verdict: Verdict) -> list[str]:
+    """The command that makes the worst sample again, where a function made it from a seed."""
+    subject, worst = verdict.matches.subject, verdict.worst
+    module, separator, function = subject.source.partition(":")
+    names = (*module.split("."), function)
+    if not (subject.seeds and separator and all(name.isidentifier() for name in names)):
+        return []
+    seed = subject.seeds[worst.sample]
+    call = f"from {module} import {function}; {function}([{seed}])[0].save('sample.png')"
+    return [f'  again      python -c "{call}" makes the worst sample again (if it is a PIL image)']
 
 
 def _claim(verdict: Verdict) -> str:

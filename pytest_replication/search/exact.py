@@ -26,6 +26,7 @@ from pytest_replication.index.reader import Index, Shard
 from pytest_replication.search.matches import Neighbours
 
 _BLOCK_BYTES = 32 << 20
+_BLOCK_ROWS = 16384
 _QUERIES = 512
 """Samples scored at once: bounds the score matrix to _QUERIES x rows of a block."""
 _SPARE = 4
@@ -36,8 +37,8 @@ DECIMALS = 6
 """Scores are rounded to this: below it processors and batch sizes disagree."""
 
 Vectors = NDArray[np.float32]
-_checked: set[tuple[str, int, int]] = set()
-"""Files whose checksum was compared in this process: path, size, time of last change."""
+_checked: set[tuple[str, int, int, str]] = set()
+"""Files that were found sound in this process: path, size, time of last change, checksum."""
 
 
 def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours:
@@ -140,7 +141,7 @@ def _blocks(shard: Shard) -> Iterator[tuple[int, Vectors]]:
     mapped, start = shard.embeddings()
     rows, views, dim = shard.shape
     vectors = mapped.reshape(rows * views, dim)
-    per_block = max(1, _BLOCK_BYTES // (dim * 4))
+    per_block = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (dim * 4)))
     check = _Checksum(shard, start)
     _advise(mapped, "MADV_SEQUENTIAL")
     with ThreadPoolExecutor(1, "checksum") as beside:
@@ -168,9 +169,9 @@ class _Checksum:
 
         path = shard.embeddings_path
         stat = path.stat()
-        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
         self._path: Path = path
         self._expected = shard.entry.files[path.name].xxh3
+        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, self._expected)
         self._digest: Any = None
         if self._key not in _checked:
             self._digest = xxhash.xxh3_64()
@@ -193,25 +194,33 @@ class _Checksum:
 
 
 def _score_again(index: Index, queries: Vectors, best: _Candidates) -> NDArray[np.float64]:
-    """Scores of all candidates in float64, from the stored vectors."""
+    """Cosines of all candidates in float64, from the stored vectors.
+
+    Stored vectors are of unit length only up to their rounding, which in float16 would keep an
+    exact copy below 1: their length is divided out.
+    """
     views = len(index.manifest.views)
-    scores = np.full(best.scores.shape, -np.inf)
+    products, scores = np.full(best.scores.shape, -np.inf), np.full(best.scores.shape, -np.inf)
     for shard in index.shards:
         mapped, _ = shard.embeddings()
         low, high = shard.first * views, (shard.first + shard.entry.rows) * views
-        for query in np.flatnonzero(((best.vectors >= low) & (best.vectors < high)).any(axis=1)):
-            here = np.flatnonzero((best.vectors[query] >= low) & (best.vectors[query] < high))
+        inside = (best.vectors >= low) & (best.vectors < high)
+        for query in np.flatnonzero(inside.any(axis=1)):
+            here = np.flatnonzero(inside[query])
             stored = mapped.reshape(-1, mapped.shape[2])[best.vectors[query, here] - low].astype(np.float64)
-            scores[query, here] = np.einsum("ij,j->i", stored, queries[query].astype(np.float64))
+            wanted = queries[query].astype(np.float64)
+            products[query, here] = np.einsum("ij,j->i", stored, wanted)
+            lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(wanted)
+            scores[query, here] = products[query, here] / lengths
         _advise(mapped, "MADV_DONTNEED")
     found = best.vectors >= 0
-    difference = np.abs(scores[found] - best.scores[found]).max(initial=0.0)
+    difference = np.abs(products[found] - best.scores[found]).max(initial=0.0)
     if not difference < _TOLERANCE:
         raise SearchError(
             f"the float32 and float64 scores of a candidate differ by {difference:.2g}: numpy's linear "
             "algebra gives wrong results on this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
         )
-    return np.where(found, np.round(scores, DECIMALS), -np.inf)
+    return np.where(found, np.clip(np.round(scores, DECIMALS), -1, 1), -np.inf)
 
 
 def _collect(

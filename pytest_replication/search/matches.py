@@ -65,6 +65,7 @@ class Subject:
         embedder: name of its embedder.
         preprocessing: of its embedder.
         weights_sha256: of its embedder.
+        distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
     """
 
@@ -77,6 +78,7 @@ class Subject:
     preprocessing: str
     weights_sha256: str | None
     seeds: tuple[int, ...] = ()
+    distinct: int = 0
     check: str = ""
 
 

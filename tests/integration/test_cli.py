@@ -84,7 +84,7 @@ def test_search(built: Path, training: Path) -> None:
     data = json.loads(call("search", built, training, "--json", "-k", "1").stdout)
     assert len(data) == 20
     assert all(row["neighbours"][0]["score"] == pytest.approx(1) for row in data)
-    assert call("search", built, training / "cat.jpg", "-k", "0").returncode == 3
+    assert call("search", built, training / "cat.jpg", "-k", "0").returncode == 2
 
 
 def test_check_exits_0_1_or_3(built: Path, training: Path, unrelated: Path) -> None:
@@ -174,12 +174,36 @@ def test_without_weights_the_list_says_where_to_get_them(
     assert "weights pull sscd" in capsys.readouterr().out
 
 
-def test_an_interrupt_is_130_and_says_that_it_resumes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], built: Path
+@pytest.mark.parametrize(
+    ("more", "said"), [([], "the same command again"), (["--overwrite"], "without --overwrite")]
+)
+def test_an_interrupt_is_130_and_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
-    def interrupt(path: str) -> None:
+    def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_replication._cli.info.open_index", interrupt)
-    assert cli.main(["info", str(built)]) == 130
-    assert "goes on where it stopped" in capsys.readouterr().err
+    monkeypatch.setattr("pytest_replication._cli.build.build_index", interrupt)
+    assert cli.main(["build", "x", "--out", "y", *more]) == 130
+    assert said in capsys.readouterr().err
+
+
+def test_a_model_that_raises_is_not_a_model_that_copies(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "raising.py").write_text("def make(seeds):\n    raise RuntimeError('out of memory')\n")
+    done = call("check", built, "raising:make", "--threshold", "0.9", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "raising:make raised RuntimeError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_a_count_below_one_drops_nothing(built: Path, training: Path, count: str) -> None:
+    assert call("check", built, training, "--threshold", "0.9", "--count", count).returncode == 3
+
+
+def test_anything_unexpected_is_3(
+    built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pytest_replication._cli.info.open_index", lambda path: 1 / 0)
+    assert cli.main(["info", str(built)]) == 3
+    assert "error: info broke down: ZeroDivisionError" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,14 @@ VECTORS = Path("shards") / "000001" / "embeddings.npy"
 
 def missing(index: Path) -> None:
     (index / "manifest.json").rename(index / "lost.json")
+
+
+def gone(index: Path) -> None:
+    shutil.rmtree(index)
+
+
+def other_decoder(index: Path) -> None:
+    edit(index, decoder="another")
 
 
 def empty(index: Path) -> None:
@@ -87,7 +96,8 @@ def edit(index: Path, **changes: object) -> None:
 
 
 DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
-    missing: ("IndexNotFound: there is no index at", "pytest-replication build IMAGES --out"),
+    missing: ("manifest.json is missing although there are shards beside it", "--overwrite"),
+    gone: ("there is no index at", "pytest-replication build IMAGES --out"),
     empty: ("is empty", "--overwrite"),
     shard_missing: ("000001/embeddings.npy is missing", "--overwrite"),
     shard_truncated: ("000001/embeddings.npy has 1000 bytes, expected", "--overwrite"),
@@ -98,6 +108,7 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     other_embedder: ("was made with another embedder", "--replication-embedder"),
     unfinished: ("the build of", "run the same 'pytest-replication build' again"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
+    other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
     totals_wrong: ("lists 21 images but accounts for 20 rows", "--overwrite"),
 }
 
@@ -119,7 +130,7 @@ def test_a_damaged_index_is_an_error_in_pytest_and_on_the_command_line(
     cli = [sys.executable, "-m", "pytest_replication.cli", "check", damaged, unrelated, "--threshold", "0.9"]
     done = subprocess.run(cli, capture_output=True, text=True)
     assert done.returncode == 3
-    assert found.partition(": ")[2] or found in done.stderr
+    assert found in done.stderr
     assert mend in done.stderr
 
 
@@ -145,6 +156,9 @@ SAMPLES = {
     "'photos/nothing'": "photos/nothing does not exist",
     "'broken'": "broken/x.png cannot be read: damaged",
     "'hollow'": "hollow holds no samples",
+    "[Image.new('RGB', (8, 8))] * 4": "are black",
+    "np.full((2, 8, 8, 3), 0.5 / 255 / 255)": "are black",
+    "[Image.fromarray(np.full((8, 8), 200, np.int32))]": "8 or 16 bits",
     "None": "NoneType was given; expected a list of PIL images",
 }
 
@@ -160,6 +174,7 @@ def test_unusable_samples_are_an_error(
     result = run_suite(
         f"""
         import numpy as np
+        from PIL import Image
 
         def test_it(assert_no_replication):
             assert_no_replication({samples}, threshold=0.9)
@@ -222,8 +237,9 @@ def test_a_missing_index_is_skipped_only_when_that_is_asked_for(
             PASSING, "--replication-missing=skip", "--replication-require-checks", index=index
         )
         assert required.ret == 1
-    bit_flipped(damaged)  # damage is never skipped
-    run_suite(PASSING, "--replication-missing=skip", index=damaged).assert_outcomes(errors=1)
+    for damage in (bit_flipped, missing):  # damage is never skipped
+        damage(damaged)
+        run_suite(PASSING, "--replication-missing=skip", index=damaged).assert_outcomes(errors=1)
 
 
 def test_nan_scores_never_pass(run_suite: RunSuite) -> None:
@@ -239,3 +255,107 @@ def test_nan_scores_never_pass(run_suite: RunSuite) -> None:
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*IndexCorrupt: a vector between * is not finite*"])
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "assert_no_replication('photos/unrelated', threshold='high')",
+            "SettingsError: threshold is 'high'; expected a number",
+        ),
+        (
+            "assert_no_replication('photos/unrelated', threshold=0.9, top_k=0)",
+            "SettingsError: 0 nearest training images",
+        ),
+        ("assert_no_replication('photos/unrelated', threshold=0.9, confidence=0.05)", "proves nothing"),
+        ("assert_no_replication('photos/unrelated', threshold=0.9, max_rate=float('nan'))", "is no share"),
+    ],
+)
+def test_settings_that_make_no_sense_are_errors(run_suite: RunSuite, code: str, message: str) -> None:
+    result = run_suite(f"def test_it(assert_no_replication):\n    {code}\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{message}*"])
+
+
+def test_anything_unexpected_is_an_error_of_the_gate(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import pytest_replication.check as check
+
+        def test_it(assert_no_replication, monkeypatch):
+            monkeypatch.setattr(check, "search", lambda *args: 1 / 0)
+            assert_no_replication("photos/unrelated", threshold=0.9)
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ReplicationError: the check broke down: ZeroDivisionError: division by zero"]
+    )
+
+
+XFAILED = {
+    "unittest": """
+        import unittest
+        from pytest_replication import assert_no_replication
+
+        class TestGate(unittest.TestCase):
+            @unittest.expectedFailure
+            def test_it(self):
+                assert_no_replication([], 0.9)
+    """,
+    "group": """
+        import pytest
+        from pytest_replication import ReplicationError, assert_no_replication
+
+        @pytest.mark.xfail
+        def test_it():
+            try:
+                assert_no_replication([], 0.9)
+            except ReplicationError as error:
+                raise ExceptionGroup("several", [error])
+    """,
+    "chained": """
+        import pytest
+        from pytest_replication import ReplicationError, assert_no_replication
+
+        @pytest.mark.xfail
+        def test_it():
+            try:
+                assert_no_replication([], 0.9)
+            except ReplicationError as error:
+                raise RuntimeError("no luck") from error
+    """,
+    "model": """
+        import pytest
+
+        @pytest.mark.xfail
+        def test_it(replication_samples):
+            pass
+    """,
+}
+
+
+@pytest.mark.parametrize("case", XFAILED)
+def test_xfail_never_hides_a_broken_gate_on_any_way(
+    run_suite: RunSuite, pytester: pytest.Pytester, case: str
+) -> None:
+    pytester.makepyfile(broken_model="def make(seeds):\n    raise RuntimeError('out of memory')\n")
+    pytester.makeini("[pytest]\npythonpath = .\n")
+    result = run_suite(XFAILED[case], "--replication-model=broken_model:make")
+    assert result.ret == 1
+    assert result.parseoutcomes() == {"errors": 1}
+
+
+def test_an_error_that_a_test_expects_stays_a_pass(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import pytest
+        from pytest_replication import ReplicationError, assert_no_replication
+
+        def test_it():
+            with pytest.raises(ReplicationError):
+                assert_no_replication([], 0.9)
+        """
+    )
+    result.assert_outcomes(passed=1)

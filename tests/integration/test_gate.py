@@ -18,7 +18,7 @@ def test_unrelated_images_pass_and_copies_fail(run_suite: RunSuite, plugin_args:
     result.stdout.fnmatch_lines(
         [
             "E*ReplicationDetected: 20 of 20 samples replicate training images (worst score 1.000, threshold 0.9)",
-            "*1.000  sample    photos/training/astronaut.jpg",
+            "*1.000 (next *)  sample    photos/training/astronaut.jpg",
             "*training  *photos/training/astronaut.jpg",
             "*rule       score >= 0.9 (call); max rate 0 % (default)",
             "*= replication =*",
@@ -184,7 +184,7 @@ def test_a_bad_ini_value_is_one_sentence_and_exit_4(run_suite: RunSuite, pyteste
     result.stderr.fnmatch_lines(["ERROR: ini key replication_threshold: 'half' is not a number"])
 
 
-@pytest.mark.parametrize("value", ["0", "2", "50", "-1"])
+@pytest.mark.parametrize("value", ["2", "50", "-1"])
 def test_a_threshold_that_could_never_decide_is_an_error(run_suite: RunSuite, value: str) -> None:
     result = run_suite(
         """
@@ -193,8 +193,8 @@ def test_a_threshold_that_could_never_decide_is_an_error(run_suite: RunSuite, va
         """,
         f"--replication-threshold={value}",
     )
-    assert result.ret == 1
-    assert "passed" not in result.parseoutcomes()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*is no score: give a number above -1 and at most 1"])
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_model_is_sampled_once_and_judged(
     )
     result.assert_outcomes(passed=3 - failed, failed=failed)
     if failed:
-        result.stdout.fnmatch_lines(["*1.000  sample    sample 19 (seed 24)", "*training  *cat.jpg"])
+        result.stdout.fnmatch_lines(["*1.000 (next *)  sample    sample 19 (seed 24)", "*training  *cat.jpg"])
 
 
 @pytest.mark.parametrize("option", ["--replication-samples", "--replication-model"])
@@ -361,3 +361,96 @@ def test_xfail_never_hides_a_broken_gate(
     result.assert_outcomes(errors=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*IndexNotFound: there is no index at *"])
+
+
+def test_the_nearer_of_model_and_samples_is_the_one(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(toy_release=MODEL)
+    pytester.makeini("[pytest]\npythonpath = .\nreplication_samples = photos/unrelated\n")
+    code = """
+        def test_it(replication_samples, replication_model):
+            assert replication_samples.source == replication_model.name == "toy_release:unrelated"
+    """
+    run_suite(code, "--replication-model=toy_release:unrelated", "--replication-count=3").assert_outcomes(
+        passed=1
+    )
+    both = run_suite(
+        code, "--replication-model=toy_release:unrelated", "--replication-samples=photos/unrelated"
+    )
+    both.assert_outcomes(errors=1)
+    both.stdout.fnmatch_lines(["*both a model and a folder of samples are set (command line)*"])
+
+
+def test_an_index_that_is_named_in_the_call_is_opened_once(run_suite: RunSuite, built_pixels: Path) -> None:
+    result = run_suite(
+        f"""
+        import pytest_replication.index.reader as reader
+
+        def test_it(assert_no_replication, monkeypatch):
+            opened = []
+            real = reader.open_index
+            monkeypatch.setattr(reader, "open_index", lambda *a, **k: opened.append(a) or real(*a, **k))
+            for _ in range(2):
+                assert_no_replication("photos/unrelated", 0.9, index={str(built_pixels)!r})
+            assert len(opened) == 1
+        """,
+        index=None,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_asserting_a_verdict_itself_is_no_pass(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        def test_it(check_replication):
+            assert check_replication("photos/training", 0.9)
+        """,
+        "--replication-require-checks",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TypeError: a verdict is not true or false*"])
+
+
+def test_measuring_alone_is_no_check_that_was_required(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        def test_it(check_replication):
+            check_replication("photos/training", 0.9)
+        """,
+        "--replication-require-checks",
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "FAIL (measured only) *",
+            "      1.000  photos/training/*.jpg -> /*.jpg",
+            "ERROR: no replication check was asserted*",
+        ]
+    )
+
+
+def test_nothing_is_generated_for_an_index_that_cannot_be_used(
+    run_suite: RunSuite, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    pytester.makepyfile(toy_release=MODEL)
+    pytester.makeini("[pytest]\npythonpath = .\n")
+    result = run_suite(
+        """
+        def test_it(replication_samples):
+            pass
+
+        def test_nothing_was_generated():
+            import sys
+            assert "toy_release" not in sys.modules or sys.modules["toy_release"].calls == []
+        """,
+        "--replication-model=toy_release:unrelated",
+        index=tmp_path / "gone",
+    )
+    result.assert_outcomes(errors=1, passed=1)
+
+
+def test_a_setup_error_is_one_sentence(run_suite: RunSuite) -> None:
+    result = run_suite("def test_it(replication_model): pass", "--replication-model=no_such_module:f")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["ModelError: the model no_such_module:f cannot be imported*"])
+    result.stdout.no_fnmatch_line("*pluggy*_callers*")
+    result.stdout.no_fnmatch_line("*callable.py*")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +60,7 @@ def test_a_run_without_checks_says_so_and_fails_if_checks_are_required(
     quiet.stdout.fnmatch_lines(["no replication check was made"])
     required = run_suite(NO_CHECKS, *plugin_args, "--replication-require-checks")
     assert required.ret == 1
-    required.stdout.fnmatch_lines(["ERROR: the run made no replication check, and * is set"])
+    required.stdout.fnmatch_lines(["ERROR: no replication check was asserted, and * is set"])
     assert run_suite(PASSING, *plugin_args, "--replication-require-checks").ret == 0
 
 
@@ -65,11 +69,11 @@ def test_checks_may_be_required_in_the_ini_file(run_suite: RunSuite, pytester: p
     assert run_suite(NO_CHECKS).ret == 1
 
 
-@pytest.mark.parametrize("selection", [("-k", "nothing_like_this"), ("--deselect", "test_it.py")])
+@pytest.mark.parametrize("selection", [("-k", "nothing_like_this"), ("--ignore-glob", "*.py")])
 def test_a_selection_of_nothing_is_never_green_when_checks_are_required(
     run_suite: RunSuite, selection: tuple[str, ...]
 ) -> None:
-    result = run_suite(PASSING, "-k", "nothing_like_this", "--replication-require-checks")
+    result = run_suite(PASSING, *selection, "--replication-require-checks")
     assert result.ret == 1
 
 
@@ -180,3 +184,57 @@ def test_a_broken_gate_in_a_fixture_is_an_error(run_suite: RunSuite, when: str) 
     )
     assert result.ret == 1
     assert result.parseoutcomes().get("errors") == 1
+
+
+def test_lost_checks_are_noticed_without_xdist_too(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_logreport(report):
+            report.replication_rows = []
+        """
+    )
+    assert run_suite(PASSING, *WITHOUT_XDIST).ret == pytest.ExitCode.INTERNAL_ERROR
+
+
+def test_xdist_that_is_loaded_by_its_module_is_guarded_too(
+    pytester: pytest.Pytester, built_pixels: Path, unrelated: Path
+) -> None:
+    pytester.makeconftest(
+        """
+        def pytest_report_from_serializable(config, data):
+            data.pop("replication_rows", None)
+        """
+    )
+    pytester.makepyfile(PASSING.replace("photos/unrelated", str(unrelated)))
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "pytest_replication.plugin", "-n2"]
+    done = subprocess.run(
+        [*command, f"--replication-index={built_pixels}"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 3
+    assert "some were lost" in done.stdout
+
+
+def test_a_context_that_was_copied_in_an_earlier_test_asks_for_the_test_of_today(run_suite: RunSuite) -> None:
+    result = run_suite(
+        """
+        import contextvars
+        import pytest
+        from pytest_replication import assert_no_replication
+
+        kept = []
+
+        @pytest.mark.replication(threshold=1.0)
+        def test_first():
+            kept.append(contextvars.copy_context())
+
+        def test_second():
+            kept[0].run(assert_no_replication, "photos/unrelated")
+        """,
+        "--replication-threshold=0.2",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAIL *::test_second * threshold 0.2 (command line)*"])

@@ -15,6 +15,7 @@ from pytest_replication import (
     Verdict,
     assert_no_replication,
     check_replication,
+    open_index,
 )
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
@@ -28,10 +29,11 @@ class Run:
     opened: Index
     given_threshold: tuple[float, str] | None = None
     given_rate: tuple[float, str] | None = None
+    breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
 
-    def index(self) -> Index:
-        return self.opened
+    def index(self, path: str | None = None) -> Index:
+        return self.opened if path is None else open_index(path)
 
     def threshold(self) -> tuple[float, str] | None:
         return self.given_threshold
@@ -41,6 +43,9 @@ class Run:
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
+
+    def broke(self) -> None:
+        self.breaks += 1
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +102,7 @@ def test_a_claim_that_is_not_proved_is_inconclusive(pixels_index: Index, unrelat
 
 
 def test_without_an_index_there_is_no_verdict(copies: list[Image.Image]) -> None:
-    with surrounded_by(None), pytest.raises(SettingsError, match="give index="):  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="give index="):
         check_replication(copies, 0.9)
 
 

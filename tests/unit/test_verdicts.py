@@ -109,10 +109,17 @@ def test_a_sample_without_a_match_never_passes() -> None:
         {"threshold": 0.5, "max_rate": 1},
         {"threshold": 0.5, "max_rate": -0.1},
         {"threshold": 0.5, "max_rate": math.nan},
-        {"threshold": 0.5, "confidence": 0},
+        {"threshold": 0.5, "confidence": 0.05},
         {"threshold": 0.5, "confidence": 1},
     ],
 )
 def test_a_policy_that_could_never_fail_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(SettingsError):
         Policy(**values)  # type: ignore[arg-type]
+
+
+def test_a_verdict_is_not_true() -> None:
+    verdict = judge(matches_of([0.9]), Policy(0.5))
+    assert not verdict.passed
+    with pytest.raises(TypeError, match=r"ask verdict\.passed"):
+        bool(verdict)

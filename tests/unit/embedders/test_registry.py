@@ -6,7 +6,7 @@ import pytest
 
 from pytest_replication.embedders import EmbedderOptions, embedder_names, load_embedder, registry
 from pytest_replication.embedders.pixels import PixelEmbedder
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 
 @pytest.fixture
@@ -60,3 +60,15 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPa
     installed(monkeypatch, ("broken", "no_such_module:load"))
     with pytest.raises(EmbedderUnavailable, match=r"'broken' \(no_such_module:load\)"):
         load_embedder("broken")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", ""])
+def test_a_device_that_is_none_is_refused(device: str) -> None:
+    with pytest.raises(SettingsError, match="there is no device"):
+        load_embedder("pixels", device=device)
+
+
+@pytest.mark.parametrize("name", ["pixels", "sscd"])
+def test_a_device_that_would_be_ignored_is_refused(name: str) -> None:
+    with pytest.raises(EmbedderUnavailable, match="runs on the CPU only"):
+        load_embedder(name, device="cuda")

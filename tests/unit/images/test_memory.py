@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pytest_replication.images.memory import UnusableImages, images_in_memory
 
@@ -103,3 +105,24 @@ def test_a_float_image_of_unknown_range_is_named_by_number() -> None:
 def test_pil_images_are_brought_to_rgb(picture: Callable[..., Image.Image]) -> None:
     (image,) = images_in_memory([picture().convert("RGBA")])
     assert image.mode == "RGB"
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint16])
+def test_integers_that_may_be_8_or_16_bits_are_refused(dtype: type) -> None:
+    grey = np.full((4, 5), 200, dtype)
+    with pytest.raises(UnusableImages, match="8 or 16 bits"):
+        images_in_memory([Image.fromarray(grey)])
+
+
+def test_a_closed_or_truncated_image_is_refused(
+    tmp_path: Path, picture: Callable[..., Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(0, (200, 150)).save(tmp_path / "x.jpg")
+    closed = Image.open(tmp_path / "x.jpg")
+    closed.close()
+    with pytest.raises(UnusableImages, match="image 0 cannot be used"):
+        images_in_memory([closed])
+    os.truncate(tmp_path / "x.jpg", 1500)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with Image.open(tmp_path / "x.jpg") as cut, pytest.raises(UnusableImages, match="truncated"):
+        images_in_memory([cut])

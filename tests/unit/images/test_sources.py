@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_links_are_followed_once(pictures: Path) -> None:
 
 def test_a_list_is_read_relative_to_its_own_folder(pictures: Path) -> None:
     listing = pictures.parent / "train.txt"
-    listing.write_text("# training\npictures/03.png\n\npictures/01.png\n")
+    listing.write_text("pictures/03.png\n\npictures/01.png\n")
     refs = list(open_source(listing))
     assert [ref.id for ref in refs] == ["pictures/03.png", "pictures/01.png"]
     assert refs[0].read() == (pictures / "03.png").read_bytes()
@@ -53,7 +54,7 @@ def test_a_listed_file_that_is_missing_is_listed_all_the_same(tmp_path: Path) ->
     listing = tmp_path / "train.txt"
     listing.write_text("gone.png\n")
     (ref,) = open_source(listing)
-    assert ref.size == -1
+    assert ref.version == "missing"
     with pytest.raises(FileNotFoundError):
         ref.read()
 
@@ -154,7 +155,51 @@ def digest(*refs: ImageRef) -> str:
     return listing.digest
 
 
-def test_a_listing_tells_ids_and_sizes_apart() -> None:
-    a, b = ImageRef("a", "a", b"12", 2), ImageRef("b", "b", b"1", 1)
+def test_a_listing_tells_ids_and_versions_apart() -> None:
+    a, b = ImageRef("a", "a", b"12", "2"), ImageRef("b", "b", b"1", "1")
     assert digest(a, b) == digest(a, b)
-    assert len({digest(a, b), digest(b, a), digest(a), digest(ImageRef("a", "a", b"123", 3), b)}) == 4
+    assert len({digest(a, b), digest(b, a), digest(a), digest(ImageRef("a", "a", b"123", "3"), b)}) == 4
+
+
+def test_nested_parquet_files_are_part_of_the_set(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    (folder / "more").mkdir(parents=True)
+    write_parquet(folder / "a.parquet", [None])
+    write_parquet(folder / "more" / "b.parquet", [None, None])
+    assert ids(open_source(folder)) == ["a.parquet#0", "more/b.parquet#0", "more/b.parquet#1"]
+
+
+def test_a_name_that_starts_with_a_hash_is_a_name(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("#7.png\n8.png\n")
+    assert ids(open_source(tmp_path / "train.txt")) == ["#7.png", "8.png"]
+
+
+def test_a_file_that_changed_at_equal_size_is_another_version(pictures: Path) -> None:
+    def versions() -> list[str]:
+        return [ref.version for ref in open_source(pictures)]
+
+    before = versions()
+    os.utime(pictures / "00.png", ns=(1, 1))
+    assert versions()[0] != before[0]
+    assert versions()[1:] == before[1:]
+
+
+def test_a_name_in_no_encoding_can_be_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(b"x")
+    (ref,) = open_source(folder)
+    assert ref.id == "caf\\xe9.png"
+    ref.uri.encode()
+    assert ref.read() == b"x"
+
+
+def test_parquet_that_is_damaged_inside_is_an_error(pictures: Path, tmp_path: Path) -> None:
+    rows = [{"bytes": (pictures / f"{i:02d}.png").read_bytes(), "path": None} for i in range(12)]
+    path = tmp_path / "t.parquet"
+    write_parquet(path, rows)
+    content = bytearray(path.read_bytes())
+    content[4:60] = bytes(56)  # the header of the first page
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="t.parquet is damaged"):
+        list(open_source(path))

@@ -21,6 +21,7 @@ from pytest_replication.errors import (
     TooManyRejected,
 )
 from pytest_replication.images.sources import ImageRef, Source, open_source
+from pytest_replication.index.verify import verify
 from pytest_replication.index.writer import IndexWriter
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -284,3 +285,25 @@ def test_many_shapes_at_once_keep_order_and_memory(
     build_index(images, tmp_path / "b", PIXELS)
     assert np.allclose(vectors(tmp_path / "a"), vectors(tmp_path / "b"), atol=1e-6)
     assert max(AsItIs.batches[5:]) == 2
+
+
+@pytest.mark.parametrize("damage", ["missing", "flipped"])
+def test_a_build_makes_damaged_shards_again(pictures: Path, tmp_path: Path, damage: str) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    whole = vectors(tmp_path / "index")
+    path = tmp_path / "index" / "shards" / "000001" / "embeddings.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.unlink() if damage == "missing" else path.write_bytes(content)
+    report = build_index(pictures, tmp_path / "index", PIXELS)
+    assert report.resumed == 5
+    assert np.array_equal(vectors(tmp_path / "index"), whole)
+    assert verify(open_index(tmp_path / "index"), progress=False).sound
+
+
+def test_a_build_that_read_too_little_says_how_to_accept_it(pictures: Path, tmp_path: Path) -> None:
+    spoil(pictures)
+    with pytest.raises(TooManyRejected, match="accept the gap with --max-rejected 3"):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    with pytest.raises(IndexIncomplete, match="with --max-rejected 3 accepts the gap"):
+        open_index(tmp_path / "index")

@@ -53,6 +53,12 @@ def test_reading_and_checking_write_nothing(damaged: Path) -> None:
     damaged.chmod(0o755)
 
 
+def test_a_missing_probe_is_named(damaged: Path) -> None:
+    (damaged / "probe.npz").unlink()
+    with pytest.raises(IndexCorrupt, match="probe.npz is missing"):
+        open_index(damaged)
+
+
 @pytest.mark.parametrize("name", ["embeddings.npy", "records.parquet", "rejected.parquet"])
 def test_a_missing_file_is_named(damaged: Path, name: str) -> None:
     (damaged / SHARD / name).unlink()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import load_model
-from pytest_replication.errors import ModelLoadError, SampleError
+from pytest_replication.errors import ModelError, SampleError
+from pytest_replication.models import draw
 
 MODULE = """
 import numpy as np
@@ -24,6 +25,9 @@ def with_seeds(seeds):
 
 def broken(seeds):
     return None
+
+def raises(seeds):
+    raise RuntimeError("out of memory")
 
 number = 3
 """
@@ -76,10 +80,36 @@ def test_a_folder_gives_its_first_samples(pictures: Path, prefix: str) -> None:
     ],
 )
 def test_what_is_no_model_is_refused(name: str, message: str) -> None:
-    with pytest.raises(ModelLoadError, match=message):
+    with pytest.raises(ModelError, match=message):
         load_model(name)
 
 
 def test_a_folder_that_is_missing_is_refused() -> None:
     with pytest.raises(SampleError, match="does not exist"):
         load_model("folder:/no/such/folder")
+
+
+def test_a_function_that_raises_is_an_error_of_the_gate() -> None:
+    with pytest.raises(
+        ModelError, match="toy_model:raises raised RuntimeError for seeds 3 to 4: out of memory"
+    ):
+        load_model("toy_model:raises").sample(2, seed=3)
+
+
+def test_a_module_that_raises_while_it_is_imported_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "half_written.py").write_text("def (")
+    with pytest.raises(ModelError, match="cannot be imported \\(SyntaxError"):
+        load_model("half_written:f")
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_fewer_than_one_sample_is_never_drawn(pictures: Path, count: int) -> None:
+    for name in ("toy_model:images", str(pictures)):
+        with pytest.raises(SampleError, match="give a count of 1 or more"):
+            load_model(name).sample(count, seed=0)
+
+
+def test_how_many_samples_are_drawn(pictures: Path) -> None:
+    assert len(draw(load_model(str(pictures)), None, 0)) == 12
+    assert len(draw(load_model(str(pictures)), 3, 0)) == 3
+    assert len(draw(load_model("toy_model:images"), None, 0)) == 256

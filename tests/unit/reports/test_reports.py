@@ -105,3 +105,23 @@ def test_data_is_plain_and_complete() -> None:
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=False)
+
+
+def test_samples_that_are_all_the_same_are_told() -> None:
+    found = verdict(0, 30)
+    matches = replace(found.matches, subject=replace(found.matches.subject, distinct=1))
+    assert "only 1 of 30 samples are distinct" in render(judge(matches, found.policy))
+
+
+def test_the_next_score_stands_beside_the_worst() -> None:
+    found = verdict(1, 1)
+    first = found.matches.of[0][0]
+    matches = replace(found.matches, of=((first, replace(first, score=0.2)),))
+    assert "0.900 (next 0.200)  sample" in render(judge(matches, found.policy))
+
+
+def test_a_sample_that_a_function_made_can_be_made_again() -> None:
+    found = verdict(1, 2, seeds=True)
+    matches = replace(found.matches, subject=replace(found.matches.subject, source="my_model:generate"))
+    text = render(judge(matches, found.policy))
+    assert 'python -c "from my_model import generate; generate([100])[0].save(' in text

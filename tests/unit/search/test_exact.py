@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_replication import open_index
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexCorrupt, SampleError, SearchError
+from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE, View
 from pytest_replication.index import Index
 from pytest_replication.index.manifest import FileEntry, Manifest
@@ -37,9 +38,10 @@ def write_index(folder: Path, shards: Sequence[np.ndarray], dtype: str = "<f4") 
     spec = EmbedderSpec("toy", shards[0].shape[2], None, "none", "toy")
     listed = sum(len(vectors) for vectors in shards)
     manifest = Manifest(
-        spec, "pillow", views, dtype, max(1, len(shards[0])), listed, "x", "now", "0", FileEntry(0, "", "")
+        spec, DECODER, views, dtype, max(1, len(shards[0])), listed, "x", "now", "0", FileEntry(0, "", "")
     )
     with IndexWriter(folder) as writer:
+        (folder / "probe.npz").touch()
         writer.start(manifest)
         first = 0
         for vectors in shards:
@@ -123,8 +125,10 @@ def test_scores_are_those_of_the_stored_vectors(make_index: MakeIndex, dtype: st
     found = search(make_index(stored, dtype=dtype), samples, 50)
     kept = stored.astype(dtype).astype(np.float64)
     for sample in range(5):
-        exact_scores = kept[found.rows[sample], 0] @ samples[sample, 0].astype(np.float64)
-        assert np.array_equal(found.scores[sample], np.round(exact_scores, 6))
+        stored_rows = kept[found.rows[sample], 0]
+        lengths = np.linalg.norm(stored_rows, axis=1) * np.linalg.norm(samples[sample, 0].astype(np.float64))
+        exact_scores = stored_rows @ samples[sample, 0].astype(np.float64) / lengths
+        assert found.scores[sample] == pytest.approx(np.round(exact_scores, 6), abs=1.1e-6)
 
 
 def test_the_score_does_not_depend_on_the_other_samples(make_index: MakeIndex) -> None:
@@ -240,3 +244,20 @@ def test_memory_does_not_grow_with_the_index(tmp_path: Path) -> None:
         peaks.append(int(done.stdout) / 1024)
     growth = 7 * 20000 * 512 * 4 / 2**20  # MiB that the larger index is larger
     assert peaks[1] - peaks[0] < growth / 4
+
+
+def test_an_exact_copy_scores_one_in_float16_too(make_index: MakeIndex) -> None:
+    stored = unit(0, 200, 1, DIM)
+    found = search(make_index(stored, dtype="<f2"), stored[:100], 1)
+    assert (found.scores == 1).all()
+
+
+def test_a_file_is_checked_again_when_the_manifest_expects_another(make_index: MakeIndex) -> None:
+    index = make_index(unit(0, 8, 1, DIM))
+    search(index, unit(2, 1, 1, DIM))
+    (shard,) = index.shards
+    name = shard.embeddings_path.name
+    other = replace(shard.entry.files[name], xxh3="0" * 16)
+    index.shards = [replace(shard, entry=replace(shard.entry, files={**shard.entry.files, name: other}))]
+    with pytest.raises(IndexCorrupt, match="checksum differs"):
+        search(index, unit(2, 1, 1, DIM))
