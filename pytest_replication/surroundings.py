@@ -8,30 +8,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.verdicts import Verdict
 
 
-class Surroundings(Protocol):
-    """A run, as seen from one test."""
+class Surroundings:
+    """A run, as seen from one test. An ordinary class: a protocol takes longer to make than to use."""
 
     def index(self, path: str | None = None) -> Index:
         """The index of the run, or another one opened with the settings of the run."""
+        raise NotImplementedError
 
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
+        raise NotImplementedError
 
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
+        raise NotImplementedError
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
+        raise NotImplementedError
 
     def broke(self) -> None:
         """Take note that the gate broke: whatever the test makes of it, it must not look green."""
+        raise NotImplementedError
 
 
 _current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)

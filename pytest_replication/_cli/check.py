@@ -11,7 +11,7 @@ from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
-from pytest_replication.surroundings import surrounded_by
+from pytest_replication.surroundings import Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
 _STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True)
-class _CommandLine:
+class _CommandLine(Surroundings):
     """The surroundings of a check on the command line."""
 
     opened: Index

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_replication._plugin.settings import Settings, marked
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
+from pytest_replication.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -37,7 +38,7 @@ def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concate
     return noting
 
 
-class Run:
+class Run(Surroundings):
     """What the tests of a session share; the surroundings of every check in it.
 
     One object for the whole session, told which test is running: code that keeps a copy of an

@@ -19,11 +19,11 @@ from pytest_replication import (
 )
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
-from pytest_replication.surroundings import current, surrounded_by
+from pytest_replication.surroundings import Surroundings, current, surrounded_by
 
 
 @dataclass
-class Run:
+class Run(Surroundings):
     """The surroundings of a test, made up."""
 
     opened: Index
