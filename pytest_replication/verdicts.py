@@ -72,7 +72,8 @@ class Verdict:
         policy: what was tolerated.
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first.
-        rate_upper: upper Clopper-Pearson bound of the rate of replicated samples.
+        rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
+            samples that are distinct.
         rate_lower: lower bound.
         needed: samples that would settle an inconclusive verdict; None if it is settled, or if
             no number would.
@@ -128,8 +129,10 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     hits = [match for match in matches.best if match.score >= policy.threshold]
     hits.sort(key=lambda match: (-match.score, match.sample))
     n, k = len(matches.of), len(hits)
-    upper = upper_bound(k, n, policy.confidence)
-    lower = lower_bound(k, n, policy.confidence)
+    # One image given again and again is one observation, not many.
+    distinct = matches.subject.distinct or n
+    upper = upper_bound(min(k, distinct), distinct, policy.confidence)
+    lower = lower_bound(k * distinct // n, distinct, policy.confidence)
     outcome = _outcome(k, upper, lower, policy.max_rate)
     needed = None
     if outcome is Outcome.INCONCLUSIVE:

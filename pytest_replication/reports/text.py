@@ -60,7 +60,7 @@ def _details(verdict: Verdict) -> list[str]:
     if 0 < subject.distinct < verdict.samples:
         lines.append(
             f"  WARNING    only {subject.distinct} of {verdict.samples} samples are distinct: the bounds "
-            "of the rate hold for independent samples"
+            "of the rate count these"
         )
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")

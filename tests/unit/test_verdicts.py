@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,3 +124,12 @@ def test_a_verdict_is_not_true() -> None:
     assert not verdict.passed
     with pytest.raises(TypeError, match=r"ask verdict\.passed"):
         bool(verdict)
+
+
+@pytest.mark.parametrize(
+    ("distinct", "outcome"), [(0, Outcome.PASS), (300, Outcome.PASS), (1, Outcome.INCONCLUSIVE)]
+)
+def test_one_image_given_many_times_proves_no_rate(distinct: int, outcome: Outcome) -> None:
+    measured = hits(0, 300)
+    measured = replace(measured, subject=replace(measured.subject, distinct=distinct))
+    assert judge(measured, Policy(0.5, max_rate=0.01)).outcome is outcome

@@ -110,7 +110,9 @@ def test_data_is_plain_and_complete() -> None:
 def test_samples_that_are_all_the_same_are_told() -> None:
     found = verdict(0, 30)
     matches = replace(found.matches, subject=replace(found.matches.subject, distinct=1))
-    assert "only 1 of 30 samples are distinct" in render(judge(matches, found.policy))
+    again = judge(matches, found.policy)
+    assert "only 1 of 30 samples are distinct" in render(again)
+    assert again.rate_upper == pytest.approx(0.95)
 
 
 def test_the_next_score_stands_beside_the_worst() -> None:
