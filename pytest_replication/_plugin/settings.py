@@ -130,7 +130,7 @@ SETTINGS = (
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
-    Setting("require-checks", switch, "Fail the run if it made no replication check", default=False),
+    Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),
 )
 
 

@@ -17,6 +17,7 @@ from pytest_replication.images.views import WHOLE
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest
 from pytest_replication.index.pipeline import Pipeline, Stopwatch
 from pytest_replication.index.probe import write_probe
+from pytest_replication.index.reader import open_index
 from pytest_replication.index.shard import REJECTED, Rejected, read_rejected
 from pytest_replication.index.writer import SHARDS, IndexWriter
 
@@ -98,6 +99,7 @@ def build_index(
     Raises:
         SourceError: no images, or others than those of the build that is resumed.
         TooManyRejected: more images were unreadable than `max_rejected`; the rest is kept.
+        IndexCorrupt: what is left cannot be searched, such as an index without a single row.
         IndexLocked: another process is building the same index.
         EmbedderError: the embedder cannot be loaded or is not fit.
     """
@@ -124,6 +126,7 @@ def build_index(
                 raise TooManyRejected(_too_many(rejected, manifest, options))
             if not manifest.complete:
                 writer.finish(options.max_rejected)
+        open_index(folder)  # a build that reports success leaves an index that can be used
     return BuildReport(
         folder, images.name, manifest.listed, manifest.rows, resumed, rejected, dict(clock.seconds)
     )

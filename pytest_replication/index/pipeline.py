@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -138,17 +139,17 @@ class Pipeline:
 
     def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Decoded | Rejected]:
         """Decode in threads, a bounded number ahead, in order."""
-        waiting: deque[Future[_Decoded | Rejected]] = deque()
         rest = iter(refs)
-        for ref in rest:
-            waiting.append(self._pool.submit(self._decode, ref))
-            if len(waiting) >= _AHEAD * self._batch_size:
-                break
+        waiting: deque[Future[_Decoded | Rejected]] = deque()
+
+        def hand_out(count: int) -> None:
+            waiting.extend(self._pool.submit(self._decode, ref) for ref in itertools.islice(rest, count))
+
+        hand_out(_AHEAD * self._batch_size)
         while waiting:
             with self._clock("decode wait"):
                 result = waiting.popleft().result()
-            if (ref_or_none := next(rest, None)) is not None:
-                waiting.append(self._pool.submit(self._decode, ref_or_none))
+            hand_out(1)
             yield result
 
     def _decode(self, ref: ImageRef) -> _Decoded | Rejected:

@@ -68,3 +68,19 @@ FAILING = """
     def test_copies(assert_no_replication):
         assert_no_replication("photos/training", threshold=0.9)
 """
+MODEL = """
+import numpy as np
+from PIL import Image
+
+calls = []
+
+def unrelated(seeds):
+    calls.append(len(seeds))
+    return [Image.fromarray(np.random.default_rng(s).integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((64, 48)) for s in seeds]
+
+def copying(seeds):
+    images = unrelated(seeds)
+    images[-1] = Image.open("photos/training/cat.jpg")
+    return images
+"""
+"""A model of a user: unrelated images, and one that copies a photograph."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
+import runpy
 import shlex
 from pathlib import Path
 
 import pytest
 
-from pytest_replication import cli
+from pytest_replication import ReplicationDetected, assert_no_replication, cli
 from pytest_replication._plugin.settings import SETTINGS
 from pytest_replication.embedders import embedder_names
 from pytest_replication.embedders.presets import PRESETS
 from pytest_replication.index import Index
+
+from .conftest import MODEL
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,22 +36,12 @@ def commands(program: str) -> list[list[str]]:
     return [words[1:] for words in split if words[0] == program]
 
 
-MODEL = """
-import numpy as np
-from PIL import Image
-
-def generate(seeds):
-    noise = (np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8) for seed in seeds)
-    return [Image.fromarray(pixels).resize((64, 48)) for pixels in noise]
-"""
-
-
 @pytest.fixture
 def beside_the_readme(pytester: pytest.Pytester, sscd_index: Index, unrelated: Path) -> Path:
     """A folder with all that the README's examples name."""
     (pytester.path / "index").symlink_to(sscd_index.path)
     (pytester.path / "samples").symlink_to(unrelated)
-    pytester.makepyfile(my_model=MODEL)
+    pytester.makepyfile(my_model=MODEL.replace("unrelated", "generate"))
     return pytester.path
 
 
@@ -86,7 +79,7 @@ def test_the_python_example_of_the_readme(
 
 @pytest.mark.parametrize("arguments", commands("pytest-replication"), ids=" ".join)
 def test_the_command_lines_of_the_readme_can_be_parsed(arguments: list[str]) -> None:
-    cli._parser().parse_args(arguments)
+    assert cli._parser().parse_args(arguments).verb == arguments[0]
 
 
 def test_every_option_fixture_verb_embedder_and_preset_is_in_the_readme() -> None:
@@ -113,3 +106,22 @@ def test_every_photograph_has_its_origin_and_licence() -> None:
     table = (ROOT / "fixtures" / "README.md").read_text(encoding="utf-8")
     files = sorted(f"{p.parent.name}/{p.name}" for p in (ROOT / "fixtures" / "photos").rglob("*.jpg"))
     assert sorted(re.findall(r"^\| `(.*?)` ", table, re.MULTILINE)) == files
+
+
+def test_the_failure_in_the_readme_is_the_one_that_the_demo_shows(
+    sscd_index: Index, training: Path, tmp_path: Path
+) -> None:
+    shown = next(block for block in blocks("text") if block.startswith("ReplicationDetected: "))
+    demo = runpy.run_path(str(ROOT / "examples" / "demo" / "run.py"))
+    demo["make_copies"](tmp_path / "copies")
+    with pytest.raises(ReplicationDetected) as caught:
+        assert_no_replication(tmp_path / "copies", threshold=0.5, index=sscd_index)
+    # Places differ, and processors in the last digits of a score: all else is the same.
+    real = str(caught.value).replace(str(sscd_index.path), ".demo/index").replace(str(tmp_path), "….demo")
+    real = real.replace(str(ROOT), "…").replace("….demo/", "…/.demo/")
+    numbers = r"\d\.\d\d\d"
+    text = re.sub(numbers, "#", shown.partition(": ")[2])
+    wanted = [line for line in text.splitlines() if line.strip() and line.strip() != "…"]
+    assert [line for line in wanted if line not in re.sub(numbers, "#", real).splitlines()] == []
+    told, found = ([float(x) for x in re.findall(numbers, t)[:5]] for t in (shown, real))
+    assert told == pytest.approx(found, abs=0.02)

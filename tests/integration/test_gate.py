@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import FAILING, PASSING, RunSuite
+from .conftest import FAILING, MODEL, PASSING, RunSuite
 
 BOTH = PASSING + FAILING
 
@@ -219,22 +219,6 @@ def test_a_marker_that_cannot_be_understood_is_an_error(run_suite: RunSuite, mar
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*SettingsError: the marker replication of *::test_it has *"])
 
-
-MODEL = """
-import numpy as np
-from PIL import Image
-
-calls = []
-
-def unrelated(seeds):
-    calls.append(len(seeds))
-    return [Image.fromarray(np.random.default_rng(s).integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((64, 48)) for s in seeds]
-
-def copying(seeds):
-    images = unrelated(seeds)
-    images[-1] = Image.open("photos/training/cat.jpg")
-    return images
-"""
 
 WITH_MODEL = """
     import pytest

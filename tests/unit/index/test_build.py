@@ -14,6 +14,7 @@ from pytest_replication.embedders.pixels import PixelEmbedder
 from pytest_replication.errors import (
     BuildError,
     EmbedderUnavailable,
+    IndexCorrupt,
     IndexIncomplete,
     IndexLocked,
     SettingsError,
@@ -186,11 +187,17 @@ def test_a_gap_can_be_accepted_afterwards_and_is_remembered(pictures: Path, tmp_
     assert index.records([2])[2].id == "03.png"
 
 
-def test_an_index_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_index_of_nothing_is_no_success(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"")
-    build_index([tmp_path / "x.png"], tmp_path / "index", BuildOptions(embedder="pixels", max_rejected=1))
-    with pytest.raises(Exception, match="is empty"):
-        open_index(tmp_path / "index")
+    with pytest.raises(IndexCorrupt, match="is empty"):
+        build_index([tmp_path / "x.png"], tmp_path / "index", BuildOptions(embedder="pixels", max_rejected=1))
+
+
+def test_a_build_over_a_lost_probe_is_no_success(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    (tmp_path / "index" / "probe.npz").unlink()
+    with pytest.raises(IndexCorrupt, match="probe.npz is missing"):
+        build_index(pictures, tmp_path / "index", PIXELS)
 
 
 def test_two_builders_do_not_meet(pictures: Path, tmp_path: Path) -> None:
