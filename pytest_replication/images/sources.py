@@ -36,6 +36,7 @@ class ImageRef:
             bytes.
         caption: text that belongs to it.
         label: class that it belongs to.
+        fault: why it cannot be read, where the source knows that already; it becomes a rejected row.
     """
 
     id: str
@@ -44,6 +45,7 @@ class ImageRef:
     version: str
     caption: str | None = None
     label: str | None = None
+    fault: str | None = None
 
     def read(self) -> bytes:
         """Read the encoded bytes.
@@ -59,6 +61,9 @@ class Source(ABC):
 
     name: str
     """What the manifest and messages call it."""
+
+    counted: bool = True
+    """Whether the length is exact; else it is an estimate, for the progress bar."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -153,6 +153,8 @@ class Pipeline:
             yield result
 
     def _decode(self, ref: ImageRef) -> _Decoded | Rejected:
+        if ref.fault is not None:
+            return Rejected(ref.id, ref.uri, ref.fault)
         try:
             data = ref.read()
             image = decode(data)

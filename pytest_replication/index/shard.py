@@ -32,20 +32,22 @@ class Record:
     Attributes:
         id: names it within its source.
         uri: where a person finds it.
-        sha256: digest of its encoded bytes.
-        width: in pixels, upright.
-        height: in pixels, upright.
+        sha256: digest of its encoded bytes; None where only its vector was imported.
+        width: in pixels, upright; None as above.
+        height: in pixels, upright; None as above.
         caption: text that belongs to it, if any.
         label: class that it belongs to, if any.
+        thumbnail: a small WebP picture of it, where the index carries them.
     """
 
     id: str
     uri: str
-    sha256: str
-    width: int
-    height: int
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
     caption: str | None = None
     label: str | None = None
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +190,12 @@ def _record_schema() -> pa.Schema:
         [
             pa.field("id", text, nullable=False),
             pa.field("uri", text, nullable=False),
-            pa.field("sha256", text, nullable=False),
-            pa.field("width", number, nullable=False),
-            pa.field("height", number, nullable=False),
+            pa.field("sha256", text),
+            pa.field("width", number),
+            pa.field("height", number),
             pa.field("caption", text),
             pa.field("label", text),
+            pa.field("thumbnail", pa.binary()),
         ]
     )
 
