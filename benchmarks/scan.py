@@ -24,7 +24,7 @@ from pytest_replication import open_index
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.manifest import FileEntry, Manifest
+from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search import search
@@ -74,7 +74,8 @@ def write_index(folder: Path, rows: int) -> None:
     """Write random unit rows as an index in the real format."""
     rng = np.random.default_rng(0)
     spec = EmbedderSpec("random", DIM, None, "none", "random")
-    manifest = Manifest(spec, DECODER, WHOLE, "<f4", SHARD, rows, "random", "now", "0", FileEntry(0, "", ""))
+    source = (SourceEntry("random", rows),)
+    manifest = Manifest(spec, DECODER, WHOLE, "<f4", SHARD, "now", "0", FileEntry(0, "", ""), source)
     with IndexWriter(folder) as writer:
         (folder / "probe.npz").touch()
         writer.start(manifest)
@@ -82,7 +83,7 @@ def write_index(folder: Path, rows: int) -> None:
             n = min(SHARD, rows - first)
             records = [Record(f"{first + i}", f"{first + i}", "", 1, 1) for i in range(n)]
             writer.add_shard(unit(rng, n)[:, None], records, [], "")
-        writer.finish(0)
+        writer.finish(rows, 0)
 
 
 def unit(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -183,6 +183,8 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         seeds=samples.seeds,
         index=str(index.path),
         rejected=index.manifest.rejected,
+        removed=index.manifest.opted_out,
+        unproved=index.manifest.unproved,
         fingerprint=index.manifest.fingerprint,
         embedder=pinned.name,
         preprocessing=pinned.preprocessing,

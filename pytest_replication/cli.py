@@ -14,7 +14,18 @@ import traceback
 from collections.abc import Sequence
 
 from pytest_replication import __version__
-from pytest_replication._cli import build, check, info, search, verify, weights
+from pytest_replication._cli import (
+    append,
+    build,
+    check,
+    compact,
+    info,
+    merge,
+    remove,
+    search,
+    verify,
+    weights,
+)
 from pytest_replication.errors import ReplicationError, SettingsError
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
@@ -51,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
-    if args.verb != "build":
+    if args.verb not in ("build", "append", "import", "merge"):
         return ""
-    again = "the same command without --overwrite" if args.overwrite else "the same command again"
-    return f": {again} goes on after the last finished shard of {args.shard_rows} images"
+    again = "the same command" + (" without --overwrite" if getattr(args, "overwrite", False) else " again")
+    return f": {again} goes on after the last finished shard"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (build, info, verify, search, check, weights):
+    for module in (build, append, remove, compact, merge, info, verify, search, check, weights):
         verb = module.add_parser(verbs)
         verb.add_argument("--json", action="store_true", help="Print the answer as JSON")
         verb.set_defaults(run=module.run)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication._cli.options import Verbs, add_device, add_work, print_json
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
 
 
@@ -19,7 +19,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "where it stopped when the same command is given again.",
     )
     parser.add_argument(
-        "source", metavar="IMAGES", help="Folder, .txt list of files, or parquet file or folder"
+        "source",
+        metavar="IMAGES",
+        help="Folder, .txt list, parquet, or KIND:… as in webdataset:/data/{00000..00041}.tar",
     )
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
     parser.add_argument(
@@ -27,13 +29,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     parser.add_argument("--preset", help="Preprocessing preset (default: the embedder's own)")
     add_device(parser)
-    parser.add_argument(
-        "--max-rejected",
-        type=int,
-        default=default.max_rejected,
-        metavar="N",
-        help="Unreadable images that may be left out (default: %(default)s)",
-    )
+    add_work(parser)
     parser.add_argument(
         "--dtype",
         choices=("float32", "float16"),
@@ -43,14 +39,16 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--shard-rows",
         type=int,
-        default=default.shard_rows,
         metavar="N",
-        help="Images a shard; a killed build loses at most one (default: %(default)s)",
+        help="Images a shard; a killed build loses at most one a worker (default: 1024, more in large sets)",
     )
     parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="Images a batch (default: the embedder's own)"
+        "--thumbnails",
+        type=int,
+        default=default.thumbnails,
+        metavar="PIXELS",
+        help="Keep a small picture of each image for reports, of this longest side (default: none)",
     )
-    parser.add_argument("--decoders", type=int, metavar="N", help="Threads that decode (default: one a core)")
     parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
     return parser
 
@@ -66,26 +64,47 @@ def run(args: argparse.Namespace) -> int:
         shard_rows=args.shard_rows,
         batch_size=args.batch_size,
         decoders=args.decoders,
+        workers=args.workers,
+        thumbnails=args.thumbnails,
         overwrite=args.overwrite,
     )
-    report = build_index(args.source, args.out, options)
-    if args.json:
-        print_json(asdict(report) | {"index": str(report.index)})
-    else:
-        print(_text(report))
+    show(build_index(args.source, args.out, options), args.json)
     return 0
 
 
-def _text(report: BuildReport) -> str:
+def show(report: BuildReport, as_json: bool, how: str = "from") -> None:
+    """Print what a build or an append did: training images from a source, or after it was added."""
+    if as_json:
+        print_json(_data(report))
+    else:
+        print(_text(report, how))
+
+
+def _data(report: BuildReport) -> dict[str, Any]:
+    return {
+        "index": str(report.index),
+        "source": report.source,
+        "listed": report.listed,
+        "rows": report.rows,
+        "resumed": report.resumed,
+        "known": report.known,
+        "rejected": report.rejected.data(),
+        "seconds": report.seconds,
+    }
+
+
+def _text(report: BuildReport, how: str) -> str:
     seconds = report.seconds
     new = report.listed - report.resumed
     speed = f", {new / seconds['total']:.1f} images/s" if new else ""
     spent = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if name != "total")
-    lines = [f"{report.index}: {report.rows} training images from {report.source}"]
+    lines = [f"{report.index}: {report.rows} training images {how} {report.source}"]
+    if report.known:
+        lines.append(f"  {report.known} more of its images were in the index already")
     if report.resumed:
         lines.append(f"  {report.resumed} images were there from an earlier run")
-    if report.rejected:
-        lines.append(f"  {len(report.rejected)} images could not be read and are NOT in the index:")
-        lines += [f"    {row.uri}: {row.reason}" for row in report.rejected]
+    if report.rejected.count:
+        lines.append(f"  {report.rejected.count} images could not be read and are NOT in the index:")
+        lines += [f"    {line}" for line in report.rejected.lines()]
     lines.append(f"  {seconds['total']:.1f} s{speed} ({spent})")
     return "\n".join(lines)

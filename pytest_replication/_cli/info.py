@@ -1,9 +1,10 @@
-"""``info``: what an index holds, from its manifest alone."""
+"""``info``: what an index holds, from its manifest and its lists of rejected images."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, print_json
@@ -21,11 +22,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    data = _data(open_index(args.index))
+    index = open_index(args.index)
     if args.json:
-        print_json(data)
+        print_json(_data(index))
     else:
-        print(_text(data))
+        print(_text(index))
     return 0
 
 
@@ -35,35 +36,89 @@ def _data(index: Index) -> dict[str, Any]:
         "index": str(index.path),
         "rows": manifest.rows,
         "listed": manifest.listed,
-        "rejected": [asdict(row) for row in index.rejected()],
-        "max_rejected": manifest.max_rejected,
-        "source": manifest.source,
+        "rejected": index.rejected().data(),
+        "removed": manifest.opted_out,
+        "hidden": manifest.hidden,
+        "sources": [asdict(source) | {"unproved": source.unproved} for source in manifest.sources],
         "embedder": asdict(manifest.embedder),
+        "unproved": manifest.unproved,
         "decoder": manifest.decoder,
         "views": [view.name for view in manifest.views],
         "dtype": manifest.dtype,
+        "thumbnails": manifest.thumbnails,
+        "duplicates": _duplicates_data(index),
         "shards": len(manifest.shards),
-        "bytes": sum(file.bytes for shard in manifest.shards for file in shard.files.values()),
+        "bytes": _size(index),
         "created": manifest.created,
         "writer": manifest.writer,
         "fingerprint": manifest.fingerprint,
     }
 
 
-def _text(data: dict[str, Any]) -> str:
-    embedder = data["embedder"]
-    weights = embedder["weights_sha256"]
+def _text(index: Index) -> str:
+    manifest, embedder = index.manifest, index.manifest.embedder
+    weights = embedder.weights_sha256
     lines = [
-        f"{data['index']}: {data['rows']} training images from {data['source']}",
-        f"  embedder     {embedder['name']}, {embedder['preprocessing']}",
+        f"{index.path}: {manifest.rows} training images",
+        *(f"  source       {_source(index, number)}" for number in range(len(manifest.sources))),
+        f"  embedder     {embedder.name}, {embedder.preprocessing}",
         f"  weights      {'none' if weights is None else 'sha256 ' + weights}",
-        f"  vectors      {len(data['views'])} a image ({', '.join(data['views'])}), dim "
-        f"{embedder['dim']}, {data['dtype']}",
-        f"  size         {data['shards']} shards, {data['bytes'] / 1e6:.1f} MB",
-        f"  created      {data['created']} by {data['writer']}",
-        f"  fingerprint  {data['fingerprint']}",
+        f"  vectors      {len(manifest.views)} a image ({', '.join(view.name for view in manifest.views)}), "
+        "dim "
+        f"{embedder.dim}, {manifest.dtype}",
+        f"  size         {len(manifest.shards)} shards, {_size(index) / 1e6:.1f} MB"
+        + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
+        f"  duplicates   {_duplicates(index)}",
+        f"  created      {manifest.created} ({_age(manifest.created)}) by {manifest.writer}",
+        f"  fingerprint  {manifest.fingerprint}",
     ]
-    if data["rejected"]:
-        lines.append(f"  NOT in it    {len(data['rejected'])} images that could not be read:")
-        lines += [f"    {row['uri']}: {row['reason']}" for row in data["rejected"]]
+    if manifest.opted_out:
+        lines.append(
+            f"  removed      {manifest.opted_out} training images"
+            + (f", {manifest.hidden} still stored ('compact' deletes them)" if manifest.hidden else "")
+        )
+    rejected = index.rejected()
+    if rejected.count:
+        lines.append(f"  NOT in it    {rejected.count} images that could not be read:")
+        lines += [f"    {line}" for line in rejected.lines()]
     return "\n".join(lines)
+
+
+def _source(index: Index, number: int) -> str:
+    source, shards = index.manifest.sources[number], index.manifest.shards_of(number)
+    text = f"{source.name}: {sum(shard.rows for shard in shards)} of {source.listed} images"
+    if source.unproved:
+        return text + ", vectors imported, embedder declared and NOT proved"
+    if source.imported:
+        return (
+            text + f", vectors imported, {source.proved} embedded again (lowest cosine {source.lowest:.5f})"
+        )
+    return text
+
+
+def _duplicates(index: Index) -> str:
+    found = index.manifest.duplicates
+    if found is None:
+        return f"not counted ('pytest-replication duplicates {index.path}' does)"
+    if index.duplicates is None:
+        return f"counted before the index changed ('pytest-replication duplicates {index.path}' counts again)"
+    return f"{found.rows} images in {found.clusters} groups (score >= {found.threshold:g})"
+
+
+def _duplicates_data(index: Index) -> dict[str, Any] | None:
+    found = index.duplicates
+    if found is None:
+        return None
+    return {"threshold": found.threshold, "images": len(found.rows), "groups": found.groups}
+
+
+def _age(created: str) -> str:
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(created)
+    except (ValueError, TypeError):
+        return "of unknown age"
+    return f"{age.days} days old" if age >= timedelta(days=1) else "today"
+
+
+def _size(index: Index) -> int:
+    return sum(file.bytes for shard in index.manifest.shards for file in shard.files.values())

@@ -26,6 +26,33 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Declare how images are embedded."""
+    parser.add_argument(
+        "--max-rejected",
+        type=_limit,
+        default=0,
+        metavar="N",
+        help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help="Images a batch (default: the embedder's own)"
+    )
+    parser.add_argument("--decoders", type=int, metavar="N", help="Threads that decode (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="Processes that embed (default: %(default)s)"
+    )
+
+
+def _limit(text: str) -> int | float:
+    if not text.endswith("%"):
+        return int(text)
+    share = float(text[:-1]) / 100
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share from 0% to below 100%")
+    return share
+
+
 def print_json(data: Any) -> None:
     """Print an answer as JSON."""
     print(json.dumps(data, indent=1))

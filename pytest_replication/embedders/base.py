@@ -142,10 +142,14 @@ def require_cpu(device: str, what: str) -> None:
         raise EmbedderUnavailable(f"{what} runs on the CPU only: leave the device at auto, not {device}")
 
 
+WORKERS = "PYTEST_REPLICATION_WORKERS"
+"""Environment variable with which a build tells its worker processes how many share the cores."""
+
+
 def threads() -> int:
-    """Number of threads an embedder may use: the cores, shared among the workers of pytest-xdist."""
+    """Number of threads an embedder may use: the cores, shared among the processes of one run."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) * int(os.environ.get(WORKERS, "1"))
     return max(1, cores // workers)
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.embedders.probe import prove
-from pytest_replication.errors import SettingsError, SourceError, TooManyRejected
+from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
-from pytest_replication.images.sources import Listing, Source, open_source
+from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest
-from pytest_replication.index.pipeline import Pipeline, Stopwatch
+from pytest_replication.index.ingest import Here, Ingested, Limit, ShardEmbedder, add_images, check_rejected
+from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
+from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import write_probe
 from pytest_replication.index.reader import open_index
-from pytest_replication.index.shard import REJECTED, Rejected, read_rejected
-from pytest_replication.index.writer import SHARDS, IndexWriter
+from pytest_replication.index.rejections import Rejections
+from pytest_replication.index.workers import Elsewhere, WorkerSettings
+from pytest_replication.index.writer import IndexWriter
+
+_SHARD_ROWS = 1024
+_SHARDS = 1000
+"""Shards above which they get larger instead of more: the manifest names every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,16 @@ class BuildOptions:
         embedder: name for `load_embedder`.
         preset: preprocessing preset of the embedder, None for its own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        max_rejected: unreadable images that may be left out; every verdict will say so.
+        max_rejected: unreadable images that may be left out, a number or a share below 1; every
+            verdict will say so.
         dtype: ``float32`` or ``float16`` for the stored vectors.
-        shard_rows: listed images a shard; a killed build loses at most one shard's work.
+        shard_rows: listed images a shard; a killed build loses at most one shard's work (one for
+            each worker). None for 1024, or more in sets of over a million images.
         batch_size: images a batch, None for the embedder's own.
         decoders: threads that decode, None for one a core.
+        workers: processes that embed.
+        thumbnails: longest side in pixels of the small pictures that are kept for reports, 0 for
+            none.
         overwrite: delete an index that is in the folder.
         progress: show a progress bar when standard error is a terminal.
     """
@@ -42,18 +51,24 @@ class BuildOptions:
     embedder: str = "sscd"
     preset: str | None = None
     device: str = "auto"
-    max_rejected: int = 0
+    max_rejected: Limit = 0
     dtype: str = "float32"
-    shard_rows: int = 1024
+    shard_rows: int | None = None
     batch_size: int | None = None
     decoders: int | None = None
+    workers: int = 1
+    thumbnails: int = 0
     overwrite: bool = False
     progress: bool = True
 
     def __post_init__(self) -> None:
-        numbers = [n for n in (self.shard_rows, self.batch_size, self.decoders) if n is not None]
-        if min(numbers) < 1 or self.max_rejected < 0:
-            raise SettingsError("shard rows, batch size and decoders start at 1, max rejected at 0")
+        optional = (self.shard_rows, self.batch_size, self.decoders)
+        numbers = [self.workers, *(n for n in optional if n is not None)]
+        if min(numbers) < 1 or self.thumbnails < 0:
+            raise SettingsError(
+                "shard rows, batch size, decoders and workers start at 1, thumbnails at 0 pixels"
+            )
+        check_limit(self.max_rejected)
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype is float32 or float16, not {self.dtype!r}")
 
@@ -69,6 +84,7 @@ class BuildReport:
         rows: images in the index.
         resumed: listed images that an earlier, interrupted build had done.
         rejected: images that could not be read, with reasons.
+        known: images of the source that were in the index already, and were passed over.
         seconds: where the time went: ``load`` (the embedder), ``network``, ``decode wait`` (the
             network waiting for images), ``write`` and ``total``.
     """
@@ -78,7 +94,8 @@ class BuildReport:
     listed: int
     rows: int
     resumed: int
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: Rejections
+    known: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,8 +105,8 @@ def build_index(
     """Build an index, or finish one whose build was interrupted.
 
     Args:
-        source: a folder, a ``.txt`` list, a parquet file or folder, a list of paths, images in
-            memory, or a `Source`.
+        source: what `open_source` takes: a folder, a list of files, a string such as
+            ``webdataset:/data/{00000..00041}.tar``, images in memory, or a `Source`.
         out: folder of the index.
         options: how; None for the defaults.
 
@@ -107,7 +124,7 @@ def build_index(
     clock = Stopwatch()
     with clock("total"):
         folder = Path(out)
-        _keep_apart(source, folder)
+        keep_apart(source, folder)
         images = open_source(source)
         with clock("load"):
             embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
@@ -119,20 +136,70 @@ def build_index(
                 writer.start(_manifest(embedder, images, options, write_probe(folder, probes)))
             else:
                 _check_same(found, embedder, images, options, folder)
-            resumed = _add_shards(writer, embedder, images, options, clock)
+            how = PipelineOptions(
+                writer.manifest.views, options.batch_size, options.decoders, options.thumbnails
+            )
+            settings = WorkerSettings(options.embedder, embedder.spec, options.device, how, options.workers)
+            ingested = add_images(
+                writer, images, images, shard_embedder(embedder, settings, clock), clock, options.progress
+            )
+            check_count(images, ingested)
+            again = "build with --overwrite (embeds everything anew)"
+            rejected, allowed = check_rejected(writer, folder, options.max_rejected, again)
+            if not writer.manifest.complete:
+                writer.finish(ingested.listed, allowed)
             manifest = writer.manifest
-            rejected = _rejected(folder, manifest)
-            if len(rejected) > options.max_rejected:
-                raise TooManyRejected(_too_many(rejected, manifest, options))
-            if not manifest.complete:
-                writer.finish(options.max_rejected)
         open_index(folder)  # a build that reports success leaves an index that can be used
     return BuildReport(
-        folder, images.name, manifest.listed, manifest.rows, resumed, rejected, dict(clock.seconds)
+        index=folder,
+        source=images.name,
+        listed=manifest.listed,
+        rows=manifest.rows,
+        resumed=ingested.resumed,
+        rejected=rejected,
+        seconds=dict(clock.seconds),
     )
 
 
-def _keep_apart(source: object, folder: Path) -> None:
+def shard_embedder(embedder: Embedder, settings: WorkerSettings, clock: Stopwatch) -> ShardEmbedder:
+    """Embed here, or in as many processes as are wanted."""
+    return Here(embedder, settings.options, clock) if settings.workers == 1 else Elsewhere(settings)
+
+
+def check_limit(limit: Limit) -> None:
+    """Refuse a limit of unreadable images that is neither a number nor a share.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if limit < 0 or (isinstance(limit, float) and not limit < 1):
+        raise SettingsError(
+            f"max rejected is {limit}: give a number of images from 0 on, or a share below 1 (20 % is 0.2)"
+        )
+
+
+def check_count(images: Source, ingested: Ingested) -> None:
+    """Compare the images that a source gave with those that it announced.
+
+    Raises:
+        SourceError: it gave others.
+    """
+    if images.counted and ingested.listed != len(images):
+        raise SourceError(
+            f"{images.name} announced {len(images)} images and gave {ingested.listed}: build again when it "
+            "is "
+            "at rest"
+        )
+    if ingested.listed == 0:
+        raise SourceError(f"{images.name} holds no images: an index of nothing would pass any model")
+
+
+def keep_apart(source: object, folder: Path) -> None:
+    """Refuse an index inside the folder of its own training images.
+
+    Raises:
+        SourceError: so it is.
+    """
     inside = (
         isinstance(source, (str, os.PathLike))
         and Path(source).is_dir()
@@ -148,17 +215,18 @@ def _keep_apart(source: object, folder: Path) -> None:
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:
     from pytest_replication import __version__
 
+    listed = len(images) if images.counted else None
     return Manifest(
         embedder=embedder.spec,
         decoder=DECODER,
         views=WHOLE,
         dtype=DTYPES[options.dtype],
-        shard_rows=options.shard_rows,
-        listed=len(images),
-        source=images.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        shard_rows=options.shard_rows or max(_SHARD_ROWS, -(-len(images) // _SHARDS)),
+        created=now(),
         writer=__version__,
         probe=probe,
+        sources=(SourceEntry(images.name, listed, added=now()),),
+        thumbnails=options.thumbnails,
     )
 
 
@@ -166,73 +234,18 @@ def _check_same(
     found: Manifest, embedder: Embedder, images: Source, options: BuildOptions, folder: Path
 ) -> None:
     differences = embedder.spec.differences(found.embedder)
-    for what, now, then in (
+    for what, here, there in (
         ("decoder", DECODER, found.decoder),
         ("dtype", DTYPES[options.dtype], found.dtype),
-        ("shard rows", options.shard_rows, found.shard_rows),
-        ("listed images", len(images), found.listed),
+        ("shard rows", options.shard_rows or found.shard_rows, found.shard_rows),
+        ("thumbnails", options.thumbnails, found.thumbnails),
+        ("sources", 1, len(found.sources)),
+        ("listed images", len(images) if images.counted else None, found.sources[0].listed),
     ):
-        if now != then:
-            differences.append(f"{what} {now!r} against {then!r}")
+        if here != there and None not in (here, there):
+            differences.append(f"{what} {here!r} against {there!r}")
     if differences:
         raise SourceError(
             f"{folder} holds {'an index' if found.complete else 'an unfinished build'} of something "
             f"else ({'; '.join(differences)}): name another --out, or replace it with --overwrite"
         )
-
-
-def _add_shards(
-    writer: IndexWriter, embedder: Embedder, images: Source, options: BuildOptions, clock: Stopwatch
-) -> int:
-    """Embed what is not in the index yet; returns how many listed images were."""
-    from tqdm import tqdm
-
-    done = writer.manifest.shards
-    resumed = listed = 0
-    rest = iter(images)  # images are listed as they are needed: a source may hold their bytes
-    bar = tqdm(total=len(images), unit="img", disable=None if options.progress else True)
-    with bar, Pipeline(embedder, WHOLE, clock, options.batch_size, options.decoders) as pipeline:
-        for number in itertools.count():
-            listing = Listing()
-            refs = listing.watch(itertools.islice(rest, options.shard_rows))
-            if number < len(done):
-                for _ in refs:
-                    bar.update()
-                if listing.digest != done[number].listing:
-                    raise SourceError(
-                        f"{images.name} has changed since the build began (between {listing.first} and "
-                        f"{listing.last}): start anew with --overwrite"
-                    )
-                resumed += listing.count
-            else:
-                embeddings, records, rejected = pipeline.embed(refs, bar.update)
-                if listing.count:
-                    with clock("write"):
-                        writer.add_shard(embeddings, records, rejected, listing.digest)
-            listed += listing.count
-            if listing.count < options.shard_rows:
-                break
-    if listed != len(images):
-        raise SourceError(
-            f"{images.name} announced {len(images)} images and gave {listed}: build again when it is at rest"
-        )
-    return resumed
-
-
-def _rejected(folder: Path, manifest: Manifest) -> list[Rejected]:
-    return [
-        row
-        for shard in manifest.shards
-        if shard.rejected
-        for row in read_rejected(folder / SHARDS / shard.name / REJECTED)
-    ]
-
-
-def _too_many(rejected: list[Rejected], manifest: Manifest, options: BuildOptions) -> str:
-    shown = "".join(f"\n  {row.uri}: {row.reason}" for row in rejected[:20])
-    more = f"\n  and {len(rejected) - 20} more, in shards/*/{REJECTED}" if len(rejected) > 20 else ""
-    return (
-        f"{len(rejected)} of {manifest.listed} training images cannot be read, and {options.max_rejected} "
-        f"may be left out: accept the gap with --max-rejected {len(rejected)} (keeps what is embedded), or "
-        f"mend or remove them and build with --overwrite (embeds everything anew){shown}{more}"
-    )

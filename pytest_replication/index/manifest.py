@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +16,10 @@ from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexCorrupt, IndexNotFound, IndexVersionUnsupported
 from pytest_replication.images.views import View
 
-FORMAT = 1
+VECTORS = "embeddings.npy"
+FORMAT = 2
 NAME = "manifest.json"
+_PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 DTYPES = {"float32": "<f4", "float16": "<f2"}
 
 
@@ -35,8 +39,37 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """Where some of the training images came from.
+
+    Attributes:
+        name: what the source calls itself.
+        listed: images that it lists; None while that is not known yet.
+        max_rejected: unreadable images that may be left out.
+        added: when it was added, ISO 8601, UTC.
+        imported: its vectors were made elsewhere; the embedder is declared by the user.
+        proved: images of an import that were embedded again and agreed; 0 for none, so that
+            nothing vouches for the declared embedder.
+        lowest: lowest cosine between the imported and the new vector of these images.
+    """
+
+    name: str
+    listed: int | None
+    max_rejected: int = 0
+    added: str = ""
+    imported: bool = False
+    proved: int = 0
+    lowest: float | None = None
+
+    @property
+    def unproved(self) -> bool:
+        """Whether nothing but the user's word says which embedder made the vectors."""
+        return self.imported and self.proved == 0
+
+
+@dataclass(frozen=True, slots=True)
 class ShardEntry:
-    """One shard: a run of listed training images.
+    """One shard: a run of listed training images of one source.
 
     Attributes:
         name: folder below ``shards/``.
@@ -44,6 +77,8 @@ class ShardEntry:
         rejected: images that could not be read.
         listing: digest of the ids and sizes of all its listed images.
         files: entries by file name.
+        source: number of its source.
+        dropped: listed images that are gone because they were removed from the index.
     """
 
     name: str
@@ -51,6 +86,34 @@ class ShardEntry:
     rejected: int
     listing: str
     files: Mapping[str, FileEntry]
+    source: int = 0
+    dropped: int = 0
+
+    @property
+    def listed(self) -> int:
+        """Images that were listed for it, whatever became of them."""
+        return self.rows + self.rejected + self.dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file beside the shards that the manifest names; its content is in its name.
+
+    Attributes:
+        name: of the file in the folder of the index.
+        rows: entries in it.
+        file: size and checksums.
+        of: `Manifest.generation` that it was made for, empty where it holds for any.
+        threshold: for duplicates, the score from which on two images are.
+        clusters: for duplicates, groups of them.
+    """
+
+    name: str
+    rows: int
+    file: FileEntry
+    of: str = ""
+    threshold: float | None = None
+    clusters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +126,17 @@ class Manifest:
         views: the boxes of each image that were embedded, in the order of the vectors.
         dtype: of the stored vectors, ``<f4`` or ``<f2``.
         shard_rows: listed images a shard.
-        listed: images that the source listed.
-        source: where they came from.
-        created: when the build began, ISO 8601, UTC.
+        created: when the first build began, ISO 8601, UTC.
         writer: version of this package.
         probe: the file of probe images.
-        complete: the build has finished. An index that is not complete is never searched.
-        max_rejected: unreadable images that the build was allowed to leave out.
-        shards: entries in order.
+        sources: where the images came from, in the order in which they were added.
+        complete: the build, or what was added last, has finished. An index that is not complete
+            is never searched.
+        thumbnails: longest side of the small pictures in the records, 0 for none.
+        shards: entries in the order of their rows.
+        removed: rows that are masked in every search, and images that must not come back.
+        hidden: number of stored rows that are masked.
+        duplicates: how often each training image stands in the index, where that was counted.
     """
 
     embedder: EmbedderSpec
@@ -78,19 +144,26 @@ class Manifest:
     views: tuple[View, ...]
     dtype: str
     shard_rows: int
-    listed: int
-    source: str
     created: str
     writer: str
     probe: FileEntry
+    sources: tuple[SourceEntry, ...]
     complete: bool = False
-    max_rejected: int = 0
+    thumbnails: int = 0
     shards: tuple[ShardEntry, ...] = field(default=())
+    removed: Attachment | None = None
+    hidden: int = 0
+    duplicates: Attachment | None = None
+
+    @property
+    def stored(self) -> int:
+        """Rows that are stored, those that are masked included."""
+        return sum(shard.rows for shard in self.shards)
 
     @property
     def rows(self) -> int:
-        """Training images that can be searched."""
-        return sum(shard.rows for shard in self.shards)
+        """Training images that are searched."""
+        return self.stored - self.hidden
 
     @property
     def rejected(self) -> int:
@@ -98,14 +171,42 @@ class Manifest:
         return sum(shard.rejected for shard in self.shards)
 
     @property
+    def opted_out(self) -> int:
+        """Training images that were removed and are not searched."""
+        return self.hidden + sum(shard.dropped for shard in self.shards)
+
+    @property
+    def listed(self) -> int:
+        """Training images that all sources listed, as far as they were read."""
+        return sum(shard.listed for shard in self.shards)
+
+    @property
+    def unproved(self) -> bool:
+        """Whether vectors are in it whose embedder is only declared."""
+        return any(source.unproved for source in self.sources)
+
+    @property
     def fingerprint(self) -> str:
         """Digest of all that can change a verdict: the same training set gives the same."""
         content = self._body()
-        for volatile in ("created", "writer", "probe"):
+        for volatile in ("created", "writer", "probe", "duplicates"):
             del content[volatile]
         for local in ("location", "preset"):
             del content["embedder"][local]
+        for source in content["sources"]:
+            del source["added"]
         return _digest(content)
+
+    @property
+    def generation(self) -> str:
+        """Digest of the rows that are searched: what is derived from them holds for no others."""
+        vectors = [(shard.name, shard.rows, shard.files[VECTORS].sha256) for shard in self.shards]
+        removed = self.removed.file.sha256 if self.removed else ""
+        return _digest({"vectors": vectors, "removed": removed})
+
+    def shards_of(self, source: int) -> tuple[ShardEntry, ...]:
+        """Shards of one source."""
+        return tuple(shard for shard in self.shards if shard.source == source)
 
     def with_shard(self, shard: ShardEntry) -> Self:
         """Append a shard."""
@@ -178,6 +279,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     sync_folder(folder)
 
 
+def now() -> str:
+    """The time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside a folder durable, where the system can."""
     if os.name == "posix":
@@ -192,10 +298,20 @@ def _from_body(body: dict[str, Any]) -> Manifest:
     body["embedder"] = EmbedderSpec(**body["embedder"])
     body["probe"] = FileEntry(**body["probe"])
     body["views"] = tuple(View(v["name"], tuple(v["box"])) for v in body["views"])
+    body["sources"] = tuple(SourceEntry(**entry) for entry in body["sources"])
     body["shards"] = tuple(_shard(entry) for entry in body["shards"])
+    for name in ("removed", "duplicates"):
+        if body[name] is not None:
+            body[name] = Attachment(**{**body[name], "file": FileEntry(**body[name]["file"])})
     manifest = Manifest(**body)
     if manifest.dtype not in DTYPES.values() or not manifest.views:
         raise ValueError(f"dtype {manifest.dtype}, {len(manifest.views)} views")
+    if any(not 0 <= shard.source < len(manifest.sources) for shard in manifest.shards):
+        raise ValueError("a shard belongs to no source")
+    attached = [entry.name for entry in (manifest.removed, manifest.duplicates) if entry is not None]
+    for name in (*attached, *(shard.name for shard in manifest.shards)):
+        if not _PLAIN_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a file of an index")
     return manifest
 
 

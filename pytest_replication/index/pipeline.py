@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import time
 from collections import defaultdict, deque
@@ -15,6 +16,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.base import Prepared, threads
@@ -43,6 +45,42 @@ class Stopwatch:
             self.seconds[section] += time.perf_counter() - started
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What became of the images of one shard.
+
+    Attributes:
+        embeddings: (rows, views, dim) float32, unit rows.
+        records: one a row.
+        rejected: images that could not be read.
+        dropped: images that were left out because they were removed from the index before.
+    """
+
+    embeddings: NDArray[np.float32]
+    records: list[Record]
+    rejected: list[Rejected]
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How images are decoded and embedded.
+
+    Attributes:
+        views: boxes of each image.
+        batch_size: images a batch, None for the embedder's own.
+        decoders: threads, None for one a core.
+        thumbnails: longest side of the small pictures that the records carry, 0 for none.
+        opted_out: sha256 of images that must not be embedded.
+    """
+
+    views: tuple[View, ...]
+    batch_size: int | None = None
+    decoders: int | None = None
+    thumbnails: int = 0
+    opted_out: frozenset[str] = frozenset()
+
+
 _Shape = tuple[tuple[int, ...], ...]
 
 
@@ -62,23 +100,14 @@ class Pipeline:
 
     Args:
         embedder: gives the vectors.
-        views: boxes of each image.
+        options: how.
         clock: adds up where the time goes.
-        batch_size: images a batch, None for the embedder's own.
-        decoders: threads, None for one a core.
     """
 
-    def __init__(
-        self,
-        embedder: Embedder,
-        views: tuple[View, ...],
-        clock: Stopwatch,
-        batch_size: int | None = None,
-        decoders: int | None = None,
-    ) -> None:
-        self._embedder, self._views, self._clock = embedder, views, clock
-        self._batch_size = batch_size or embedder.batch_size
-        self._pool = ThreadPoolExecutor(decoders or threads(), thread_name_prefix="decode")
+    def __init__(self, embedder: Embedder, options: PipelineOptions, clock: Stopwatch) -> None:
+        self._embedder, self._options, self._clock = embedder, options, clock
+        self._batch_size = options.batch_size or embedder.batch_size
+        self._pool = ThreadPoolExecutor(options.decoders or threads(), thread_name_prefix="decode")
 
     def __enter__(self) -> Self:
         return self
@@ -91,26 +120,23 @@ class Pipeline:
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def embed(
-        self, refs: Iterable[ImageRef], progress: Callable[[int], object]
-    ) -> tuple[NDArray[np.float32], list[Record], list[Rejected]]:
+    def embed(self, refs: Iterable[ImageRef], progress: Callable[[int], object]) -> Embedded:
         """Embed listed images, in their order.
 
         Args:
             refs: the images of one shard, listed as they are needed. Batches never cross a shard,
                 so that a resumed build makes the same batches and thus the same bytes.
             progress: called with the number of images done.
-
-        Returns:
-            Vectors (rows, views, dim), their records, and the images that could not be read.
         """
         rows: dict[int, NDArray[np.float32]] = {}
         records: dict[int, Record] = {}
         rejected: list[Rejected] = []
+        dropped = 0
         waiting: dict[_Shape, list[tuple[int, _Decoded]]] = defaultdict(list)
         for position, result in enumerate(self._decoded(refs)):
-            if isinstance(result, Rejected):
-                rejected.append(result)
+            if not isinstance(result, _Decoded):
+                rejected += [result] if result else []
+                dropped += result is None
                 progress(1)
                 continue
             records[position] = result.record
@@ -126,21 +152,21 @@ class Pipeline:
         for batch in filter(None, waiting.values()):
             rows |= self._embed_batch(batch)
             progress(len(batch))
-        empty = np.empty((0, len(self._views), self._embedder.spec.dim), np.float32)
+        empty = np.empty((0, len(self._options.views), self._embedder.spec.dim), np.float32)
         embeddings = np.stack([rows[position] for position in records]) if records else empty
-        return embeddings, list(records.values()), rejected
+        return Embedded(embeddings, list(records.values()), rejected, dropped)
 
     def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, NDArray[np.float32]]:
         """Embed decoded images: (views, dim) by position."""
         with self._clock("network"):
             found = self._embedder.embed([view for _, item in batch for view in item.views])
-        by_image = found.reshape(len(batch), len(self._views), -1)
+        by_image = found.reshape(len(batch), len(self._options.views), -1)
         return {position: vectors for (position, _), vectors in zip(batch, by_image, strict=True)}
 
-    def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Decoded | Rejected]:
+    def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Result]:
         """Decode in threads, a bounded number ahead, in order."""
         rest = iter(refs)
-        waiting: deque[Future[_Decoded | Rejected]] = deque()
+        waiting: deque[Future[_Result]] = deque()
 
         def hand_out(count: int) -> None:
             waiting.extend(self._pool.submit(self._decode, ref) for ref in itertools.islice(rest, count))
@@ -152,16 +178,42 @@ class Pipeline:
             hand_out(1)
             yield result
 
-    def _decode(self, ref: ImageRef) -> _Decoded | Rejected:
+    def _decode(self, ref: ImageRef) -> _Result:
+        """Decode one image; None for one that was removed from the index before."""
         if ref.fault is not None:
-            return Rejected(ref.id, ref.uri, ref.fault)
+            return Rejected(ref.id, ref.uri, ref.fault, ref.version)
         try:
             data = ref.read()
+            digest = hashlib.sha256(data).hexdigest()
+            if digest in self._options.opted_out:
+                return None
             image = decode(data)
         except OSError as error:
-            return Rejected(ref.id, ref.uri, f"cannot be read: {error.strerror or error}")
+            return Rejected(ref.id, ref.uri, f"cannot be read: {error.strerror or error}", ref.version)
         except UndecodableImage as error:
-            return Rejected(ref.id, ref.uri, str(error))
-        digest = hashlib.sha256(data).hexdigest()
-        record = Record(ref.id, ref.uri, digest, *image.size, ref.caption, ref.label)
-        return _Decoded(record, [self._embedder.prepare(view) for view in cut(image, self._views)])
+            return Rejected(ref.id, ref.uri, str(error), ref.version)
+        record = Record(
+            id=ref.id,
+            uri=ref.uri,
+            sha256=digest,
+            width=image.width,
+            height=image.height,
+            caption=ref.caption,
+            label=ref.label,
+            thumbnail=_thumbnail(image, self._options.thumbnails),
+            version=ref.version,
+        )
+        return _Decoded(record, [self._embedder.prepare(view) for view in cut(image, self._options.views)])
+
+
+_Result = _Decoded | Rejected | None
+
+
+def _thumbnail(image: Image.Image, longest: int) -> bytes | None:
+    """A small WebP picture, for reports on machines that do not have the training set."""
+    if not longest:
+        return None
+    small, encoded = image.copy(), io.BytesIO()
+    small.thumbnail((longest, longest))
+    small.save(encoded, "WEBP", quality=80)
+    return encoded.getvalue()

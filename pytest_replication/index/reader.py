@@ -9,24 +9,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import EmbedderUnavailable, IndexCorrupt, IndexIncomplete, IndexMismatch
 from pytest_replication.images.decode import DECODER
+from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
+from pytest_replication.index.rejections import Rejections, count_rejections
+from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import (
     EMBEDDINGS,
     FILES,
     RECORDS,
-    REJECTED,
     Record,
-    Rejected,
     map_embeddings,
     read_records,
-    read_rejected,
 )
 from pytest_replication.index.writer import SHARDS
 
@@ -93,8 +94,26 @@ class Index:
 
     @property
     def rows(self) -> int:
-        """Training images that are searched."""
+        """Training images that are searched: those that are stored and were not removed."""
         return self.manifest.rows
+
+    @cached_property
+    def removed(self) -> NDArray[np.int64]:
+        """Sorted numbers of the stored rows that no search may return.
+
+        Raises:
+            IndexCorrupt: the list is not the one that was written.
+        """
+        return read_removed(self.path, self.manifest).rows
+
+    @cached_property
+    def duplicates(self) -> Duplicates | None:
+        """How often training images stand in it; None if that was not counted since it changed.
+
+        Raises:
+            IndexCorrupt: the file is not the one that was written.
+        """
+        return read_duplicates(self.path, self.manifest)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -129,14 +148,9 @@ class Index:
                 found |= {row + shard.first: record for row, record in records.items()}
         return found
 
-    def rejected(self) -> list[Rejected]:
-        """List the training images that could not be read when the index was built."""
-        return [
-            row
-            for shard in self.shards
-            if shard.entry.rejected
-            for row in read_rejected(shard.folder / REJECTED)
-        ]
+    def rejected(self) -> Rejections:
+        """Count the training images that could not be read when the index was built."""
+        return count_rejections(self.path / SHARDS, self.manifest.shards)
 
     def _load_embedder(self) -> Embedder:
         pinned = self.manifest.embedder
@@ -177,16 +191,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
     index = index_as_it_is(path, embedder=embedder, device=device)
     folder, manifest = index.path, index.manifest
     if not manifest.complete:
-        done = manifest.rows + manifest.rejected
-        if done == manifest.listed and manifest.rejected:
-            raise IndexIncomplete(
-                f"the build of {folder} could not read {manifest.rejected} of {manifest.listed} images: "
-                f"'pytest-replication build' with --max-rejected {manifest.rejected} accepts the gap"
-            )
-        raise IndexIncomplete(
-            f"the build of {folder} has not finished ({done} of {manifest.listed} images): run the "
-            "same 'pytest-replication build' again, it resumes"
-        )
+        raise IndexIncomplete(_unfinished(folder, manifest))
     if manifest.decoder != DECODER:
         raise IndexMismatch(
             f"the images of {folder} were decoded as {manifest.decoder!r}, this version decodes as "
@@ -211,12 +216,33 @@ def index_as_it_is(
     return Index(folder, read_manifest(folder), embedder, device)
 
 
-def _check_counts(folder: Path, manifest: Manifest) -> None:
-    if manifest.listed != manifest.rows + manifest.rejected or manifest.rejected > manifest.max_rejected:
-        raise IndexCorrupt(
-            f"{folder} lists {manifest.listed} images but accounts for {manifest.rows} rows and "
-            f"{manifest.rejected} rejected: build it again with --overwrite"
+def _unfinished(folder: Path, manifest: Manifest) -> str:
+    source, number = manifest.sources[-1], len(manifest.sources) - 1
+    shards = manifest.shards_of(number)
+    done, rejected = sum(shard.listed for shard in shards), sum(shard.rejected for shard in shards)
+    again = "build" if number == 0 else "append"
+    if done == source.listed and rejected:
+        return (
+            f"the build of {folder} could not read {rejected} of {done} images: "
+            f"'pytest-replication {again}' with --max-rejected {rejected} accepts the gap"
         )
+    return (
+        f"the build of {folder} has not finished ({done} of {source.listed or 'the'} images of "
+        f"{source.name}): "
+        f"run the same 'pytest-replication {again}' (or import, or merge) again, it resumes"
+    )
+
+
+def _check_counts(folder: Path, manifest: Manifest) -> None:
+    for number, source in enumerate(manifest.sources):
+        shards = manifest.shards_of(number)
+        found, rejected = sum(shard.listed for shard in shards), sum(shard.rejected for shard in shards)
+        if found != source.listed or rejected > source.max_rejected:
+            raise IndexCorrupt(
+                f"{folder} lists {source.listed} images of {source.name} but accounts for {found}, "
+                f"{rejected} of "
+                f"them unreadable ({source.max_rejected} may be): build it again with --overwrite"
+            )
     if manifest.rows == 0:
         raise IndexCorrupt(
             f"{folder} is empty: an index of nothing would pass any model; build it again with --overwrite"
@@ -229,6 +255,8 @@ def _check_sizes(folder: Path, manifest: Manifest) -> None:
         if set(shard.files) != set(FILES):
             raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
         expected += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
+    attached = (manifest.removed, manifest.duplicates)
+    expected += [(folder / entry.name, entry.file) for entry in attached if entry is not None]
     for path, entry in expected:
         try:
             size = path.stat().st_size

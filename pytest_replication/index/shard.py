@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import FileEntry, sync_folder
+from pytest_replication.index.manifest import VECTORS, FileEntry, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EMBEDDINGS, RECORDS, REJECTED = "embeddings.npy", "records.parquet", "rejected.parquet"
+EMBEDDINGS, RECORDS, REJECTED = VECTORS, "records.parquet", "rejected.parquet"
 FILES = (EMBEDDINGS, RECORDS, REJECTED)
 _ROW_GROUP = 4096
 _BLOCK = 1 << 22
@@ -38,6 +38,7 @@ class Record:
         caption: text that belongs to it, if any.
         label: class that it belongs to, if any.
         thumbnail: a small WebP picture of it, where the index carries them.
+        version: what its source said of its content; None where it was imported.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Record:
     caption: str | None = None
     label: str | None = None
     thumbnail: bytes | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,16 @@ class Rejected:
     id: str
     uri: str
     reason: str
+    version: str | None = None
 
 
 def write_shard(
     folder: Path,
-    embeddings: NDArray[np.float32],
+    embeddings: NDArray[Any],
     records: Sequence[Record],
     rejected: Sequence[Rejected],
     dtype: str,
-) -> dict[str, FileEntry]:
+) -> None:
     """Write the files of a shard into an empty folder and make them durable.
 
     Args:
@@ -74,22 +77,16 @@ def write_shard(
         records: one a row, in order.
         rejected: the listed images that are not rows.
         dtype: ``<f4`` or ``<f2``.
-
-    Returns:
-        The entries for the manifest.
     """
     import pyarrow.parquet as pq
 
     np.save(folder / EMBEDDINGS, np.ascontiguousarray(embeddings, dtype=dtype), allow_pickle=False)
     pq.write_table(_table(records, _record_schema()), folder / RECORDS, row_group_size=_ROW_GROUP)
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
-    entries = {}
     for name in FILES:
         with (folder / name).open("rb+") as file:
             os.fsync(file.fileno())
-        entries[name] = describe_file(folder / name)
     sync_folder(folder)
-    return entries
 
 
 def describe_file(path: Path) -> FileEntry:
@@ -161,6 +158,23 @@ def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:
     return found
 
 
+def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Read some columns of a parquet file of the index, a bounded number of rows in memory at a time.
+
+    Raises:
+        IndexCorrupt: the file cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROW_GROUP, columns=list(names)):
+                yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+
+
 def read_rejected(path: Path) -> list[Rejected]:
     """Read the rejected images of a shard.
 
@@ -179,7 +193,8 @@ def read_rejected(path: Path) -> list[Rejected]:
 def _table(rows: Sequence[Record] | Sequence[Rejected], schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    return pa.Table.from_pydict(columns, schema=schema)
 
 
 def _record_schema() -> pa.Schema:
@@ -196,6 +211,7 @@ def _record_schema() -> pa.Schema:
             pa.field("caption", text),
             pa.field("label", text),
             pa.field("thumbnail", pa.binary()),
+            pa.field("version", text),
         ]
     )
 
@@ -203,4 +219,5 @@ def _record_schema() -> pa.Schema:
 def _rejected_schema() -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "reason")])
+    required = [pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "reason")]
+    return pa.schema([*required, pa.field("version", pa.string())])

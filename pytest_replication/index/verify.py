@@ -47,6 +47,8 @@ def verify(index: Index, *, progress: bool = True) -> Verification:
     files = size = 0
     faults: list[str] = []
     expected = [(index.path / PROBE, index.manifest.probe)]
+    attached = (index.manifest.removed, index.manifest.duplicates)
+    expected += [(index.path / entry.name, entry.file) for entry in attached if entry is not None]
     for shard in index.shards:
         expected += [(shard.folder / name, entry) for name, entry in shard.entry.files.items()]
     for path, entry in tqdm(expected, unit="file", disable=None if progress else True):

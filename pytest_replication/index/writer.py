@@ -6,32 +6,39 @@ names it. Whatever happens in between leaves the last manifest in force.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexLocked
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete, IndexLocked
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import (
+    Attachment,
+    FileEntry,
     Manifest,
     ShardEntry,
+    SourceEntry,
     read_manifest,
     sync_folder,
     write_manifest,
 )
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.shard import Record, Rejected, describe_file, write_shard
+from pytest_replication.index.shard import FILES, Record, Rejected, describe_file, write_shard
 
 LOCK = ".lock"
 SHARDS = "shards"
+ENGINES = "engines"
 
 
 class IndexWriter:
@@ -48,6 +55,7 @@ class IndexWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._manifest: Manifest | None = None
+        self._names = 0
         self._lock = FileLock(folder / LOCK)
 
     def __enter__(self) -> Self:
@@ -84,22 +92,51 @@ class IndexWriter:
         if (self._folder / MANIFEST).exists():
             (self._folder / MANIFEST).unlink()  # first: what is left is no index any more
             self._drop_shards(keep=set())
+            self._drop_attachments()
+            shutil.rmtree(self._folder / ENGINES, ignore_errors=True)
 
     def resume(self) -> Manifest | None:
         """Take up the build that is in the folder, None if there is none.
 
-        Finished shards are compared with their sha256; the first damaged one and those after it are
-        dropped, to be made again.
+        Finished shards are compared with their sha256. In an index of one source the first damaged
+        one and those after it are dropped, to be made again.
+
+        Raises:
+            IndexCorrupt: a shard is damaged, and it is not known how to make it again.
         """
         if not (self._folder / MANIFEST).exists():
             return None
         found = read_manifest(self._folder)
         sound = tuple(itertools.takewhile(self._is_sound, found.shards))
-        if len(sound) < len(found.shards):  # damaged since: made again from there on
-            found = replace(found, shards=sound, complete=False)
+        if len(sound) < len(found.shards):
+            if len(found.sources) > 1 or found.opted_out or found.sources[0].imported:
+                raise IndexCorrupt(
+                    f"{self._folder}: shard {found.shards[len(sound)].name} is damaged: restore it, or build "
+                    "the index again with --overwrite"
+                )
+            found = replace(found, shards=sound, complete=False, duplicates=None)
             write_manifest(self._folder, found)
+        return self._take_up(found)
+
+    def edit(self) -> Manifest:
+        """Take up a complete index, to change it.
+
+        Raises:
+            IndexNotFound: there is none.
+            IndexCorrupt: its manifest is damaged.
+            IndexIncomplete: its build has not finished.
+        """
+        found = read_manifest(self._folder)
+        if not found.complete:
+            raise IndexIncomplete(
+                f"the build of {self._folder} has not finished: give the command that was interrupted again"
+            )
+        return self._take_up(found)
+
+    def _take_up(self, found: Manifest) -> Manifest:
         self._manifest = found
-        self._drop_shards(keep={shard.name for shard in sound})
+        self._drop_shards(keep={shard.name for shard in found.shards})
+        self._drop_attachments()
         return found
 
     def start(self, manifest: Manifest) -> None:
@@ -107,61 +144,158 @@ class IndexWriter:
         self._commit(manifest)
         self._drop_shards(keep=set())
 
+    def add_source(self, source: SourceEntry) -> int:
+        """Open a source whose shards follow; until `finish` the index is not complete."""
+        self._commit(replace(self.manifest, sources=(*self.manifest.sources, source), complete=False))
+        return len(self.manifest.sources) - 1
+
     def add_shard(
         self,
         embeddings: NDArray[np.float32],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
         listing: str,
+        dropped: int = 0,
     ) -> None:
-        """Write a shard and make it part of the index.
+        """Write a shard and make it part of the last source.
 
         Args:
             embeddings: (rows, views, dim) float32, unit rows.
             records: one a row.
             rejected: the listed images that are not rows.
             listing: digest of all images that were listed for it.
+            dropped: listed images that are neither, because they were removed from the index.
 
         Raises:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
                 that cannot be written.
         """
         self._check(embeddings, records)
-        name = f"{len(self.manifest.shards):06d}"
-        temporary = self._folder / SHARDS / f".new-{name}"
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            files = write_shard(temporary, embeddings, records, rejected, self.manifest.dtype)
-            temporary.rename(self._folder / SHARDS / name)
-            sync_folder(self._folder / SHARDS)
-            entry = ShardEntry(name, len(records), len(rejected), listing, files)
-            self._commit(self.manifest.with_shard(entry))
-        except OSError as error:
-            raise BuildError(
-                f"{self._folder} cannot be written ({error}): free some space or name another --out; "
-                "what is finished is kept"
-            ) from error
+        entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
+        with self._new_shard(entry) as folder:
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
 
-    def finish(self, max_rejected: int) -> None:
-        """Mark the index as complete.
+    def take_shard(self, entry: ShardEntry, folder: Path) -> None:
+        """Copy a shard of another index; its entry says of which source of this index it is.
+
+        Raises:
+            IndexCorrupt: a file of it is not the one that its manifest describes.
+            BuildError: a disk that cannot be written.
+        """
+        with self._new_shard(entry) as new:
+            for name in FILES:
+                shutil.copyfile(folder / name, new / name)
+
+    def rewrite_shard(
+        self,
+        old: ShardEntry,
+        embeddings: NDArray[Any],
+        records: Sequence[Record],
+        rejected: Sequence[Rejected],
+    ) -> ShardEntry:
+        """Write what is left of a shard beside it; `commit` has to put it in its place."""
+        name = self._next_name
+        dropped = old.dropped + old.rows - len(records)
+        entry = replace(old, name=name, rows=len(records), dropped=dropped)
+        with self._folder_for(name) as folder:
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
+        return replace(entry, files=_describe(self._folder / SHARDS / name))
+
+    def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
+        """Write a file beside the shards, named by its content; `commit` has to name it."""
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._folder / f"{stem}-{digest[:16]}{suffix}"
+        temporary = path.with_name(f".{path.name}.new")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise BuildError(f"{path} cannot be written ({error}): free some space") from error
+        return Attachment(path.name, rows, describe_file(path))
+
+    def commit(self, manifest: Manifest) -> None:
+        """Put a manifest in force and delete what it does not name any more."""
+        self._commit(manifest)
+        self._drop_shards(keep={shard.name for shard in manifest.shards})
+        self._drop_attachments()
+
+    def note_listed(self, listed: int) -> None:
+        """Keep how many images the last source listed, now that it was read to its end."""
+        self._set_last_source(replace(self.manifest.sources[-1], listed=listed), complete=False)
+
+    def finish(self, listed: int, max_rejected: int) -> None:
+        """Mark the last source and with it the index as complete.
+
+        Args:
+            listed: images that the source listed.
+            max_rejected: unreadable images that may be left out of it.
 
         Raises:
             BuildError: listed images are unaccounted for.
         """
-        found = self.manifest.rows + self.manifest.rejected
-        if found != self.manifest.listed:
+        source = self._last_source
+        found = sum(shard.listed for shard in self.manifest.shards_of(source))
+        if found != listed:
             raise BuildError(
-                f"{self._folder}: {self.manifest.listed} images were listed but {found} are accounted "
+                f"{self._folder}: {listed} images were listed but {found} are accounted "
                 "for; build it again with --overwrite"
             )
-        self._commit(replace(self.manifest, complete=True, max_rejected=max_rejected))
+        entry = replace(self.manifest.sources[source], listed=listed, max_rejected=max_rejected)
+        self._set_last_source(entry, complete=True)
+
+    def _set_last_source(self, entry: SourceEntry, complete: bool) -> None:
+        sources = (*self.manifest.sources[:-1], entry)
+        self._commit(replace(self.manifest, sources=sources, complete=complete))
+
+    @property
+    def _last_source(self) -> int:
+        return len(self.manifest.sources) - 1
+
+    @property
+    def _next_name(self) -> str:
+        """A name that no shard has had since the last manifest."""
+        self._names = max([self._names, *(int(shard.name) + 1 for shard in self.manifest.shards)])
+        self._names += 1
+        return f"{self._names - 1:06d}"
+
+    @contextmanager
+    def _folder_for(self, name: str) -> Iterator[Path]:
+        """A folder to fill, which then becomes that of a shard by one rename."""
+        temporary = self._folder / SHARDS / f".new-{name}"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            sync_folder(temporary)
+            temporary.rename(self._folder / SHARDS / name)
+            sync_folder(self._folder / SHARDS)
+        except OSError as error:
+            raise BuildError(
+                f"{self._folder} cannot be written ({error}): free some space or name another folder; "
+                "what is finished is kept"
+            ) from error
+
+    @contextmanager
+    def _new_shard(self, entry: ShardEntry) -> Iterator[Path]:
+        name = self._next_name
+        with self._folder_for(name) as folder:
+            yield folder
+            files = _describe(folder)
+            if entry.files and files != entry.files:
+                raise IndexCorrupt(
+                    f"shard {entry.name} is not the one that its manifest describes: run 'pytest-replication "
+                    "verify' on the index that it comes from"
+                )
+        self._commit(self.manifest.with_shard(replace(entry, name=name, files=files)))
 
     def _refuse_foreign(self) -> None:
         """A folder with other files in it is somebody's, not ours to fill."""
         if not self._folder.is_dir() or (self._folder / MANIFEST).exists():
             return
-        foreign = {p.name for p in self._folder.iterdir()} - {LOCK, SHARDS, PROBE}
+        foreign = {p.name for p in self._folder.iterdir()} - {LOCK, SHARDS, PROBE, ENGINES}
         foreign = {name for name in foreign if not name.startswith((f".{MANIFEST}", f".{PROBE}"))}
         if foreign:
             raise BuildError(
@@ -188,6 +322,14 @@ class IndexWriter:
         if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
             raise BuildError(f"{self.manifest.embedder.name} gave vectors that are not of unit length")
 
+    def _drop_attachments(self) -> None:
+        """Remove files beside the shards that the manifest does not name any more."""
+        entries = (self.manifest.removed, self.manifest.duplicates) if self._manifest else ()
+        named = {entry.name for entry in entries if entry is not None}
+        for path in self._folder.glob("*-????????????????.*"):
+            if path.name.startswith(("removed-", "duplicates-")) and path.name not in named:
+                path.unlink(missing_ok=True)
+
     def _drop_shards(self, keep: set[str]) -> None:
         """Remove shards that no manifest names, such as those of a killed writer."""
         for path in (self._folder / SHARDS).iterdir():
@@ -196,3 +338,7 @@ class IndexWriter:
                     shutil.rmtree(path)
                 except OSError as error:
                     raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error
+
+
+def _describe(folder: Path) -> dict[str, FileEntry]:
+    return {name: describe_file(folder / name) for name in FILES}

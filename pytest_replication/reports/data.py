@@ -42,6 +42,8 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
         "index": {
             "path": subject.index,
             "rejected": int(subject.rejected),
+            "removed": int(subject.removed),
+            "unproved": bool(subject.unproved),
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
             "preprocessing": subject.preprocessing,
@@ -69,4 +71,5 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "label": record.label,
         "view": match.view,
         "sample_view": match.sample_view,
+        "copies": match.copies,
     }

@@ -57,6 +57,15 @@ def _details(verdict: Verdict) -> list[str]:
             f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
             "copies of them are not found"
         )
+    if subject.removed:
+        images = "training image was" if subject.removed == 1 else "training images were"
+        lines.append(
+            f"  WARNING    {subject.removed} {images} removed from the index: copies of them are not found"
+        )
+    if subject.unproved:
+        lines.append(
+            "  WARNING    vectors of the index were imported and nothing proves that this embedder made them"
+        )
     if 0 < subject.distinct < verdict.samples:
         lines.append(
             f"  WARNING    only {subject.distinct} of {verdict.samples} samples are distinct: the bounds "
@@ -92,8 +101,13 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
         f"    {match.score:.3f}{_next(verdict, match)}  sample    {subject.samples[match.sample]}{seed}",
-        f"         {' ' * len(_next(verdict, match))}  training  {record.uri}{view}{caption}",
+        f"         {' ' * len(_next(verdict, match))}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
+
+
+def _copies(match: Match) -> str:
+    """How often the training image stands in the training set: duplication drives replication."""
+    return f", stands {match.copies} times in the training set" if (match.copies or 1) > 1 else ""
 
 
 def _next(verdict: Verdict, match: Match) -> str:

@@ -64,8 +64,9 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     searched = 0
     for shard in index.shards:
         for first, block in _blocks(shard):
-            best.take_in(queries, block, first)
-            searched += len(block)
+            hidden = _hidden(index, first, len(block))
+            best.take_in(queries, block, first, hidden)
+            searched += len(block) - len(hidden)
     searched //= len(index.manifest.views)
     if searched != index.rows:
         raise SearchError(
@@ -92,14 +93,22 @@ class _Candidates:
     def empty(cls, queries: int, wanted: int) -> _Candidates:
         return cls(np.full((queries, wanted), -np.inf, np.float32), np.full((queries, wanted), -1, np.int64))
 
-    def take_in(self, queries: Vectors, block: Vectors, first: int) -> None:
-        """Score a block of stored vectors, the first of which has the number `first`."""
+    def take_in(self, queries: Vectors, block: Vectors, first: int, hidden: NDArray[np.int64]) -> None:
+        """Score a block of stored vectors.
+
+        Args:
+            queries: (n, dim) unit vectors.
+            block: (m, dim) stored vectors.
+            first: number of the first of them.
+            hidden: places in the block that were removed from the index.
+        """
         for start in range(0, len(queries), _QUERIES):
             rows = slice(start, start + _QUERIES)
             scores = self._scratch(len(queries[rows]), len(block))
             np.matmul(queries[rows], block.T, out=scores)
+            scores[:, hidden] = -np.inf
             top = scores.max(axis=1)
-            if not np.isfinite(top).all():  # NaN passes through max
+            if np.isnan(top).any() or top.max() == np.inf:  # NaN passes through max
                 raise IndexCorrupt(
                     f"a vector between {first} and {first + len(block)} of the index is not finite: "
                     "run 'pytest-replication verify'"
@@ -134,6 +143,17 @@ def _flat(index: Index, samples: NDArray[np.float32]) -> Vectors:
     if not (np.abs(lengths - 1) < 1e-3).all():
         raise SampleError("a sample vector is not finite or not of unit length")
     return queries
+
+
+def _hidden(index: Index, first: int, count: int) -> NDArray[np.int64]:
+    """Places of a block of stored vectors whose training images were removed from the index."""
+    views = len(index.manifest.views)
+    if not len(index.removed):
+        return index.removed
+    row, last = first // views, (first + count - 1) // views
+    low, high = np.searchsorted(index.removed, [row, last + 1])
+    numbers = (index.removed[low:high, None] * views + np.arange(views)).ravel() - first
+    return numbers[(numbers >= 0) & (numbers < count)]
 
 
 def _blocks(shard: Shard) -> Iterator[tuple[int, Vectors]]:

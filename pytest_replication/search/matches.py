@@ -41,6 +41,8 @@ class Match:
         record: the training image.
         view: view of the training image that scored.
         sample_view: view of the sample that scored.
+        copies: how often the training image stands in the index, itself included; None if that
+            was not counted.
     """
 
     sample: int
@@ -49,6 +51,7 @@ class Match:
     record: Record
     view: str
     sample_view: str
+    copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Subject:
         embedder: name of its embedder.
         preprocessing: of its embedder.
         weights_sha256: of its embedder.
+        removed: training images that were taken out of it.
+        unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
     """
@@ -78,6 +83,8 @@ class Subject:
     preprocessing: str
     weights_sha256: str | None
     seeds: tuple[int, ...] = ()
+    removed: int = 0
+    unproved: bool = False
     distinct: int = 0
     check: str = ""
 
@@ -111,6 +118,7 @@ def name_matches(index: Index, neighbours: Neighbours, subject: Subject) -> Matc
         IndexCorrupt: the index does not hold the records of its rows.
     """
     records = index.records([int(row) for row in np.unique(neighbours.rows) if row >= 0])
+    duplicates = index.duplicates
     names = [view.name for view in index.manifest.views]
     of = []
     for sample, rows in enumerate(neighbours.rows):
@@ -122,6 +130,7 @@ def name_matches(index: Index, neighbours: Neighbours, subject: Subject) -> Matc
                 record=records[int(row)],
                 view=names[neighbours.views[sample, rank]],
                 sample_view=names[neighbours.sample_views[sample, rank]],
+                copies=duplicates.copies_of(int(row)) if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0

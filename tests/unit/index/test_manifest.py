@@ -12,9 +12,11 @@ from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexCorrupt, IndexNotFound, IndexVersionUnsupported
 from pytest_replication.images.views import WHOLE, View
 from pytest_replication.index.manifest import (
+    Attachment,
     FileEntry,
     Manifest,
     ShardEntry,
+    SourceEntry,
     parse_manifest,
     read_manifest,
     write_manifest,
@@ -27,19 +29,21 @@ MANIFEST = Manifest(
     views=(*WHOLE, View("corner", (0.0, 0.0, 0.5, 0.5))),
     dtype="<f4",
     shard_rows=4,
-    listed=5,
-    source="folder x",
     created="2026-01-01T00:00:00+00:00",
     writer="0",
     probe=ENTRY,
+    sources=(SourceEntry("folder x", 5, 1, "2026-01-01T00:00:00+00:00"),),
     complete=True,
-    max_rejected=1,
     shards=(ShardEntry("000000", 4, 0, "l", {"a": ENTRY}), ShardEntry("000001", 0, 1, "l", {"a": ENTRY})),
 )
 PATH = Path("index/manifest.json")
 
 text = st.text(max_size=8)
 entries = st.builds(FileEntry, st.integers(0, 2**60), text, text)
+names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,7}", fullmatch=True)
+attachments = st.builds(
+    Attachment, names, st.integers(0, 10**9), entries, text, st.none() | st.floats(-1, 1), st.integers(0, 99)
+)
 manifests = st.builds(
     Manifest,
     embedder=st.builds(
@@ -51,21 +55,38 @@ manifests = st.builds(
     ),
     dtype=st.sampled_from(["<f4", "<f2"]),
     shard_rows=st.integers(1, 10**9),
-    listed=st.integers(0, 10**12),
-    source=text,
     created=text,
     writer=text,
     probe=entries,
+    sources=st.lists(
+        st.builds(
+            SourceEntry,
+            text,
+            st.none() | st.integers(0, 10**12),
+            st.integers(0, 10**9),
+            text,
+            st.booleans(),
+            st.integers(0, 100),
+            st.none() | st.floats(-1, 1),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
     complete=st.booleans(),
-    max_rejected=st.integers(0, 10**9),
+    thumbnails=st.integers(0, 512),
+    removed=st.none() | attachments,
+    hidden=st.integers(0, 10**9),
+    duplicates=st.none() | attachments,
     shards=st.lists(
         st.builds(
             ShardEntry,
-            text,
+            names,
             st.integers(0, 10**9),
             st.integers(0, 10**9),
             text,
             st.dictionaries(text, entries, max_size=3),
+            st.just(0),
+            st.integers(0, 10**9),
         ),
         max_size=3,
     ).map(tuple),
@@ -108,8 +129,8 @@ def test_the_fingerprint_is_that_of_the_content() -> None:
 
 def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     write_manifest(tmp_path, MANIFEST)
-    write_manifest(tmp_path, replace(MANIFEST, source="other"))
-    assert read_manifest(tmp_path).source == "other"
+    write_manifest(tmp_path, replace(MANIFEST, shard_rows=9))
+    assert read_manifest(tmp_path).shard_rows == 9
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
@@ -121,12 +142,12 @@ def test_no_manifest_is_no_index(tmp_path: Path, name: str) -> None:
 
 
 def test_another_format_names_both_versions() -> None:
-    body = json.loads(MANIFEST.to_json()) | {"format": 2, "writer": "9.9"}
-    with pytest.raises(IndexVersionUnsupported, match=r"format 2, this version reads format 1.*9\.9"):
+    body = json.loads(MANIFEST.to_json()) | {"format": 1, "writer": "9.9"}
+    with pytest.raises(IndexVersionUnsupported, match=r"format 1, this version reads format 2.*9\.9"):
         parse_manifest(json.dumps(body), PATH)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "{", '{"format": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "{", '{"format": 2}'])
 def test_other_content_is_corrupt(content: str) -> None:
     with pytest.raises(IndexCorrupt, match="--overwrite"):
         parse_manifest(content, PATH)

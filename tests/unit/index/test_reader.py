@@ -29,7 +29,7 @@ def test_opening_reads_no_vectors(built_pixels: Path, monkeypatch: pytest.Monkey
     def read(*args: object) -> None:
         raise AssertionError("a file of a shard was read")
 
-    for name in ("map_embeddings", "read_records", "read_rejected"):
+    for name in ("map_embeddings", "read_records", "count_rejections"):
         monkeypatch.setattr(reader, name, read)
     index = open_index(built_pixels)
     with pytest.raises(AssertionError, match="was read"):  # the watch can see a read

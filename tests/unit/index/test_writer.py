@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import BuildError
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.manifest import FileEntry, Manifest, read_manifest
+from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry, read_manifest
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 
@@ -19,11 +18,10 @@ MANIFEST = Manifest(
     WHOLE,
     "<f4",
     2,
-    2,
-    "x",
     "now",
     "0",
     FileEntry(0, "", ""),
+    (SourceEntry("x", 2),),
 )
 RECORDS = [Record("a", "a", "s", 1, 1), Record("b", "b", "s", 1, 1)]
 
@@ -38,7 +36,7 @@ def test_shards_are_committed_one_by_one(tmp_path: Path) -> None:
         writer.add_shard(unit(), RECORDS, [], "listing")
         on_disk = read_manifest(tmp_path / "index")
         assert (on_disk.rows, on_disk.complete) == (2, False)
-        writer.finish(0)
+        writer.finish(2, 0)
     assert read_manifest(tmp_path / "index").complete
 
 
@@ -62,10 +60,10 @@ def test_vectors_that_do_not_fit_are_refused(tmp_path: Path, vectors: np.ndarray
 
 def test_it_cannot_finish_with_images_unaccounted_for(tmp_path: Path) -> None:
     with IndexWriter(tmp_path / "index") as writer:
-        writer.start(replace(MANIFEST, listed=3))
+        writer.start(MANIFEST)
         writer.add_shard(unit(), RECORDS, [], "listing")
         with pytest.raises(BuildError, match="3 images were listed but 2 are accounted for"):
-            writer.finish(0)
+            writer.finish(3, 0)
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +71,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     with IndexWriter(tmp_path / "index") as writer:
-        writer.start(replace(MANIFEST, listed=4))
+        writer.start(MANIFEST)
         writer.add_shard(unit(), RECORDS, [], "listing")
         monkeypatch.setattr("pytest_replication.index.writer.write_shard", full)
         with pytest.raises(BuildError, match="No space left.*what is finished is kept"):

@@ -102,6 +102,7 @@ def test_data_is_plain_and_complete() -> None:
         "label": "3",
         "view": "whole",
         "sample_view": "whole",
+        "copies": None,
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=False)

@@ -18,7 +18,7 @@ from pytest_replication.errors import IndexCorrupt, SampleError, SearchError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE, View
 from pytest_replication.index import Index
-from pytest_replication.index.manifest import FileEntry, Manifest
+from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search import exact, search
@@ -38,7 +38,15 @@ def write_index(folder: Path, shards: Sequence[np.ndarray], dtype: str = "<f4") 
     spec = EmbedderSpec("toy", shards[0].shape[2], None, "none", "toy")
     listed = sum(len(vectors) for vectors in shards)
     manifest = Manifest(
-        spec, DECODER, views, dtype, max(1, len(shards[0])), listed, "x", "now", "0", FileEntry(0, "", "")
+        spec,
+        DECODER,
+        views,
+        dtype,
+        max(1, len(shards[0])),
+        "now",
+        "0",
+        FileEntry(0, "", ""),
+        (SourceEntry("x", listed),),
     )
     with IndexWriter(folder) as writer:
         (folder / "probe.npz").touch()
@@ -48,7 +56,7 @@ def write_index(folder: Path, shards: Sequence[np.ndarray], dtype: str = "<f4") 
             records = [Record(f"id{first + i}", f"/t/{first + i}", "s", 1, 1) for i in range(len(vectors))]
             writer.add_shard(vectors, records, [], "listing")
             first += len(vectors)
-        writer.finish(0)
+        writer.finish(listed, 0)
     return open_index(folder)
 
 
@@ -202,7 +210,7 @@ def test_wrong_linear_algebra_is_an_error(make_index: MakeIndex, monkeypatch: py
     monkeypatch.setattr(
         exact._Candidates,
         "take_in",
-        lambda self, queries, block, first: take_in(self, queries, block * np.float32(1.001), first),
+        lambda self, queries, block, *rest: take_in(self, queries, block * np.float32(1.001), *rest),
     )
     with pytest.raises(SearchError, match="wrong results on this machine"):
         search(index, unit(2, 1, 1, DIM))

@@ -1,0 +1,31 @@
+"""``merge``: several indexes into one."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.index.merge import merge_indexes
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "merge",
+        help="Copy several indexes into one",
+        description="Copy indexes that were built elsewhere, with the same embedder, into a new one.",
+    )
+    parser.add_argument("parts", nargs="+", metavar="INDEX", help="Folders of two or more indexes")
+    parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the new index")
+    parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    index = merge_indexes(args.parts, args.out, overwrite=args.overwrite)
+    if args.json:
+        print_json({"index": str(index.path), "rows": index.rows, "parts": args.parts})
+    else:
+        print(f"{index.path}: {index.rows} training images from {len(args.parts)} indexes")
+    return 0

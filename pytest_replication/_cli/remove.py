@@ -1,0 +1,57 @@
+"""``remove``: take training images out of an index."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.errors import SettingsError
+from pytest_replication.index.removed import remove_images
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "remove",
+        help="Take training images out of an index, such as opt-outs",
+        description="Mask training images in every search, and keep append from adding them again. 'compact' "
+        "deletes their vectors and records.",
+    )
+    parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    parser.add_argument("--id", action="append", default=[], metavar="ID", help="Id of an image; repeatable")
+    parser.add_argument(
+        "--sha256", action="append", default=[], metavar="HEX", help="Digest of an image file; repeatable"
+    )
+    parser.add_argument("--list", type=Path, metavar="FILE", help="Text file with an id or a sha256 a line")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    ids, digests = list(args.id), list(args.sha256)
+    for line in _lines(args.list):
+        (digests if _is_digest(line) else ids).append(line)
+    report = remove_images(args.index, ids=ids, sha256=digests)
+    if args.json:
+        print_json(asdict(report))
+    else:
+        print(
+            f"{args.index}: {report.removed} training images removed, {report.already} had been before, "
+            f"{report.rows} are left"
+        )
+    return 0
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as a list: {error}") from error
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and set(text.lower()) <= set("0123456789abcdef")

@@ -1,0 +1,162 @@
+"""More training images for an index that is complete."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_replication.errors import IndexIncomplete, IndexMismatch, SettingsError, SourceError
+from pytest_replication.images.decode import DECODER
+from pytest_replication.images.sources import ImageRef, Source, open_source
+from pytest_replication.index.build import (
+    BuildReport,
+    check_count,
+    check_limit,
+    keep_apart,
+    shard_embedder,
+)
+from pytest_replication.index.ingest import Ingested, Limit, add_images, check_rejected
+from pytest_replication.index.known import Known, known_images
+from pytest_replication.index.manifest import Manifest, SourceEntry, now
+from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
+from pytest_replication.index.reader import index_as_it_is, open_index
+from pytest_replication.index.rejections import Rejections
+from pytest_replication.index.removed import read_removed
+from pytest_replication.index.workers import WorkerSettings
+from pytest_replication.index.writer import SHARDS, IndexWriter
+
+
+@dataclass(frozen=True, slots=True)
+class AppendOptions:
+    """How images are appended. The rest is as it was when the index was built.
+
+    Attributes:
+        embedder: where to load the index's embedder from, None for the place that it names.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        max_rejected: unreadable images that may be left out, a number or a share below 1.
+        batch_size: images a batch, None for the embedder's own.
+        decoders: threads that decode, None for one a core.
+        workers: processes that embed.
+        progress: show a progress bar when standard error is a terminal.
+    """
+
+    embedder: str | None = None
+    device: str = "auto"
+    max_rejected: Limit = 0
+    batch_size: int | None = None
+    decoders: int | None = None
+    workers: int = 1
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        numbers = (self.workers, self.batch_size, self.decoders)
+        if min(number for number in numbers if number is not None) < 1:
+            raise SettingsError("batch size, decoders and workers start at 1")
+        check_limit(self.max_rejected)
+
+
+def append_index(
+    index: str | os.PathLike[str], source: object, options: AppendOptions | None = None
+) -> BuildReport:
+    """Add the images of a source that are not in an index yet.
+
+    While it is at work, and when it was interrupted, the index is not complete and no gate opens
+    it; the same call again goes on where it stopped.
+
+    Args:
+        index: folder of the index.
+        source: what `open_source` takes; a source that was indexed before may have grown.
+        options: how; None for the defaults.
+
+    Returns:
+        What was done; ``known`` counts the images that were there already or had been removed.
+
+    Raises:
+        SourceError: no images, an image that changed since it was indexed, or another source than
+            that of the append that is unfinished.
+        IndexIncomplete: the build of the index has not finished.
+        IndexMismatch: the embedder at hand is not that of the index.
+        TooManyRejected: more images were unreadable than `max_rejected`; the rest is kept.
+        IndexUnavailable: there is no index, it is damaged, or another process writes it.
+    """
+    options = options or AppendOptions()
+    clock = Stopwatch()
+    with clock("total"):
+        folder = Path(index)
+        keep_apart(source, folder)
+        images = open_source(source)
+        with clock("load"):
+            opened = index_as_it_is(folder, embedder=options.embedder, device=options.device)
+            embedder = opened.embedder
+        with IndexWriter(folder) as writer:
+            _take_up(writer, images, folder)
+            known, refs = _new_images(writer.manifest, images, folder)
+            rejected, ingested = Rejections(0, {}, ()), Ingested(0, 0)
+            if refs is not None:
+                pinned = writer.manifest
+                if pinned.complete:
+                    writer.add_source(SourceEntry(images.name, None, added=now()))
+                how = PipelineOptions(
+                    pinned.views,
+                    options.batch_size,
+                    options.decoders,
+                    pinned.thumbnails,
+                    read_removed(folder, pinned).sha256,
+                )
+                name = options.embedder or pinned.embedder.location
+                settings = WorkerSettings(name, embedder.spec, options.device, how, options.workers)
+                shards = shard_embedder(embedder, settings, clock)
+                ingested = add_images(writer, images, refs, shards, clock, options.progress)
+                check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
+                rejected, allowed = check_rejected(
+                    writer, folder, options.max_rejected, "build the index anew with --overwrite"
+                )
+                writer.finish(ingested.listed, allowed)
+            manifest = writer.manifest
+        open_index(folder)
+    return BuildReport(
+        index=folder,
+        source=images.name,
+        listed=ingested.listed,
+        rows=manifest.rows,
+        resumed=ingested.resumed,
+        rejected=rejected,
+        known=known.passed,
+        seconds=dict(clock.seconds),
+    )
+
+
+def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:
+    found = writer.resume()
+    assert found is not None  # noqa: S101  # its embedder was loaded
+    if found.decoder != DECODER:
+        raise IndexMismatch(
+            f"the images of {folder} were decoded as {found.decoder!r}, this version decodes as {DECODER!r}: "
+            "build it again with --overwrite"
+        )
+    if found.complete:
+        return
+    if len(found.sources) == 1:
+        raise IndexIncomplete(
+            f"the build of {folder} has not finished: run the same 'pytest-replication build' again first"
+        )
+    if found.sources[-1].name != images.name:
+        raise SourceError(
+            f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then {images.name}"
+        )
+
+
+def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known, Iterable[ImageRef] | None]:
+    """What of a source is not in the index; None if that is nothing."""
+    before = [
+        shard for shard in manifest.shards if manifest.complete or shard.source < len(manifest.sources) - 1
+    ]
+    known = known_images(folder / SHARDS, before, read_removed(folder, manifest).rows)
+    new = known.new(images)
+    if not manifest.complete:
+        return known, new
+    first = next(new, None)
+    return known, None if first is None else itertools.chain([first], new)

@@ -1,0 +1,73 @@
+"""Delete what was removed: shards are written anew without the masked rows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pytest_replication.index.manifest import Manifest, ShardEntry
+from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
+from pytest_replication.index.shard import RECORDS, REJECTED, read_records, read_rejected
+from pytest_replication.index.writer import IndexWriter
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What `compact_index` did.
+
+    Attributes:
+        deleted: masked rows whose vectors and records are gone now.
+        shards: shards that were written anew.
+        rows: rows that are left.
+    """
+
+    deleted: int
+    shards: int
+    rows: int
+
+
+def compact_index(index: str | os.PathLike[str]) -> CompactReport:
+    """Write the shards that hold removed images anew, without their vectors and records.
+
+    The old shards stay in force until all new ones are on disk; then one rename puts the new
+    manifest in their place. What is kept of a removed image is the sha256 of its file, so that
+    `append` knows it.
+
+    Raises:
+        IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
+    """
+    folder = Path(index)
+    with IndexWriter(folder) as writer:
+        manifest = writer.edit()
+        removed = read_removed(folder, manifest).rows
+        shards: list[ShardEntry] = []
+        rewritten = 0
+        for shard in Index(folder, manifest, None, "auto").shards:
+            low, high = np.searchsorted(removed, [shard.first, shard.first + shard.entry.rows])
+            if low == high:
+                shards.append(shard.entry)
+                continue
+            shards.append(_without(writer, shard, removed[low:high] - shard.first))
+            rewritten += 1
+        if rewritten:
+            writer.commit(_compacted(writer, folder, manifest, shards))
+        return CompactReport(len(removed), rewritten, writer.manifest.rows)
+
+
+def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEntry:
+    kept = np.setdiff1d(np.arange(shard.entry.rows), removed)
+    records = read_records(shard.folder / RECORDS, kept.tolist())
+    rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []
+    vectors = np.ascontiguousarray(shard.embeddings()[0][kept])
+    return writer.rewrite_shard(shard.entry, vectors, [records[row] for row in kept.tolist()], rejected)
+
+
+def _compacted(writer: IndexWriter, folder: Path, manifest: Manifest, shards: list[ShardEntry]) -> Manifest:
+    entries = [replace(entry, row=None) for entry in removed_entries(folder, manifest)]
+    return replace(
+        manifest, shards=tuple(shards), removed=attach_removed(writer, entries), hidden=0, duplicates=None
+    )

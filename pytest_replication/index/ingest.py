@@ -1,0 +1,167 @@
+"""The images of one source → shards of an index: what `build` and `append` share."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from pytest_replication.embedders import Embedder
+from pytest_replication.errors import SourceError, TooManyRejected
+from pytest_replication.images.sources import ImageRef, Listing, Source
+from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
+from pytest_replication.index.rejections import Rejections, count_rejections
+from pytest_replication.index.writer import SHARDS, IndexWriter
+
+Limit = int | float
+"""Unreadable images that may be left out: a whole number, or a share below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of the images of a source.
+
+    Attributes:
+        listed: images that it listed.
+        resumed: those of them that an earlier, interrupted run had done.
+    """
+
+    listed: int
+    resumed: int
+
+
+class ShardEmbedder(ABC):
+    """Embeds the images of a shard, here or in other processes; use it as a context manager.
+
+    Attributes:
+        ahead: shards that may be handed over before the first result is asked for.
+    """
+
+    ahead: int = 0
+
+    @abstractmethod
+    def submit(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> Callable[[], Embedded]:
+        """Take the images of a shard; the result is ready when the returned function returns."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop all work."""
+
+
+class Here(ShardEmbedder):
+    """Embeds in this process, while images are listed."""
+
+    def __init__(self, embedder: Embedder, options: PipelineOptions, clock: Stopwatch) -> None:
+        self._pipeline = Pipeline(embedder, options, clock)
+
+    def submit(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> Callable[[], Embedded]:
+        """Embed at once."""
+        done = self._pipeline.embed(refs, progress)
+        return lambda: done
+
+    def __exit__(self, *exception: Any) -> None:
+        """Stop the decoding threads."""
+        self._pipeline.__exit__(*exception)
+
+
+def add_images(
+    writer: IndexWriter,
+    images: Source,
+    refs: Iterable[ImageRef],
+    embed: ShardEmbedder,
+    clock: Stopwatch,
+    progress: bool,
+) -> Ingested:
+    """Add images to the last source of an index; what is there already is compared and passed over.
+
+    Args:
+        writer: holds the index; its last source is not finished.
+        images: the source.
+        refs: those of its images that are to be added.
+        embed: gives the vectors.
+        clock: adds up where the time goes.
+        progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        SourceError: the source is not the one that was begun with.
+        BuildError: the index cannot be written, or a worker died.
+    """
+    from tqdm import tqdm
+
+    done = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
+    rest = iter(refs)
+    pending: deque[tuple[Listing, Callable[[], Embedded]]] = deque()
+    resumed = listed = 0
+
+    def write_oldest() -> None:
+        listing, result = pending.popleft()
+        found = result()
+        with clock("write"):
+            writer.add_shard(found.embeddings, found.records, found.rejected, listing.digest, found.dropped)
+
+    # The manifest says how far an earlier run came.
+    with tqdm(total=len(images), unit="img", disable=None if progress else True) as bar, embed:
+        for number in itertools.count():
+            listing = Listing()
+            shard = listing.watch(itertools.islice(rest, writer.manifest.shard_rows))
+            if number < len(done):
+                for _ in shard:
+                    bar.update()
+                _compare(listing, done[number].listing, images)
+                resumed += listing.count
+            elif (head := next(shard, None)) is not None:
+                # Looked at before it is handed over: an empty shard is never written.
+                pending.append((listing, embed.submit(itertools.chain([head], shard), bar.update)))
+                if len(pending) > embed.ahead:
+                    write_oldest()
+            listed += listing.count
+            if listing.count < writer.manifest.shard_rows:
+                break
+        while pending:
+            write_oldest()
+    return Ingested(listed, resumed)
+
+
+def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -> tuple[Rejections, int]:
+    """Count what could not be read of the last source and compare it with the limit.
+
+    Returns:
+        The rejections, and the limit as a number of images.
+
+    Raises:
+        TooManyRejected: there are more; what was embedded is kept.
+    """
+    entries = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
+    found = count_rejections(folder / SHARDS, entries)
+    listed = sum(entry.listed for entry in entries)
+    allowed = int(limit * listed) if isinstance(limit, float) else limit
+    if found.count > allowed:
+        writer.note_listed(listed)
+        shown = "".join(f"\n  {line}" for line in found.lines())
+        raise TooManyRejected(
+            f"{found.count} of {listed} training images cannot be read, and {allowed} may be left out: "
+            "accept "
+            f"the gap with --max-rejected {found.count} (keeps what is embedded), or mend or remove them and "
+            f"{again}{shown}"
+        )
+    return found, allowed
+
+
+def _compare(listing: Listing, digest: str, images: Source) -> None:
+    if listing.digest != digest:
+        raise SourceError(
+            f"{images.name} has changed since the build began (between {listing.first} and "
+            f"{listing.last}): start anew with --overwrite"
+        )

@@ -1,0 +1,108 @@
+"""Which images of a source are in the index already: what `append` passes over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import SourceError
+from pytest_replication.images.sources import ImageRef
+from pytest_replication.index.manifest import ShardEntry
+from pytest_replication.index.shard import RECORDS, REJECTED, read_columns
+
+Keys = NDArray[np.uint64]
+
+
+@dataclass(slots=True)
+class Known:
+    """Images of an index by hash: 8 bytes for what the source said, 16 for where it lay and what it held.
+
+    Attributes:
+        versions: sorted hashes of uri and version of every listed image.
+        uris: sorted hashes of the uris of stored images.
+        contents: first 8 bytes of the sha256 of each, in the order of `uris`.
+        passed: images that `new` has passed over so far.
+    """
+
+    versions: Keys
+    uris: Keys
+    contents: Keys
+    passed: int = 0
+
+    def new(self, refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+        """Pass on the images that are not in the index.
+
+        Raises:
+            SourceError: an image lies where another one lay when it was indexed.
+        """
+        for ref in refs:
+            if _holds(self.versions, _key(f"{ref.uri}\0{ref.version}")):
+                self.passed += 1
+                continue
+            stored = self._contents_at(ref.uri)
+            if not len(stored):
+                yield ref
+            elif ref.fault is None and _start(hashlib.sha256(ref.read()).hexdigest()) in stored:
+                self.passed += 1  # touched, but the same
+            else:
+                raise SourceError(
+                    f"{ref.uri} has changed since it was indexed: 'pytest-replication remove INDEX --id "
+                    f"{ref.id}' "
+                    "takes the old image out, then append again; or build the index anew with --overwrite"
+                )
+
+    def _contents_at(self, uri: str) -> Keys:
+        key = _key(uri)
+        first, last = (np.searchsorted(self.uris, key, side) for side in ("left", "right"))
+        return self.contents[first:last]
+
+
+def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[np.int64]) -> Known:
+    """Read which images are in some shards.
+
+    Args:
+        shards: folder of the shards.
+        entries: the first shards of the index, in order.
+        removed: sorted rows that are masked: where they lay something else may lie now.
+
+    Raises:
+        IndexCorrupt: the records cannot be read.
+    """
+    versions, uris, contents = [], [], []
+    first = 0
+    for entry in entries:
+        columns = ("uri", "version", "sha256")
+        for number, (uri, version, sha256) in enumerate(read_columns(shards / entry.name / RECORDS, columns)):
+            versions.append(_key(f"{uri}\0{version}"))
+            if sha256 is not None and not _holds(removed, first + number):
+                uris.append(_key(uri))
+                contents.append(_start(sha256))
+        first += entry.rows
+        for uri, version in read_columns(shards / entry.name / REJECTED, ("uri", "version")):
+            versions.append(_key(f"{uri}\0{version}"))
+    at, held = np.array(uris, np.uint64), np.array(contents, np.uint64)
+    order = np.argsort(at, kind="stable")
+    return Known(np.sort(np.array(versions, np.uint64)), at[order], held[order])
+
+
+def _holds(values: NDArray[np.generic], wanted: int) -> bool:
+    """Whether sorted values hold one."""
+    # Of the same type: numpy would compare a Python integer with uint64 as floats.
+    value = values.dtype.type(wanted)
+    place = int(np.searchsorted(values, value))
+    return place < len(values) and values[place] == value
+
+
+def _key(text: str) -> int:
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def _start(sha256: str) -> int:
+    return int(sha256[:16], 16)

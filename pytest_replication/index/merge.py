@@ -1,0 +1,132 @@
+"""Several indexes into one, such as parts of a training set that were built on several machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
+from pytest_replication.index.manifest import Manifest, now
+from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
+from pytest_replication.index.writer import IndexWriter
+
+
+def merge_indexes(
+    parts: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, overwrite: bool = False
+) -> Index:
+    """Copy the shards of several indexes into a new one; every file is compared with its sha256.
+
+    Sources, unreadable images and removed images are carried along. A merge that was interrupted
+    goes on when it is given again.
+
+    Args:
+        parts: folders of complete indexes, made with the same embedder, decoder, views and dtype.
+        out: folder of the new index.
+        overwrite: delete an index that is in the folder.
+
+    Returns:
+        The new index, open.
+
+    Raises:
+        SettingsError: fewer than two parts, one of them twice, or the new index among them.
+        IndexMismatch: parts that were made in different ways.
+        IndexUnavailable: a part cannot be used.
+        SourceError: the folder holds something else.
+    """
+    folder = Path(out)
+    opened = [open_index(part) for part in parts]
+    _check_parts(opened, folder)
+    wanted = _beginning(opened)
+    with IndexWriter(folder) as writer:
+        if overwrite:
+            writer.clear()
+        found = writer.resume()
+        if found is None:
+            (folder / PROBE).write_bytes((opened[0].path / PROBE).read_bytes())
+            writer.start(wanted)
+        elif not _is_part_of_it(found, wanted, opened):
+            raise SourceError(
+                f"{folder} holds something else than these {len(parts)} indexes: name another --out, or "
+                "replace "
+                "it with --overwrite"
+            )
+        _copy(writer, opened)
+        if not writer.manifest.complete:
+            _finish(writer, opened)
+    return open_index(folder)
+
+
+def _check_parts(parts: Sequence[Index], folder: Path) -> None:
+    places = [part.path.resolve() for part in parts]
+    if len(set(places)) < max(2, len(places)) or folder.resolve() in places:
+        raise SettingsError("merge takes two or more indexes, each once, into a folder that is none of them")
+    first = parts[0].manifest
+    for part in parts[1:]:
+        other = part.manifest
+        differences = first.embedder.differences(other.embedder)
+        for what in ("decoder", "views", "dtype"):
+            mine, theirs = getattr(first, what), getattr(other, what)
+            if mine != theirs:
+                differences.append(f"{what} {mine!r} against {theirs!r}")
+        if differences:
+            raise IndexMismatch(
+                f"{parts[0].path} and {part.path} were made in different ways ({'; '.join(differences)}): "
+                "their "
+                "scores cannot be compared; build one of them again"
+            )
+
+
+def _beginning(parts: Sequence[Index]) -> Manifest:
+    first = parts[0].manifest
+    sources = tuple(source for part in parts for source in part.manifest.sources)
+    return replace(
+        first,
+        sources=sources,
+        shards=(),
+        complete=False,
+        removed=None,
+        hidden=0,
+        duplicates=None,
+        created=now(),
+        thumbnails=max(part.manifest.thumbnails for part in parts),
+    )
+
+
+def _is_part_of_it(found: Manifest, wanted: Manifest, parts: Sequence[Index]) -> bool:
+    files = [shard.files for part in parts for shard in part.manifest.shards]
+    same = (found.embedder, found.sources) == (wanted.embedder, wanted.sources)
+    return same and [shard.files for shard in found.shards] == files[: len(found.shards)]
+
+
+def _copy(writer: IndexWriter, parts: Sequence[Index]) -> None:
+    from tqdm import tqdm
+
+    done, number, sources = len(writer.manifest.shards), 0, 0
+    with tqdm(total=sum(len(part.shards) for part in parts), unit="shard", disable=None) as bar:
+        for part in parts:
+            for shard in part.shards:
+                if number >= done:
+                    writer.take_shard(replace(shard.entry, source=shard.entry.source + sources), shard.folder)
+                number += 1
+                bar.update()
+            sources += len(part.manifest.sources)
+
+
+def _finish(writer: IndexWriter, parts: Sequence[Index]) -> None:
+    entries: list[RemovedEntry] = []
+    first = 0
+    for part in parts:
+        entries += [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
+        first += part.manifest.stored
+    writer.commit(
+        replace(
+            writer.manifest,
+            removed=attach_removed(writer, entries),
+            hidden=sum(part.manifest.hidden for part in parts),
+            complete=True,
+        )
+    )

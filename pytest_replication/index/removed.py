@@ -1,0 +1,196 @@
+"""Training images that were taken out of an index: masked in every search, and not to come back."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import IndexCorrupt, SettingsError
+from pytest_replication.index.manifest import Attachment, Manifest, now
+from pytest_replication.index.shard import RECORDS, describe_file, read_columns
+from pytest_replication.index.writer import SHARDS, IndexWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed from an index.
+
+    Attributes:
+        rows: sorted numbers of the stored rows that are masked.
+        sha256: digests of the images, also of those that `compact` has deleted since.
+    """
+
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    sha256: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedEntry:
+    """One removed image.
+
+    Attributes:
+        row: its stored row, None once `compact` has deleted that.
+        sha256: digest of its file, None where only its vector was imported.
+        removed: when, ISO 8601, UTC.
+    """
+
+    row: int | None
+    sha256: str | None
+    removed: str
+
+    def moved(self, by: int) -> Self:
+        """The same image in an index where its row has a higher number."""
+        return replace(self, row=None if self.row is None else self.row + by)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """What `remove_images` did.
+
+    Attributes:
+        removed: images that are masked now and were not before.
+        already: images that were named and had been removed before.
+        rows: images that are left.
+    """
+
+    removed: int
+    already: int
+    rows: int
+
+
+def remove_images(
+    index: str | os.PathLike[str], *, ids: Sequence[str] = (), sha256: Sequence[str] = ()
+) -> RemoveReport:
+    """Take training images out of an index, such as those of people who opted out.
+
+    They are masked in every search from then on, and `append` leaves them out when it meets them
+    again; `compact` deletes their vectors and records. Every verdict says how many were removed.
+
+    Args:
+        index: folder of the index.
+        ids: ids of images; every image of that id goes.
+        sha256: digests of image files; every copy goes.
+
+    Raises:
+        SettingsError: nothing was named, or an image that is not in the index (then none is
+            removed), or nothing would be left.
+        IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
+    """
+    wanted = {("id", name) for name in ids} | {("sha256", digest.lower()) for digest in sha256}
+    if not wanted:
+        raise SettingsError("nothing is named that could be removed: give ids or sha256 digests")
+    folder = Path(index)
+    with IndexWriter(folder) as writer:
+        manifest = writer.edit()
+        before = read_removed(folder, manifest)
+        found = _find(folder, manifest, wanted)
+        if missing := wanted - {key for keys in found.values() for key in keys}:
+            kind, name = min(missing)
+            raise SettingsError(
+                f"{folder} has no training image of {kind} {name} ({len(missing)} of {len(wanted)} are not "
+                "in "
+                "it): nothing was removed"
+            )
+        new = sorted(found.keys() - set(before.rows.tolist()))
+        left = manifest.rows - len(new)
+        if left == 0:
+            raise SettingsError(
+                f"no image would be left in {folder}: an index of nothing would pass any model; delete the "
+                "folder"
+            )
+        if new:
+            _commit(writer, folder, new)
+    return RemoveReport(len(new), len(found) - len(new), left)
+
+
+def read_removed(folder: Path, manifest: Manifest) -> Removed:
+    """Read what was removed from an index.
+
+    Raises:
+        IndexCorrupt: the file is not the one that was written.
+    """
+    if manifest.removed is None:
+        return Removed()
+    entries = removed_entries(folder, manifest)
+    rows = np.array(sorted({entry.row for entry in entries if entry.row is not None}), np.int64)
+    inside = len(rows) == 0 or (rows[0] >= 0 and rows[-1] < manifest.stored)
+    if len(rows) != manifest.hidden or not inside:
+        raise IndexCorrupt(
+            f"{folder / manifest.removed.name} masks {len(rows)} rows, expected {manifest.hidden}: restore it"
+        )
+    return Removed(rows, frozenset(entry.sha256 for entry in entries if entry.sha256))
+
+
+def removed_entries(folder: Path, manifest: Manifest) -> list[RemovedEntry]:
+    """Read the list of removed images.
+
+    Raises:
+        IndexCorrupt: the file is not the one that was written.
+    """
+    if manifest.removed is None:
+        return []
+    path = folder / manifest.removed.name
+    try:
+        found = describe_file(path)
+    except OSError as error:
+        raise IndexCorrupt(f"{path} cannot be read ({error.strerror}): restore it") from error
+    if found != manifest.removed.file:
+        raise IndexCorrupt(
+            f"{path} has changed since it was written (its checksum differs): restore it, or build the index "
+            "again with --overwrite"
+        )
+    return [RemovedEntry(*values) for values in read_columns(path, ("row", "sha256", "removed"))]
+
+
+def attach_removed(writer: IndexWriter, entries: Sequence[RemovedEntry]) -> Attachment | None:
+    """Write a list of removed images beside the shards; `commit` has to name it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not entries:
+        return None
+    schema = pa.schema([("row", pa.int64()), ("sha256", pa.string()), ("removed", pa.string())])
+    columns = {name: [getattr(entry, name) for entry in entries] for name in schema.names}
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pydict(columns, schema=schema), content)
+    return writer.attach("removed", ".parquet", content.getvalue(), len(entries))
+
+
+def _commit(writer: IndexWriter, folder: Path, new: Sequence[int]) -> None:
+    when, manifest = now(), writer.manifest
+    entries = removed_entries(folder, manifest)
+    entries += [RemovedEntry(row, sha256, when) for row, sha256 in _digests(folder, manifest, new)]
+    hidden = len({entry.row for entry in entries if entry.row is not None})
+    attachment = attach_removed(writer, entries)
+    writer.commit(replace(manifest, removed=attachment, hidden=hidden, duplicates=None))
+
+
+def _find(folder: Path, manifest: Manifest, wanted: set[tuple[str, str]]) -> dict[int, set[tuple[str, str]]]:
+    """Rows by number, with what they were wanted for."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    for row, (id_, sha256) in _stored(folder, manifest, ("id", "sha256")):
+        if here := wanted & {("id", id_), ("sha256", sha256)}:
+            found[row] = here
+    return found
+
+
+def _digests(folder: Path, manifest: Manifest, rows: Sequence[int]) -> list[tuple[int, str | None]]:
+    wanted = set(rows)
+    return [(row, sha256) for row, (sha256,) in _stored(folder, manifest, ("sha256",)) if row in wanted]
+
+
+def _stored(
+    folder: Path, manifest: Manifest, columns: tuple[str, ...]
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    first = 0
+    for entry in manifest.shards:
+        for number, values in enumerate(read_columns(folder / SHARDS / entry.name / RECORDS, columns)):
+            yield first + number, values
+        first += entry.rows

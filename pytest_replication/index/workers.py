@@ -1,0 +1,114 @@
+"""Embedding in several processes: for machines with more cores or devices than one process can use."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_replication.embedders import EmbedderSpec, load_embedder
+from pytest_replication.embedders.base import WORKERS
+from pytest_replication.errors import BuildError, EmbedderError
+from pytest_replication.images.sources import ImageRef
+from pytest_replication.index.ingest import ShardEmbedder
+from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs to load the same embedder again.
+
+    Attributes:
+        embedder: name for `load_embedder`.
+        spec: identity that it must have.
+        device: where it runs.
+        options: how images are decoded and embedded.
+        workers: number of processes, which share the cores.
+    """
+
+    embedder: str
+    spec: EmbedderSpec
+    device: str
+    options: PipelineOptions
+    workers: int
+
+
+class Elsewhere(ShardEmbedder):
+    """Embeds whole shards in worker processes.
+
+    The result is the same as in one process: shards and batches are cut alike.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.ahead = settings.workers + 1
+        self._pool = ProcessPoolExecutor(
+            settings.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(settings,)
+        )
+
+    def submit(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> Callable[[], Embedded]:
+        """Hand the images of a shard to the next free worker."""
+        listed = list(refs)
+
+        with _told():
+            future = self._pool.submit(_embed, listed)
+
+        def result() -> Embedded:
+            with _told():
+                found = future.result()
+            progress(len(listed))
+            return found
+
+        return result
+
+    def __exit__(self, *exception: Any) -> None:
+        """Stop the workers, after what they are at."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say what became of a worker that is gone."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise BuildError(
+            "a worker process died (out of memory?): give the same command again, it goes on after the last "
+            "finished shard; fewer --workers need less memory"
+        ) from error
+
+
+_pipeline: Pipeline | None = None
+
+
+def _start(settings: WorkerSettings) -> None:
+    """Make this process a worker: its embedder is loaded once."""
+    global _pipeline
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the workers in order
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.environ[WORKERS] = str(settings.workers)
+    embedder = load_embedder(settings.embedder, preset=settings.spec.preset, device=settings.device)
+    if differences := embedder.spec.differences(settings.spec):
+        raise EmbedderError(f"a worker process loaded another embedder: {'; '.join(differences)}")
+    _pipeline = Pipeline(embedder, settings.options, Stopwatch())
+
+
+def _embed(refs: list[ImageRef]) -> Embedded:
+    assert _pipeline is not None  # noqa: S101
+    return _pipeline.embed(refs, lambda done: None)
+
+
+def _die_with_parent() -> None:
+    """End when the parent does, also when it is killed: a worker must not outlive its build."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        with contextlib.suppress(OSError):
+            multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

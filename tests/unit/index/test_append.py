@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import BuildOptions, build_index, open_index
+from pytest_replication.errors import IndexIncomplete, SettingsError, SourceError, TooManyRejected
+from pytest_replication.index.append import AppendOptions, append_index
+from pytest_replication.index.compact import compact_index
+from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.removed import remove_images
+
+PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
+
+
+@pytest.fixture
+def index(pictures: Path, tmp_path: Path) -> Path:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    return tmp_path / "index"
+
+
+def ids(index: Path) -> list[str]:
+    opened = open_index(index)
+    return [record.id for _, record in sorted(opened.records(range(opened.manifest.stored)).items())]
+
+
+def grow(pictures: Path, picture: Callable[..., object], *seeds: int) -> None:
+    for seed in seeds:
+        picture(seed).save(pictures / f"{seed:02d}.png")  # type: ignore[attr-defined]
+
+
+def test_a_folder_that_grew_gives_its_new_images_only(
+    index: Path, pictures: Path, picture: Callable[..., object]
+) -> None:
+    grow(pictures, picture, 30, 31, 32, 33, 34, 35)
+    report = append_index(index, pictures)
+    assert (report.listed, report.known, report.rows) == (6, 12, 18)
+    assert ids(index) == [f"{i:02d}.png" for i in (*range(12), *range(30, 36))]
+    assert [source.listed for source in open_index(index).manifest.sources] == [12, 6]
+
+
+def test_nothing_new_changes_nothing(index: Path, pictures: Path) -> None:
+    before = read_manifest(index)
+    report = append_index(index, pictures)
+    assert (report.listed, report.known, report.rows) == (0, 12, 12)
+    assert read_manifest(index) == before
+
+
+def test_another_source_is_searched_too(index: Path, unrelated: Path) -> None:
+    assert append_index(index, unrelated).rows == 23
+    assert open_index(index).rows == 23
+
+
+def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
+    os.utime(pictures / "03.png", (1, 1))
+    assert append_index(index, pictures).known == 12
+
+
+def test_a_changed_file_has_to_be_removed_first(
+    index: Path, pictures: Path, picture: Callable[..., object]
+) -> None:
+    picture(99).save(pictures / "03.png")  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match=r"03\.png has changed since it was indexed.*--id 03\.png"):
+        append_index(index, pictures)
+    assert open_index(index).rows == 12  # nothing was begun
+    remove_images(index, ids=["03.png"])
+    report = append_index(index, pictures)
+    assert (report.listed, report.known, report.rows) == (1, 11, 12)
+
+
+def test_a_removed_image_does_not_come_back(index: Path, pictures: Path, tmp_path: Path) -> None:
+    remove_images(index, ids=["03.png"])
+    assert append_index(index, pictures).listed == 0
+    copy = tmp_path / "elsewhere" / "copy.png"
+    copy.parent.mkdir()
+    shutil.copy(pictures / "03.png", copy)
+    for _ in range(2):  # the second time after its row is gone
+        report = append_index(index, [copy])
+        assert (report.rows, report.rejected.count) == (11, 0)
+        assert open_index(index).manifest.opted_out >= 1
+        compact_index(index)
+
+
+def test_an_unfinished_append_is_never_searched_and_goes_on(
+    index: Path, pictures: Path, picture: Callable[..., object], unrelated: Path
+) -> None:
+    grow(pictures, picture, *range(30, 41))
+    (pictures / "36.png").write_bytes(b"")
+    with pytest.raises(TooManyRejected, match="1 of 11 training images cannot be read"):
+        append_index(index, pictures)
+    with pytest.raises(IndexIncomplete, match="append' with --max-rejected 1 accepts"):
+        open_index(index)
+    with pytest.raises(SourceError, match="waits for the rest of folder"):
+        append_index(index, unrelated)
+    with pytest.raises(SourceError, match="sources 1 against 2"):
+        build_index(pictures, index, PIXELS)
+    report = append_index(index, pictures, AppendOptions(max_rejected=0.1))
+    assert (report.resumed, report.rejected.count, report.rows) == (11, 1, 22)
+    assert open_index(index).manifest.sources[1].max_rejected == 1
+
+
+def test_a_killed_append_ends_equal(
+    index: Path, pictures: Path, picture: Callable[..., object], tmp_path: Path
+) -> None:
+    grow(pictures, picture, *range(30, 41))
+    whole = Path(shutil.copytree(index, tmp_path / "whole"))
+    append_index(whole, pictures)
+    # The state after the first of three shards, as a kill leaves it.
+    half = Path(shutil.copytree(whole, tmp_path / "half"))
+    manifest = read_manifest(half)
+    source = replace(manifest.sources[1], listed=None)
+    write_manifest(
+        half,
+        replace(manifest, shards=manifest.shards[:4], complete=False, sources=(manifest.sources[0], source)),
+    )
+    report = append_index(half, pictures)
+    assert (report.resumed, report.listed) == (5, 11)
+    assert open_index(half).manifest.fingerprint == open_index(whole).manifest.fingerprint
+
+
+def test_an_unfinished_build_comes_first(pictures: Path, unrelated: Path, tmp_path: Path) -> None:
+    (pictures / "12.png").write_bytes(b"")
+    with pytest.raises(TooManyRejected):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    with pytest.raises(IndexIncomplete, match="build' again first"):
+        append_index(tmp_path / "index", unrelated)
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"decoders": -1}, {"max_rejected": 1.5}])
+def test_options_that_cannot_be(options: dict[str, float]) -> None:
+    with pytest.raises(SettingsError):
+        AppendOptions(**options)  # type: ignore[arg-type]
+
+
+def test_thumbnails_go_on_as_they_were(
+    pictures: Path, picture: Callable[..., object], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    build_index(pictures, index, replace(PIXELS, thumbnails=16))
+    grow(pictures, picture, 30)
+    append_index(index, pictures)
+    thumbnail = open_index(index).records([12])[12].thumbnail
+    assert thumbnail is not None
+    assert thumbnail[8:12] == b"WEBP"
+
+
+def test_workers_make_the_same_index(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "one", PIXELS)
+    report = build_index(pictures, tmp_path / "two", replace(PIXELS, workers=2))
+    one, two = (open_index(tmp_path / name).manifest for name in ("one", "two"))
+    assert report.rows == 12
+    assert one.fingerprint == two.fingerprint
