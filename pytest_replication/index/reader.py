@@ -229,7 +229,7 @@ def _unfinished(folder: Path, manifest: Manifest) -> str:
     return (
         f"the build of {folder} has not finished ({done} of {source.listed or 'the'} images of "
         f"{source.name}): "
-        f"run the same 'pytest-replication {again}' (or import, or merge) again, it resumes"
+        "give the command that was interrupted (build, append, import or merge) again, it resumes"
     )
 
 

@@ -34,7 +34,7 @@ def other_decoder(index: Path) -> None:
 
 
 def empty(index: Path) -> None:
-    edit(index, shards=[], listed=0)
+    edit(index, shards=[], sources=sources(index, listed=0))
 
 
 def shard_missing(index: Path) -> None:
@@ -83,7 +83,12 @@ def probe_missing(index: Path) -> None:
 
 
 def totals_wrong(index: Path) -> None:
-    edit(index, listed=21)
+    edit(index, sources=sources(index, listed=21))
+
+
+def sources(index: Path, **changes: object) -> list[dict[str, object]]:
+    """The one source of the manifest, changed."""
+    return [json.loads((index / "manifest.json").read_text())["sources"][0] | changes]
 
 
 def edit(index: Path, **changes: object) -> None:
@@ -103,13 +108,13 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     shard_truncated: ("000001/embeddings.npy has 1000 bytes, expected", "--overwrite"),
     bit_flipped: ("000001/embeddings.npy has changed since it was written", "--overwrite"),
     records_flipped: ("records.parquet", "pytest-replication"),
-    other_format: ("manifest.json is in format 99, this version reads format 1", "install the version"),
+    other_format: ("manifest.json is in format 99, this version reads format 2", "install the version"),
     manifest_edited: ("manifest.json has changed since it was written", "--overwrite"),
     other_embedder: ("was made with another embedder", "--replication-embedder"),
-    unfinished: ("the build of", "run the same 'pytest-replication build' again"),
+    unfinished: ("the build of", "give the command that was interrupted"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
     other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
-    totals_wrong: ("lists 21 images but accounts for 20 rows", "--overwrite"),
+    totals_wrong: ("lists 21 images of folder", "--overwrite"),
 }
 
 
