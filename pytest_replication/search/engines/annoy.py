@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, SearchError, SettingsError
+from pytest_replication.errors import BuildError, ReplicationError, SearchError, SettingsError
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.search.engines.base import SEED, Built, Engine, Queries
 from pytest_replication.search.engines.entry import EngineEntry
@@ -92,24 +92,19 @@ class Annoy(Engine):
                 forest.load(str(path))
             except (OSError, ValueError) as error:
                 raise SearchError(f"annoy cannot load {path} ({error}): {_REBUILD}") from error
-            found = (forest.get_n_items(), forest.get_n_trees())
-            if found != (last - first, entry.parameters["trees"]):
-                raise SearchError(
-                    f"{path} holds {found[0]} vectors in {found[1]} trees, expected {last - first} in "
-                    f"{entry.parameters['trees']}: {_REBUILD}"
-                )
+            _compare(path, forest, last - first, entry)
             forests.append((first, forest))
         return cls(entry, forests)
 
     @classmethod
-    def trial(cls, vectors: Queries, k: int) -> Numbers:
+    def trial(cls, vectors: Queries, queries: Queries, k: int) -> Numbers:
         """Ask a small forest for everything."""
         forest = _forest(vectors.shape[1])
         for number, vector in enumerate(vectors):
             forest.add_item(number, vector.tolist())
         forest.build(_TREES, n_jobs=1)
-        asked = [_ask([(0, forest)], vector, k, _exhaustive(_TREES, len(vectors))) for vector in vectors]
-        return np.stack(asked)
+        effort = _exhaustive(_TREES, len(vectors))
+        return np.stack([_ask([(0, forest)], query, k, effort) for query in queries])
 
     def _propose(self, queries: Queries, k: int) -> Numbers:
         effort = max(self.effort, k)  # fewer leaves than k could not give k
@@ -140,6 +135,17 @@ def _forest(dim: int) -> Any:
     forest = _import()(dim, "angular")
     forest.set_seed(SEED)
     return forest
+
+
+def _compare(path: Path, forest: Any, vectors: int, entry: EngineEntry) -> None:
+    """Refuse a forest of another size: annoy loads what is left of a file that was cut."""
+    found, trees, wanted = forest.get_n_items(), forest.get_n_trees(), entry.parameters["trees"]
+    # A tree that is one leaf (of up to dim + 2 vectors) is counted twice by annoy once it is loaded.
+    right = trees >= wanted if vectors <= entry.dim + 2 else trees == wanted
+    if found != vectors or not right:
+        raise SearchError(
+            f"{path} holds {found} vectors in {trees} trees, expected {vectors} in {wanted}: {_REBUILD}"
+        )
 
 
 def _ask(forests: list[tuple[int, Any]], query: NDArray[np.float32], k: int, effort: int) -> Numbers:
@@ -181,8 +187,19 @@ def _grow_all(pieces: list[_Piece], progress: bool) -> None:
 
 def _grow(piece: _Piece) -> int:
     """Build and save one forest; gives the number of its vectors."""
+    try:
+        count = _fill(forest := _forest(piece.shards[0].shape[2]), piece)
+        forest.build(_TREES, n_jobs=1)
+    except ReplicationError:
+        raise
+    except Exception as error:  # annoy raises nothing narrower
+        raise BuildError(f"annoy cannot build {piece.path} ({error}): free some memory") from error
+    forest.save(piece.path)
+    return count
+
+
+def _fill(forest: Any, piece: _Piece) -> int:
     count = 0
-    forest = _forest(piece.shards[0].shape[2])
     for _, block in blocks(piece.shards, piece.first, piece.last, _BLOCK):
         for vector in block:
             forest.add_item(count, vector.tolist())
@@ -192,8 +209,6 @@ def _grow(piece: _Piece) -> int:
             f"{count} vectors were read for {piece.path}, expected {piece.last - piece.first}: run "
             "'pytest-replication verify'"
         )
-    forest.build(_TREES, n_jobs=1)
-    forest.save(piece.path)
     return count
 
 

@@ -92,8 +92,8 @@ class Engine(ABC):
 
     @classmethod
     @abstractmethod
-    def trial(cls, vectors: Queries, k: int) -> Numbers:
-        """Look exhaustively for the k nearest of (n, dim) vectors to each of them, all in memory."""
+    def trial(cls, vectors: Queries, queries: Queries, k: int) -> Numbers:
+        """Look exhaustively for the k nearest of some vectors to each query, all in memory."""
 
     @abstractmethod
     def _propose(self, queries: Queries, k: int) -> Numbers:

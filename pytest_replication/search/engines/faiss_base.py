@@ -101,14 +101,14 @@ class FaissEngine(Engine):
                 raise SearchError(f"{wrong} ({key}: {found[key]}, expected {value}): {rebuild}")
 
     @classmethod
-    def trial(cls, vectors: Queries, k: int) -> Numbers:
+    def trial(cls, vectors: Queries, queries: Queries, k: int) -> Numbers:
         """Ask a small engine for everything."""
         parameters = cls._parameters(*vectors.shape)
         with _one_thread(import_faiss()):
             made = cls._empty(vectors.shape[1], parameters)
             made.train(vectors)
             made.add(vectors)
-        return cls._ask(made, vectors, k, cls._most(parameters, len(vectors)))
+        return cls._ask(made, queries, k, cls._most(parameters, len(vectors)))
 
     def _propose(self, queries: Queries, k: int) -> Numbers:
         return self._ask(self._index, queries, k, self.effort)
