@@ -86,7 +86,7 @@ def certify(
     _check(index, engine, threshold, k, count, min_recall, confidence)
     check_vectors(index, progress=progress)
     measure = _Measure(index, engine, round(threshold, DECIMALS), k, count, min_recall, confidence, removed)
-    before, best = engine.effort, None
+    before, refused = engine.effort, []
     choosing = measure.plant(seed)
     for number, effort in enumerate(_efforts(engine), 1):
         trial = measure.of(effort, choosing, progress)
@@ -94,11 +94,9 @@ def certify(
             trial = measure.of(effort, measure.plant(seed + number), progress)
         if measure.proves(trial):
             return measure.certificate(trial, seed + number)
-        best = trial if best is None else max(best, trial, key=lambda one: one.bound)
+        refused.append(trial)
     engine.effort = before
-    if best is None:
-        raise SearchError(f"{engine.name} has no effort that could be tried: rebuild it")
-    return measure.refusal(best)
+    return measure.refusal(max(refused, key=lambda trial: trial.bound))
 
 
 @dataclass(frozen=True, slots=True)

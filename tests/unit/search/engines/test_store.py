@@ -230,6 +230,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: ((f / "vectors.npy").unlink(), (f / "vectors.npy").mkdir()),
         "vectors.npy has .* bytes|cannot be read",
     ),
+    "a dead link": (
+        lambda f: ((f / "vectors.npy").unlink(), (f / "vectors.npy").symlink_to("nowhere")),
+        "cannot be read",
+    ),
     "no json": (lambda f: (f / "engine.json").write_text("{"), "engine.json is damaged"),
     "no text": (lambda f: (f / "engine.json").write_bytes(b"\xff"), "engine.json is damaged"),
     "flipped in json": (lambda f: flip(f / "engine.json"), "engine.json is damaged"),
