@@ -11,6 +11,12 @@ import pytest
 from PIL import Image
 
 from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication.embedders import EmbedderSpec
+from pytest_replication.images.decode import DECODER
+from pytest_replication.images.views import View
+from pytest_replication.index.manifest import FileEntry, Manifest
+from pytest_replication.index.shard import Record
+from pytest_replication.index.writer import IndexWriter
 from pytest_replication.surroundings import surrounded_by
 
 pytest_plugins = ["pytester"]
@@ -85,3 +91,26 @@ def sscd_index(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Inde
     folder = tmp_path_factory.mktemp("sscd") / "index"
     build_index(training, folder)
     return open_index(folder)
+
+
+@pytest.fixture(scope="session")
+def made_up_index() -> Callable[..., Index]:
+    """Write an index of given vectors, (rows, views, dim) a shard, and open it."""
+
+    def write(folder: Path, *shards: np.ndarray, dtype: str = "<f4") -> Index:
+        views = tuple(View(f"view {i}", (0, 0, 1, 1)) for i in range(shards[0].shape[1]))
+        spec = EmbedderSpec("toy", shards[0].shape[2], None, "none", "toy")
+        rows = sum(len(vectors) for vectors in shards)
+        manifest = Manifest(
+            spec, DECODER, views, dtype, max(1, len(shards[0])), rows, "x", "now", "0", FileEntry(0, "", "")
+        )
+        with IndexWriter(folder) as writer:
+            (folder / "probe.npz").touch()
+            writer.start(manifest)
+            for number, vectors in enumerate(shards):
+                records = [Record(f"{number}-{i}", f"/{number}/{i}", "s", 1, 1) for i in range(len(vectors))]
+                writer.add_shard(vectors, records, [], "listing")
+            writer.finish(0)
+        return open_index(folder)
+
+    return write

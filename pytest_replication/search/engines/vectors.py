@@ -1,0 +1,133 @@
+"""The stored vectors of an index, for engines: in blocks, or some of them by number.
+
+A vector has the number row * views + view, as in the exact scan. Shards are mapped only while they
+are read, so that an index of many shards needs few file handles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.shard import EMBEDDINGS, describe_file
+
+Numbers = NDArray[np.int64]
+_checked: set[tuple[str, int, int, str]] = set()
+"""Files that were found sound in this process: path, size, time of last change, sha256."""
+
+
+def stored_rows(index: Index) -> int:
+    """Rows of all shards, those that were taken out later among them."""
+    return sum(shard.entry.rows for shard in index.shards)
+
+
+def count_vectors(index: Index) -> int:
+    """Vectors of all these rows."""
+    return stored_rows(index) * len(index.manifest.views)
+
+
+def check_vectors(index: Index, *, progress: bool = False) -> None:
+    """Compare the vector files of all shards with their sha256, once a file and process.
+
+    Whoever reads only some vectors has to: damage elsewhere would otherwise go unseen.
+
+    Args:
+        index: an open index.
+        progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        IndexCorrupt: a file is missing or has changed.
+    """
+    from tqdm import tqdm
+
+    for shard in tqdm(index.shards, "checking vectors", unit="shard", disable=None if progress else True):
+        path, expected = shard.embeddings_path, shard.entry.files[EMBEDDINGS].sha256
+        try:
+            stat = path.stat()
+            key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected)
+            sound = key in _checked or describe_file(path).sha256 == expected
+        except OSError as error:
+            raise IndexCorrupt(
+                f"{path} cannot be read ({error}): restore it, or build the index again"
+            ) from error
+        if not sound:
+            raise IndexCorrupt(
+                f"{path} has changed since it was written (its sha256 differs): restore it, or build the "
+                "index again with 'pytest-replication build IMAGES --out … --overwrite'"
+            )
+        _checked.add(key)
+
+
+def blocks(
+    shards: Sequence[Shard], first: int, last: int, size: int
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the vectors numbered from `first` to before `last`, in order.
+
+    Args:
+        shards: in order; at least those that hold these vectors.
+        first: number of the first vector.
+        last: number behind the last vector.
+        size: most vectors a block.
+
+    Yields:
+        Number of the first vector of a block, and (vectors, dim) float32 unit rows.
+    """
+    for shard in shards:
+        rows, views, dim = shard.shape
+        low, high = max(first, shard.first * views), min(last, (shard.first + rows) * views)
+        for start in range(low, high, size):
+            mapped, _ = shard.embeddings()
+            stop = min(start + size, high)
+            stored = mapped.reshape(rows * views, dim)[
+                start - shard.first * views : stop - shard.first * views
+            ]
+            yield start, _unit(stored).astype(np.float32)
+
+
+def take(index: Index, numbers: Numbers) -> NDArray[np.float64]:
+    """Read vectors by number.
+
+    Args:
+        index: an open index.
+        numbers: (n,) int64 numbers of stored vectors, in any order, all within the index.
+
+    Returns:
+        (n, dim) float64 unit rows: what rounding in storage did to their length is divided out.
+    """
+    views = len(index.manifest.views)
+    taken = np.empty((len(numbers), index.manifest.embedder.dim))
+    firsts = np.array([shard.first for shard in index.shards])
+    homes = np.searchsorted(firsts, numbers // views, side="right") - 1
+    for home in np.unique(homes):
+        shard, here = index.shards[int(home)], np.flatnonzero(homes == home)
+        mapped, _ = shard.embeddings()
+        taken[here] = _unit(mapped.reshape(-1, mapped.shape[2])[numbers[here] - shard.first * views])
+    return taken
+
+
+def cosines(index: Index, queries: NDArray[np.float32], numbers: Numbers) -> NDArray[np.float64]:
+    """Exact cosines of queries with candidates.
+
+    Args:
+        index: an open index.
+        queries: (n, dim) vectors.
+        numbers: (n, k) int64 numbers of stored vectors, -1 where there is none.
+
+    Returns:
+        (n, k) float64, -inf where there is no candidate.
+    """
+    scores = np.full(numbers.shape, -np.inf)
+    there = numbers >= 0
+    owners = np.nonzero(there)[0]
+    scores[there] = np.einsum("ij,ij->i", take(index, numbers[there]), _unit(queries)[owners])
+    return scores
+
+
+def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    wide = rows.astype(np.float64)
+    lengths: NDArray[np.float64] = np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide / lengths
