@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import SourceError
+from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.index.shard import Record, Rejected
 
 _SHORTEST = 1e-12
@@ -66,7 +66,10 @@ class Embeddings(ABC):
 
         Raises:
             SourceError: a file is damaged or changed, a vector is not finite or zero, or an id is empty.
+            SettingsError: blocks of no rows.
         """
+        if rows < 1:
+            raise SettingsError(f"{self.name} cannot be read in blocks of {rows} rows: ask for one or more")
         for start in range(0, self.rows, rows):
             stop = min(start + rows, self.rows)
             block = self.block(start, stop)

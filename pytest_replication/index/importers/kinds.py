@@ -33,7 +33,7 @@ _OPENERS: dict[str, Callable[[_Asked], Embeddings]] = {
     "fastdup": lambda asked: FastdupEmbeddings(asked.path, asked.dim),
     "npy": lambda asked: NpyEmbeddings(asked.path, asked.names),
 }
-_ENDINGS = {".ann": "annoy", ".faiss": "faiss", ".npy": "npy", ".pkl": "dcr"}
+_ENDINGS = {".ann": "annoy", ".faiss": "faiss", ".index": "faiss", ".npy": "npy", ".pkl": "dcr"}
 _UNNAMED = ("annoy", "faiss", "npy")
 
 KINDS = tuple(_OPENERS)

@@ -102,8 +102,10 @@ def _image(record: Record, images: Path | None) -> Image.Image | None:
         path = Path(name)
         if not path.is_absolute() and images is None:
             continue
+        file = path if images is None else images / path
         try:
-            return decode((path if images is None else images / path).read_bytes())
+            if file.is_file():  # a device or a pipe, which a name may point at too, never ends
+                return decode(file.read_bytes())
         except (OSError, ValueError, UndecodableImage):  # ValueError: a name that no file can have
             continue
     return None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_replication.errors import SourceError
+from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.index.importers.base import Embeddings, printable, version_of
 from pytest_replication.index.importers.npy import NpyEmbeddings
 from pytest_replication.index.shard import Record
@@ -38,6 +38,12 @@ def test_blocks_hold_every_row_once_in_order(rows: int, size: int) -> None:
     assert 1 <= len(blocks[-1].vectors) <= size
     assert np.array_equal(np.concatenate([block.vectors for block in blocks]), vectors)
     assert [r.id for block in blocks for r in block.records] == [f"r{row}" for row in range(rows)]
+
+
+@pytest.mark.parametrize("rows", [0, -1])
+def test_blocks_of_no_rows_are_an_error(rows: int) -> None:
+    with pytest.raises(SettingsError, match=f"in blocks of {rows} rows"):
+        next(Made(np.ones((4, 3), np.float32)).blocks(rows))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_replication.errors import BuildError, SettingsError, SourceError
-from pytest_replication.index.importers.faiss_file import FaissEmbeddings
+from pytest_replication.index.importers.faiss_file import FaissEmbeddings, _unwrap
 
 Make = Callable[..., np.ndarray]
 
@@ -155,6 +155,35 @@ def test_lists_in_another_file_are_refused(faiss: Any, write: Callable[..., Path
     faiss.write_index(index, str(tmp_path / "v.faiss"))
     with pytest.raises(SourceError, match="v.faiss keeps its vectors in .*lists: merge the two"):
         FaissEmbeddings(tmp_path / "v.faiss")
+
+
+def test_ids_that_are_not_as_many_as_vectors_are_refused(faiss: Any, write: Callable[..., Path]) -> None:
+    """faiss 1.15 refuses such a file itself, as it does lists of another size."""
+    index = faiss.read_index(str(write("IDMap,Flat", np.arange(50))))
+    faiss.copy_array_to_vector(np.arange(49), index.id_map)
+    with pytest.raises(SourceError, match="v.faiss maps 49 ids to 50 vectors"):
+        _unwrap(index, Path("v.faiss"))
+
+
+def test_lists_of_another_size_are_refused(faiss: Any, write: Callable[..., Path]) -> None:
+    index = faiss.read_index(str(write("IVF3,Flat")))
+    index.invlists.code_size = 28
+    with pytest.raises(SourceError, match="v.faiss keeps 28 bytes a vector, expected 32"):
+        _unwrap(index, Path("v.faiss"))
+
+
+@pytest.mark.parametrize("at", ["code", "total"])
+def test_lists_that_contradict_the_index_are_refused(write: Callable[..., Path], at: str) -> None:
+    path = write("IVF3,Flat")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"ilar") + 12 if at == "code" else 8
+    assert content[place] == (32 if at == "code" else 50)
+    content[place] -= 4
+    path.write_bytes(content)
+    with pytest.raises(
+        SourceError, match=r"v.faiss (keeps 28 bytes|should hold 46 vectors|is no whole faiss index)"
+    ):
+        FaissEmbeddings(path)
 
 
 def test_an_empty_index_is_an_error(faiss: Any, tmp_path: Path) -> None:

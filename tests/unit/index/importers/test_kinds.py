@@ -53,12 +53,13 @@ def test_annoy_is_told_dim_and_metric(everything: Path, made: Make) -> None:
         open_embeddings(f"annoy:{everything / 'v.ann'}")
 
 
-def test_faiss_is_detected(tmp_path: Path, made: Make) -> None:
+@pytest.mark.parametrize("name", ["v.faiss", "knn.index"])
+def test_faiss_is_detected(tmp_path: Path, made: Make, name: str) -> None:
     faiss = pytest.importorskip("faiss")
     index = faiss.IndexFlatIP(5)
     index.add(made(3))
-    faiss.write_index(index, str(tmp_path / "v.faiss"))
-    assert open_embeddings(str(tmp_path / "v.faiss"), dim=5).kind == "faiss"
+    faiss.write_index(index, str(tmp_path / name))
+    assert open_embeddings(str(tmp_path / name), dim=5).kind == "faiss"
 
 
 def test_names_reach_the_kinds_without_names(everything: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -154,7 +155,8 @@ def test_images_that_cannot_be_decoded_count_as_unreadable(
     imported: Callable, embedder: Embedder, photographs: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(photographs[0].read_bytes()[:900])
-    names: list[object] = [tmp_path / "broken.jpg", "nul\0.jpg", tmp_path, *photographs[3:]]
+    os.mkfifo(tmp_path / "pipe.jpg")  # reading it would never end
+    names: list[object] = [tmp_path / "broken.jpg", "nul\0.jpg", tmp_path / "pipe.jpg", *photographs[3:]]
     assert prove_imported(imported(names), embedder, None) is None
     proof = prove_imported(imported(names), embedder, tmp_path, least=28)
     assert proof is not None
