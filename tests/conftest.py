@@ -14,7 +14,7 @@ from pytest_replication import BuildOptions, Index, build_index, open_index
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import View
-from pytest_replication.index.manifest import FileEntry, Manifest
+from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.surroundings import surrounded_by
@@ -101,16 +101,16 @@ def made_up_index() -> Callable[..., Index]:
         views = tuple(View(f"view {i}", (0, 0, 1, 1)) for i in range(shards[0].shape[1]))
         spec = EmbedderSpec("toy", shards[0].shape[2], None, "none", "toy")
         rows = sum(len(vectors) for vectors in shards)
-        manifest = Manifest(
-            spec, DECODER, views, dtype, max(1, len(shards[0])), rows, "x", "now", "0", FileEntry(0, "", "")
-        )
+        source = (SourceEntry("x", rows),)
+        shard_rows, probe = max(1, len(shards[0])), FileEntry(0, "", "")
+        manifest = Manifest(spec, DECODER, views, dtype, shard_rows, "now", "0", probe, source)
         with IndexWriter(folder) as writer:
             (folder / "probe.npz").touch()
             writer.start(manifest)
             for number, vectors in enumerate(shards):
                 records = [Record(f"{number}-{i}", f"/{number}/{i}", "s", 1, 1) for i in range(len(vectors))]
                 writer.add_shard(vectors, records, [], "listing")
-            writer.finish(0)
+            writer.finish(rows, 0)
         return open_index(folder)
 
     return write

@@ -1,9 +1,10 @@
 """The exact scan: every stored vector against every sample, in bounded memory.
 
 Shards are read through memory maps, a block at a time, and given back to the system behind the
-scan, so that memory does not grow with the index. A float32 product finds the candidates; their
-scores are then computed again in float64 from the stored vectors. While the vectors of a shard
-pass by for the first time in a process, their checksum is compared with the manifest.
+scan, so that memory does not grow with the index. A float32 product finds the candidates, or, where
+a shard has 8-bit codes and the machine multiplies integers faster, the lossless first stage of
+`coarse`. Their scores are then computed again in float64 from the stored vectors. While the vectors
+of a shard pass by for the first time in a process, their checksum is compared with the manifest.
 
 The product is numpy's: over memory-mapped blocks it was as fast as faiss over rows in memory
 (benchmarks/scan.py), and it needs no second copy of the rows.
@@ -11,22 +12,18 @@ The product is numpy's: over memory-mapped blocks it was as fast as faiss over r
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt, SampleError, SearchError
 from pytest_replication.index.reader import Index, Shard
+from pytest_replication.search.blocks import advise, blocks, hidden_in
+from pytest_replication.search.candidates import Candidates, Vectors
+from pytest_replication.search.coarse import CoarseScan, CodedQueries
+from pytest_replication.search.codes import open_codes
+from pytest_replication.search.kernel import integer_product
 from pytest_replication.search.matches import Neighbours
 
-_BLOCK_BYTES = 32 << 20
-_BLOCK_ROWS = 16384
 _QUERIES = 512
 """Samples scored at once: bounds the score matrix to _QUERIES x rows of a block."""
 _SPARE = 4
@@ -35,10 +32,6 @@ _TOLERANCE = 1e-4
 """Largest difference that rounding can make between the float32 and the float64 score."""
 DECIMALS = 6
 """Scores are rounded to this: below it processors and batch sizes disagree."""
-
-Vectors = NDArray[np.float32]
-_checked: set[tuple[str, int, int, str]] = set()
-"""Files that were found sound in this process: path, size, time of last change, checksum."""
 
 
 def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours:
@@ -59,15 +52,17 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     """
     queries = _flat(index, samples)
     views = samples.shape[1]
-    wanted = (k + _SPARE) * len(index.manifest.views)
-    best = _Candidates.empty(len(queries), wanted)
-    searched = 0
+    best = Candidates.empty(len(queries), (k + _SPARE) * len(index.manifest.views))
+    scanned = coded = 0
+    buffer, product, coded_queries = Buffer(), None, None
     for shard in index.shards:
-        for first, block in _blocks(shard):
-            hidden = _hidden(index, first, len(block))
-            best.take_in(queries, block, first, hidden)
-            searched += len(block) - len(hidden)
-    searched //= len(index.manifest.views)
+        codes = open_codes(index, shard)
+        if codes is not None and (product := integer_product()) is not None:
+            coded_queries = coded_queries or CodedQueries.of(queries)
+            coded += CoarseScan(index, shard, codes, product).take_in(coded_queries, best)
+        else:
+            scanned += _scan(index, shard, queries, best, buffer)
+    searched = (scanned + coded) // len(index.manifest.views) - len(index.removed)
     if searched != index.rows:
         raise SearchError(
             f"{searched} of {index.rows} rows of {index.path} were searched: no verdict from a part"
@@ -76,60 +71,47 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     return _collect(best, scores, views, len(index.manifest.views), k, searched)
 
 
-@dataclass(slots=True)
-class _Candidates:
-    """The best stored vectors of each query so far.
+def _scan(index: Index, shard: Shard, queries: Vectors, best: Candidates, buffer: Buffer) -> int:
+    """Score every stored vector of a shard in float32; returns how many."""
+    scanned = 0
+    for first, block in blocks(shard):
+        _take_in(queries, block, first, hidden_in(index, first, len(block)), best, buffer)
+        scanned += len(block)
+    return scanned
 
-    Attributes:
-        scores: (queries, wanted) float32, in no order, -inf while there are fewer.
-        vectors: (queries, wanted) int64: row times views plus view; -1 while there are fewer.
-    """
 
-    scores: NDArray[np.float32]
-    vectors: NDArray[np.int64]
-    _buffer: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+class Buffer:
+    """Room for a matrix of scores; the same memory for every block."""
 
-    @classmethod
-    def empty(cls, queries: int, wanted: int) -> _Candidates:
-        return cls(np.full((queries, wanted), -np.inf, np.float32), np.full((queries, wanted), -1, np.int64))
+    def __init__(self) -> None:
+        self._memory: Vectors = np.empty((0, 0), np.float32)
 
-    def take_in(self, queries: Vectors, block: Vectors, first: int, hidden: NDArray[np.int64]) -> None:
-        """Score a block of stored vectors.
+    def room(self, queries: int, vectors: int) -> Vectors:
+        """An array of a shape, whatever it holds."""
+        if self._memory.shape[0] < queries or self._memory.shape[1] < vectors:
+            self._memory = np.empty((queries, vectors), np.float32)
+        return self._memory[:queries, :vectors]
 
-        Args:
-            queries: (n, dim) unit vectors.
-            block: (m, dim) stored vectors.
-            first: number of the first of them.
-            hidden: places in the block that were removed from the index.
-        """
-        for start in range(0, len(queries), _QUERIES):
-            rows = slice(start, start + _QUERIES)
-            scores = self._scratch(len(queries[rows]), len(block))
-            np.matmul(queries[rows], block.T, out=scores)
-            scores[:, hidden] = -np.inf
-            top = scores.max(axis=1)
-            if np.isnan(top).any() or top.max() == np.inf:  # NaN passes through max
-                raise IndexCorrupt(
-                    f"a vector between {first} and {first + len(block)} of the index is not finite: "
-                    "run 'pytest-replication verify'"
-                )
-            floor = self.scores[rows].min(axis=1)
-            for query in map(int, np.flatnonzero(top > floor)):
-                self._insert(start + query, scores[query], floor[query], first)
 
-    def _scratch(self, queries: int, vectors: int) -> Vectors:
-        """Room for a matrix of scores; the same memory for every block."""
-        if self._buffer.shape[0] < queries or self._buffer.shape[1] < vectors:
-            self._buffer = np.empty((queries, vectors), np.float32)
-        return self._buffer[:queries, :vectors]
-
-    def _insert(self, query: int, scores: Vectors, floor: np.float32, first: int) -> None:
-        better = np.flatnonzero(scores > floor)
-        pool = np.concatenate([self.scores[query], scores[better]])
-        numbers = np.concatenate([self.vectors[query], better + first])
-        wanted = self.scores.shape[1]
-        kept = np.argpartition(pool, -wanted)[-wanted:]
-        self.scores[query], self.vectors[query] = pool[kept], numbers[kept]
+def _take_in(
+    queries: Vectors, block: Vectors, first: int, hidden: NDArray[np.int64], best: Candidates, buffer: Buffer
+) -> None:
+    """Score a block of stored vectors, the first of which has the number `first`."""
+    for start in range(0, len(queries), _QUERIES):
+        part = queries[start : start + _QUERIES]
+        scores = buffer.room(len(part), len(block))
+        np.matmul(part, block.T, out=scores)
+        scores[:, hidden] = -np.inf
+        top = scores.max(axis=1)
+        if np.isnan(top).any() or top.max() == np.inf:  # NaN passes through max
+            raise IndexCorrupt(
+                f"a vector between {first} and {first + len(block)} of the index is not finite: "
+                "run 'pytest-replication verify'"
+            )
+        floor = best.scores[start : start + len(part)].min(axis=1)
+        for query in map(int, np.flatnonzero(top > floor)):
+            better = np.flatnonzero(scores[query] > floor[query])
+            best.insert(start + query, scores[query, better], better + first)
 
 
 def _flat(index: Index, samples: NDArray[np.float32]) -> Vectors:
@@ -145,75 +127,7 @@ def _flat(index: Index, samples: NDArray[np.float32]) -> Vectors:
     return queries
 
 
-def _hidden(index: Index, first: int, count: int) -> NDArray[np.int64]:
-    """Places of a block of stored vectors whose training images were removed from the index."""
-    views = len(index.manifest.views)
-    if not len(index.removed):
-        return index.removed
-    row, last = first // views, (first + count - 1) // views
-    low, high = np.searchsorted(index.removed, [row, last + 1])
-    numbers = (index.removed[low:high, None] * views + np.arange(views)).ravel() - first
-    return numbers[(numbers >= 0) & (numbers < count)]
-
-
-def _blocks(shard: Shard) -> Iterator[tuple[int, Vectors]]:
-    """Yield the vectors of a shard as float32 (vectors, dim) blocks with their first number."""
-    mapped, start = shard.embeddings()
-    rows, views, dim = shard.shape
-    vectors = mapped.reshape(rows * views, dim)
-    per_block = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (dim * 4)))
-    check = _Checksum(shard, start)
-    _advise(mapped, "MADV_SEQUENTIAL")
-    with ThreadPoolExecutor(1, "checksum") as beside:
-        for first in range(0, len(vectors), per_block):
-            stored = vectors[first : first + per_block]
-            checked = beside.submit(check.update, stored)
-            yield shard.first * views + first, np.asarray(stored, dtype=np.float32)
-            checked.result()
-            _advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
-    check.compare()
-
-
-def _advise(mapped: NDArray[Any], advice: str) -> None:
-    """Tell the system how a memory map is used, where it listens."""
-    memory: Any = getattr(mapped, "_mmap", None)
-    if hasattr(memory, "madvise") and hasattr(mmap, advice):
-        memory.madvise(getattr(mmap, advice))
-
-
-class _Checksum:
-    """Checksum of the vectors of a shard, taken while they pass by; once a file and process."""
-
-    def __init__(self, shard: Shard, start: int) -> None:
-        import xxhash
-
-        path = shard.embeddings_path
-        stat = path.stat()
-        self._path: Path = path
-        self._expected = shard.entry.files[path.name].xxh3
-        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, self._expected)
-        self._digest: Any = None
-        if self._key not in _checked:
-            self._digest = xxhash.xxh3_64()
-            with path.open("rb") as file:
-                self._digest.update(file.read(start))
-
-    def update(self, block: NDArray[Any]) -> None:
-        if self._digest is not None:
-            self._digest.update(np.ascontiguousarray(block))
-
-    def compare(self) -> None:
-        if self._digest is None:
-            return
-        if self._digest.hexdigest() != self._expected:
-            raise IndexCorrupt(
-                f"{self._path} has changed since it was written (its checksum differs): restore it, or "
-                "build the index again with 'pytest-replication build IMAGES --out … --overwrite'"
-            )
-        _checked.add(self._key)
-
-
-def _score_again(index: Index, queries: Vectors, best: _Candidates) -> NDArray[np.float64]:
+def _score_again(index: Index, queries: Vectors, best: Candidates) -> NDArray[np.float64]:
     """Cosines of all candidates in float64, from the stored vectors.
 
     Stored vectors are of unit length only up to their rounding, which in float16 would keep an
@@ -232,7 +146,7 @@ def _score_again(index: Index, queries: Vectors, best: _Candidates) -> NDArray[n
             products[query, here] = np.einsum("ij,j->i", stored, wanted)
             lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(wanted)
             scores[query, here] = products[query, here] / lengths
-        _advise(mapped, "MADV_DONTNEED")
+        advise(mapped, "MADV_DONTNEED")
     found = best.vectors >= 0
     difference = np.abs(products[found] - best.scores[found]).max(initial=0.0)
     if not difference < _TOLERANCE:
@@ -244,7 +158,7 @@ def _score_again(index: Index, queries: Vectors, best: _Candidates) -> NDArray[n
 
 
 def _collect(
-    best: _Candidates, scores: NDArray[np.float64], sample_views: int, views: int, k: int, searched: int
+    best: Candidates, scores: NDArray[np.float64], sample_views: int, views: int, k: int, searched: int
 ) -> Neighbours:
     samples = len(scores) // sample_views
     found = Neighbours(

@@ -93,7 +93,7 @@ def test_it_finds_what_brute_force_finds(
     block: int,
     seed: int,
 ) -> None:
-    monkeypatch.setattr(exact, "_BLOCK_BYTES", block * DIM * 4)
+    monkeypatch.setattr("pytest_replication.search.blocks._BLOCK_BYTES", block * DIM * 4)
     monkeypatch.setattr(exact, "_QUERIES", 2)
     shards = [unit(seed * 10 + i, n, views, DIM) for i, n in enumerate(sizes)]
     queries = unit(1000 + seed, samples, views, DIM)
@@ -198,19 +198,19 @@ def test_rows_that_were_not_searched_are_an_error(
     make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make_index(unit(0, 8, 1, DIM), unit(1, 8, 1, DIM))
-    whole = exact._blocks
-    monkeypatch.setattr(exact, "_blocks", lambda shard: [] if shard.first else whole(shard))
+    whole = exact.blocks
+    monkeypatch.setattr(exact, "blocks", lambda shard: [] if shard.first else whole(shard))
     with pytest.raises(SearchError, match="8 of 16 rows"):
         search(index, unit(2, 1, 1, DIM))
 
 
 def test_wrong_linear_algebra_is_an_error(make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     index = make_index(unit(0, 8, 1, DIM))
-    take_in = exact._Candidates.take_in
+    take_in = exact._take_in
     monkeypatch.setattr(
-        exact._Candidates,
-        "take_in",
-        lambda self, queries, block, *rest: take_in(self, queries, block * np.float32(1.001), *rest),
+        exact,
+        "_take_in",
+        lambda queries, block, *rest: take_in(queries, block * np.float32(1.001), *rest),
     )
     with pytest.raises(SearchError, match="wrong results on this machine"):
         search(index, unit(2, 1, 1, DIM))

@@ -288,7 +288,7 @@ def test_the_engine_of_another_index_is_refused(
 
 def test_rows_that_are_taken_out_leave_it_in_force(built: Index, folder: Path) -> None:
     """What else the manifest says, it may say: only shards count."""
-    manifest = replace(built.manifest, source="elsewhere", writer="another", max_rejected=3)
+    manifest = replace(built.manifest, created="later", writer="another", thumbnails=3)
     assert open_engine(Index(built.path, manifest, None, "auto"), "toy").entry.vectors == 120
 
 

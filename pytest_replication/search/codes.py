@@ -1,0 +1,225 @@
+"""8-bit codes of stored vectors with a bound of their error: derived, checksummed, rebuildable.
+
+A vector x is stored as integers c with one scale s for its shard, x ~ s * c, and with the length of
+what that leaves out, |x - s * c|. With this length no score can hide: for any query q the score
+differs from that of the codes by at most the length times |q| (Cauchy-Schwarz). Codes live in
+``engines/int8/SHARD`` and name the vectors that they were made from by sha256.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import IndexCorrupt, SearchError
+from pytest_replication.index.manifest import FileEntry, sync_folder
+from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.shard import EMBEDDINGS, describe_file
+from pytest_replication.index.writer import ENGINES, IndexWriter
+from pytest_replication.search.blocks import blocks
+from pytest_replication.search.kernel import CODE_MAX
+
+NAME = "int8"
+_FORMAT = 1
+_CODES, _ERRORS, _CHECKSUMS, _JSON = "codes.npy", "errors.npy", "checksums.npy", "codes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """codes.json.
+
+    Attributes:
+        of: sha256 of the vectors that the codes were made from.
+        scale: what a step of a code is worth.
+        length: largest length of a vector.
+        files: size and checksums of the other files.
+        format: of the folder.
+    """
+
+    of: str
+    scale: float
+    length: float
+    files: dict[str, FileEntry]
+    format: int = _FORMAT
+
+
+class Codes:
+    """The codes of one shard, memory-mapped.
+
+    Attributes:
+        folder: where they lie.
+        scale: what a step of a code is worth.
+        length: largest length of a vector.
+    """
+
+    def __init__(self, folder: Path, entry: _Entry, shape: tuple[int, int]) -> None:
+        self.folder, self.scale, self.length = folder, entry.scale, entry.length
+        self._entry, self._shape = entry, shape
+
+    @property
+    def path(self) -> Path:
+        """File of the codes."""
+        return self.folder / _CODES
+
+    @property
+    def checksum(self) -> str:
+        """What xxh3 must give over the file of the codes."""
+        return self._entry.files[_CODES].xxh3
+
+    @cached_property
+    def codes(self) -> NDArray[np.uint8]:
+        """(vectors, dim) codes with 128 added."""
+        found: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        if found.dtype != np.uint8 or found.shape != self._shape or not found.flags.c_contiguous:
+            raise self._damaged(_CODES)
+        return found
+
+    @cached_property
+    def errors(self) -> NDArray[np.float32]:
+        """(vectors,) length of what each code leaves out, rounded up."""
+        return self._small(_ERRORS, np.dtype("<f4"))
+
+    @cached_property
+    def checksums(self) -> NDArray[np.uint64]:
+        """(vectors,) xxh3 of the stored bytes of each vector."""
+        return self._small(_CHECKSUMS, np.dtype("<u8"))
+
+    def _small(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """A file that is small enough to be read and checked whole."""
+        if describe_file(self.folder / name) != self._entry.files[name]:
+            raise self._damaged(name)
+        found: NDArray[Any] = np.load(self.folder / name, allow_pickle=False)
+        if found.dtype != dtype or found.shape != self._shape[:1]:
+            raise self._damaged(name)
+        return found
+
+    def _damaged(self, name: str) -> IndexCorrupt:
+        return IndexCorrupt(
+            f"{self.folder / name} is not the file that was written: delete {self.folder.parent} (it is "
+            "derived), "
+            "or make it anew with 'pytest-replication engine INDEX int8'"
+        )
+
+
+def open_codes(index: Index, shard: Shard) -> Codes | None:
+    """Open the codes of a shard; None if there are none, or none of these vectors.
+
+    Raises:
+        IndexCorrupt: they are there but damaged.
+    """
+    folder = index.path / ENGINES / NAME / shard.entry.name
+    entry = _read(folder)
+    if entry is None or entry.of != shard.entry.files[EMBEDDINGS].sha256:
+        return None
+    rows, views, dim = shard.shape
+    codes = Codes(folder, entry, (rows * views, dim))
+    for name, file in entry.files.items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != file.bytes:
+            raise codes._damaged(name)
+    return codes
+
+
+def write_codes(index: Index, *, progress: bool = True) -> int:
+    """Make the codes of all shards that have none; those of shards that are gone are deleted.
+
+    Args:
+        index: an open index.
+        progress: show a progress bar when standard error is a terminal.
+
+    Returns:
+        The number of shards whose codes were made.
+
+    Raises:
+        IndexCorrupt: the vectors of a shard are not the ones that were written.
+        IndexLocked: another process writes the index.
+    """
+    from tqdm import tqdm
+
+    root = index.path / ENGINES / NAME
+    with IndexWriter(index.path):
+        root.mkdir(parents=True, exist_ok=True)
+        names = {shard.entry.name for shard in index.shards}
+        for path in root.iterdir():
+            if path.name not in names:
+                shutil.rmtree(path)
+        todo = [shard for shard in index.shards if not _is_sound(index, shard)]
+        for shard in tqdm(todo, unit="shard", disable=None if progress else True):
+            _write(root, shard)
+    return len(todo)
+
+
+def _is_sound(index: Index, shard: Shard) -> bool:
+    try:
+        codes = open_codes(index, shard)
+    except (IndexCorrupt, SearchError):
+        return False
+    return codes is not None and all(
+        describe_file(codes.folder / name) == file for name, file in codes._entry.files.items()
+    )
+
+
+def _write(root: Path, shard: Shard) -> None:
+    temporary, final = root / f".new-{shard.entry.name}", root / shard.entry.name
+    for path in (temporary, final):
+        shutil.rmtree(path, ignore_errors=True)
+    temporary.mkdir()
+    rows, views, dim = shard.shape
+    largest = max((float(np.abs(block).max()) for _, block in blocks(shard)), default=0.0)
+    scale = largest / CODE_MAX or 1.0
+    codes = np.lib.format.open_memmap(temporary / _CODES, "w+", np.uint8, (rows * views, dim))
+    errors, checksums = np.empty(rows * views, "<f4"), np.empty(rows * views, "<u8")
+    length = 0.0
+    stored = shard.embeddings()[0].reshape(rows * views, dim)
+    for first, block in blocks(shard):
+        here = slice(first - shard.first * views, first - shard.first * views + len(block))
+        steps = np.rint(block / np.float32(scale)).clip(-CODE_MAX, CODE_MAX)
+        codes[here] = (steps + 128).astype(np.uint8)
+        left_out = block.astype(np.float64) - steps.astype(np.float64) * scale
+        errors[here] = np.nextafter(np.linalg.norm(left_out, axis=1).astype(np.float32) * 1.000001, np.inf)
+        length = max(length, float(np.linalg.norm(block.astype(np.float64), axis=1).max(initial=0)))
+        checksums[here] = row_checksums(stored[here])
+    codes.flush()
+    del codes
+    np.save(temporary / _ERRORS, errors)
+    np.save(temporary / _CHECKSUMS, checksums)
+    files = {name: describe_file(temporary / name) for name in (_CODES, _ERRORS, _CHECKSUMS)}
+    entry = _Entry(shard.entry.files[EMBEDDINGS].sha256, scale, length * 1.000001, files)
+    (temporary / _JSON).write_text(json.dumps(asdict(entry), indent=1))
+    for path in temporary.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    temporary.rename(final)
+    sync_folder(root)
+
+
+def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:
+    """xxh3 of the bytes of each row, as they are stored."""
+    import xxhash
+
+    rows = np.ascontiguousarray(stored).view(np.uint8).reshape(len(stored), -1)
+    return np.fromiter((xxhash.xxh3_64_intdigest(row.data) for row in rows), np.uint64, len(rows))
+
+
+def _read(folder: Path) -> _Entry | None:
+    try:
+        body = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+        files = {name: FileEntry(**body["files"][name]) for name in (_CODES, _ERRORS, _CHECKSUMS)}
+        entry = _Entry(**{**body, "files": files})
+        usable = entry.scale > 0 and entry.length > 0 and np.isfinite([entry.scale, entry.length]).all()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SearchError(
+            f"{folder / _JSON} is damaged ({error}): delete {folder.parent} (it is derived), or make it anew "
+            "with "
+            "'pytest-replication engine INDEX int8'"
+        ) from error
+    return entry if usable and entry.format == _FORMAT else None

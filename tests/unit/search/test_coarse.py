@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_replication import Index, open_index
+from pytest_replication.errors import IndexCorrupt, SearchError
+from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.removed import remove_images
+from pytest_replication.search import coarse, exact, kernel, search
+from pytest_replication.search.coarse import CodedQueries
+from pytest_replication.search.codes import open_codes, write_codes
+
+MakeIndex = Callable[..., Index]
+
+
+@pytest.fixture(autouse=True)
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the integer product, whether it is faster here or not."""
+    product = kernel.onnx_product()
+    monkeypatch.setattr(exact, "integer_product", lambda: product)
+
+
+@pytest.fixture(scope="session")
+def make_index(tmp_path_factory: pytest.TempPathFactory, made_up_index: Callable[..., Index]) -> MakeIndex:
+    def make(shards: list[np.ndarray], dtype: str = "<f4") -> Index:
+        return made_up_index(tmp_path_factory.mktemp("made up") / "index", *shards, dtype=dtype)
+
+    return make
+
+
+def unit(seed: int, *shape: int) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def by_floats(index: Index, queries: np.ndarray, k: int, monkeypatch: pytest.MonkeyPatch) -> object:
+    with monkeypatch.context() as patch:
+        patch.setattr(exact, "open_codes", lambda *args: None)
+        return search(index, queries, k)
+
+
+def assert_same(index: Index, queries: np.ndarray, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, found = by_floats(index, queries, k, monkeypatch), search(index, queries, k)
+    assert np.array_equal(found.scores, expected.scores)
+    assert found.searched == expected.searched == index.rows
+    # Rows of equal score may stand in for each other beyond the last that is kept.
+    for mine, theirs, scores in zip(found.rows, expected.rows, found.scores, strict=True):
+        certain = scores > scores[-1]
+        assert set(mine[certain]) == set(theirs[certain])
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=3),
+    views=st.integers(1, 2),
+    dim=st.sampled_from([3, 16, 65]),
+    spread=st.sampled_from([0.0, 0.01, 1.0]),
+    dtype=st.sampled_from(["<f4", "<f2"]),
+    removed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_nothing_is_lost(
+    make_index: MakeIndex,
+    monkeypatch: pytest.MonkeyPatch,
+    sizes: list[int],
+    views: int,
+    dim: int,
+    spread: float,
+    dtype: str,
+    removed: bool,
+    seed: int,
+) -> None:
+    monkeypatch.setattr(coarse, "_SEED", 8)  # so that small sets reach the integers
+    monkeypatch.setattr(coarse, "_ROWS", 16)
+    base = unit(seed, 1, views, dim)
+    shards = [base + spread * unit(seed + i + 1, n, views, dim) for i, n in enumerate(sizes)]
+    shards = [vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in shards]
+    index = make_index(shards, dtype=dtype)
+    write_codes(index, progress=False)
+    if removed and index.rows > 1:
+        remove_images(index.path, ids=["0-0"])
+        index = open_index(index.path)
+    queries = np.concatenate([unit(1000 + seed, 3, views, dim), base])
+    assert_same(index, queries, 4, monkeypatch)
+
+
+def test_rows_at_the_edge_of_the_candidates_are_found(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that differ by less than the bounds of the codes: the integers alone would confuse them."""
+    rng = np.random.default_rng(0)
+    query = unit(1, 1, 512)[0]
+    noise = unit(2, 12000, 512)
+    noise -= (noise @ query)[:, None] * query
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    cosines = (0.5 + rng.permutation(12000) * 1e-6).astype(np.float32)[:, None]
+    rows = cosines * query + np.sqrt(1 - cosines**2) * noise
+    index = make_index([rows[:5000, None], rows[5000:, None]])
+    write_codes(index, progress=False)
+    queries = np.concatenate([query[None], unit(3, 40, 512)])[:, None]
+    assert_same(index, queries, 5, monkeypatch)
+    best = np.argsort(-cosines[:, 0])[:5]
+    assert search(index, queries, 5).rows[0].tolist() == best.tolist()
+
+
+@given(st.integers(0, 10**6), st.sampled_from([2, 33, 512]))
+def test_the_code_of_a_query_keeps_its_promise(seed: int, dim: int) -> None:
+    vectors = unit(seed, 5, dim)
+    coded = CodedQueries.of(vectors)
+    left_out = vectors.astype(np.float64) - (coded.codes.T * coded.steps[:, None])
+    assert (np.linalg.norm(left_out, axis=1) <= coded.errors + 1e-12).all()
+    assert np.abs(coded.codes).max() <= kernel.QUERY_MAX
+
+
+def test_the_codes_keep_their_promise(make_index: MakeIndex) -> None:
+    vectors = unit(0, 300, 1, 64)
+    index = make_index([vectors])
+    assert write_codes(index, progress=False) == 1
+    codes = open_codes(index, index.shards[0])
+    assert codes is not None
+    restored = (codes.codes.astype(np.float64) - 128) * codes.scale
+    left_out = np.linalg.norm(vectors[:, 0].astype(np.float64) - restored, axis=1)
+    assert (left_out <= codes.errors).all()
+    assert left_out.max() > 0.5 * codes.errors.max()  # the bound is worth something
+    assert codes.length >= np.linalg.norm(vectors.astype(np.float64), axis=-1).max()
+
+
+@pytest.fixture
+def coded(make_index: MakeIndex) -> Index:
+    index = make_index([unit(0, 9000, 1, 64), unit(1, 3000, 1, 64)])
+    write_codes(index, progress=False)
+    return index
+
+
+def test_only_what_lacks_codes_is_coded(coded: Index) -> None:
+    assert write_codes(coded, progress=False) == 0
+    shutil.rmtree(coded.path / "engines" / "int8" / "000001")
+    (coded.path / "engines" / "int8" / "000009").mkdir()
+    assert write_codes(coded, progress=False) == 1
+    assert sorted(p.name for p in (coded.path / "engines" / "int8").iterdir()) == ["000000", "000001"]
+
+
+def test_a_shard_without_codes_is_scanned_in_floats(coded: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(coded.path / "engines" / "int8" / "000000")
+    assert_same(coded, unit(5, 3, 1, 64), 3, monkeypatch)
+
+
+def test_codes_of_other_vectors_are_not_used(coded: Index) -> None:
+    path = coded.path / "engines" / "int8" / "000000" / "codes.json"
+    body = json.loads(path.read_text())
+    path.write_text(json.dumps(body | {"of": "ab" * 32}))
+    assert open_codes(coded, coded.shards[0]) is None
+    path.write_text(json.dumps(body | {"format": 9}))
+    assert open_codes(coded, coded.shards[0]) is None
+    path.write_text("{")
+    with pytest.raises(SearchError, match=r"codes\.json is damaged.*engine INDEX int8"):
+        open_codes(coded, coded.shards[0])
+    assert write_codes(coded, progress=False) == 1
+
+
+@pytest.mark.parametrize("name", ["codes.npy", "errors.npy", "checksums.npy"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_damaged_codes_are_an_error_and_made_anew(coded: Index, name: str, damage: str) -> None:
+    path = coded.path / "engines" / "int8" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 64
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if damage == "flip" else content[:-100])
+    queries = unit(5, 3, 1, 64)
+    with pytest.raises(IndexCorrupt, match="engines|changed since it was written"):
+        search(open_index(coded.path), queries)
+    assert write_codes(coded, progress=False) == 1
+    assert search(open_index(coded.path), queries).searched == 12000
+
+
+def test_a_changed_vector_is_found_although_only_candidates_are_read(coded: Index) -> None:
+    stored = coded.shards[0].embeddings()[0]
+    query = np.array(stored[8000], np.float32)[None]
+    path, row = coded.shards[0].embeddings_path, 8000
+    del stored
+    content = bytearray(path.read_bytes())
+    start = len(content) - 9000 * 64 * 4 + row * 64 * 4
+    content[start : start + 256] = unit(77, 1, 64).tobytes()
+    path.write_bytes(content)
+    assert read_manifest(coded.path).rows == 12000
+    with pytest.raises(IndexCorrupt, match="the checksum of a vector differs"):
+        search(open_index(coded.path), query)
