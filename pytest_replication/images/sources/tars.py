@@ -19,8 +19,8 @@ from typing import IO, cast
 from pytest_replication.errors import SourceError
 
 _GZIP = b"\x1f\x8b"
-_PADDING = 1 << 20
-"""Zeros behind the last member that a writer may leave; more of them were never written."""
+_PADDING = tarfile.RECORDSIZE + tarfile.BLOCKSIZE
+"""Most zero bytes that a writer leaves behind the last member; more of them were never written."""
 
 _UNREADABLE = (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError, RecursionError)
 """What the standard library raises over a damaged archive."""
@@ -131,7 +131,9 @@ class TarReader:
             if more.count(0) != len(more):
                 raise DamagedTar(f"data follows its end mark at byte {at}")
             if zeros > _PADDING:
-                raise DamagedTar(f"more than {_PADDING} zero bytes follow byte {at}: they were never written")
+                raise DamagedTar(
+                    f"more than {_PADDING} zero bytes follow byte {at}: something was never written there"
+                )
 
     @contextmanager
     def _reasons(self) -> Iterator[None]:

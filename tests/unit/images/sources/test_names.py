@@ -32,9 +32,9 @@ def test_a_range_has_every_number_once(first: int, more: int, width: int) -> Non
     low, high = f"{first:0{width}d}", f"{first + more:0{width}d}"
     found = expand(f"a{{{low}..{high}}}b")
     assert [int(name[1:-1]) for name in found] == list(range(first, first + more + 1))
-    assert (
-        found[0] == f"a{low if len(low) >= len(high) or not low.startswith('0') else low.zfill(len(high))}b"
-    )
+    padded = any(len(end) > 1 and end.startswith("0") for end in (low, high))
+    assert not padded or len({len(name) for name in found}) == 1
+    assert padded or not any(name.startswith("a0") for name in found[1:])
 
 
 @pytest.mark.parametrize("pattern", ["{a,{b,c}}", "a}", "{0..1"])

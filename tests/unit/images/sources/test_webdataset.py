@@ -296,7 +296,8 @@ def test_a_tar_with_a_damaged_header_says_so(
     content = bytearray(path.read_bytes())
     content[block * 512 : (block + count) * 512] = fill * (512 * count)
     path.write_bytes(content)
-    if any(at in headers for at in range(block, block + count)):
+    goes_on = any(content[(block + count) * 512 :])  # or nothing tells the damage from the end
+    if goes_on and any(at in headers for at in range(block, block + count)):
         found = list(open_source(path))
         assert found[-1].fault is not None
         assert "damaged" in found[-1].fault
@@ -315,7 +316,7 @@ def test_tars_that_were_joined_without_care_say_so(tmp_path: Path, write_tar: Wr
 
 def test_a_tar_that_ends_in_a_hole_says_so(tmp_path: Path, write_tar: Write) -> None:
     path = write_tar(tmp_path / "0.tar", {"a.jpg": JPEG})
-    os.truncate(path, 4 << 20)
+    os.truncate(path, path.stat().st_size + 4096)
     image, fault = open_source(path)
     assert image.read() == JPEG
     assert "zero bytes follow" in (fault.fault or "")
