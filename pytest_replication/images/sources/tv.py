@@ -162,7 +162,7 @@ def _part(found: Any) -> _Part:
         return _Part([str(path) for path in found._image_files], None, texts(found._labels))
     if hasattr(found, "samples"):  # ImageNet, ImageFolder
         return _Part([path for path, _ in found.samples], None, texts(number for _, number in found.samples))
-    if hasattr(found, "filename"):  # CelebA
+    if hasattr(found, "identity"):  # CelebA
         base = os.path.join(found.root, found.base_folder, "img_align_celeba")
         return _Part([os.path.join(base, n) for n in found.filename], None, texts(found.identity.flatten()))
     pixels = found.data.numpy() if hasattr(found.data, "numpy") else found.data
