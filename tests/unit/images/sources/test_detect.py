@@ -48,6 +48,11 @@ def test_a_path_with_a_colon_that_exists_is_that_path(
     assert len(open_source(Path("npy:set"))) == 12
 
 
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(SourceError, match="an empty name"):
+        open_source("")
+
+
 def test_a_text_too_long_for_a_path_is_refused() -> None:
     with pytest.raises(SourceError, match="does not exist"):
         open_source("x" * 5000)
