@@ -105,7 +105,9 @@ KINDS: dict[str, Callable[[str], Source]] = {
 def _detect(given: object) -> Source:
     if isinstance(given, Source):
         return given
-    if given == "":  # an unset variable of a script, which would mean the current folder
+    if (
+        isinstance(given, str) and not given
+    ):  # an unset variable of a script, which would mean the current folder
         raise SourceError(f"an empty name was given: {_WANTED}")
     if isinstance(given, str) and not exists(given):
         return _named(given)
