@@ -65,6 +65,6 @@ $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/pip install --quiet --upgrade pip
-	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip]'
+	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy]'
 	$(DEV)/bin/$(WEIGHTS)
 	touch $@

@@ -88,18 +88,40 @@ def _from_array(array: NDArray[Any], kind: str) -> list[Image.Image]:
         )
     if len(array) == 0:
         return []
+    pixels = to_bytes(array, kind)
     if array.dtype == np.uint8:
-        if array.max() <= 1:
-            raise UnusableImages(
-                f"a {kind} of uint8 whose largest value is {array.max()} was given; it looks like "
-                "[0, 1] floats cast to integers, or the images are all black"
-            )
-        pixels = array
-    elif np.issubdtype(array.dtype, np.floating):
-        pixels = _from_unit_range(array, kind)
-    else:
-        raise UnusableImages(f"a {kind} of {array.dtype} was given; expected uint8 or floats in [0, 1]")
+        check_bright(int(pixels.max()), kind)
     return [Image.fromarray(_rgb(image)) for image in pixels]
+
+
+def to_bytes(array: NDArray[Any], kind: str) -> NDArray[np.uint8]:
+    """Bring pixel values to 0..255: uint8 as it is, floats in [0, 1] scaled and rounded.
+
+    Args:
+        array: pixels, of any shape without a zero in it.
+        kind: what messages call the array.
+
+    Raises:
+        UnusableImages: values of another type or range, or that are not finite.
+    """
+    if array.dtype == np.uint8:
+        return array
+    if np.issubdtype(array.dtype, np.floating):
+        return _from_unit_range(array, kind)
+    raise UnusableImages(f"a {kind} of {array.dtype} was given; expected uint8 or floats in [0, 1]")
+
+
+def check_bright(largest: int, kind: str) -> None:
+    """Refuse a set of uint8 pixels whose largest value says that they were scaled wrongly.
+
+    Raises:
+        UnusableImages: no value is above 1.
+    """
+    if largest <= 1:
+        raise UnusableImages(
+            f"a {kind} of uint8 whose largest value is {largest} was given; it looks like "
+            "[0, 1] floats cast to integers, or the images are all black"
+        )
 
 
 def _hint(array: NDArray[Any]) -> str:

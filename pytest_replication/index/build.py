@@ -200,16 +200,21 @@ def keep_apart(source: object, folder: Path) -> None:
     Raises:
         SourceError: so it is.
     """
-    inside = (
-        isinstance(source, (str, os.PathLike))
-        and Path(source).is_dir()
-        and folder.resolve().is_relative_to(Path(source).resolve())
-    )
+    places = [Path(part) for part in _places(source) if Path(part).is_dir()]
+    inside = any(folder.resolve().is_relative_to(place.resolve()) for place in places)
     if inside:
         raise SourceError(
             f"{folder} lies inside the training images {source}, and would be read as one of them next "
             "time: name a folder outside with --out"
         )
+
+
+def _places(source: object) -> list[str]:
+    """What of a source may be a folder: all of its name, or what follows its kind."""
+    if not isinstance(source, (str, os.PathLike)):
+        return []
+    name = os.fspath(source)
+    return [name, *str(name).split(":")[1:]]
 
 
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:

@@ -1,0 +1,33 @@
+"""Images that a program holds in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_replication.errors import SourceError
+from pytest_replication.images.memory import UnusableImages, images_in_memory
+from pytest_replication.images.sources.base import ImageRef, Source, digest
+from pytest_replication.images.sources.pnm import encode_image
+
+
+class MemorySource(Source):
+    """Images in memory, in one of the forms of `images_in_memory`.
+
+    Raises:
+        SourceError: they are in another form.
+    """
+
+    def __init__(self, given: object) -> None:
+        try:
+            self._images = images_in_memory(given)
+        except UnusableImages as error:
+            raise SourceError(f"no training images: {error}") from error
+        self.name = f"{len(self._images)} images in memory"
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[ImageRef]:
+        for number, image in enumerate(self._images):
+            data = encode_image(image)
+            yield ImageRef(f"{number:06d}", f"memory:{number}", data, digest(data))

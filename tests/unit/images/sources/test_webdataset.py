@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_replication.errors import SourceError
+from pytest_replication.images.sources import FileSlice, ImageRef, Source, open_source
+from pytest_replication.images.sources import groups as groups_module
+
+Write = Callable[..., Path]
+JPEG = b"\xff\xd8\xff" + b"x" * 700
+
+
+def refs(source: Source) -> list[ImageRef]:
+    found = list(source)
+    assert [ref.id for ref in found] == [ref.id for ref in source]
+    return found
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("tar", "w"), ("tar.gz", "w:gz"), ("tgz", "w:gz")])
+def test_captions_and_labels_come_along(
+    suffix: str, mode: str, photos: list[Path], tmp_path: Path, write_tar: Write
+) -> None:
+    path = write_tar(
+        tmp_path / f"0.{suffix}",
+        {
+            "a/000.cls": b"7\n",
+            "a/000.jpg": photos[0],
+            "a/000.txt": b" a cat\n",
+            "a/001.jpg": photos[1],
+            "a/001.json": json.dumps({"caption": "a dog", "label": 3}).encode(),
+            "002.png": photos[2],
+            "002.json": b'{"text": "a cup"}',
+            "003.JPG": photos[3],
+        },
+        mode,
+    )
+    source = open_source(f"webdataset:{path}")
+    found = refs(source)
+    assert [(ref.id, ref.caption, ref.label) for ref in found] == [
+        (f"0.{suffix}/a/000.jpg", "a cat", "7"),
+        (f"0.{suffix}/a/001.jpg", "a dog", "3"),
+        (f"0.{suffix}/002.png", "a cup", None),
+        (f"0.{suffix}/003.JPG", None, None),
+    ]
+    assert [ref.read() for ref in found] == [photo.read_bytes() for photo in photos[:4]]
+    assert found[0].uri == f"{path}/a/000.jpg"
+    assert not source.counted
+    assert all(ref.fault is None for ref in found)
+
+
+def test_an_uncompressed_tar_is_not_read_to_be_listed(
+    photos: list[Path], tmp_path: Path, write_tar: Write
+) -> None:
+    path = write_tar(tmp_path / "0.tar", {"a.jpg": photos[0], "b.jpg": photos[1]})
+    found = list(open_source(path))
+    assert [type(ref.content) for ref in found] == [FileSlice, FileSlice]
+    os.utime(path, ns=(1, 1))
+    assert all(old.version != new.version for old, new in zip(found, open_source(path), strict=True))
+    os.truncate(path, 1024)
+    with pytest.raises(OSError, match="too early"):
+        found[1].read()
+
+
+def test_several_images_of_a_key_are_all_listed(tmp_path: Path, write_tar: Write) -> None:
+    members = [("a.jpg", JPEG), ("a.mask.png", JPEG), ("a.txt", b"t"), ("a.jpg", JPEG), ("b.x.heic", b"heic")]
+    found = refs(open_source(write_tar(tmp_path / "0.tar", members)))
+    assert [ref.id for ref in found[:2]] == ["0.tar/a.jpg", "0.tar/a.mask.png"]
+    assert found[2].id.startswith("0.tar/a.jpg@")
+    assert [ref.caption for ref in found] == ["t", "t", "t", None]
+    assert len({ref.id for ref in found}) == 4
+
+
+def test_images_without_the_name_of_one_are_told_by_their_first_bytes(
+    tmp_path: Path, write_tar: Write
+) -> None:
+    webp = b"RIFF\0\0\0\0WEBP" + b"x" * 20
+    members = {"a": JPEG, "b.image": webp, "c.npy": b"\x93NUMPY", "d.txt": JPEG, "e.pyd": b""}
+    for name, mode in (("0.tar", "w"), ("0.tgz", "w:gz")):
+        found = refs(open_source(write_tar(tmp_path / name, members, mode)))
+        assert [ref.id for ref in found] == [f"{name}/a", f"{name}/b.image"]
+        assert [ref.read() for ref in found] == [JPEG, webp]
+
+
+def test_dot_files_are_passed_over_and_do_not_part_a_key(tmp_path: Path, write_tar: Write) -> None:
+    members = {"./._a.jpg": JPEG, "./a.jpg": JPEG, "./._a.txt": b"x", "./a.txt": b"t"}
+    (ref,) = refs(open_source(write_tar(tmp_path / "0.tar", members)))
+    assert (ref.id, ref.caption) == ("0.tar/a.jpg", "t")
+
+
+def test_sidecars_that_cannot_be_used_are_left_out(tmp_path: Path, write_tar: Write) -> None:
+    members = {
+        "a.jpg": JPEG,
+        "a.txt": b"x" * (1 << 20) + b"y",
+        "b.jpg": JPEG,
+        "b.json": b"{",
+        "c.jpg": JPEG,
+        "c.json": b"[1]",
+        "d.jpg": JPEG,
+        "d.json": b'{"caption": "\\ud800"}',
+        "e.jpg": JPEG,
+        "e.json": b"[" * 200_000,
+    }
+    found = refs(open_source(write_tar(tmp_path / "0.tar", members)))
+    assert [ref.caption for ref in found] == [None, None, None, "\\ud800", None]
+
+
+def test_a_caption_is_taken_from_the_text_before_the_json(tmp_path: Path, write_tar: Write) -> None:
+    json_first = {"a.json": b'{"caption": "json"}', "a.jpg": JPEG, "a.txt": b"txt"}
+    txt_first = {"a.txt": b"txt", "a.jpg": JPEG, "a.json": b'{"caption": "json", "label": "l"}'}
+    for name, members in (("0.tar", json_first), ("1.tar", txt_first)):
+        (ref,) = open_source(write_tar(tmp_path / name, members))
+        assert ref.caption == "txt"
+
+
+def test_a_key_with_very_many_images_does_not_fill_the_memory(
+    tmp_path: Path, write_tar: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups_module, "_MOST", 4)
+    members = {"a.txt": b"t"} | {f"a.{i:03d}.jpg": JPEG for i in range(11)}
+    found = refs(open_source(write_tar(tmp_path / "0.tar", members)))
+    assert [ref.id for ref in found] == [f"0.tar/a.{i:03d}.jpg" for i in range(11)]
+    assert {ref.caption for ref in found} == {"t"}
+
+
+def test_names_are_never_paths(tmp_path: Path, write_tar: Write) -> None:
+    members = {"../../up.jpg": JPEG, "/etc/abs.jpg": JPEG, "new\nline\x1b.jpg": JPEG}
+    found = refs(open_source(write_tar(tmp_path / "0.tar", members)))
+    assert [ref.id for ref in found] == [
+        "0.tar/../../up.jpg",
+        "0.tar//etc/abs.jpg",
+        "0.tar/new\\nline\\x1b.jpg",
+    ]
+    assert {ref.read() for ref in found} == {JPEG}
+
+
+def test_a_name_in_no_encoding_can_be_stored(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        info = tarfile.TarInfo(os.fsdecode(b"caf\xe9.jpg"))
+        info.size = len(JPEG)
+        tar.addfile(info, io.BytesIO(JPEG))
+    (ref,) = refs(open_source(path))
+    assert ref.id == "0.tar/caf\\xe9.jpg"
+    ref.uri.encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (tarfile.SYMTYPE, "a link to /etc/passwd"),
+        (tarfile.LNKTYPE, "a link to /etc/passwd"),
+        (tarfile.CHRTYPE, "neither a file nor a link"),
+        (tarfile.FIFOTYPE, "neither a file nor a link"),
+    ],
+)
+def test_what_poses_as_an_image_is_listed_with_a_fault(kind: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w") as tar:
+        info = tarfile.TarInfo("a.jpg")
+        info.type, info.linkname = kind, "/etc/passwd"
+        tar.addfile(info)
+        folder = tarfile.TarInfo("b.jpg")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        text = tarfile.TarInfo("c.txt")
+        text.type, text.linkname = kind, "/etc/passwd"
+        tar.addfile(text)
+    (ref,) = refs(open_source(path))
+    assert ref.id == "0.tar/a.jpg"
+    assert reason in (ref.fault or "")
+    assert ref.read() == b""
+
+
+def test_a_sparse_member_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("a.jpg")
+        info.size = 512
+        info.pax_headers = {"GNU.sparse.map": "0,512", "GNU.sparse.size": "100000", "GNU.sparse.major": "0"}
+        tar.addfile(info, io.BytesIO(bytes(512)))
+        whole = tarfile.TarInfo("b.jpg")
+        whole.size = len(JPEG)
+        tar.addfile(whole, io.BytesIO(JPEG))
+    sparse, other = refs(open_source(path))
+    assert "sparse" in (sparse.fault or "")
+    assert (other.fault, other.read()) == (None, JPEG)
+
+
+@pytest.mark.parametrize("members", [{}, {"a.txt": b"x"}])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_without_images_is_a_fault(
+    members: dict[str, bytes], mode: str, tmp_path: Path, write_tar: Write
+) -> None:
+    (ref,) = refs(open_source(write_tar(tmp_path / "0.tar", members, mode)))
+    assert (ref.id, ref.fault) == ("0.tar", "the tar holds no images")
+
+
+def test_missing_and_unreadable_tars_are_errors(tmp_path: Path, write_tar: Write) -> None:
+    write_tar(tmp_path / "00.tar", {"a.jpg": JPEG})
+    with pytest.raises(SourceError, match=r"01\.tar cannot be read: No such file"):
+        open_source(f"webdataset:{tmp_path}/{{00..01}}.tar")
+    (tmp_path / "01.tar").write_bytes(b"<html>404</html>" * 100)
+    with pytest.raises(SourceError, match=r"01\.tar is not a tar"):
+        open_source(f"webdataset:{tmp_path}/{{00..01}}.tar")
+    (tmp_path / "02.tar").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"02\.tar is not a tar"):
+        open_source(tmp_path / "02.tar")
+    (tmp_path / "03.tgz").write_bytes(b"\x1f\x8bnot gzip")
+    with pytest.raises(SourceError, match=r"03\.tgz is not a tar"):
+        open_source(tmp_path / "03.tgz")
+
+
+def test_a_bzipped_tar_is_not_taken_apart(tmp_path: Path, write_tar: Write) -> None:
+    with pytest.raises(SourceError, match=r"0\.tar is not a tar, plain or gzipped"):
+        open_source(write_tar(tmp_path / "0.tar", {"a.jpg": JPEG}, "w:bz2"))
+
+
+def test_tars_of_several_folders_have_ids_of_their_own(tmp_path: Path, write_tar: Write) -> None:
+    for name in "xy":
+        (tmp_path / name).mkdir()
+        write_tar(tmp_path / name / "0.tar", {"a.jpg": JPEG})
+    wanted = ["x/0.tar/a.jpg", "y/0.tar/a.jpg"]
+    assert [ref.id for ref in open_source(f"webdataset:{tmp_path}/{{x,y}}/0.tar")] == wanted
+    assert [ref.id for ref in open_source(tmp_path)] == wanted
+
+
+def test_the_length_is_an_estimate(tmp_path: Path, write_tar: Write) -> None:
+    for number in range(2):
+        write_tar(tmp_path / f"{number}.tar", {f"{i:04d}.jpg": JPEG for i in range(200)})
+    source = open_source(tmp_path)
+    assert not source.counted
+    assert 350 < len(source) < 450
+    assert len(list(source)) == 400
+
+
+# A tar must never end early in silence.
+
+MANY = {f"{i:02d}.{suffix}": JPEG + bytes([i]) for i in range(6) for suffix in ("jpg", "txt")}
+
+
+def check_told(path: Path) -> list[ImageRef]:
+    """Every image of MANY is listed and whole, or a fault says that something is missing."""
+    whole = {name: data for name, data in MANY.items() if name.endswith("jpg")}
+    try:
+        found = list(open_source(path))
+    except SourceError:
+        return []
+    readable = {ref.id.removeprefix(f"{path.name}/"): ref.read() for ref in found if not ref.fault}
+    assert readable == whole or any(ref.fault for ref in found)
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1), mode=st.sampled_from(["w", "w:gz"]))
+def test_a_tar_that_is_cut_off_anywhere_says_so(
+    share: float, mode: str, tmp_path: Path, write_tar: Write
+) -> None:
+    path = write_tar(tmp_path / "0.tar", MANY, mode)
+    os.truncate(path, int(path.stat().st_size * share))
+    check_told(path)
+
+
+def test_a_tar_that_is_cut_off_between_two_members_says_so(tmp_path: Path, write_tar: Write) -> None:
+    path = write_tar(tmp_path / "0.tar", MANY)
+    for blocks in range(1, path.stat().st_size // 512):
+        write_tar(path, MANY)
+        os.truncate(path, blocks * 512)
+        found = check_told(path)
+        names = [ref.id for ref in found if not ref.fault]
+        assert names == [f"0.tar/{i:02d}.jpg" for i in range(len(names))]
+        assert (
+            len(names) == 6
+            or "cut off" in (found[-1].fault or "")
+            or "end of data" in (found[-1].fault or "")
+        )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(block=st.integers(1, 35), fill=st.sampled_from([b"\0", b"\xff", b"7"]), count=st.integers(1, 4))
+def test_a_tar_with_a_damaged_header_says_so(
+    block: int, fill: bytes, count: int, tmp_path: Path, write_tar: Write
+) -> None:
+    path = write_tar(tmp_path / "0.tar", MANY)
+    with tarfile.open(path) as tar:
+        headers = {member.offset // 512 for member in tar}
+    content = bytearray(path.read_bytes())
+    content[block * 512 : (block + count) * 512] = fill * (512 * count)
+    path.write_bytes(content)
+    goes_on = any(content[(block + count) * 512 :])  # or nothing tells the damage from the end
+    if goes_on and any(at in headers for at in range(block, block + count)):
+        found = list(open_source(path))
+        assert found[-1].fault is not None
+        assert "damaged" in found[-1].fault
+
+
+def test_tars_that_were_joined_without_care_say_so(tmp_path: Path, write_tar: Write) -> None:
+    first = write_tar(tmp_path / "0.tar", {"a.jpg": JPEG}).read_bytes()
+    second = write_tar(tmp_path / "1.tar", {"b.jpg": JPEG}).read_bytes()
+    (tmp_path / "2.tar").write_bytes(first + second)
+    (tmp_path / "3.tar").write_bytes(gzip.compress(first) + gzip.compress(second))
+    for name in ("2.tar", "3.tar"):
+        image, fault = open_source(tmp_path / name)
+        assert image.read() == JPEG
+        assert "data follows its end mark" in (fault.fault or "")
+
+
+def test_a_tar_that_ends_in_a_hole_says_so(tmp_path: Path, write_tar: Write) -> None:
+    path = write_tar(tmp_path / "0.tar", {"a.jpg": JPEG})
+    os.truncate(path, path.stat().st_size + 4096)
+    image, fault = open_source(path)
+    assert image.read() == JPEG
+    assert "zero bytes follow" in (fault.fault or "")
+
+
+def test_a_gzipped_tar_with_a_wrong_checksum_says_so(tmp_path: Path, write_tar: Write) -> None:
+    path = write_tar(tmp_path / "0.tgz", {"a.jpg": JPEG}, "w:gz")
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 255
+    path.write_bytes(content)
+    assert "CRC check failed" in (list(open_source(path))[-1].fault or "")
+
+
+def test_a_size_that_leads_backwards_does_not_hang(tmp_path: Path, write_tar: Write) -> None:
+    path = write_tar(tmp_path / "0.tar", {"a.jpg": JPEG, "b.jpg": JPEG})
+    content = bytearray(path.read_bytes())
+    header = tarfile.TarInfo("b.jpg")
+    raw = bytearray(header.tobuf())
+    raw[124:136] = b"\xff" * 10 + b"\xf8\x00"  # base 256, minus 2048
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    content[1536 : 1536 + 512] = raw
+    path.write_bytes(content)
+    found = list(open_source(path))
+    assert found[0].read() == JPEG
+    assert "damaged" in (found[-1].fault or "")
