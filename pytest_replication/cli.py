@@ -19,6 +19,8 @@ from pytest_replication._cli import (
     build,
     check,
     compact,
+    engine,
+    import_,
     info,
     merge,
     remove,
@@ -76,7 +78,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (build, append, remove, compact, merge, info, verify, search, check, weights):
+    for module in (
+        build,
+        append,
+        import_,
+        remove,
+        compact,
+        merge,
+        engine,
+        info,
+        verify,
+        search,
+        check,
+        weights,
+    ):
         verb = module.add_parser(verbs)
         verb.add_argument("--json", action="store_true", help="Print the answer as JSON")
         verb.set_defaults(run=module.run)

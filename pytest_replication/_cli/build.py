@@ -21,7 +21,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         metavar="IMAGES",
-        help="Folder, .txt list, parquet, or KIND:… as in webdataset:/data/{00000..00041}.tar",
+        help="Folder, file, or KIND:… such as webdataset:/data/{00000..00041}.tar (docs/sources.md)",
     )
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
     parser.add_argument(

@@ -207,3 +207,39 @@ def test_anything_unexpected_is_3(
     monkeypatch.setattr("pytest_replication._cli.info.open_index", lambda path: 1 / 0)
     assert cli.main(["info", str(built)]) == 3
     assert "error: info broke down: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) -> None:
+    index, other, both = tmp_path / "a", tmp_path / "b", tmp_path / "ab"
+    assert (
+        call("build", pictures, "--out", index, "--embedder", "pixels", "--max-rejected", "5%").returncode
+        == 0
+    )
+    appended = json.loads(call("append", index, training, "--json").stdout)
+    assert (appended["rows"], appended["listed"], appended["known"]) == (32, 20, 0)
+    (tmp_path / "out.txt").write_text("03.png\n")
+    removed = call("remove", index, "--id", "04.png", "--list", tmp_path / "out.txt")
+    assert "2 training images removed, 0 had been before, 30 are left" in removed.stdout
+    assert call("remove", index, "--id", "nobody").returncode == 2
+    info = call("info", index).stdout
+    assert "removed      2 training images, 2 still stored" in info
+    assert "folder" in info
+    assert "2 removed images deleted" in call("compact", index).stdout
+    assert call("build", training, "--out", other, "--embedder", "pixels").returncode == 0
+    assert "50 training images from 2 indexes" in call("merge", index, other, "--out", both).stdout
+    made = json.loads(call("engine", both, "int8", "--json").stdout)
+    assert made["made"] == made["shards"] == 3
+    assert call("verify", both).returncode == 0
+    assert json.loads(call("info", both, "--json").stdout)["removed"] == 2
+
+
+def test_import(built: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    from pytest_replication import open_index
+
+    np.save(tmp_path / "v.npy", open_index(built).shards[0].embeddings()[0][:, 0])
+    done = call("import", tmp_path / "v.npy", "--out", tmp_path / "index", "--embedder", "pixels")
+    assert done.returncode == 0
+    assert "NOT proved" in done.stdout
+    assert "embedder declared and NOT proved" in call("info", tmp_path / "index").stdout

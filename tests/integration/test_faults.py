@@ -254,7 +254,7 @@ def test_nan_scores_never_pass(run_suite: RunSuite) -> None:
         import pytest_replication.search.exact as exact
 
         def test_it(assert_no_replication, monkeypatch):
-            monkeypatch.setattr(exact, "_blocks", lambda shard: [(0, np.full((20, shard.shape[2]), np.nan, np.float32))])
+            monkeypatch.setattr(exact, "blocks", lambda shard: [(0, np.full((20, shard.shape[2]), np.nan, np.float32))])
             assert_no_replication("photos/unrelated", threshold=0.9)
         """
     )

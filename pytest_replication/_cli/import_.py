@@ -1,0 +1,78 @@
+"""``import``: an index of embeddings that were made elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication.index.imported import ImportOptions, import_index
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    default = ImportOptions()
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "import",
+        help="Make an index of embeddings that were made elsewhere",
+        description="Make an index of embeddings that were made elsewhere. The embedder is declared, and "
+        "proved on source images where they are at hand; else every verdict says that it is not.",
+    )
+    parser.add_argument(
+        "source",
+        metavar="EMBEDDINGS",
+        help="KIND:PATH with clip-retrieval, npy, faiss, annoy, fastdup or dcr; or a path that tells",
+    )
+    parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
+    parser.add_argument(
+        "--embedder", default=default.embedder, metavar="NAME", help="What made them (default: %(default)s)"
+    )
+    parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
+    add_device(parser)
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help="Source images, for the proof")
+    parser.add_argument("--names", type=Path, metavar="FILE", help="List of names, for faiss, annoy and npy")
+    parser.add_argument("--dim", type=int, metavar="N", help="Length of a vector (default: the embedder's)")
+    parser.add_argument("--metric", choices=("angular", "euclidean"), help="Of an annoy file")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default=default.dtype,
+        help="Stored vectors (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-rejected",
+        type=int,
+        default=default.max_rejected,
+        metavar="N",
+        help="Images that may have got no vector (default: %(default)s)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    options = ImportOptions(
+        embedder=args.embedder,
+        preset=args.preset,
+        device=args.device,
+        images=args.images,
+        dim=args.dim,
+        metric=args.metric,
+        names=args.names,
+        dtype=args.dtype,
+        max_rejected=args.max_rejected,
+        overwrite=args.overwrite,
+    )
+    index = import_index(args.source, args.out, options)
+    source = index.manifest.sources[0]
+    if args.json:
+        print_json({"index": str(index.path), "rows": index.rows, "proved": source.proved})
+    else:
+        proof = (
+            "WARNING: the embedder is NOT proved (give --images), every verdict will say so"
+            if source.unproved
+            else f"{source.proved} images embedded again agree"
+        )
+        print(f"{index.path}: {index.rows} training images from {source.name}; {proof}")
+    return 0
