@@ -243,3 +243,21 @@ def test_import(built: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "NOT proved" in done.stdout
     assert "embedder declared and NOT proved" in call("info", tmp_path / "index").stdout
+
+
+def test_duplicates(training: Path, tmp_path: Path) -> None:
+    photo = min(training.iterdir())
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}{photo.suffix}").write_bytes(photo.read_bytes())
+    (folder / "other.jpg").write_bytes(max(training.iterdir()).read_bytes())
+    index = tmp_path / "index"
+    assert call("build", folder, "--out", index, "--embedder", "pixels").returncode == 0
+    assert "not counted" in call("info", index).stdout
+    data = json.loads(call("duplicates", index, "--json").stdout)
+    assert (data["images"], data["groups"], data["largest"][0]["copies"]) == (2, 1, 2)
+    assert "2 of 3 training images are duplicates" in call("duplicates", index).stdout
+    assert "2 images in 1 groups (score >= 0.95)" in call("info", index).stdout
+    assert json.loads(call("info", index, "--json").stdout)["duplicates"]["images"] == 2
+    assert call("verify", index).returncode == 0

@@ -1,0 +1,77 @@
+"""``duplicates``: training images that stand in the index more than once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.index.duplicates import Duplicates, store_duplicates
+from pytest_replication.index.reader import Index, open_index
+from pytest_replication.search.duplicates import find_duplicates
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "duplicates",
+        help="Find training images that stand in the index more than once",
+        description="Compare all training images with each other and keep how often each stands in the "
+        "index; verdicts then say so.",
+    )
+    parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.95,
+        metavar="SCORE",
+        help="Duplicates from this score on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--show", type=int, default=10, metavar="N", help="Largest groups to list (default: %(default)s)"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    index = open_index(args.index)
+    found = find_duplicates(index, args.threshold)
+    store_duplicates(index.path, found, index.manifest.generation)
+    groups = _largest(index, found, args.show)
+    if args.json:
+        print_json(
+            {
+                "index": str(index.path),
+                "threshold": found.threshold,
+                "images": len(found.rows),
+                "groups": found.groups,
+                "largest": groups,
+            }
+        )
+    else:
+        print(
+            f"{index.path}: {len(found.rows)} of {index.rows} training images are duplicates "
+            f"(score >= {found.threshold:g}), in {found.groups} groups"
+        )
+        for group in groups:
+            print(f"  {group['copies']} times ({group['exact']} exact)  {group['training_uri']}")
+    return 0
+
+
+def _largest(index: Index, found: Duplicates, count: int) -> list[dict[str, Any]]:
+    """The leaders that stand in the index most often."""
+    leading = np.flatnonzero(found.rows == found.leaders)
+    first = leading[np.argsort(-found.copies[leading], kind="stable")][: max(0, count)]
+    records = index.records(found.rows[first].tolist())
+    return [
+        {
+            "training_id": records[int(found.rows[place])].id,
+            "training_uri": records[int(found.rows[place])].uri,
+            "copies": int(found.copies[place]),
+            "exact": int(found.exact[place]),
+        }
+        for place in first
+    ]
