@@ -1,4 +1,4 @@
-"""Builds that are killed at random moments: never an index that opens and lies, always a resume."""
+"""Work on an index that is killed at random moments: never one that opens and lies, always a way on."""
 
 from __future__ import annotations
 
@@ -11,64 +11,101 @@ from pathlib import Path
 import pytest
 
 HARNESS = '''
-"""Fork a build, kill it after a random time, look, resume, look again. Prints one JSON a trial."""
-import contextlib, hashlib, json, os, random, signal, sys, time
+"""Fork some work, kill it after a random time, look, do it again, look again. Prints one JSON a trial."""
+import contextlib, hashlib, json, os, random, shutil, signal, sys, time
 from pathlib import Path
 
 from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.errors import IndexIncomplete, IndexNotFound
-import pyarrow.parquet, scipy.special, tqdm, xxhash  # loaded once, before the forks
+from pytest_replication.index.append import AppendOptions, append_index
+from pytest_replication.index.compact import compact_index
+from pytest_replication.index.removed import remove_images
+import numpy, pyarrow.parquet, scipy.special, tqdm, xxhash  # loaded once, before the forks
 
-source, work, trials = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+source, more, work = map(Path, sys.argv[1:4])
+trials, seed = int(sys.argv[4]), int(sys.argv[5])
 options = BuildOptions(embedder="pixels", shard_rows=4, batch_size=2, progress=False)
+gone = [path.name for path in sorted(source.iterdir())[1::3]]
 
-def build(out):
+WORK = {
+    "build": lambda out: build_index(source, out, options),
+    "append": lambda out: append_index(out, more, AppendOptions(batch_size=2, progress=False)),
+    "remove": lambda out: remove_images(out, ids=gone),
+    "compact": lambda out: compact_index(out),
+}
+
+def fork(name, out):
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            build_index(source, out, options)
+            WORK[name](out)
             os._exit(0)
         os._exit(1)
     return child
 
-def digest(out):
-    index = open_index(out)
-    content = b"".join(shard.embeddings_path.read_bytes() for shard in index.shards)
-    rows = [index.records([row])[row].id for row in range(index.rows)]
-    return hashlib.sha256(content).hexdigest(), rows
+def done(name, out):
+    return os.waitpid(fork(name, out), 0)[1] == 0
 
-started = time.monotonic()
-assert os.waitpid(build(work / "whole"), 0)[1] == 0
-took = time.monotonic() - started
-whole = digest(work / "whole")
-rng = random.Random(int(sys.argv[4]))
+def digest(out):
+    """What a search can find: the live vectors with their ids, and what is stored."""
+    index = open_index(out)
+    rows = numpy.setdiff1d(numpy.arange(index.manifest.stored), index.removed)
+    content = numpy.concatenate([numpy.asarray(shard.embeddings()[0]) for shard in index.shards])[rows]
+    ids = [index.records([row])[row].id for row in rows.tolist()]
+    return hashlib.sha256(content.tobytes()).hexdigest(), ids, index.manifest.stored
+
+# What each work starts from, and how it ends when nobody disturbs it.
+before, after, took = {}, {}, {}
+last = None
+for name in WORK:
+    before[name] = last
+    last = work / f"whole-{name}"
+    if before[name]:
+        shutil.copytree(before[name], last)
+    started = time.monotonic()
+    assert done(name, last)
+    took[name] = time.monotonic() - started
+    after[name] = digest(last)
+
+rng = random.Random(seed)
 for trial in range(trials):
+    name = list(WORK)[trial % len(WORK)]
     out = work / f"killed-{trial}"
-    child = build(out)
-    time.sleep(rng.uniform(0, 1.1 * took))
+    if before[name]:
+        shutil.copytree(before[name], out)
+    child = fork(name, out)
+    time.sleep(rng.uniform(0, 1.1 * took[name]))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     try:
-        state = "complete" if digest(out) == whole else "LIES"
+        found = digest(out)
+        state = "complete" if found == after[name] else "LIES"
+        if before[name] and found == digest(before[name]):
+            state = "before"
     except IndexNotFound:
         state = "nothing"
     except IndexIncomplete:
         state = "incomplete"
-    resumed = os.waitpid(build(out), 0)[1] == 0 and digest(out) == whole
+    resumed = done(name, out) and digest(out) == after[name]
     leftovers = sorted(p.name for p in (out / "shards").iterdir() if not p.name.isdigit())
-    print(json.dumps({"state": state, "resumed": resumed, "leftovers": leftovers}), flush=True)
+    print(json.dumps({"work": name, "state": state, "resumed": resumed, "leftovers": leftovers}), flush=True)
+    shutil.rmtree(out)
 '''
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 @pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
-def test_builds_that_are_killed_at_random_moments(training: Path, tmp_path: Path, kills: int) -> None:
-    command = [sys.executable, "-c", HARNESS, training, tmp_path, str(kills), "7"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_work_that_is_killed_at_random_moments(
+    training: Path, unrelated: Path, tmp_path: Path, kills: int
+) -> None:
+    command = [sys.executable, "-c", HARNESS, training, unrelated, tmp_path, str(kills), "7"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     trials = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(trials) == kills
     assert "LIES" not in {trial["state"] for trial in trials}
     assert all(trial["resumed"] for trial in trials)
     assert all(trial["leftovers"] == [] for trial in trials)
-    # The kills have to hit the builds at work, or this shows nothing.
-    assert sum(trial["state"] == "incomplete" for trial in trials) >= kills / 4
+    # The kills have to hit work that is under way, or this shows nothing.
+    cut = [trial for trial in trials if trial["work"] in ("build", "append")]
+    assert sum(trial["state"] == "incomplete" for trial in cut) >= len(cut) / 5
