@@ -204,7 +204,7 @@ def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:
     """xxh3 of the bytes of each row, as they are stored."""
     import xxhash
 
-    rows = np.ascontiguousarray(stored).view(np.uint8).reshape(len(stored), -1)
+    rows = np.ascontiguousarray(stored).view(np.uint8)
     return np.fromiter((xxhash.xxh3_64_intdigest(row.data) for row in rows), np.uint64, len(rows))
 
 

@@ -56,7 +56,7 @@ def assert_same(index: Index, queries: np.ndarray, k: int, monkeypatch: pytest.M
         assert set(mine[certain]) == set(theirs[certain])
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=3),
     views=st.integers(1, 2),
@@ -194,3 +194,12 @@ def test_a_changed_vector_is_found_although_only_candidates_are_read(coded: Inde
     assert read_manifest(coded.path).rows == 12000
     with pytest.raises(IndexCorrupt, match="the checksum of a vector differs"):
         search(open_index(coded.path), query)
+
+
+def test_a_first_batch_that_was_removed_altogether(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([unit(0, 1, 1, 8), unit(1, 30, 1, 8)])
+    write_codes(index, progress=False)
+    remove_images(index.path, ids=["0-0"])
+    assert_same(open_index(index.path), unit(2, 3, 1, 8), 3, monkeypatch)
