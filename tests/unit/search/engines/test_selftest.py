@@ -48,8 +48,15 @@ def test_a_wrong_engine_is_refused(toy: type[Engine], monkeypatch: pytest.Monkey
 
 
 def test_the_order_of_neighbours_is_free(toy: type[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toy, "trial", staticmethod(lambda v, q, k: nearest(v, q, k)[:, ::-1]))
+    asked = []
+
+    def backwards(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+        asked.append(k)
+        return nearest(vectors, queries, k)[:, ::-1]
+
+    monkeypatch.setattr(toy, "trial", staticmethod(backwards))
     prove(toy, 12)
+    assert max(asked) > 1  # there was an order to be free of
 
 
 def test_there_are_enough_vectors_for_annoy_to_split(
