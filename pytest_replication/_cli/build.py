@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_device, add_work, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, add_work, print_json
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
 
 
@@ -23,19 +23,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="IMAGES",
         help="Folder, file, or KIND:… such as webdataset:/data/{00000..00041}.tar (docs/sources.md)",
     )
-    parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
-    parser.add_argument(
-        "--embedder", default=default.embedder, metavar="NAME", help="Embedder (default: %(default)s)"
-    )
-    parser.add_argument("--preset", help="Preprocessing preset (default: the embedder's own)")
-    add_device(parser)
+    add_new_index(parser, default.embedder)
     add_work(parser)
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "float16"),
-        default=default.dtype,
-        help="Stored vectors (default: %(default)s)",
-    )
     parser.add_argument(
         "--shard-rows",
         type=int,
@@ -49,7 +38,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="Keep a small picture of each image for reports, of this longest side (default: none)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
     return parser
 
 

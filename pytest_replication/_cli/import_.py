@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, print_json
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -23,22 +23,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="EMBEDDINGS",
         help="KIND:PATH with clip-retrieval, npy, faiss, annoy, fastdup or dcr; or a path that tells",
     )
-    parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
-    parser.add_argument(
-        "--embedder", default=default.embedder, metavar="NAME", help="What made them (default: %(default)s)"
-    )
-    parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
-    add_device(parser)
+    add_new_index(parser, default.embedder)
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="Source images, for the proof")
     parser.add_argument("--names", type=Path, metavar="FILE", help="List of names, for faiss, annoy and npy")
     parser.add_argument("--dim", type=int, metavar="N", help="Length of a vector (default: the embedder's)")
     parser.add_argument("--metric", choices=("angular", "euclidean"), help="Of an annoy file")
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "float16"),
-        default=default.dtype,
-        help="Stored vectors (default: %(default)s)",
-    )
     parser.add_argument(
         "--max-rejected",
         type=int,
@@ -46,7 +35,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Images that may have got no vector (default: %(default)s)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
     return parser
 
 

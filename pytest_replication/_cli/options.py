@@ -21,6 +21,23 @@ def add_index(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
+def add_new_index(parser: argparse.ArgumentParser, embedder: str) -> None:
+    """Declare where a new index goes and how its vectors are made and stored."""
+    parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
+    parser.add_argument(
+        "--embedder", default=embedder, metavar="NAME", help="What makes the vectors (default: %(default)s)"
+    )
+    parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
+    add_device(parser)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="Stored vectors (default: %(default)s)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare the device."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
