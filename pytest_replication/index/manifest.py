@@ -270,13 +270,18 @@ def parse_manifest(text: str, path: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest by one rename, after its bytes are on disk."""
-    temporary = folder / f".{NAME}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(manifest.to_json())
+    replace_file(folder / NAME, manifest.to_json().encode())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file by one rename, after its bytes are on disk."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, folder / NAME)
-    sync_folder(folder)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
 
 
 def now() -> str:

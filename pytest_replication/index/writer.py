@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from pytest_replication.index.manifest import (
     ShardEntry,
     SourceEntry,
     read_manifest,
+    replace_file,
     sync_folder,
     write_manifest,
 )
@@ -205,13 +205,8 @@ class IndexWriter:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._folder / f"{stem}-{digest[:16]}{suffix}"
-        temporary = path.with_name(f".{path.name}.new")
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            replace_file(path, content)
         except OSError as error:
             raise BuildError(f"{path} cannot be written ({error}): free some space") from error
         return Attachment(path.name, rows, describe_file(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked, SearchError
-from pytest_replication.index.manifest import FileEntry, sync_folder
+from pytest_replication.index.manifest import FileEntry, replace_file, sync_folder
 from pytest_replication.index.shard import describe_file
 from pytest_replication.search.engines.entry import NAME, EngineEntry
 
@@ -54,13 +54,7 @@ def describe(folder: Path) -> dict[str, FileEntry]:
 
 def write_entry(folder: Path, entry: EngineEntry) -> None:
     """Replace engine.json by one rename, after its bytes are on disk."""
-    temporary = folder / f".{NAME}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(entry.to_json())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / NAME)
-    sync_folder(folder)
+    replace_file(folder / NAME, entry.to_json().encode())
 
 
 def put_in_place(made: Path, place: Path) -> None:

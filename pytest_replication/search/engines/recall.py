@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.index.manifest import now
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import Engine
 from pytest_replication.search.engines.certificate import (
@@ -148,7 +148,7 @@ class _Measure:
             effort=trial.effort,
             generation=entry.generation,
             seed=seed,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now(),
         )
 
     def refusal(self, best: _Trial) -> Refusal:

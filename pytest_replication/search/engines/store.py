@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_replication.errors import BuildError, SearchError, SettingsError
+from pytest_replication.index.manifest import now
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import Engine
 from pytest_replication.search.engines.certificate import CONFIDENCE, Certificate
@@ -68,7 +68,7 @@ def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEnt
                 metric=METRIC,
                 generation=generation_of(index),
                 seconds=round(time.monotonic() - started, 3),
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                created=now(),
                 files=describe(temporary),
             )
             write_entry(temporary, entry)
