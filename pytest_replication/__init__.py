@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.search import Match, Matches
+    from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOMES = {
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "models": ("Model", "Samples", "load_model"),
     "search": ("Match", "Matches"),
+    "surroundings": ("EngineChoice",),
     "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -47,6 +49,7 @@ __all__ = [
     "BuildOptions",
     "BuildReport",
     "Embedder",
+    "EngineChoice",
     "Inconclusive",
     "Index",
     "Match",

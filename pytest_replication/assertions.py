@@ -8,6 +8,7 @@ from pytest_replication.check import measure
 from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.text import render
+from pytest_replication.surroundings import EngineChoice
 from pytest_replication.verdicts import Outcome, Verdict
 
 
@@ -19,6 +20,7 @@ def assert_no_replication(
     index: Index | str | os.PathLike[str] | None = None,
     confidence: float = 0.95,
     top_k: int = 5,
+    engine: EngineChoice | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -46,6 +48,7 @@ def assert_no_replication(
         index=index,
         confidence=confidence,
         top_k=top_k,
+        engine=engine,
         name=name,
         asserted=True,
     )

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.errors import ReplicationError, SampleError, SettingsError, ThresholdMissing
+from pytest_replication.errors import (
+    ReplicationError,
+    SampleError,
+    SearchError,
+    SettingsError,
+    ThresholdMissing,
+)
 from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
-from pytest_replication.search import Matches, Subject, name_matches, search
-from pytest_replication.surroundings import Surroundings, current
+from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
+from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
 
 
@@ -31,6 +37,7 @@ def check_replication(
     index: Index | str | os.PathLike[str] | None = None,
     confidence: float = 0.95,
     top_k: int = 5,
+    engine: EngineChoice | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -47,6 +54,7 @@ def check_replication(
         index: an open index or its folder; None for that of the pytest run.
         confidence: of the bounds of the rate.
         top_k: nearest training images that are kept a sample.
+        engine: what searches; None for that of the pytest run, else the exact scan.
         name: what reports call this check.
 
     Returns:
@@ -62,6 +70,7 @@ def check_replication(
         index=index,
         confidence=confidence,
         top_k=top_k,
+        engine=engine,
         name=name,
         asserted=False,
     )
@@ -75,6 +84,7 @@ def measure(
     index: Index | str | os.PathLike[str] | None,
     confidence: float,
     top_k: int,
+    engine: EngineChoice | None,
     name: str,
     asserted: bool,
 ) -> Verdict:
@@ -83,7 +93,8 @@ def measure(
     try:
         opened = _index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
-        verdict = judge(nearest(Samples.of(samples), opened, top_k, name=name), policy)
+        choice = engine or (EngineChoice() if run is None else run.engine())
+        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
     except Exception as error:
         if run is not None:
             run.broke()
@@ -95,17 +106,58 @@ def measure(
     return verdict
 
 
-def nearest(samples: Samples, index: Index, k: int = 5, *, name: str = "") -> Matches:
-    """Find the nearest training images of samples, without judging them.
+def decide(
+    samples: Samples, index: Index, policy: Policy, choice: EngineChoice, k: int = 5, *, name: str = ""
+) -> Verdict:
+    """Search and judge: first as an approximate engine sees it, if one is chosen.
+
+    Its verdict stands if it is a failure, since what it finds is real, or if a certificate proves how
+    little it overlooks. Else the exact scan decides, and the verdict says why.
 
     Raises:
         ReplicationError: as `check_replication`.
     """
+    vectors, subject = _embed(samples, index, k, name)
+    note = ""
+    if choice.engine != EXACT:
+        from pytest_replication.search.proposals import propose
+
+        try:
+            found, by = propose(index, vectors, k, choice, policy.threshold)
+            return judge(name_matches(index, found, subject, by), policy)
+        except SearchError as refusal:
+            note = str(refusal)
+    matches = name_matches(index, search(index, vectors, k), subject, SearchedBy(note=note))
+    return judge(matches, policy)
+
+
+def nearest(samples: Samples, index: Index, k: int = 5, *, engine: str = EXACT) -> Matches:
+    """Find the nearest training images of samples, without judging them.
+
+    Args:
+        samples: the samples.
+        index: an open index.
+        k: training images a sample.
+        engine: what searches; an approximate one may overlook some.
+
+    Raises:
+        ReplicationError: as `check_replication`.
+    """
+    vectors, subject = _embed(samples, index, k, "")
+    if engine == EXACT:
+        return name_matches(index, search(index, vectors, k), subject)
+    from pytest_replication.search.proposals import propose
+
+    found, by = propose(index, vectors, k, EngineChoice(engine))
+    return name_matches(index, found, subject, by)
+
+
+def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     vectors = embed_samples(index, samples)
     distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
-    return name_matches(index, search(index, vectors, k), _subject(index, samples, distinct, name))
+    return vectors, _subject(index, samples, distinct, name)
 
 
 def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:

@@ -9,11 +9,33 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.verdicts import Verdict
+
+
+EXACT = "exact"
+"""Name of the scan that scores every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """What may search in the place of the exact scan, and how far it is trusted.
+
+    Attributes:
+        engine: ``exact``, or the name of an approximate engine: what that finds is real and may fail
+            a check.
+        allow_approximate: let a check pass on the word of an approximate engine, under a certificate
+            of its recall at the threshold of the check. Without one the exact scan decides.
+        min_recall: what a certificate has to prove, between 0 and 1.
+    """
+
+    engine: str = EXACT
+    allow_approximate: bool = False
+    min_recall: float = 0.999
 
 
 class Surroundings(ABC):
@@ -30,6 +52,10 @@ class Surroundings(ABC):
     @abstractmethod
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
+
+    @abstractmethod
+    def engine(self) -> EngineChoice:
+        """What searches."""
 
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:

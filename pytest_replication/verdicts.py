@@ -73,7 +73,8 @@ class Verdict:
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
-            samples that are distinct.
+            samples that are distinct. Where an approximate engine searched, it is divided by the
+            recall that its certificate proves; without a certificate it is 1.
         rate_lower: lower bound.
         needed: samples that would settle an inconclusive verdict; None if it is settled, or if
             no number would.
@@ -123,21 +124,38 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
 
     Raises:
         SampleError: there are no samples.
-        SearchError: no row was searched, a sample has no match, or a score is not a number.
+        SearchError: no row was searched, a sample has no match, a score is not a number, or anything
+            but a failure would rest on an engine without a certificate for this threshold.
     """
     _check(matches)
+    recall = _recall(matches, policy.threshold)
     hits = [match for match in matches.best if match.score >= policy.threshold]
     hits.sort(key=lambda match: (-match.score, match.sample))
     n, k = len(matches.of), len(hits)
     # One image given again and again is one observation, not many.
     distinct = matches.subject.distinct or n
     upper = upper_bound(min(k, distinct), distinct, policy.confidence)
+    upper = 1.0 if recall is None else min(1.0, upper / recall)
     lower = lower_bound(k * distinct // n, distinct, policy.confidence)
     outcome = _outcome(k, upper, lower, policy.max_rate)
+    if recall is None and outcome is not Outcome.FAIL:
+        raise SearchError(
+            matches.by.note
+            or f"{matches.by.engine} found no failure, and has no certificate at {policy.threshold:g}"
+        )
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
         needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
     return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
+
+
+def _recall(matches: Matches, threshold: float) -> float | None:
+    """What the search finds at least, 1 for all; None if nothing is known at this threshold."""
+    by = matches.by
+    if by.exact:
+        return 1.0
+    same = by.threshold is not None and abs(by.threshold - threshold) < 1e-6
+    return by.recall if same and by.recall is not None and 0 < by.recall <= 1 else None
 
 
 def _check(matches: Matches) -> None:

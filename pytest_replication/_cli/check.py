@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from pytest_replication._cli.options import Verbs, add_index, print_json
+from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
 from pytest_replication.check import check_replication
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
-from pytest_replication.surroundings import Surroundings, surrounded_by
+from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
 _STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
@@ -44,6 +44,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Samples to check (default: all of a folder, 256 of a function)",
     )
     parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
+    add_engine(parser)
     return parser
 
 
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate)):
+    choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
+    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice)):
         verdict = check_replication(samples)
     if args.json:
         print_json(verdict_data(verdict))
@@ -67,6 +69,7 @@ class _CommandLine(Surroundings):
     opened: Index
     given_threshold: float | None
     given_rate: float | None
+    choice: EngineChoice
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -76,6 +79,9 @@ class _CommandLine(Surroundings):
 
     def max_rate(self) -> tuple[float, str] | None:
         return None if self.given_rate is None else (self.given_rate, "command line")
+
+    def engine(self) -> EngineChoice:
+        return self.choice
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.index.reader import Index, open_index
+from pytest_replication.search.caches import Cache, caches
+from pytest_replication.search.codes import NAME as INT8
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -47,6 +49,7 @@ def _data(index: Index) -> dict[str, Any]:
         "dtype": manifest.dtype,
         "thumbnails": manifest.thumbnails,
         "duplicates": _duplicates_data(index),
+        "engines": [asdict(cache) for cache in caches(index)],
         "shards": len(manifest.shards),
         "bytes": _size(index),
         "created": manifest.created,
@@ -69,6 +72,7 @@ def _text(index: Index) -> str:
         f"  size         {len(manifest.shards)} shards, {_size(index) / 1e6:.1f} MB"
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
         f"  duplicates   {_duplicates(index)}",
+        *(f"  engine       {_cache(cache)}" for cache in caches(index)),
         f"  created      {manifest.created} ({_age(manifest.created)}) by {manifest.writer}",
         f"  fingerprint  {manifest.fingerprint}",
     ]
@@ -103,6 +107,16 @@ def _duplicates(index: Index) -> str:
     if index.duplicates is None:
         return f"counted before the index changed ('pytest-replication duplicates {index.path}' counts again)"
     return f"{found.rows} images in {found.clusters} groups (score >= {found.threshold:g})"
+
+
+def _cache(cache: Cache) -> str:
+    if cache.fault:
+        return f"{cache.name}: NOT in use: {cache.fault}"
+    certified = ", ".join(f"{one.threshold:g} (recall above {one.bound:.5g})" for one in cache.certificates)
+    text = f"{cache.name}, {cache.bytes / 1e6:.1f} MB"
+    if cache.name == INT8:
+        return text + ", speeds up the exact scan"
+    return text + (f", certified at {certified}" if certified else ", not certified: it can pass no check")
 
 
 def _duplicates_data(index: Index) -> dict[str, Any] | None:

@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from pytest_replication.surroundings import EXACT, EngineChoice
+
 Verbs = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""
 
@@ -19,6 +21,33 @@ def add_index(parser: argparse.ArgumentParser) -> None:
         help="Where to load the index's embedder from, such as sscd:/path/weights.onnx",
     )
     add_device(parser)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Declare what searches, and how far it is trusted."""
+    parser.add_argument(
+        "--engine",
+        default=EXACT,
+        metavar="NAME",
+        help="What searches: exact, annoy, faiss-hnsw or faiss-ivf (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-approximate",
+        action="store_true",
+        help="Let samples pass on the word of an engine that is certified at the threshold",
+    )
+    add_min_recall(parser)
+
+
+def add_min_recall(parser: argparse.ArgumentParser) -> None:
+    """Declare what a certificate has to prove."""
+    parser.add_argument(
+        "--min-recall",
+        type=float,
+        default=EngineChoice().min_recall,
+        metavar="SHARE",
+        help="What a certificate of an engine has to prove (default: %(default)s)",
+    )
 
 
 def add_new_index(parser: argparse.ArgumentParser, embedder: str) -> None:

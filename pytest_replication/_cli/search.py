@@ -10,6 +10,7 @@ from pytest_replication.check import nearest
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches
+from pytest_replication.surroundings import EXACT
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -24,6 +25,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "-k", type=int, default=5, metavar="N", help="Training images an image (default: %(default)s)"
     )
+    parser.add_argument(
+        "--engine",
+        default=EXACT,
+        metavar="NAME",
+        help="What searches; an approximate one may overlook images (default: %(default)s)",
+    )
     return parser
 
 
@@ -32,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     single = len(args.images) == 1 and Path(args.images[0]).is_dir()
     samples = Samples.of(args.images[0] if single else args.images)
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    matches = nearest(samples, index, args.k)
+    matches = nearest(samples, index, args.k, engine=args.engine)
     if args.json:
         print_json(_data(matches))
     else:

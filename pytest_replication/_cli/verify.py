@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.index.reader import index_as_it_is
 from pytest_replication.index.verify import verify
+from pytest_replication.search.caches import damages
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -24,7 +25,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    found = verify(index_as_it_is(args.index))
+    index = index_as_it_is(args.index)
+    found = verify(index)
+    found = replace(found, faults=[*found.faults, *damages(index)])
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:
@@ -33,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
         for fault in found.faults:
             print(f"error: {fault}", file=sys.stderr)
         print(
-            f"{args.index}: DAMAGED: restore these files, or build the index again with --overwrite",
+            f"{args.index}: DAMAGED: restore these files, or build the index again with --overwrite; what "
+            "lies "
+            "in its engines/ can be deleted",
             file=sys.stderr,
         )
     return 0 if found.sound else 3

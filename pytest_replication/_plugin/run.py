@@ -10,7 +10,7 @@ import pytest
 
 from pytest_replication._plugin.settings import Settings, marked
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
-from pytest_replication.surroundings import Surroundings
+from pytest_replication.surroundings import EngineChoice, Surroundings
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -111,6 +111,11 @@ class Run(Surroundings):
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share of marker, command line or ini file."""
         return self._setting("max_rate", "max-rate")
+
+    def engine(self) -> EngineChoice:
+        """Engine of command line or ini file."""
+        value = self.settings.value
+        return EngineChoice(value("engine"), value("allow-approximate"), value("min-recall"))
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test."""

@@ -46,6 +46,14 @@ def share(value: str) -> float:
     return parsed
 
 
+def recall(value: str) -> float:
+    """Parse a recall."""
+    parsed = number(value)
+    if not 0 < parsed < 1:
+        raise ValueError("is no recall between 0 and 1 (99.9 % is 0.999)")
+    return parsed
+
+
 def count(value: str) -> int:
     """Parse a whole number from 1 on."""
     parsed = int(value)
@@ -127,6 +135,14 @@ SETTINGS = (
         "threshold", score, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
     ),
     Setting("max-rate", share, "Tolerated share of replicated samples (default: none)", "SHARE"),
+    Setting("engine", text, "What searches: exact, annoy, faiss-hnsw or faiss-ivf", "NAME", "exact"),
+    Setting(
+        "allow-approximate",
+        switch,
+        "Let checks pass on the word of an engine that is certified at their threshold",
+        default=False,
+    ),
+    Setting("min-recall", recall, "What a certificate of an engine has to prove", "SHARE", 0.999),
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),

@@ -34,8 +34,8 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for pair in _tolerated(row):
-            reporter.line(pair)
+        for below in (*_searched(row), *_tolerated(row)):
+            reporter.line(below)
     for row in _distinct_indexes(rows):
         index = row["index"]
         reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
@@ -65,6 +65,17 @@ def _rate(row: dict[str, Any]) -> str:
     if row["outcome"] == "fail":
         bound = f"rate >= {100 * row['rate_lower']:.3g} %"
     return bound + (f", max rate {100 * row['max_rate']:.3g} %" if row["max_rate"] else "")
+
+
+def _searched(row: dict[str, Any]) -> list[str]:
+    """What an approximate engine had to do with it."""
+    from pytest_replication.reports.text import searched
+    from pytest_replication.search import SearchedBy
+
+    by = SearchedBy(**row["search"])
+    if not by.exact:
+        return [f"      {searched(by)}"]
+    return [f"      the exact scan decided: {by.note}"] if by.note else []
 
 
 def _tolerated(row: dict[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
-        "engine": verdict.matches.engine,
+        "search": search_data(verdict),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
         "index": {
@@ -54,6 +54,20 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
     if neighbours:
         data["neighbours"] = [[pair_data(verdict, match) for match in found] for found in verdict.matches.of]
     return data
+
+
+def search_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn what searched, and what is known of its recall, into plain data."""
+    by = verdict.matches.by
+    return {
+        "engine": by.engine,
+        "recall": None if by.recall is None else float(by.recall),
+        "threshold": None if by.threshold is None else float(by.threshold),
+        "planted": int(by.planted),
+        "misses": int(by.misses),
+        "confidence": float(by.confidence),
+        "note": by.note,
+    }
 
 
 def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:

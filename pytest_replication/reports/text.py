@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
 SHOWN = 10
@@ -36,6 +36,18 @@ def bounds(verdict: Verdict) -> str:
     return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
 
 
+def searched(by: SearchedBy) -> str:
+    """What searched the training images, and what it may overlook."""
+    if by.exact:
+        return "all searched (exact)"
+    if by.recall is None:
+        return f"searched by {by.engine}: what it found is real, there may be more"
+    return (
+        f"searched by {by.engine}: recall above {_percent(by.recall, 5)} at {by.threshold:g} "
+        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence)} confidence)"
+    )
+
+
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
@@ -49,9 +61,11 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
         f"  samples    {verdict.samples} of {subject.source}",
-        f"  index      {subject.index}: {matches.searched} training images, all searched ({matches.engine})",
+        f"  index      {subject.index}: {matches.searched} training images, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if matches.by.exact and matches.by.note:
+        lines.append(f"  engine     the exact scan decided: {matches.by.note}")
     if subject.rejected:
         lines.append(
             f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
@@ -148,8 +162,8 @@ def _needed(verdict: Verdict) -> str:
     return f"about {verdict.needed} samples, if the observed rate holds; {verdict.samples} were given"
 
 
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.3g} %"
+def _percent(rate: float, digits: int = 3) -> str:
+    return f"{100 * rate:.{digits}g} %"
 
 
 def _number(value: float) -> str:

@@ -54,6 +54,22 @@ def hidden_in(index: Index, first: int, count: int) -> NDArray[np.int64]:
     return numbers[(numbers >= 0) & (numbers < count)]
 
 
+def check_shard(shard: Shard) -> None:
+    """Compare the vectors of a shard with their checksum, once a file and process.
+
+    Raises:
+        IndexCorrupt: they are not the ones that were written.
+    """
+    mapped, start = shard.embeddings()
+    check = Checksum(shard.embeddings_path, shard.entry.files[shard.embeddings_path.name].xxh3, start)
+    per_block = max(1, _BLOCK_BYTES // (mapped[:1].nbytes or 1))
+    advise(mapped, "MADV_SEQUENTIAL")
+    for first in range(0, len(mapped), per_block):
+        check.update(mapped[first : first + per_block])
+        advise(mapped, "MADV_DONTNEED")
+    check.compare()
+
+
 def advise(mapped: NDArray[Any], advice: str) -> None:
     """Tell the system how a memory map is used, where it listens."""
     memory: Any = getattr(mapped, "_mmap", None)

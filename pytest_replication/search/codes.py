@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,7 +116,7 @@ def open_codes(index: Index, shard: Shard) -> Codes | None:
     Raises:
         IndexCorrupt: they are there but damaged.
     """
-    folder = index.path / ENGINES / NAME / shard.entry.name
+    folder = folder_of(index) / shard.entry.name
     entry = _read(folder)
     if entry is None or entry.of != shard.entry.files[EMBEDDINGS].sha256:
         return None
@@ -143,7 +144,7 @@ def write_codes(index: Index, *, progress: bool = True) -> int:
     """
     from tqdm import tqdm
 
-    root = index.path / ENGINES / NAME
+    root = folder_of(index)
     with IndexWriter(index.path):
         root.mkdir(parents=True, exist_ok=True)
         names = {shard.entry.name for shard in index.shards}
@@ -154,6 +155,36 @@ def write_codes(index: Index, *, progress: bool = True) -> int:
         for shard in tqdm(todo, unit="shard", disable=None if progress else True):
             _write(root, shard)
     return len(todo)
+
+
+def folder_of(index: Index) -> Path:
+    """Where the codes of an index lie."""
+    return index.path / ENGINES / NAME
+
+
+def sizes(index: Index) -> list[int]:
+    """Bytes of the codes of each shard that has them."""
+    found = []
+    for shard in index.shards:
+        with suppress(IndexCorrupt, SearchError):
+            if (codes := open_codes(index, shard)) is not None:
+                found.append(sum(file.bytes for file in codes._entry.files.values()))
+    return found
+
+
+def damages(index: Index) -> list[str]:
+    """Compare all codes with their checksums; one sentence a fault, none for codes that are not there."""
+    faults = []
+    for shard in index.shards:
+        try:
+            if (codes := open_codes(index, shard)) is None:
+                continue
+            for name, file in codes._entry.files.items():
+                if describe_file(codes.folder / name) != file:
+                    raise codes._damaged(name)
+        except (IndexCorrupt, SearchError) as error:
+            faults.append(str(error))
+    return faults
 
 
 def _is_sound(index: Index, shard: Shard) -> bool:

@@ -15,12 +15,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import IndexCorrupt, SampleError, SearchError
+from pytest_replication.errors import IndexCorrupt, SearchError
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.search.blocks import advise, blocks, hidden_in
 from pytest_replication.search.candidates import Candidates, Vectors
 from pytest_replication.search.coarse import CoarseScan, CodedQueries
 from pytest_replication.search.codes import open_codes
+from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.kernel import integer_product
 from pytest_replication.search.matches import Neighbours
 
@@ -30,8 +31,6 @@ _SPARE = 4
 """Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""
 _TOLERANCE = 1e-4
 """Largest difference that rounding can make between the float32 and the float64 score."""
-DECIMALS = 6
-"""Scores are rounded to this: below it processors and batch sizes disagree."""
 
 
 def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours:
@@ -50,7 +49,7 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
         IndexCorrupt: a shard is damaged.
         SearchError: not every row was searched, or the two computations of a score differ.
     """
-    queries = _flat(index, samples)
+    queries = unit_queries(index, samples)
     views = samples.shape[1]
     best = Candidates.empty(len(queries), (k + _SPARE) * len(index.manifest.views))
     scanned = coded = 0
@@ -68,7 +67,7 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
             f"{searched} of {index.rows} rows of {index.path} were searched: no verdict from a part"
         )
     scores = _score_again(index, queries, best)
-    return _collect(best, scores, views, len(index.manifest.views), k, searched)
+    return collect(best.vectors, scores, views, len(index.manifest.views), k, searched)
 
 
 def _scan(index: Index, shard: Shard, queries: Vectors, best: Candidates, buffer: Buffer) -> int:
@@ -114,19 +113,6 @@ def _take_in(
             best.insert(start + query, scores[query, better], better + first)
 
 
-def _flat(index: Index, samples: NDArray[np.float32]) -> Vectors:
-    expected = (len(index.manifest.views), index.manifest.embedder.dim)
-    if samples.ndim != 3 or samples.shape[1:] != expected or len(samples) == 0:
-        raise SampleError(
-            f"sample vectors have shape {samples.shape}, expected (1 or more, {expected[0]}, {expected[1]})"
-        )
-    queries = np.ascontiguousarray(samples, np.float32).reshape(-1, samples.shape[2])
-    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
-    if not (np.abs(lengths - 1) < 1e-3).all():
-        raise SampleError("a sample vector is not finite or not of unit length")
-    return queries
-
-
 def _score_again(index: Index, queries: Vectors, best: Candidates) -> NDArray[np.float64]:
     """Cosines of all candidates in float64, from the stored vectors.
 
@@ -154,42 +140,4 @@ def _score_again(index: Index, queries: Vectors, best: Candidates) -> NDArray[np
             f"the float32 and float64 scores of a candidate differ by {difference:.2g}: numpy's linear "
             "algebra gives wrong results on this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
         )
-    return np.where(found, np.clip(np.round(scores, DECIMALS), -1, 1), -np.inf)
-
-
-def _collect(
-    best: Candidates, scores: NDArray[np.float64], sample_views: int, views: int, k: int, searched: int
-) -> Neighbours:
-    samples = len(scores) // sample_views
-    found = Neighbours(
-        scores=np.full((samples, k), -np.inf),
-        rows=np.full((samples, k), -1, np.int64),
-        views=np.zeros((samples, k), np.int64),
-        sample_views=np.zeros((samples, k), np.int64),
-        searched=searched,
-    )
-    for sample in range(samples):
-        queries = range(sample * sample_views, (sample + 1) * sample_views)
-        candidates = [
-            (float(scores[query, j]), int(v) // views, int(v) % views, query - queries[0])
-            for query in queries
-            for j, v in enumerate(best.vectors[query])
-            if v >= 0
-        ]
-        for place, candidate in enumerate(_best_rows(candidates, k)):
-            found.scores[sample, place], found.rows[sample, place] = candidate[:2]
-            found.views[sample, place], found.sample_views[sample, place] = candidate[2:]
-    return found
-
-
-_Candidate = tuple[float, int, int, int]
-
-
-def _best_rows(candidates: list[_Candidate], k: int) -> list[_Candidate]:
-    """Best k rows: each row once, with its best pair of views; ties go to the lower row."""
-    best: dict[int, _Candidate] = {}
-    for candidate in candidates:
-        score, row = candidate[0], candidate[1]
-        if row not in best or score > best[row][0]:
-            best[row] = candidate
-    return sorted(best.values(), key=lambda c: (-c[0], c[1]))[:k]
+    return np.where(found, tidy(scores), -np.inf)

@@ -20,7 +20,8 @@ class Neighbours:
         rows: (n, k) int64 row numbers, -1 where there is none.
         views: (n, k) int64 number of the view of the training image that scored.
         sample_views: (n, k) int64 number of the view of the sample that scored.
-        searched: rows that were compared with every sample.
+        searched: rows that were searched for every sample: one by one by the exact scan, as far as
+            its engine looks by an approximate one.
     """
 
     scores: NDArray[np.float64]
@@ -28,6 +29,35 @@ class Neighbours:
     views: NDArray[np.int64]
     sample_views: NDArray[np.int64]
     searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedBy:
+    """What searched, and how much of what there is it finds.
+
+    Attributes:
+        engine: ``exact``, or the name of an approximate engine.
+        recall: lower bound of the share of copies that it finds: 1 for the exact scan, that of a
+            certificate for an engine, None where nothing is known, so that nothing can pass.
+        threshold: score that the certificate is about; None for the exact scan.
+        planted: copies that were planted for the certificate.
+        misses: of them, those that were not found.
+        confidence: of the bound.
+        note: why it was this one and not the engine that was asked for; empty if it is that one.
+    """
+
+    engine: str = "exact"
+    recall: float | None = 1.0
+    threshold: float | None = None
+    planted: int = 0
+    misses: int = 0
+    confidence: float = 1.0
+    note: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every row was scored."""
+        return self.engine == "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +125,15 @@ class Matches:
 
     Attributes:
         of: for each sample its matches, best first, at least one.
-        searched: rows of the index that were compared with every sample.
+        searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
-        engine: what searched.
+        by: what searched.
     """
 
     of: tuple[tuple[Match, ...], ...]
     searched: int
     subject: Subject
-    engine: str = "exact"
+    by: SearchedBy = SearchedBy()
 
     @property
     def best(self) -> tuple[Match, ...]:
@@ -111,7 +141,9 @@ class Matches:
         return tuple(matches[0] for matches in self.of)
 
 
-def name_matches(index: Index, neighbours: Neighbours, subject: Subject) -> Matches:
+def name_matches(
+    index: Index, neighbours: Neighbours, subject: Subject, by: SearchedBy | None = None
+) -> Matches:
     """Look up the records of all neighbours.
 
     Raises:
@@ -136,4 +168,4 @@ def name_matches(index: Index, neighbours: Neighbours, subject: Subject) -> Matc
             if row >= 0
         ]
         of.append(tuple(matches))
-    return Matches(tuple(of), neighbours.searched, subject)
+    return Matches(tuple(of), neighbours.searched, subject, by or SearchedBy())

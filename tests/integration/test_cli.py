@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -261,3 +262,57 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     assert "2 images in 1 groups (score >= 0.95)" in call("info", index).stdout
     assert json.loads(call("info", index, "--json").stdout)["duplicates"]["images"] == 2
     assert call("verify", index).returncode == 0
+
+
+def test_an_approximate_engine_is_built_certified_and_relied_on(
+    built: Path, unrelated: Path, training: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("faiss")
+    index = Path(shutil.copytree(built, tmp_path / "index"))
+    asked = call("engine", index, "faiss-ivf")
+    assert asked.returncode == 2
+    assert "no documented threshold to certify an engine at: give --threshold" in asked.stderr
+    made = call("engine", index, "faiss-ivf", "--threshold", "0.9", "0.95")
+    assert made.returncode == 0, made.stderr
+    assert "faiss-ivf of 20 vectors" in made.stdout
+    assert "0.9: certified, recall above 99.9 % (0 of 3000 planted copies missed" in made.stdout
+    assert "faiss-ivf, " in call("info", index).stdout
+    assert "certified at 0.9 (recall above 0.999), 0.95 (recall above 0.999)" in call("info", index).stdout
+    checked = ("check", index, unrelated, "--engine", "faiss-ivf", "--allow-approximate", "--threshold")
+    passed = call(*checked, "0.9")
+    assert passed.returncode == 0
+    assert "searched by faiss-ivf: recall above 99.9 % at 0.9" in passed.stdout
+    other = call(*checked, "0.91")
+    assert other.returncode == 0
+    assert "the exact scan decided: faiss-ivf has no certificate of a recall of 0.999 at 0.91" in other.stdout
+    found = call("search", index, training / "cat.jpg", "--engine", "faiss-ivf", "-k", "1")
+    assert " 1.000 " in found.stdout
+    assert "cat.jpg" in found.stdout
+    assert call("verify", index).returncode == 0
+    path = next(p for p in (index / "engines" / "faiss-ivf").iterdir() if p.suffix != ".json")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    damaged = call("verify", index)
+    assert damaged.returncode == 3
+    assert f"build it with 'pytest-replication engine {index} faiss-ivf'" in damaged.stderr
+    again = json.loads(call("engine", index, "faiss-ivf", "--threshold", "0.9", "--json").stdout)
+    assert again["results"][0]["certified"] is True
+    assert call("verify", index).returncode == 0
+
+
+def test_an_engine_whose_recall_cannot_be_proved_is_refused(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("faiss")
+    import numpy as np
+
+    from pytest_replication.search.engines.faiss import FaissIvf
+
+    index = Path(shutil.copytree(built, tmp_path / "index"))
+    blind = lambda self, queries, k: np.zeros((len(queries), k), np.int64)  # noqa: E731
+    monkeypatch.setattr(FaissIvf, "_propose", blind)
+    assert cli.main(["engine", str(index), "faiss-ivf", "--threshold", "0.9"]) == 3
+    assert "0.9: REFUSED, the exact scan decides here: faiss-ivf missed " in capsys.readouterr().out
+    assert cli.main(["engine", str(index), "faiss-ivf", "--threshold", "0.9", "--json"]) == 3
+    data = json.loads(capsys.readouterr().out)
+    assert data["results"][0]["certified"] is False
+    assert "certified at" not in call("info", index).stdout

@@ -438,3 +438,51 @@ def test_a_setup_error_is_one_sentence(run_suite: RunSuite) -> None:
     result.stdout.fnmatch_lines(["ModelError: the model no_such_module:f cannot be imported*"])
     result.stdout.no_fnmatch_line("*pluggy*_callers*")
     result.stdout.no_fnmatch_line("*callable.py*")
+
+
+def test_a_pass_on_the_word_of_an_engine_shows_its_recall(
+    run_suite: RunSuite, plugin_args: tuple[str, ...], damaged: Path
+) -> None:
+    pytest.importorskip("faiss")
+    from pytest_replication import open_index
+    from pytest_replication.search.engines import add_certificate, build_engine, certify, open_engine
+    from pytest_replication.search.proposals import CANDIDATES
+
+    index = open_index(damaged)
+    build_engine(index, "faiss-ivf")
+    add_certificate(index, certify(index, open_engine(index, "faiss-ivf"), 0.9, k=CANDIDATES))
+    asked = ("--replication-engine=faiss-ivf", *plugin_args)
+    relied = run_suite(BOTH, "--replication-allow-approximate", *asked, index=damaged)
+    relied.assert_outcomes(passed=1, failed=1)
+    relied.stdout.fnmatch_lines(
+        [
+            "FAIL*",
+            "      searched by faiss-ivf: recall above 99.9 % at 0.9 (0 of 3000 planted copies missed*",
+            "PASS*",
+            "      searched by faiss-ivf: recall above 99.9 % at 0.9 (0 of 3000 planted copies missed*",
+        ]
+    )
+    careful = run_suite(BOTH, *asked, index=damaged)
+    careful.assert_outcomes(passed=1, failed=1)
+    careful.stdout.fnmatch_lines(
+        [
+            "      searched by faiss-ivf: what it found is real, there may be more",
+            "PASS*",
+            "      the exact scan decided: faiss-ivf may not pass a check (allow-approximate is off)",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [("min-recall=1", "no recall between 0 and 1"), ("min-recall=no", "is not a number")],
+)
+def test_a_recall_that_cannot_be_proved_is_wrong_usage(run_suite: RunSuite, option: str, reason: str) -> None:
+    result = run_suite(PASSING, f"--replication-{option}")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*--replication-min-recall: *{reason}*"])
+
+
+def test_an_engine_that_no_one_knows_is_an_error(run_suite: RunSuite) -> None:
+    result = run_suite(PASSING, "--replication-engine=anoy")
+    result.stdout.fnmatch_lines(["E*SettingsError: there is no engine 'anoy'; known are annoy, *"])

@@ -19,7 +19,7 @@ from pytest_replication import (
 )
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
-from pytest_replication.surroundings import Surroundings, current, surrounded_by
+from pytest_replication.surroundings import EngineChoice, Surroundings, current, surrounded_by
 
 
 @dataclass
@@ -40,6 +40,9 @@ class Run(Surroundings):
 
     def max_rate(self) -> tuple[float, str] | None:
         return self.given_rate
+
+    def engine(self) -> EngineChoice:
+        return EngineChoice()
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))

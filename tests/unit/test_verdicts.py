@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_replication.errors import SampleError, SearchError, SettingsError
 from pytest_replication.index import Record
-from pytest_replication.search import Match, Matches, Subject
+from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.verdicts import Outcome, Policy, judge
 
 
@@ -133,3 +133,40 @@ def test_one_image_given_many_times_proves_no_rate(distinct: int, outcome: Outco
     measured = hits(0, 300)
     measured = replace(measured, subject=replace(measured.subject, distinct=distinct))
     assert judge(measured, Policy(0.5, max_rate=0.01)).outcome is outcome
+
+
+def by_engine(
+    matches: Matches, recall: float | None, threshold: float | None = 0.5, note: str = ""
+) -> Matches:
+    return replace(matches, by=SearchedBy("annoy", recall, threshold, 3000, 0, 0.95, note))
+
+
+def test_a_certified_engine_may_pass_and_widens_the_bound() -> None:
+    exact = judge(hits(0, 100), Policy(0.5))
+    verdict = judge(by_engine(hits(0, 100), 0.8), Policy(0.5))
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.rate_upper == pytest.approx(exact.rate_upper / 0.8)
+    assert judge(by_engine(hits(0, 1), 0.8), Policy(0.5)).rate_upper == 1.0
+    claimed = judge(by_engine(hits(0, 59), 0.9), Policy(0.5, max_rate=0.05))
+    assert claimed.outcome is Outcome.INCONCLUSIVE  # the exact scan would prove it
+
+
+@pytest.mark.parametrize("recall", [None, 0.0, -1.0, math.nan, 1.5])
+def test_an_engine_without_a_bound_passes_nothing(recall: float | None) -> None:
+    with pytest.raises(SearchError, match="annoy found no failure, and has no certificate at 0.5"):
+        judge(by_engine(hits(0, 100), recall), Policy(0.5))
+    with pytest.raises(SearchError, match="it is off"):
+        judge(by_engine(hits(1, 100), recall, note="it is off"), Policy(0.5, max_rate=0.05))
+
+
+@pytest.mark.parametrize("threshold", [None, 0.49999, 0.51])
+def test_a_certificate_for_another_threshold_is_none(threshold: float | None) -> None:
+    with pytest.raises(SearchError, match="no certificate"):
+        judge(by_engine(hits(0, 100), 0.999, threshold), Policy(0.5))
+
+
+def test_what_any_engine_finds_is_real_and_fails() -> None:
+    verdict = judge(by_engine(hits(1, 100), None), Policy(0.5))
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.rate_upper == 1.0
+    assert verdict.rate_lower == judge(hits(1, 100), Policy(0.5)).rate_lower

@@ -15,6 +15,7 @@ from pytest_replication.search.engines.store import (
     build_engine,
     built_engines,
     certificate_for,
+    damage,
     open_engine,
     read_entry,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "built_engines",
     "certificate_for",
     "certify",
+    "damage",
     "engine_class",
     "engine_names",
     "open_engine",

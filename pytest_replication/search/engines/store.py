@@ -142,6 +142,23 @@ def built_engines(index: Index) -> list[str]:
     return [name for name in engine_names() if (_folder(index, name) / NAME).is_file()]
 
 
+def damage(index: Index, name: str) -> str | None:
+    """Compare the files of an engine with what was written, whatever vectors they belong to.
+
+    Returns:
+        What is wrong with them, None if nothing is.
+    """
+    folder = _folder(index, name)
+    try:
+        entry = parse_entry((folder / NAME).read_text(encoding="utf-8"))
+        check_files(folder, entry.files, _rebuild(index, name))
+    except (OSError, ValueError) as error:
+        return f"{folder / NAME} is damaged ({error}): {_rebuild(index, name)}"
+    except SearchError as error:
+        return str(error)
+    return None
+
+
 def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
     """Store a certificate with its engine.
 

@@ -11,13 +11,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.reader import Index, Shard
-from pytest_replication.index.shard import EMBEDDINGS, describe_file
+from pytest_replication.search.blocks import check_shard
 
 Numbers = NDArray[np.int64]
-_checked: set[tuple[str, int, int, str]] = set()
-"""Files that were found sound in this process: path, size, time of last change, sha256."""
 
 
 def stored_rows(index: Index) -> int:
@@ -31,7 +28,7 @@ def count_vectors(index: Index) -> int:
 
 
 def check_vectors(index: Index, *, progress: bool = False) -> None:
-    """Compare the vector files of all shards with their sha256, once a file and process.
+    """Compare the vectors of all shards with their checksums, once a file and process.
 
     Whoever reads only some vectors has to: damage elsewhere would otherwise go unseen.
 
@@ -45,21 +42,7 @@ def check_vectors(index: Index, *, progress: bool = False) -> None:
     from tqdm import tqdm
 
     for shard in tqdm(index.shards, "checking vectors", unit="shard", disable=None if progress else True):
-        path, expected = shard.embeddings_path, shard.entry.files[EMBEDDINGS].sha256
-        try:
-            stat = path.stat()
-            key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected)
-            sound = key in _checked or describe_file(path).sha256 == expected
-        except OSError as error:
-            raise IndexCorrupt(
-                f"{path} cannot be read ({error}): restore it, or build the index again"
-            ) from error
-        if not sound:
-            raise IndexCorrupt(
-                f"{path} has changed since it was written (its sha256 differs): restore it, or build the "
-                "index again with 'pytest-replication build IMAGES --out … --overwrite'"
-            )
-        _checked.add(key)
+        check_shard(shard)
 
 
 def blocks(

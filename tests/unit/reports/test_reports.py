@@ -8,7 +8,7 @@ import pytest
 from pytest_replication.index import Record
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
-from pytest_replication.search import Match, Matches, Subject
+from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.verdicts import Policy, Verdict, judge
 
 
@@ -128,3 +128,28 @@ def test_a_sample_that_a_function_made_can_be_made_again() -> None:
     matches = replace(found.matches, subject=replace(found.matches.subject, source="my_model:generate"))
     text = render(judge(matches, found.policy))
     assert 'python -c "from my_model import generate; generate([100])[0].save(' in text
+
+
+def test_what_searched_is_told_with_what_it_may_overlook() -> None:
+    certified = SearchedBy("annoy", 0.99901, 0.5, 3000, 0, 0.95)
+    found = replace(verdict(0, 50), matches=replace(verdict(0, 50).matches, by=certified))
+    assert (
+        "1234 training images, searched by annoy: recall above 99.901 % at 0.5 "
+        "(0 of 3000 planted copies missed, 95 % confidence)"
+    ) in render(found)
+    assert verdict_data(found)["search"] == {
+        "engine": "annoy",
+        "recall": 0.99901,
+        "threshold": 0.5,
+        "planted": 3000,
+        "misses": 0,
+        "confidence": 0.95,
+        "note": "",
+    }
+    hit = verdict(1, 50)
+    uncertified = replace(hit, matches=replace(hit.matches, by=SearchedBy("annoy", None)))
+    assert "searched by annoy: what it found is real, there may be more" in render(uncertified)
+    refused = replace(hit, matches=replace(hit.matches, by=SearchedBy(note="annoy has no certificate")))
+    assert "all searched (exact)" in render(refused)
+    assert "engine     the exact scan decided: annoy has no certificate" in render(refused)
+    assert verdict_data(hit)["search"]["recall"] == 1.0

@@ -95,11 +95,14 @@ def test_a_changed_vector_is_found_before_an_engine_sees_it(index: Index) -> Non
 
 def test_a_missing_shard_is_told(index: Index) -> None:
     index.shards[2].embeddings_path.unlink()
-    with pytest.raises(IndexCorrupt, match="cannot be read"):
+    with pytest.raises(IndexCorrupt, match="is damaged .*No such file"):
         check_vectors(index)
 
 
 def test_a_sound_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     check_vectors(index)
-    monkeypatch.setattr("pytest_replication.search.engines.vectors.describe_file", None)
+    monkeypatch.setattr(
+        "pytest_replication.search.blocks.Checksum.update",
+        lambda *a: pytest.fail("read") if a[0]._digest else None,
+    )
     check_vectors(index)
