@@ -20,13 +20,14 @@ from pytest_replication.index.build import (
 )
 from pytest_replication.index.ingest import Ingested, Limit, add_images, check_rejected
 from pytest_replication.index.known import Known, known_images
+from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest, SourceEntry, now
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.workers import WorkerSettings
-from pytest_replication.index.writer import SHARDS, IndexWriter
+from pytest_replication.index.writer import IndexWriter
 
 
 @dataclass(frozen=True, slots=True)
