@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     index = open_index(args.index)
     found = find_duplicates(index, args.threshold)
-    store_duplicates(index.path, found, index.manifest.generation)
+    store_duplicates(index, found)
     groups = _largest(index, found, args.show)
     if args.json:
         print_json(

@@ -7,8 +7,7 @@ import sys
 from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -24,7 +23,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    found = verify(index_as_it_is(args.index))
+    found = verify_index(args.index)
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:

@@ -12,7 +12,7 @@ from pytest_replication.errors import IndexCorrupt, IndexIncomplete, IndexNotFou
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.removed import remove_images
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -95,9 +95,7 @@ def test_a_damaged_list_is_no_open_index(index: Path, damage: str) -> None:
     with pytest.raises(IndexCorrupt, match="removed-"):
         search(open_index(index), vectors)
     if damage != "counts":
-        from pytest_replication.index.reader import index_as_it_is
-
-        assert not verify(index_as_it_is(index)).sound
+        assert not verify_index(index).sound
 
 
 def test_compact_deletes_vectors_and_records(index: Path) -> None:
@@ -114,7 +112,7 @@ def test_compact_deletes_vectors_and_records(index: Path) -> None:
     assert (opened.manifest.opted_out, opened.manifest.hidden, opened.manifest.listed) == (3, 0, 12)
     assert len(list((index / "shards").iterdir())) == 3
     assert len(list(index.glob("removed-*"))) == 1
-    assert verify(opened).sound
+    assert verify_index(index).sound
     assert compact_index(index).shards == 0
 
 
