@@ -47,7 +47,30 @@ def drop_shards(folder: Path, keep: Set[str]) -> None:
     """
     for path in (folder / SHARDS).iterdir():
         if path.is_dir() and path.name not in keep:
-            try:
-                shutil.rmtree(path)
-            except OSError as error:
-                raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error
+            _remove(path)
+
+
+def drop_derived(folder: Path, keep: Set[str]) -> None:
+    """Remove what engines have made of other shards than some; what one made of all shards goes too.
+
+    Raises:
+        BuildError: something cannot be removed.
+    """
+    engines = folder / ENGINES
+    for engine in engines.iterdir() if engines.is_dir() else ():
+        if engine.is_dir():
+            for path in engine.iterdir():
+                if path.is_file() or path.name not in keep:
+                    _remove(path)
+            if not any(engine.iterdir()):
+                _remove(engine)
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error
