@@ -89,10 +89,10 @@ def main() -> None:
     print(f"{index.path}: {index.rows} rows, {len(truth.rows)} of them in {groups} groups, {took:.1f} s")
 
 
-def add_options(parser: argparse.ArgumentParser, rows: int = 1_000_000) -> None:
+def add_options(parser: argparse.ArgumentParser, rows: int = 1_000_000, flag: str = "--rows") -> None:
     """Declare what decides the rows, and where they are kept."""
     default = Recipe(rows)
-    parser.add_argument("--rows", type=int, default=rows)
+    parser.add_argument(flag, dest="rows", type=int, default=rows, metavar="N")
     parser.add_argument("--dim", type=int, default=default.dim)
     parser.add_argument("--shard-rows", type=int, default=default.shard_rows)
     parser.add_argument("--dtype", choices=sorted(DTYPES), default=default.dtype)
