@@ -32,8 +32,9 @@ from pytest_replication import Index, ReplicationError, open_index
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, write_manifest
-from pytest_replication.index.shard import Record
+from pytest_replication.index.manifest import DTYPES, Manifest, SourceEntry, write_manifest
+from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.shard import Record, describe_file
 from pytest_replication.index.writer import ENGINES, SHARDS, IndexWriter
 from pytest_replication.search.codes import NAME as CODES
 from pytest_replication.search.engines import planted
@@ -164,15 +165,15 @@ def _draw(recipe: Recipe) -> Truth:
 def _write_index(recipe: Recipe, truth: Truth, folder: Path) -> None:
     """Write shards one after the other, while threads make the next ones."""
     spec = EmbedderSpec("made-up", recipe.dim, None, "none", "made-up")
-    source, probe = (SourceEntry("made-up", recipe.rows),), FileEntry(0, "", "")
-    dtype = DTYPES[recipe.dtype]
-    manifest = Manifest(spec, DECODER, WHOLE, dtype, recipe.shard_rows, "now", "0", probe, source)
+    source, dtype = (SourceEntry("made-up", recipe.rows),), DTYPES[recipe.dtype]
     middles = centres(recipe)
     originals = clustered(np.random.default_rng([recipe.seed, 2]), int(truth.groups.max()) + 1, middles)
     waiting: deque[Future[Vectors]] = deque()
     starts = iter(range(0, recipe.rows, recipe.shard_rows))
     with IndexWriter(folder) as writer, ThreadPoolExecutor(_AHEAD, "rows") as pool:
-        (folder / "probe.npz").touch()
+        (folder / PROBE).touch()
+        probe = describe_file(folder / PROBE)
+        manifest = Manifest(spec, DECODER, WHOLE, dtype, recipe.shard_rows, "now", "0", probe, source)
         writer.start(manifest)
         for first in range(0, recipe.rows, recipe.shard_rows):
             while len(waiting) < _AHEAD and (start := next(starts, None)) is not None:
@@ -251,7 +252,7 @@ def first_shards(index: Index, folder: Path, count: int) -> Index:
         for shard in kept:
             if (there := index.path / below / shard.name).is_dir():
                 (folder / below / shard.name).symlink_to(there.resolve(), target_is_directory=True)
-    (folder / "probe.npz").touch()
+    (folder / PROBE).touch()
     source = replace(index.manifest.sources[0], listed=sum(shard.listed for shard in kept))
     write_manifest(folder, replace(index.manifest, shards=kept, sources=(source,)))
     return open_index(folder)
