@@ -40,6 +40,7 @@ MIN_RECALL = 0.999
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     made_up.add_options(parser)
+    scan.add_options(parser)
     parser.add_argument("--engines", nargs="+", choices=engine_names(), default=engine_names())
     parser.add_argument("--thresholds", type=float, nargs="+", default=(0.5, 0.75, 0.9))
     parser.add_argument("--planted", type=int, default=3000)
@@ -101,7 +102,7 @@ def exact(args: argparse.Namespace, coded: Index, index: Index, work: Path) -> d
     told: dict[str, Any] = {"write_codes_seconds": round(code_seconds, 1)}
     told["bytes_of_codes"] = scan.bytes_of_codes(coded)
     for side in ("codes", "floats"):
-        told[side] = scan.summary([scan.in_turn(side, index, coded, work) for _ in range(args.runs)])
+        told[side] = scan.summary([scan.in_turn(args, side, index, coded, work) for _ in range(args.runs)])
     return told
 
 

@@ -19,7 +19,7 @@ import made_up
 import numpy as np
 import plot
 import scan
-from measure import RESULTS, child, median, save, say, seconds, table
+from measure import RESULTS, median, save, say, seconds, table
 
 from pytest_replication import Index
 from pytest_replication.search import search
@@ -33,13 +33,14 @@ THRESHOLD, ROUNDING, GROUP = 0.5, 1e-6, 500
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     made_up.add_options(parser, SIZES[-1], "--most")
+    scan.add_options(parser)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--planted", type=int, default=3000)
     args = parser.parse_args()
     recipe = made_up.recipe_of(args)
-    with made_up.made_up(recipe, args.keep) as (index, work):
+    with made_up.made_up(recipe, args.keep) as (index, work), scan.product(args.always_codes):
         found = results(args, recipe, index, work)
     save("linear", found)
     print("\n" + table(found["sizes"]))
@@ -58,21 +59,22 @@ def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work
         shards = max(1, round(rows / recipe.shard_rows)) if rows < index.rows else len(index.shards)
         part = made_up.first_shards(coded, work / f"first-{rows}", shards)
         say(f"searching {part.rows} rows")
-        sizes.append(size_of(args.runs, part, work / "samples.npy"))
+        sizes.append(size_of(args, part, work))
         say(json.dumps(sizes[-1]))
     return {
         "dim": recipe.dim,
         "samples": args.samples,
         "runs": args.runs,
+        "always_codes": args.always_codes,
         "write_codes_seconds": round(code_seconds, 1),
         "sizes": sizes,
         "planted": find_planted(coded, args.planted, recipe.seed),
     }
 
 
-def size_of(count: int, index: Index, samples: Path) -> dict[str, Any]:
+def size_of(args: argparse.Namespace, index: Index, work: Path) -> dict[str, Any]:
     """What a search of one index takes."""
-    runs = [child(scan.__file__, "--child", "codes", index.path, samples) for _ in range(count)]
+    runs = [scan.in_turn(args, "codes", index, index, work) for _ in range(args.runs)]
     first = median([run["first"] for run in runs])
     again = median([run["again"] for run in runs])
     return {

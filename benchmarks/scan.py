@@ -11,12 +11,18 @@ Memory is told twice: VmHWM, with the pages of memory-mapped files that were res
 anonymous part of it. What our sides read is told twice as well: bytes of the codes and of the stored
 vectors that were looked at, counted, and what the process had fetched from storage (read_bytes) in
 a run after the pages of the index were given back, which the system rounds up by reading ahead.
+
+Each process times the integer product and scans in floats where it is not faster, which on a machine
+that others use may come out either way: runs_with_codes says how often codes were used, and
+--always-codes uses them whatever the clock says.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,10 +32,10 @@ import numpy as np
 from measure import Memory, child, forget, median, read_from_storage, save, seconds, table
 
 from pytest_replication import Index, open_index
-from pytest_replication.search import coarse, search
+from pytest_replication.search import coarse, exact, search
 from pytest_replication.search.codes import open_codes, write_codes
 from pytest_replication.search.engines.vectors import cosines
-from pytest_replication.search.kernel import integer_product
+from pytest_replication.search.kernel import is_right, onnx_product
 
 K = 5
 TIES = 1e-5
@@ -42,13 +48,15 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
+    add_options(parser)
     parser.add_argument("--child", nargs=3, metavar=("SIDE", "INDEX", "SAMPLES"), help=argparse.SUPPRESS)
     parser.add_argument("--cold", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         side, folder, wanted = args.child
         find = with_faiss if side == "faiss" else ours
-        print(json.dumps(find(Path(folder), np.load(wanted, allow_pickle=False), args.cold)))
+        with product(args.always_codes):
+            print(json.dumps(find(Path(folder), np.load(wanted, allow_pickle=False), args.cold)))
         return
     recipe = made_up.recipe_of(args)
     with made_up.made_up(recipe, args.keep) as (index, work):
@@ -56,6 +64,24 @@ def main() -> None:
     save("scan", found)
     if not found["same_nearest_rows"]:
         raise SystemExit("the sides do not agree on the nearest rows")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how the scan chooses its product."""
+    parser.add_argument("--always-codes", action="store_true", help="Use codes though floats are faster")
+
+
+@contextmanager
+def product(always: bool) -> Iterator[None]:
+    """Scan by codes wherever there are any, or let this machine choose."""
+    if not always:
+        yield
+        return
+    integers = onnx_product()
+    if integers is None or not is_right(integers):
+        raise SystemExit("this machine has no product of integers that is right: leave --always-codes out")
+    with patch.object(exact, "integer_product", lambda: integers):
+        yield
 
 
 def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work: Path) -> dict[str, Any]:
@@ -66,10 +92,10 @@ def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work
     runs: dict[str, list[Any]] = {side: [] for side in args.sides}
     for _ in range(args.runs):
         for side in args.sides:
-            runs[side].append(in_turn(side, index, coded, work))
+            runs[side].append(in_turn(args, side, index, coded, work))
     told: dict[str, dict[str, Any]] = {side: summary(found) for side, found in runs.items()}
     for side in told.keys() - {"faiss"}:
-        cold = in_turn(side, index, coded, work, "--cold")
+        cold = in_turn(args, side, index, coded, work, "--cold")
         told[side] |= {"cold_seconds": round(cold["first"], 2), "bytes_from_storage": cold["from_storage"]}
     print(table([{"side": side, **row} for side, row in told.items()]), end="\n\n")
     first = runs[args.sides[0]]
@@ -78,6 +104,7 @@ def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work
         "dim": recipe.dim,
         "samples": args.samples,
         "runs": args.runs,
+        "always_codes": args.always_codes,
         "bytes_of_vectors": sum(shard.embeddings_path.stat().st_size for shard in index.shards),
         "bytes_of_codes": bytes_of_codes(coded),
         "write_codes_seconds": round(code_seconds, 1),
@@ -90,8 +117,11 @@ def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work
     }
 
 
-def in_turn(side: str, index: Index, coded: Index, work: Path, *options: str) -> dict[str, Any]:
+def in_turn(
+    args: argparse.Namespace, side: str, index: Index, coded: Index, work: Path, *options: str
+) -> dict[str, Any]:
     folder = coded.path if side == "codes" else index.path
+    options += ("--always-codes",) * args.always_codes
     found: dict[str, Any] = child(__file__, "--child", side, folder, work / "samples.npy", *options)
     return found
 
@@ -153,7 +183,7 @@ def ours(folder: Path, wanted: made_up.Vectors, cold: bool) -> dict[str, Any]:
 
 def uses_codes(index: Index) -> bool:
     """Whether all shards are scanned by their codes: they are there, and this machine is fast at it."""
-    return integer_product() is not None and all(open_codes(index, shard) for shard in index.shards)
+    return exact.integer_product() is not None and all(open_codes(index, shard) for shard in index.shards)
 
 
 def count_rescored(index: Index, wanted: made_up.Vectors) -> int:

@@ -134,15 +134,14 @@ def test_the_first_shards_are_an_index_of_their_own(made_up: ModuleType, kept: P
 
 
 def test_scan(kept: Path, tmp_path: Path) -> None:
-    sides = ("codes", "floats")
-    found = results_of(
-        "scan", tmp_path, *SMALL, "--keep", kept, "--runs", 1, "--samples", 12, "--sides", *sides
-    )
+    options = ("--keep", kept, "--runs", 1, "--samples", 12, "--sides", "codes", "floats", "--always-codes")
+    found = results_of("scan", tmp_path, *SMALL, *options)
     assert found["same_nearest_rows"] is True
     assert found["bytes_of_codes"] > ROWS * DIM
-    assert found["floats"]["runs_with_codes"] == 0
+    assert (found["codes"]["runs_with_codes"], found["floats"]["runs_with_codes"]) == (1, 0)
     assert found["floats"]["bytes_looked_at"] == (ROWS + 12 * 9) * DIM * 4
-    for side in sides:
+    assert found["bytes_of_codes"] < found["codes"]["bytes_looked_at"]
+    for side in ("codes", "floats"):
         assert 0 < found[side]["anonymous_mib"] <= found[side]["peak_mib"]
 
 
@@ -174,10 +173,8 @@ def test_a_scan_by_codes_counts_what_it_looks_at(monkeypatch: pytest.MonkeyPatch
 
 
 def test_linear(kept: Path, tmp_path: Path) -> None:
-    small = ("--most", *SMALL[1:])
-    found = results_of(
-        "linear", tmp_path, *small, "--keep", kept, "--sizes", 1000, "--runs", 1, "--planted", 600
-    )
+    small = ("--most", *SMALL[1:], "--keep", kept, "--sizes", 1000, "--runs", 1, "--samples", 20)
+    found = results_of("linear", tmp_path, *small, "--planted", 600, "--always-codes")
     assert [size["rows"] for size in found["sizes"]] == [1000, ROWS]
     small_, large = found["sizes"]
     assert large["bytes_of_vectors"] == 3 * small_["bytes_of_vectors"]
@@ -236,7 +233,7 @@ def test_duplicates_that_are_missed_or_told_wrong_are_counted(
 def test_engines(kept: Path, tmp_path: Path) -> None:
     pytest.importorskip("faiss")
     options = ("--keep", kept, "--engines", "faiss-ivf", "--thresholds", 0.9, "--runs", 1, "--samples", 8)
-    found = results_of("engines", tmp_path, *SMALL, *options)
+    found = results_of("engines", tmp_path, *SMALL, *options, "--always-codes")
     (engine,) = found["engines"].values()
     result = engine["thresholds"]["0.9"]
     assert result["certified"] is True
