@@ -69,6 +69,7 @@ def check_vectors(embeddings: NDArray[np.float32], rows: int, manifest: Manifest
     expected = (rows, len(manifest.views), manifest.embedder.dim)
     if embeddings.shape != expected:
         raise BuildError(f"vectors of shape {embeddings.shape} were to be stored, expected {expected}")
-    lengths = np.linalg.norm(embeddings.astype(np.float64), axis=-1)
+    # In float64 without a copy in float64, which a shard of many rows is too large for.
+    lengths = np.sqrt(np.einsum("ijk,ijk->ij", embeddings, embeddings, dtype=np.float64))
     if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
         raise BuildError(f"{manifest.embedder.name} gave vectors that are not of unit length")
