@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,11 @@ def is_sound(folder: Path, files: Mapping[str, FileEntry]) -> bool:
         return False
 
 
-def check_vectors(embeddings: NDArray[np.float32], rows: int, manifest: Manifest) -> None:
+def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> None:
     """Refuse vectors that do not fit an index.
 
     Args:
-        embeddings: (rows, views, dim) float32, unit rows.
+        embeddings: (rows, views, dim) float32 or float16, unit rows.
         rows: how many there have to be.
         manifest: of the index.
 

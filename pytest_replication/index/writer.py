@@ -173,7 +173,12 @@ class IndexWriter:
         records: Sequence[Record],
         rejected: Sequence[Rejected],
     ) -> ShardEntry:
-        """Write what is left of a shard beside it; `commit` has to put it in its place."""
+        """Write what is left of a shard beside it; `commit` has to put it in its place.
+
+        Raises:
+            BuildError: vectors that do not fit, or a disk that cannot be written.
+        """
+        check_vectors(embeddings, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
