@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.manifest import ShardEntry
-from pytest_replication.index.shard import RECORDS, REJECTED, read_columns
+from pytest_replication.index.shard import RECORDS, REJECTED
+from pytest_replication.index.sound import read_sound_columns
 
 Keys = NDArray[np.uint64]
 
@@ -71,19 +72,21 @@ def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[n
         removed: sorted rows that are masked: where they lay something else may lie now.
 
     Raises:
-        IndexCorrupt: the records cannot be read.
+        IndexCorrupt: the records are not those that were written.
     """
     versions, uris, contents = [], [], []
     first = 0
     for entry in entries:
         columns = ("uri", "version", "sha256")
-        for number, (uri, version, sha256) in enumerate(read_columns(shards / entry.name / RECORDS, columns)):
+        records = read_sound_columns(shards / entry.name, entry, RECORDS, columns)
+        for number, (uri, version, sha256) in enumerate(records):
             versions.append(_key(f"{uri}\0{version}"))
             if sha256 is not None and not _holds(removed, first + number):
                 uris.append(_key(uri))
                 contents.append(_start(sha256))
         first += entry.rows
-        for uri, version in read_columns(shards / entry.name / REJECTED, ("uri", "version")):
+        rejected = read_sound_columns(shards / entry.name, entry, REJECTED, ("uri", "version"))
+        for uri, version in rejected:
             versions.append(_key(f"{uri}\0{version}"))
     at, held = np.array(uris, np.uint64), np.array(contents, np.uint64)
     order = np.argsort(at, kind="stable")

@@ -16,6 +16,7 @@ from pytest_replication.errors import IndexCorrupt, SettingsError
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Attachment, Manifest, now
 from pytest_replication.index.shard import RECORDS, describe_file, read_columns
+from pytest_replication.index.sound import read_sound_columns
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -192,6 +193,7 @@ def _stored(
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
     first = 0
     for entry in manifest.shards:
-        for number, values in enumerate(read_columns(folder / SHARDS / entry.name / RECORDS, columns)):
+        records = read_sound_columns(folder / SHARDS / entry.name, entry, RECORDS, columns)
+        for number, values in enumerate(records):
             yield first + number, values
         first += entry.rows

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pytest_replication import BuildOptions, build_index, open_index
-from pytest_replication.errors import IndexIncomplete, SettingsError, SourceError, TooManyRejected
+from pytest_replication.errors import (
+    IndexCorrupt,
+    IndexIncomplete,
+    SettingsError,
+    SourceError,
+    TooManyRejected,
+)
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
+from pytest_replication.index.known import known_images
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
@@ -165,6 +173,16 @@ def test_an_unfinished_build_comes_first(pictures: Path, unrelated: Path, tmp_pa
         build_index(pictures, tmp_path / "index", PIXELS)
     with pytest.raises(IndexIncomplete, match="build' again first"):
         append_index(tmp_path / "index", unrelated)
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "rejected.parquet"])
+def test_what_is_known_is_read_from_sound_files_only(index: Path, name: str) -> None:
+    path = index / "shards" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IndexCorrupt, match=f"{name} has changed since it was written"):
+        known_images(index / "shards", read_manifest(index).shards, np.empty(0, np.int64))
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"decoders": -1}, {"max_rejected": 1.5}])

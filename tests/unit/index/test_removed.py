@@ -69,6 +69,20 @@ def test_what_is_not_there_removes_nothing(index: Path) -> None:
     assert open_index(index).rows == 12
 
 
+def test_another_image_is_never_masked_in_the_place_of_the_named_one(index: Path) -> None:
+    digest = open_index(index).records([0])[0].sha256
+    assert digest is not None
+    files = [index / "shards" / name / "records.parquet" for name in ("000000", "000001")]
+    first, second = (path.read_bytes() for path in files)
+    for path, content in zip(files, (second, first), strict=True):
+        path.write_bytes(content)
+    before = read_manifest(index)
+    for named in ({"ids": ["03.png"]}, {"sha256": [digest]}):
+        with pytest.raises(IndexCorrupt, match=r"records\.parquet has changed since it was written"):
+            remove_images(index, **named)
+    assert read_manifest(index) == before
+
+
 def test_the_last_image_stays(index: Path) -> None:
     with pytest.raises(SettingsError, match="no image would be left"):
         remove_images(index, ids=[f"{i:02d}.png" for i in range(12)])

@@ -35,9 +35,7 @@ def test_each_file_counts(damaged: Path, name: str, damage: str) -> None:
     else:
         entry = replace(entry, files={key: value for key, value in entry.files.items() if key != name})
     assert not is_sound(folder, entry)
-    said = (
-        rf"{name} (is missing|has changed since .*checksum differs.): restore it, or build .*--overwrite"
-    )
+    said = rf"{name} (is missing|has changed since .*checksum differs.): restore it, or build .*--overwrite"
     with pytest.raises(IndexCorrupt, match=said):
         require_sound(folder, entry)
 
