@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
+from pytest_replication.index.selection import stored_images
 from pytest_replication.index.workers import WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
@@ -164,9 +166,24 @@ def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known
     before = [
         shard for shard in manifest.shards if manifest.complete or shard.source < len(manifest.sources) - 1
     ]
-    known = known_images(folder / SHARDS, before, read_removed(folder, manifest).rows)
-    new = known.new(images)
+    removed = read_removed(folder, manifest).rows
+    known = known_images(folder / SHARDS, before, removed)
+    new = known.new(images, lambda ref: _changed(ref, folder, manifest, set(removed.tolist())))
     if not manifest.complete:
         return known, new
     first = next(new, None)
     return known, None if first is None else itertools.chain([first], new)
+
+
+def _changed(ref: ImageRef, folder: Path, manifest: Manifest, removed: Set[int]) -> SourceError:
+    """Say what was there, and how that one image is taken out: its id may be that of others, too."""
+    stored = stored_images(folder, manifest)
+    old = next(image for image in stored if image.uri == ref.uri and image.row not in removed)
+    where = shlex.quote(str(folder))
+    steps = [] if manifest.complete else [f"'pytest-replication append {where} --abandon'"]
+    steps.append(f"'pytest-replication remove {where} --id {shlex.quote(ref.uri)} --source {old.source}'")
+    return SourceError(
+        f"{ref.uri} has changed since it was indexed (its sha256 was {old.sha256}): {', then '.join(steps)} "
+        "takes only the old image out (no file of that sha256 is added again), then append again; or build "
+        "the index anew with --overwrite"
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.shard import RECORDS, REJECTED
@@ -35,11 +34,12 @@ class Known:
     contents: Keys
     passed: int = 0
 
-    def new(self, refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+    def new(self, refs: Iterable[ImageRef], changed: Callable[[ImageRef], Exception]) -> Iterator[ImageRef]:
         """Pass on the images that are not in the index.
 
-        Raises:
-            SourceError: an image lies where another one lay when it was indexed.
+        Args:
+            refs: the images of a source.
+            changed: gives the error for an image that lies where another one lay when it was indexed.
         """
         for ref in refs:
             if _holds(self.versions, _key(f"{ref.uri}\0{ref.version}")):
@@ -51,11 +51,7 @@ class Known:
             elif ref.fault is None and _start(hashlib.sha256(ref.read()).hexdigest()) in stored:
                 self.passed += 1  # touched, but the same
             else:
-                raise SourceError(
-                    f"{ref.uri} has changed since it was indexed: 'pytest-replication remove INDEX --id "
-                    f"{ref.id}' "
-                    "takes the old image out, then append again; or build the index anew with --overwrite"
-                )
+                raise changed(ref)
 
     def _contents_at(self, uri: str) -> Keys:
         key = _key(uri)

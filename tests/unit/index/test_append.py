@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_replication import BuildOptions, build_index, open_index
+from pytest_replication import BuildOptions, build_index, cli, open_index
 from pytest_replication.errors import (
     IndexCorrupt,
     IndexIncomplete,
@@ -106,15 +108,28 @@ def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
 
 
 def test_a_changed_file_has_to_be_removed_first(
-    index: Path, pictures: Path, picture: Callable[..., object]
+    index: Path, pictures: Path, unrelated: Path, tmp_path: Path, picture: Callable[..., object]
 ) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(next(unrelated.iterdir()), tmp_path / "other" / "03.png")  # the id that changes
+    append_index(index, tmp_path / "other")
+    old = hashlib.sha256((pictures / "03.png").read_bytes()).hexdigest()
     picture(99).save(pictures / "03.png")  # type: ignore[attr-defined]
-    with pytest.raises(SourceError, match=r"03\.png has changed since it was indexed.*--id 03\.png"):
+    said = rf"03\.png has changed since it was indexed \(its sha256 was {old}\): '[^']*' takes only the old"
+    with pytest.raises(SourceError, match=said) as caught:
         append_index(index, pictures)
-    assert open_index(index).rows == 12  # nothing was begun
-    remove_images(index, ids=["03.png"])
+    assert open_index(index).rows == 13  # nothing was begun
+    command = shlex.split(str(caught.value).split("'")[1])
+    assert command[1:] == ["remove", str(index), "--id", str(pictures / "03.png"), "--source", "0"]
+    assert cli.main(command[1:]) == 0
+    assert open_index(index).removed.tolist() == [3]
     report = append_index(index, pictures)
-    assert (report.listed, report.known, report.rows) == (1, 11, 12)
+    assert (report.listed, report.known, report.rows) == (1, 11, 13)
+    assert append_index(index, tmp_path / "other").known == 1
+    # Changed once more: the row that is meant now is the one in the last source.
+    picture(98).save(pictures / "03.png")  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match="--source 2' takes"):
+        append_index(index, pictures)
 
 
 def test_a_removed_image_does_not_come_back(index: Path, pictures: Path, tmp_path: Path) -> None:
