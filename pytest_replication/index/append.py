@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_replication.errors import IndexIncomplete, IndexMismatch, SettingsError, SourceError
+from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index.build import BuildReport, shard_embedder
@@ -23,6 +23,7 @@ from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.selection import stored_images
+from pytest_replication.index.unfinished import give_up, require_append
 from pytest_replication.index.workers import WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
@@ -110,7 +111,10 @@ def append_index(
                 ingested = add_images(writer, images, refs, shards, clock, options.progress)
                 check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
                 rejected, allowed = check_rejected(
-                    writer, folder, options.max_rejected, "build the index anew with --overwrite"
+                    writer,
+                    folder,
+                    options.max_rejected,
+                    f"{give_up(folder, writer.manifest)}, then append again",
                 )
                 writer.finish(ingested.listed, allowed)
             manifest = writer.manifest
@@ -137,28 +141,12 @@ def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:
         )
     if found.complete:
         return
-    if len(found.sources) == 1:
-        raise IndexIncomplete(
-            f"the build of {folder} has not finished: run the same 'pytest-replication build' again first"
-        )
-    if _is_merge(found):
-        raise IndexIncomplete(
-            f"the merge into {folder} has not finished: give the same 'pytest-replication merge' again first"
-        )
+    require_append(folder, found)
     if found.sources[-1].name != images.name:
         raise SourceError(
-            f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then {images.name}"
+            f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then "
+            f"{images.name}, or {give_up(folder, found)}"
         )
-
-
-def _is_merge(unfinished: Manifest) -> bool:
-    """Whether it is a merge that was interrupted.
-
-    An append knows what its source lists only after it has found too much unreadable in it.
-    """
-    last = unfinished.sources[-1]
-    rejected = sum(shard.rejected for shard in unfinished.shards_of(len(unfinished.sources) - 1))
-    return last.listed is not None and rejected <= last.max_rejected
 
 
 def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known, Iterable[ImageRef] | None]:

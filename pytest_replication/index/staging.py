@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,6 @@ def staged(index: Path, name: str) -> Iterator[Path]:
 def describe_shard(folder: Path) -> dict[str, FileEntry]:
     """Size and checksums of every file of a shard."""
     return {name: describe_file(folder / name) for name in FILES}
-
-
-def is_sound(folder: Path, files: Mapping[str, FileEntry]) -> bool:
-    """Whether every file of a shard is the one that was written."""
-    try:
-        return all(describe_file(folder / name) == entry for name, entry in files.items())
-    except OSError:
-        return False
 
 
 def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> None:

@@ -6,7 +6,6 @@ names it. Whatever happens in between leaves the last manifest in force.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,9 @@ from pytest_replication.index.manifest import (
     write_manifest,
 )
 from pytest_replication.index.shard import FILES, Record, Rejected, write_shard
-from pytest_replication.index.staging import check_vectors, describe_shard, is_sound, staged
+from pytest_replication.index.sound import is_sound, require_sound
+from pytest_replication.index.staging import check_vectors, describe_shard, staged
+from pytest_replication.index.unfinished import restore
 
 
 class IndexWriter:
@@ -72,32 +73,49 @@ class IndexWriter:
             raise BuildError(f"{self._folder}: start() or resume() comes before the first shard")
         return self._manifest
 
+    @property
+    def folder(self) -> Path:
+        """The index."""
+        return self._folder
+
     def clear(self) -> None:
         """Delete the index in the folder, and nothing that is not part of one."""
         layout.clear(self._folder)
 
     def resume(self) -> Manifest | None:
-        """Take up the build that is in the folder, None if there is none.
+        """Take up what is in the folder, None if that is nothing.
 
-        Finished shards are compared with their sha256. In an index of one source the first damaged
-        one and those after it are dropped, to be made again.
+        Finished shards are compared with their checksums, and all of them are kept.
 
         Raises:
-            IndexCorrupt: a shard is damaged, and it is not known how to make it again.
+            IndexCorrupt: a shard is damaged.
+            IndexUnavailable: a file of one cannot be read.
         """
-        if not (self._folder / MANIFEST).exists():
+        if (found := self._found()) is None:
             return None
-        found = read_manifest(self._folder)
-        sound = tuple(itertools.takewhile(self._is_sound, found.shards))
-        if len(sound) < len(found.shards):
-            if len(found.sources) > 1 or found.opted_out or found.sources[0].imported:
-                raise IndexCorrupt(
-                    f"{self._folder}: shard {found.shards[len(sound)].name} is damaged: restore it, or build "
-                    "the index again with --overwrite"
-                )
-            found = replace(found, shards=sound, complete=False, duplicates=None)
-            write_manifest(self._folder, found)
+        for shard in found.shards:
+            require_sound(self._folder_of(shard), shard, remedy=restore(self._folder, found))
         return self._take_up(found)
+
+    def resume_build(self) -> tuple[Manifest, frozenset[str]] | None:
+        """Take up a build, None if there is none, and tell which of its shards are damaged.
+
+        Nothing is changed: `remake_shard` has to be given what they held.
+
+        Returns:
+            The manifest, and the names of the damaged shards.
+
+        Raises:
+            IndexCorrupt: a shard is damaged that the source of the build does not give as it was.
+            IndexUnavailable: a file of one cannot be read.
+        """
+        if (found := self._found()) is None:
+            return None
+        if len(found.sources) > 1 or found.opted_out or found.sources[0].imported:
+            self.resume()
+            return found, frozenset()
+        damaged = [shard.name for shard in found.shards if not is_sound(self._folder_of(shard), shard)]
+        return self._take_up(found), frozenset(damaged)
 
     def edit(self) -> Manifest:
         """Take up a complete index, to change it.
@@ -113,6 +131,12 @@ class IndexWriter:
                 f"the build of {self._folder} has not finished: give the command that was interrupted again"
             )
         return self._take_up(found)
+
+    def _found(self) -> Manifest | None:
+        return read_manifest(self._folder) if (self._folder / MANIFEST).exists() else None
+
+    def _folder_of(self, shard: ShardEntry) -> Path:
+        return self._folder / SHARDS / shard.name
 
     def _take_up(self, found: Manifest) -> Manifest:
         self._manifest = found
@@ -155,6 +179,35 @@ class IndexWriter:
         with self._new_shard(entry) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
 
+    def remake_shard(
+        self,
+        old: ShardEntry,
+        embeddings: NDArray[np.float32],
+        records: Sequence[Record],
+        rejected: Sequence[Rejected],
+    ) -> None:
+        """Write a damaged shard anew in its place; until `finish` the index is not complete.
+
+        Args:
+            old: its entry. The listed images are those that were listed for it.
+            embeddings: as for `add_shard`, as what follows.
+            records: one a row.
+            rejected: the listed images that are not rows.
+
+        Raises:
+            BuildError: as for `add_shard`.
+        """
+        check_vectors(embeddings, len(records), self.manifest)
+        if self.manifest.complete:
+            self._commit(replace(self.manifest, complete=False))
+        layout.drop_shards(self._folder, keep={s.name for s in self.manifest.shards if s.name != old.name})
+        with staged(self._folder, old.name) as folder:
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
+        files = describe_shard(self._folder_of(old))
+        entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
+        shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
+        self._commit(replace(self.manifest, shards=shards))
+
     def take_shard(self, entry: ShardEntry, folder: Path) -> None:
         """Copy a shard of another index; its entry says of which source of this index it is.
 
@@ -184,7 +237,7 @@ class IndexWriter:
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
-        return replace(entry, files=describe_shard(self._folder / SHARDS / name))
+        return replace(entry, files=describe_shard(self._folder_of(entry)))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
@@ -250,9 +303,6 @@ class IndexWriter:
     def _commit(self, manifest: Manifest) -> None:
         write_manifest(self._folder, manifest)
         self._manifest = manifest
-
-    def _is_sound(self, shard: ShardEntry) -> bool:
-        return is_sound(self._folder / SHARDS / shard.name, shard.files)
 
     def _drop_unnamed(self) -> None:
         """Remove shards and attachments that the manifest does not name."""

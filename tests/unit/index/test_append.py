@@ -190,6 +190,19 @@ def test_an_unfinished_build_comes_first(pictures: Path, unrelated: Path, tmp_pa
         append_index(tmp_path / "index", unrelated)
 
 
+@pytest.mark.parametrize("name", ["embeddings.npy", "records.parquet", "rejected.parquet"])
+@pytest.mark.parametrize("missing", [True, False])
+def test_an_append_drops_no_damaged_shard(index: Path, unrelated: Path, name: str, missing: bool) -> None:
+    path = index / "shards" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink() if missing else path.write_bytes(content)
+    manifest, shards = read_manifest(index), sorted(index.glob("shards/*/*"))
+    with pytest.raises(IndexCorrupt, match=f"000000.{name} (is missing|has changed).*: restore it, or build"):
+        append_index(index, unrelated)
+    assert (read_manifest(index), sorted(index.glob("shards/*/*"))) == (manifest, shards)
+
+
 @pytest.mark.parametrize("name", ["records.parquet", "rejected.parquet"])
 def test_what_is_known_is_read_from_sound_files_only(index: Path, name: str) -> None:
     path = index / "shards" / "000000" / name
