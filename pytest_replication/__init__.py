@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         build_index,
         open_index,
     )
+    from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
@@ -46,6 +47,7 @@ _HOMES = {
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
+    "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
@@ -62,6 +64,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AbandonReport",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
@@ -85,6 +88,7 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "__version__",
+    "abandon_append",
     "append_index",
     "assert_no_replication",
     "build_index",

@@ -53,7 +53,7 @@ def restore(folder: Path, manifest: Manifest) -> str:
     forgets = ", which forgets what was removed" if manifest.opted_out else ""
     anew = f"restore it, or build the index again with --overwrite{forgets}"
     if not manifest.complete and unfinished_work(manifest) == "append":
-        return f"{anew}; if it is one of the images that are being added, {give_up(folder, manifest)}"
+        return f"{anew}; if it is of the images that are being added, {give_up(folder, manifest)}"
     return anew
 
 

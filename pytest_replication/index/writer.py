@@ -34,7 +34,7 @@ from pytest_replication.index.manifest import (
 from pytest_replication.index.shard import FILES, Record, Rejected, write_shard
 from pytest_replication.index.sound import is_sound, require_sound
 from pytest_replication.index.staging import check_vectors, describe_shard, staged
-from pytest_replication.index.unfinished import restore
+from pytest_replication.index.unfinished import describe_unfinished, restore
 
 
 class IndexWriter:
@@ -127,10 +127,17 @@ class IndexWriter:
         """
         found = read_manifest(self._folder)
         if not found.complete:
-            raise IndexIncomplete(
-                f"the build of {self._folder} has not finished: give the command that was interrupted again"
-            )
+            raise IndexIncomplete(describe_unfinished(self._folder, found))
         return self._take_up(found)
+
+    def take_up(self) -> Manifest:
+        """Take up an index as it is, complete or not; no file is looked at.
+
+        Raises:
+            IndexNotFound: there is none.
+            IndexCorrupt: its manifest is damaged.
+        """
+        return self._take_up(read_manifest(self._folder))
 
     def _found(self) -> Manifest | None:
         return read_manifest(self._folder) if (self._folder / MANIFEST).exists() else None
