@@ -151,9 +151,10 @@ class IndexWriter:
         return found
 
     def start(self, manifest: Manifest) -> None:
-        """Begin an empty index."""
+        """Begin an empty index; what a killed `clear` has left goes first."""
+        layout.clear(self._folder)
         self._commit(manifest)
-        layout.drop_shards(self._folder, keep=set())
+        self._drop_unnamed()
 
     def add_source(self, source: SourceEntry) -> int:
         """Open a source whose shards follow; until `finish` the index is not complete."""
@@ -312,7 +313,8 @@ class IndexWriter:
         self._manifest = manifest
 
     def _drop_unnamed(self) -> None:
-        """Remove shards and attachments that the manifest does not name."""
+        """Remove what the manifest in force does not name, and what is left of the one before."""
         manifest = self.manifest
+        layout.forget_cleared(self._folder)
         layout.drop_shards(self._folder, keep={shard.name for shard in manifest.shards})
         drop_attachments(self._folder, manifest)
