@@ -21,7 +21,7 @@ def merge_indexes(
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
     Sources, unreadable images and removed images are carried along. A merge that was interrupted
-    goes on when it is given again.
+    goes on when it is given again; when it was finished, what was removed from a part since is masked.
 
     Args:
         parts: folders of complete indexes, made with the same embedder, decoder, views and dtype.
@@ -55,8 +55,7 @@ def merge_indexes(
                 "it with --overwrite"
             )
         _copy(writer, opened)
-        if not writer.manifest.complete:
-            _finish(writer, opened)
+        _finish(writer, opened)
     return open_index(folder)
 
 
@@ -117,16 +116,19 @@ def _copy(writer: IndexWriter, parts: Sequence[Index]) -> None:
 
 
 def _finish(writer: IndexWriter, parts: Sequence[Index]) -> None:
-    entries: list[RemovedEntry] = []
+    """Take over what was removed from the parts; what was removed from the merged index stays so."""
+    merged = writer.manifest
+    entries = removed_entries(writer.folder, merged)
+    known = {(entry.row, entry.sha256) for entry in entries}
+    new: list[RemovedEntry] = []
     first = 0
     for part in parts:
-        entries += [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
+        moved = [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
+        new += [entry for entry in moved if (entry.row, entry.sha256) not in known]
         first += part.manifest.stored
-    writer.commit(
-        replace(
-            writer.manifest,
-            removed=attach_removed(writer, entries),
-            hidden=sum(part.manifest.hidden for part in parts),
-            complete=True,
-        )
-    )
+    if merged.complete and not new:
+        return
+    entries += new
+    hidden = len({entry.row for entry in entries if entry.row is not None})
+    removed = attach_removed(writer, entries)
+    writer.commit(replace(merged, removed=removed, hidden=hidden, duplicates=None, complete=True))

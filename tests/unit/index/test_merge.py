@@ -10,6 +10,7 @@ import pytest
 from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.append import append_index
+from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
@@ -53,6 +54,33 @@ def test_a_merge_that_was_interrupted_goes_on(parts: list[Path], tmp_path: Path)
     write_manifest(half, replace(whole, shards=whole.shards[:2], complete=False, removed=None, hidden=0))
     assert merge_indexes(parts, half).manifest.fingerprint == whole.fingerprint
     assert merge_indexes(parts, half).rows == 22  # and given again it is there
+
+
+def test_given_again_it_takes_over_what_was_removed_since(parts: list[Path], tmp_path: Path) -> None:
+    merged = tmp_path / "ab"
+    merge_indexes(parts, merged)
+    remove_images(merged, ids=["07.png"])
+    before = read_manifest(merged)
+    assert merge_indexes(parts, merged).rows == 21
+    assert read_manifest(merged) == before  # nothing was removed from a part since
+    remove_images(parts[0], ids=["05.png", "07.png"])
+    last = open_index(parts[1]).records([10])[10]
+    remove_images(parts[1], sha256=[str(last.sha256)])
+    again = merge_indexes(parts, merged)
+    assert again.removed.tolist() == [5, 7, 14, 22]
+    assert (again.rows, again.manifest.opted_out) == (19, 4)
+    assert verify_index(merged, progress=False).sound
+    found = search(again, np.asarray(open_index(parts[0]).shards[1].embeddings()[0][:1]), k=1)
+    assert found.scores[0, 0] < 0.999
+    again = merge_indexes(parts, merged)
+    assert again.removed.tolist() == [5, 7, 14, 22]
+
+
+def test_a_part_that_was_compacted_since_is_another_index(parts: list[Path], tmp_path: Path) -> None:
+    merge_indexes(parts, tmp_path / "ab")
+    compact_index(parts[1])
+    with pytest.raises(SourceError, match="holds something else than these 2 indexes"):
+        merge_indexes(parts, tmp_path / "ab")
 
 
 def test_parts_made_in_different_ways(parts: list[Path], training: Path, tmp_path: Path) -> None:
