@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.manifest import Manifest, now
-from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.probe import copy_probe
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
 from pytest_replication.index.writer import IndexWriter
@@ -46,7 +46,7 @@ def merge_indexes(
             writer.clear()
         found = writer.resume()
         if found is None:
-            (folder / PROBE).write_bytes((opened[0].path / PROBE).read_bytes())
+            copy_probe(opened[0].path, wanted.probe, folder)
             writer.start(wanted)
         elif not _is_part_of_it(found, wanted, opened):
             raise SourceError(

@@ -31,7 +31,7 @@ from pytest_replication.index.manifest import (
     read_manifest,
     write_manifest,
 )
-from pytest_replication.index.shard import FILES, Record, Rejected, write_shard
+from pytest_replication.index.shard import FILES, Record, Rejected, sync_shard, write_shard
 from pytest_replication.index.sound import is_sound, require_sound
 from pytest_replication.index.staging import check_vectors, describe_shard, staged
 from pytest_replication.index.unfinished import describe_unfinished, restore
@@ -226,6 +226,7 @@ class IndexWriter:
         with self._new_shard(entry) as new:
             for name in FILES:
                 shutil.copyfile(folder / name, new / name)
+            sync_shard(new)
 
     def rewrite_shard(
         self,

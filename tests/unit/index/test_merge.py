@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.append import append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
+from pytest_replication.index.shard import FILES
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
 
@@ -101,6 +103,38 @@ def test_a_damaged_part_is_not_taken_in(parts: list[Path], tmp_path: Path) -> No
     with pytest.raises(IndexCorrupt, match="shard 000001 is not the one"):
         merge_indexes(parts, tmp_path / "ab")
     assert not read_manifest(tmp_path / "ab").complete
+
+
+def test_a_damaged_probe_is_not_taken_in(parts: list[Path], tmp_path: Path) -> None:
+    path = parts[0] / "probe.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IndexCorrupt, match=r"a.probe\.npz has changed since it was written"):
+        merge_indexes(parts, tmp_path / "ab")
+    assert not (tmp_path / "ab" / "manifest.json").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the names of open files")
+def test_what_a_manifest_names_is_on_disk_before_it(
+    parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file was synchronised before the manifest that names it was."""
+    real, synced, named = os.fsync, set(), []
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.add(path.name if path.parent.parent.name != "shards" else f"{path.parent.name}/{path.name}")
+        if path.name == ".manifest.json.new":
+            shards = parse_manifest(path.read_text(), path).shards
+            files = {f".new-{shard.name}/{name}" for shard in shards for name in FILES}
+            named.append(({".probe.npz.new"} | files) - synced)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    merge_indexes(parts, tmp_path / "ab")
+    assert len(named) > 6
+    assert set().union(*named) == set()
 
 
 def test_what_cannot_be_merged(parts: list[Path], training: Path, tmp_path: Path) -> None:
