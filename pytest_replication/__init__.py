@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pytest_replication.index.append import AppendOptions, append_index
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
-    from pytest_replication.index.imported import ImportOptions, import_index
-    from pytest_replication.index.merge import merge_indexes
+    from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
+    from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport, verify_index
     from pytest_replication.models import Model, Samples, load_model
@@ -51,8 +51,8 @@ _HOMES = {
     "index.append": ("AppendOptions", "append_index"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
-    "index.imported": ("ImportOptions", "import_index"),
-    "index.merge": ("merge_indexes",),
+    "index.imported": ("ImportOptions", "ImportReport", "import_index"),
+    "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport", "verify_index"),
     "models": ("Model", "Samples", "load_model"),
@@ -73,10 +73,12 @@ __all__ = [
     "Embedder",
     "EngineChoice",
     "ImportOptions",
+    "ImportReport",
     "Inconclusive",
     "Index",
     "Match",
     "Matches",
+    "MergeReport",
     "Model",
     "Outcome",
     "Policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
@@ -15,9 +15,30 @@ from pytest_replication.index.removed import RemovedEntry, attach_removed, remov
 from pytest_replication.index.writer import IndexWriter
 
 
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        index: folder of the new index.
+        parts: indexes that it was made of.
+        listed: images that their sources listed.
+        rows: images that are searched in it.
+        rejected: images that could not be read.
+        removed: images that were removed.
+    """
+
+    index: Path
+    parts: int
+    listed: int
+    rows: int
+    rejected: int
+    removed: int
+
+
 def merge_indexes(
     parts: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, overwrite: bool = False
-) -> Index:
+) -> MergeReport:
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
     Sources, unreadable images and removed images are carried along. A merge that was interrupted
@@ -29,7 +50,7 @@ def merge_indexes(
         overwrite: delete an index that is in the folder.
 
     Returns:
-        The new index, open.
+        What was done. The index is complete and can be opened with `open_index`.
 
     Raises:
         SettingsError: fewer than two parts, one of them twice, or the new index among them.
@@ -56,7 +77,10 @@ def merge_indexes(
             )
         _copy(writer, opened)
         _finish(writer, opened)
-    return open_index(folder)
+    manifest = open_index(folder).manifest
+    return MergeReport(
+        folder, len(opened), manifest.listed, manifest.rows, manifest.rejected, manifest.opted_out
+    )
 
 
 def _check_parts(parts: Sequence[Index], folder: Path) -> None:
