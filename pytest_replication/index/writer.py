@@ -11,34 +11,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete
+from pytest_replication.errors import BuildError, IndexCorrupt
 from pytest_replication.index import layout
-from pytest_replication.index.attachments import drop_attachments, write_attachment
-from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.lock import WriterLock
-from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.manifest import (
-    Attachment,
-    Manifest,
-    ShardEntry,
-    SourceEntry,
-    read_manifest,
-    write_manifest,
-)
+from pytest_replication.index.attachments import write_attachment
+from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
 from pytest_replication.index.shard import FILES, Record, Rejected, sync_shard, write_shard
-from pytest_replication.index.sound import is_sound, require_sound
 from pytest_replication.index.staging import check_vectors, describe_shard, staged
-from pytest_replication.index.unfinished import describe_unfinished, restore
+from pytest_replication.index.state import IndexState
 
 
-class IndexWriter:
-    """Holds the lock of an index folder and adds shards to it; use it as a context manager.
+class IndexWriter(IndexState):
+    """Adds shards to an index whose lock it holds; use it as a context manager.
 
     Args:
         folder: the index; made if it does not exist.
@@ -49,112 +37,8 @@ class IndexWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._manifest: Manifest | None = None
+        super().__init__(folder)
         self._names = 0
-        self._lock = WriterLock(folder)
-
-    def __enter__(self) -> Self:
-        self._lock.acquire()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    @property
-    def manifest(self) -> Manifest:
-        """The state as it is on disk."""
-        if self._manifest is None:
-            raise BuildError(f"{self._folder}: start() or resume() comes before the first shard")
-        return self._manifest
-
-    @property
-    def folder(self) -> Path:
-        """The index."""
-        return self._folder
-
-    def clear(self) -> None:
-        """Delete the index in the folder, and nothing that is not part of one."""
-        layout.clear(self._folder)
-
-    def resume(self) -> Manifest | None:
-        """Take up what is in the folder, None if that is nothing.
-
-        Finished shards are compared with their checksums, and all of them are kept.
-
-        Raises:
-            IndexCorrupt: a shard is damaged.
-            IndexUnavailable: a file of one cannot be read.
-        """
-        if (found := self._found()) is None:
-            return None
-        for shard in found.shards:
-            require_sound(self._folder_of(shard), shard, remedy=restore(self._folder, found))
-        return self._take_up(found)
-
-    def resume_build(self) -> tuple[Manifest, frozenset[str]] | None:
-        """Take up a build, None if there is none, and tell which of its shards are damaged.
-
-        Nothing is changed: `remake_shard` has to be given what they held.
-
-        Returns:
-            The manifest, and the names of the damaged shards.
-
-        Raises:
-            IndexCorrupt: a shard is damaged that the source of the build does not give as it was.
-            IndexUnavailable: a file of one cannot be read.
-        """
-        if (found := self._found()) is None:
-            return None
-        if len(found.sources) > 1 or found.opted_out or found.sources[0].imported:
-            self.resume()
-            return found, frozenset()
-        damaged = [shard.name for shard in found.shards if not is_sound(self._folder_of(shard), shard)]
-        return self._take_up(found), frozenset(damaged)
-
-    def edit(self) -> Manifest:
-        """Take up a complete index, to change it.
-
-        Raises:
-            IndexNotFound: there is none.
-            IndexCorrupt: its manifest is damaged.
-            IndexIncomplete: its build has not finished.
-        """
-        found = read_manifest(self._folder)
-        if not found.complete:
-            raise IndexIncomplete(describe_unfinished(self._folder, found))
-        return self._take_up(found)
-
-    def take_up(self) -> Manifest:
-        """Take up an index as it is, complete or not; no file is looked at.
-
-        Raises:
-            IndexNotFound: there is none.
-            IndexCorrupt: its manifest is damaged.
-        """
-        return self._take_up(read_manifest(self._folder))
-
-    def _found(self) -> Manifest | None:
-        return read_manifest(self._folder) if (self._folder / MANIFEST).exists() else None
-
-    def _folder_of(self, shard: ShardEntry) -> Path:
-        return self._folder / SHARDS / shard.name
-
-    def _take_up(self, found: Manifest) -> Manifest:
-        self._manifest = found
-        self._drop_unnamed()
-        return found
-
-    def start(self, manifest: Manifest) -> None:
-        """Begin an empty index; what a killed `clear` has left goes first."""
-        layout.clear(self._folder)
-        self._commit(manifest)
-        self._drop_unnamed()
 
     def add_source(self, source: SourceEntry) -> int:
         """Open a source whose shards follow; until `finish` the index is not complete."""
@@ -252,11 +136,6 @@ class IndexWriter:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
         return write_attachment(self._folder, stem, suffix, content, rows)
 
-    def commit(self, manifest: Manifest) -> None:
-        """Put a manifest in force and delete what it does not name any more."""
-        self._commit(manifest)
-        self._drop_unnamed()
-
     def note_listed(self, listed: int) -> None:
         """Keep how many images the last source listed, now that it was read to its end."""
         self._set_last_source(replace(self.manifest.sources[-1], listed=listed), complete=False)
@@ -308,14 +187,3 @@ class IndexWriter:
                     "verify' on the index that it comes from"
                 )
         self._commit(self.manifest.with_shard(replace(entry, name=name, files=files)))
-
-    def _commit(self, manifest: Manifest) -> None:
-        write_manifest(self._folder, manifest)
-        self._manifest = manifest
-
-    def _drop_unnamed(self) -> None:
-        """Remove what the manifest in force does not name, and what is left of the one before."""
-        manifest = self.manifest
-        layout.forget_cleared(self._folder)
-        layout.drop_shards(self._folder, keep={shard.name for shard in manifest.shards})
-        drop_attachments(self._folder, manifest)
