@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_new_index, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, limit, print_json
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -30,10 +31,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument("--metric", choices=("angular", "euclidean"), help="Of an annoy file")
     parser.add_argument(
         "--max-rejected",
-        type=int,
+        type=limit,
         default=default.max_rejected,
         metavar="N",
-        help="Images that may have got no vector (default: %(default)s)",
+        help="Images that may have got no vector, a number or a share such as 5%% (default: %(default)s)",
     )
     return parser
 
@@ -52,15 +53,14 @@ def run(args: argparse.Namespace) -> int:
         max_rejected=args.max_rejected,
         overwrite=args.overwrite,
     )
-    index = import_index(args.source, args.out, options)
-    source = index.manifest.sources[0]
+    report = import_index(args.source, args.out, options)
     if args.json:
-        print_json({"index": str(index.path), "rows": index.rows, "proved": source.proved})
+        print_json(asdict(report) | {"index": str(report.index)})
     else:
         proof = (
             "WARNING: the embedder is NOT proved (give --images), every verdict will say so"
-            if source.unproved
-            else f"{source.proved} images embedded again agree"
+            if report.proved == 0
+            else f"{report.proved} images embedded again agree"
         )
-        print(f"{index.path}: {index.rows} training images from {source.name}; {proof}")
+        print(f"{report.index}: {report.rows} training images from {report.source}; {proof}")
     return 0

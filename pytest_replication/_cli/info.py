@@ -85,7 +85,10 @@ def _text(index: Index) -> str:
     weights = embedder.weights_sha256
     lines = [
         f"{index.path}: {plural(manifest.rows, 'training image')}",
-        *(f"  source       {_source(index, number)}" for number in range(len(manifest.sources))),
+        *(
+            f"  source{_number(index, number)}{_source(index, number)}"
+            for number in range(len(manifest.sources))
+        ),
         f"  embedder     {embedder.name}, {embedder.preprocessing}",
         f"  weights      {'none' if weights is None else 'sha256 ' + weights}",
         f"  vectors      {len(manifest.views)} of each image "
@@ -110,6 +113,11 @@ def _text(index: Index) -> str:
     return "\n".join(lines)
 
 
+def _number(index: Index, number: int) -> str:
+    """The number that `remove --source` takes, where there is a choice."""
+    return f" {number}".ljust(7) if len(index.manifest.sources) > 1 else " " * 7
+
+
 def _source(index: Index, number: int) -> str:
     source, counts = index.manifest.sources[number], _counts(index, number)
     less = [f"{counts[what]} {what}" for what in ("rejected", "removed") if counts[what]]
@@ -128,7 +136,7 @@ def _source(index: Index, number: int) -> str:
 
 def _source_data(index: Index, number: int) -> dict[str, Any]:
     source = index.manifest.sources[number]
-    return asdict(source) | {"unproved": source.unproved} | _counts(index, number)
+    return {"number": number} | asdict(source) | {"unproved": source.unproved} | _counts(index, number)
 
 
 def _counts(index: Index, number: int) -> dict[str, int]:

@@ -76,7 +76,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     """Declare how images are embedded."""
     parser.add_argument(
         "--max-rejected",
-        type=_limit,
+        type=limit,
         default=0,
         metavar="N",
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
@@ -90,7 +90,8 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _limit(text: str) -> int | float:
+def limit(text: str) -> int | float:
+    """Read a number of images, or a share such as 5%."""
     if not text.endswith("%"):
         return int(text)
     share = float(text[:-1]) / 100
