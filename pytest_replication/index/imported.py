@@ -73,7 +73,8 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
         The index, open.
 
     Raises:
-        SourceError: the embeddings are damaged, or others than those of the import that is resumed.
+        SourceError: the embeddings are damaged, or others than those of the import that is resumed; or
+            a folder of images was named and too few of them can be read in it.
         IndexMismatch: the declared embedder did not make them.
         IndexLocked: another process is writing the index.
         EmbedderError: the embedder cannot be loaded or is not fit.
