@@ -13,6 +13,7 @@ from pytest_replication.images.sources.base import (
     exists,
     faulty,
     file_version,
+    lies_in,
     printable,
     storable,
 )
@@ -76,6 +77,8 @@ class LaionSource(Source):
             return storable(f"{naming} {name} leads out of the folder of images") or ""
         if file_version(Path(path)) == "missing":
             return storable(f"no image file beside the metadata row ({naming} {name})") or ""
+        if not lies_in(path, self._root):
+            return storable(f"{naming} {name} is a link that leads out of the folder of images") or ""
         return Path(path)
 
 
