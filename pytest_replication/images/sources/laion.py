@@ -58,7 +58,7 @@ class LaionSource(Source):
         for id_, table in self._tables:
             naming, caption = _naming_column(table), table.first_of(_CAPTIONS)
             columns = (naming, caption, "label", "status", "error_message")
-            for number, row in enumerate(table.rows([c for c in columns if c and c in table.schema.names])):
+            for number, row in enumerate(table.rows([c for c in columns if c in table.plain])):
                 at = printable(f"{id_}#{number}"), printable(f"{table.path.absolute()}#{number}")
                 texts = text_of(row, caption), text_of(row, "label")
                 path = self._find(keys, naming, row[naming])
