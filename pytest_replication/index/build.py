@@ -142,7 +142,12 @@ def build_index(
             )
             settings = WorkerSettings(options.embedder, embedder.spec, options.device, how, options.workers)
             ingested = add_images(
-                writer, images, images, shard_embedder(embedder, settings, clock), clock, options.progress
+                writer,
+                images,
+                images,
+                shard_embedder(embedder, settings, clock, folder),
+                clock,
+                options.progress,
             )
             check_count(images, ingested)
             again = "build with --overwrite (embeds everything anew)"
@@ -162,9 +167,13 @@ def build_index(
     )
 
 
-def shard_embedder(embedder: Embedder, settings: WorkerSettings, clock: Stopwatch) -> ShardEmbedder:
+def shard_embedder(
+    embedder: Embedder, settings: WorkerSettings, clock: Stopwatch, folder: Path
+) -> ShardEmbedder:
     """Embed here, or in as many processes as are wanted."""
-    return Here(embedder, settings.options, clock) if settings.workers == 1 else Elsewhere(settings)
+    if settings.workers == 1:
+        return Here(embedder, settings.options, clock)
+    return Elsewhere(settings, folder)
 
 
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:
