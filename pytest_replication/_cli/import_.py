@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_new_index, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -62,5 +63,5 @@ def run(args: argparse.Namespace) -> int:
             if source.unproved
             else f"{source.proved} images embedded again agree"
         )
-        print(f"{index.path}: {index.rows} training images from {source.name}; {proof}")
+        print(one_line(f"{index.path}: {index.rows} training images from {source.name}; {proof}"))
     return 0

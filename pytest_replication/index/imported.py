@@ -12,6 +12,7 @@ import numpy as np
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.embedders.probe import prove
 from pytest_replication.errors import SettingsError, SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.importers import Embeddings, Proof, open_embeddings, prove_imported
@@ -86,7 +87,7 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
     dim = options.dim or embedder.spec.dim
     embeddings = open_embeddings(source, dim=dim, metric=options.metric, names=options.names)
     if len(embeddings.missing) > options.max_rejected:
-        shown = "".join(f"\n  {row.uri}: {row.reason}" for row in embeddings.missing[:20])
+        shown = "".join(f"\n  {one_line(f'{row.uri}: {row.reason}')}" for row in embeddings.missing[:20])
         raise SourceError(
             f"{embeddings.name} has no vector for {len(embeddings.missing)} images, and "
             f"{options.max_rejected} may "
