@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_new_index, limit, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -62,5 +63,5 @@ def run(args: argparse.Namespace) -> int:
             if report.proved == 0
             else f"{report.proved} images embedded again agree"
         )
-        print(f"{report.index}: {report.rows} training images from {report.source}; {proof}")
+        print(one_line(f"{report.index}: {report.rows} training images from {report.source}; {proof}"))
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
@@ -51,7 +52,7 @@ def _list_rejected(index: Index, as_json: bool) -> None:
         print_json([{"id": row.id, "uri": row.uri, "reason": row.reason} for row in rejected])
     else:
         for row in rejected:
-            print(f"{row.uri}: {row.reason}")
+            print(one_line(f"{row.uri}: {row.reason}"))
 
 
 def _data(index: Index) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _text(index: Index) -> str:
     if rejected.count:
         lines.append(f"  NOT in it    {plural(rejected.count, 'image')} that could not be read:")
         lines += [f"    {line}" for line in rejected.lines()]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _number(index: Index, number: int) -> str:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, replace
 
 from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.reader import index_as_it_is
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search.caches import damages
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.index}: sound, {found.files} files and {found.bytes / 1e6:.1f} MB compared")
     else:
         for fault in found.faults:
-            print(f"error: {fault}", file=sys.stderr)
+            print(one_line(f"error: {fault}"), file=sys.stderr)
         print(
             f"{args.index}: DAMAGED: restore these files, or build the index again with --overwrite; what "
             "lies "

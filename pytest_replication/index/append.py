@@ -107,7 +107,7 @@ def append_index(
                 )
                 name = options.embedder or pinned.embedder.location
                 settings = WorkerSettings(name, embedder.spec, options.device, how, options.workers)
-                shards = shard_embedder(embedder, settings, clock)
+                shards = shard_embedder(embedder, settings, clock, folder)
                 ingested = add_images(writer, images, refs, shards, clock, options.progress)
                 check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
                 rejected, allowed = check_rejected(

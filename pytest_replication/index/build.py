@@ -150,7 +150,7 @@ def build_index(
                 writer,
                 images,
                 images,
-                shard_embedder(embedder, settings, clock),
+                shard_embedder(embedder, settings, clock, folder),
                 clock,
                 options.progress,
                 damaged,
@@ -172,9 +172,13 @@ def build_index(
     )
 
 
-def shard_embedder(embedder: Embedder, settings: WorkerSettings, clock: Stopwatch) -> ShardEmbedder:
+def shard_embedder(
+    embedder: Embedder, settings: WorkerSettings, clock: Stopwatch, folder: Path
+) -> ShardEmbedder:
     """Embed here, or in as many processes as are wanted."""
-    return Here(embedder, settings.options, clock) if settings.workers == 1 else Elsewhere(settings)
+    if settings.workers == 1:
+        return Here(embedder, settings.options, clock)
+    return Elsewhere(settings, folder)
 
 
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:

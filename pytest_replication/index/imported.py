@@ -101,7 +101,8 @@ def import_index(
         What was done. The index is complete and can be opened with `open_index`.
 
     Raises:
-        SourceError: the embeddings are damaged, or others than those of the import that is resumed.
+        SourceError: the embeddings are damaged, or others than those of the import that is resumed; or
+            a folder of images was named and too few of them can be read in it.
         TooManyRejected: more images have no vector than `max_rejected`.
         IndexMismatch: the declared embedder did not make them.
         IndexLocked: another process is writing the index.
@@ -139,7 +140,7 @@ def _check_missing(embeddings: Embeddings, limit: Limit) -> int:
     missing = len(embeddings.missing)
     allowed = allow(limit, embeddings.rows + missing)
     if missing > allowed:
-        shown = "".join(f"\n  {row.uri}: {row.reason}" for row in embeddings.missing[:NAMED])
+        shown = "".join(f"\n  {one_line(f'{row.uri}: {row.reason}')}" for row in embeddings.missing[:NAMED])
         raise TooManyRejected(
             f"{embeddings.name} has no vector for {missing} images, and {allowed} may be missing: accept the "
             f"gap with --max-rejected {missing}{shown}"

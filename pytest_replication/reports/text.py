@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_replication.escape import one_line
 from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -11,7 +12,8 @@ SHOWN = 10
 
 def render(verdict: Verdict) -> str:
     """Render a verdict for a terminal, a failure message or a log."""
-    return "\n".join([headline(verdict), *_details(verdict)])
+    # Each line is one whatever names and captions hold: they are not ours.
+    return "\n".join(map(one_line, [headline(verdict), *_details(verdict)]))
 
 
 def headline(verdict: Verdict) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pytest_replication import BuildOptions, build_index, cli, open_index
 from pytest_replication.errors import (
@@ -101,6 +102,20 @@ def test_an_append_does_not_finish_a_merge(index: Path, unrelated: Path, tmp_pat
 def test_another_source_is_searched_too(index: Path, unrelated: Path) -> None:
     assert append_index(index, unrelated).rows == 23
     assert open_index(index).rows == 23
+
+
+def test_images_in_memory_are_known_by_their_content(
+    picture: Callable[..., Image.Image], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    build_index([picture(0), picture(1)], index, PIXELS)
+    assert append_index(index, [picture(2), picture(3)]).rows == 4
+    report = append_index(index, [picture(4), picture(3), picture(0)])
+    assert (report.listed, report.known, report.rows) == (1, 2, 5)
+    remove_images(index, sha256=[open_index(index).records([1])[1].sha256 or ""])
+    report = append_index(index, [picture(1), picture(5)])
+    assert (report.known, report.rows) == (1, 5)
+    assert len({record.uri for record in open_index(index).records(range(6)).values()}) == 6
 
 
 def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:

@@ -60,6 +60,13 @@ def test_without_images_every_verdict_says_that_it_is_unproved(
     assert verdict_data(verdict)["index"]["unproved"] is True
 
 
+def test_a_wrong_folder_of_images_makes_no_index(vectors: np.ndarray, tmp_path: Path) -> None:
+    wrong = options(tmp_path, tmp_path / "gone")
+    with pytest.raises(SourceError, match="0 of the images .*gone can be read, and 20 are needed"):
+        import_index(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", wrong)
+    assert not (tmp_path / "index").exists()
+
+
 def test_an_import_is_not_taken_for_another(vectors: np.ndarray, training: Path, tmp_path: Path) -> None:
     name, out = f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index"
     whole = imported(name, out, options(tmp_path, training)).manifest

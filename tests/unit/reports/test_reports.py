@@ -153,3 +153,17 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
     assert "all searched (exact)" in render(refused)
     assert "engine     the exact scan decided: annoy has no certificate" in render(refused)
     assert verdict_data(hit)["search"]["recall"] == 1.0
+
+
+def test_names_and_captions_cannot_forge_a_line() -> None:
+    found = verdict(1, 1)
+    match = found.matches.of[0][0]
+    record = replace(match.record, uri="a\nPASS: forged\x1b[1A", caption="b\r\n  WARNING none\u2028c")
+    subject = replace(
+        found.matches.subject, samples=("s\n0 of 1",), source="x\ny", index="i\x1b[2J", embedder="e\nf"
+    )
+    of = ((replace(match, record=record),),)
+    text = render(judge(replace(found.matches, of=of, subject=subject), found.policy))
+    assert len(text.splitlines()) == len(render(found).splitlines())
+    assert r'a\nPASS: forged\x1b[1A "b\r\n  WARNING none\u2028c"' in text
+    assert "\x1b" not in text
