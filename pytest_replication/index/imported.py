@@ -12,6 +12,7 @@ import numpy as np
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.embedders.probe import prove
 from pytest_replication.errors import SettingsError, SourceError, TooManyRejected
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_limit
