@@ -45,6 +45,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
     add_engine(parser)
+    parser.add_argument(
+        "--allow-unproved",
+        action="store_true",
+        help="Let samples pass on imported vectors of which nothing proves which embedder made them",
+    )
     return parser
 
 
@@ -53,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice)):
+    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice, args.allow_unproved)):
         verdict = check_replication(samples)
     if args.json:
         print_json(verdict_data(verdict))
@@ -70,6 +75,7 @@ class _CommandLine(Surroundings):
     given_threshold: float | None
     given_rate: float | None
     choice: EngineChoice
+    unproved_allowed: bool
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -82,6 +88,9 @@ class _CommandLine(Surroundings):
 
     def engine(self) -> EngineChoice:
         return self.choice
+
+    def allow_unproved(self) -> bool:
+        return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

@@ -16,7 +16,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "import",
         help="Make an index of embeddings that were made elsewhere",
         description="Make an index of embeddings that were made elsewhere. The embedder is declared, and "
-        "proved on source images where they are at hand; else every verdict says that it is not.",
+        "proved on source images where they are at hand; else checks pass only with --allow-unproved.",
     )
     parser.add_argument(
         "source",
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         print_json({"index": str(index.path), "rows": index.rows, "proved": source.proved})
     else:
         proof = (
-            "WARNING: the embedder is NOT proved (give --images), every verdict will say so"
+            "WARNING: the embedder is NOT proved (give --images): a check on it passes only with "
+            "--allow-unproved, and every verdict says so"
             if source.unproved
             else f"{source.proved} images embedded again agree"
         )

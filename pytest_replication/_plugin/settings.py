@@ -144,6 +144,12 @@ SETTINGS = (
     ),
     Setting("min-recall", recall, "What a certificate of an engine has to prove", "SHARE", 0.999),
     Setting(
+        "allow-unproved",
+        switch,
+        "Let checks pass on imported vectors of which nothing proves which embedder made them",
+        default=False,
+    ),
+    Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
     Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),

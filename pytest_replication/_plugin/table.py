@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.settings import Settings
+from pytest_replication.reports.warnings import index_warnings, sample_warnings
 
 if TYPE_CHECKING:
     import pytest
@@ -36,15 +37,13 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
         for below in (*_searched(row), *_tolerated(row)):
             reporter.line(below)
+        for said in sample_warnings(row):
+            reporter.line(f"      WARNING: {said}", yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
-        if index["rejected"]:
-            reporter.line(
-                f"WARNING: {index['rejected']} training images could not be read "
-                f"and are NOT in {index['path']}",
-                yellow=True,
-            )
+        for said in index_warnings(index):
+            reporter.line(f"WARNING: {said}", yellow=True)
     for fault in faults:
         reporter.line(f"ERROR: {fault}", red=True, bold=True)
 
@@ -88,4 +87,8 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({row["index"]["path"]: row for row in rows}.values())
+    """The first check of each index; one that changed during the run counts as another."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+    return list(found.values())

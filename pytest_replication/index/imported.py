@@ -62,7 +62,7 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
     """Make an index of embeddings that were made elsewhere, or finish one that was interrupted.
 
     Some source images are embedded again and have to agree. Without images at hand the index is
-    unproved, and every verdict says so.
+    unproved: every verdict says so, and none but a failure is given unless that is allowed.
 
     Args:
         source: what `open_embeddings` takes, such as ``clip-retrieval:/data/emb``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.warnings import warnings
 from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -66,25 +68,7 @@ def _details(verdict: Verdict) -> list[str]:
     ]
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
-    if subject.rejected:
-        lines.append(
-            f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
-            "copies of them are not found"
-        )
-    if subject.removed:
-        images = "training image was" if subject.removed == 1 else "training images were"
-        lines.append(
-            f"  WARNING    {subject.removed} {images} removed from the index: copies of them are not found"
-        )
-    if subject.unproved:
-        lines.append(
-            "  WARNING    vectors of the index were imported and nothing proves that this embedder made them"
-        )
-    if 0 < subject.distinct < verdict.samples:
-        lines.append(
-            f"  WARNING    only {subject.distinct} of {verdict.samples} samples are distinct: the bounds "
-            "of the rate count these"
-        )
+    lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=False))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:

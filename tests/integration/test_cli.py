@@ -234,7 +234,7 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     assert json.loads(call("info", both, "--json").stdout)["removed"] == 2
 
 
-def test_import(built: Path, tmp_path: Path) -> None:
+def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:
     import numpy as np
 
     from pytest_replication import open_index
@@ -244,6 +244,13 @@ def test_import(built: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "NOT proved" in done.stdout
     assert "embedder declared and NOT proved" in call("info", tmp_path / "index").stdout
+    check = ("check", tmp_path / "index", unrelated, "--threshold", "0.9")
+    refused = call(*check)
+    assert refused.returncode == 3
+    assert "--allow-unproved (pytest-replication check)" in refused.stderr
+    allowed = call(*check, "--allow-unproved")
+    assert allowed.returncode == 0
+    assert "WARNING    vectors of the index were imported" in allowed.stdout
 
 
 def test_duplicates(training: Path, tmp_path: Path) -> None:

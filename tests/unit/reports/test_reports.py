@@ -8,6 +8,7 @@ import pytest
 from pytest_replication.index import Record
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
+from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.verdicts import Policy, Verdict, judge
 
@@ -70,6 +71,23 @@ def test_a_gap_in_the_index_is_said_in_every_verdict() -> None:
         assert "7 training images could not be read and are NOT in the index" in render(
             verdict(k, 2, rejected=7)
         )
+
+
+def test_every_warning_is_in_the_text_and_in_the_plain_data() -> None:
+    found = verdict(0, 8, Policy(0.5, allow_unproved=True))
+    subject = replace(found.matches.subject, rejected=1, removed=2, unproved=True, distinct=3)
+    again = judge(replace(found.matches, subject=subject), found.policy)
+    said = warnings(verdict_data(again))
+    assert said == [
+        "1 training image could not be read and is NOT in the index: copies of it are not found",
+        "2 training images were removed from the index: copies of them are not found",
+        "vectors of the index were imported and nothing proves that this embedder made them",
+        "only 3 of 8 samples are distinct: the bounds of the rate count these",
+    ]
+    assert [line for line in render(again).splitlines() if "WARNING" in line] == [
+        f"  WARNING    {one}" for one in said
+    ]
+    assert warnings(verdict_data(found)) == []
 
 
 def test_inconclusive_says_what_would_settle_it() -> None:

@@ -1,0 +1,45 @@
+"""What weakens a verdict, whatever its outcome: in every report, and worded in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def warnings(data: Mapping[str, Any]) -> list[str]:
+    """All warnings of a verdict, a sentence each.
+
+    Args:
+        data: what `verdict_data` makes of it.
+    """
+    return [*index_warnings(data["index"]), *sample_warnings(data)]
+
+
+def index_warnings(index: Mapping[str, Any]) -> list[str]:
+    """Those that hold for every verdict on the same index."""
+    found = []
+    if index["rejected"]:
+        images = _images(index["rejected"], "could not be read and is", "could not be read and are")
+        found.append(f"{images} NOT in the index: copies of {_them(index['rejected'])} are not found")
+    if index["removed"]:
+        images = _images(index["removed"], "was", "were")
+        found.append(f"{images} removed from the index: copies of {_them(index['removed'])} are not found")
+    if index["unproved"]:
+        found.append("vectors of the index were imported and nothing proves that this embedder made them")
+    return found
+
+
+def sample_warnings(data: Mapping[str, Any]) -> list[str]:
+    """Those that are about the samples."""
+    distinct, samples = data["distinct_samples"], data["samples"]
+    if not 0 < distinct < samples:
+        return []
+    return [f"only {distinct} of {samples} samples are distinct: the bounds of the rate count these"]
+
+
+def _images(count: int, one: str, several: str) -> str:
+    return f"1 training image {one}" if count == 1 else f"{count} training images {several}"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
