@@ -164,7 +164,9 @@ def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known
     before = [
         shard for shard in manifest.shards if manifest.complete or shard.source < len(manifest.sources) - 1
     ]
-    known = known_images(folder / SHARDS, before, read_removed(folder, manifest).rows)
+    removed = read_removed(folder, manifest)
+    known = known_images(folder / SHARDS, before, removed.rows)
+    known.removed = removed.sha256
     new = known.new(images)
     if not manifest.complete:
         return known, new
