@@ -39,6 +39,13 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder / ENGINES, ignore_errors=True)
 
 
+def remove_beginning(folder: Path) -> None:
+    """Delete what an index without a shard consists of, its lock included."""
+    for name in (MANIFEST, PROBE, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
+
+
 def drop_shards(folder: Path, keep: Set[str]) -> None:
     """Remove shards that no manifest names, such as those of a killed writer.
 

@@ -39,6 +39,8 @@ from pytest_replication.index.staging import check_vectors, describe_shard, is_s
 class IndexWriter:
     """Holds the lock of an index folder and adds shards to it; use it as a context manager.
 
+    An error before the first shard takes back a folder that was made for it.
+
     Args:
         folder: the index; made if it does not exist.
 
@@ -63,6 +65,8 @@ class IndexWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if error is not None and (self._manifest is None or not self._manifest.shards):
+            self._lock.undo()
         self._lock.release()
 
     @property
@@ -110,7 +114,8 @@ class IndexWriter:
         found = read_manifest(self._folder)
         if not found.complete:
             raise IndexIncomplete(
-                f"the build of {self._folder} has not finished: give the command that was interrupted again"
+                f"{self._folder} is not finished: 'pytest-replication info {self._folder}' says which "
+                "command goes on"
             )
         return self._take_up(found)
 

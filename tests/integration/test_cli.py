@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,41 @@ def test_verify(built: Path, damaged: Path) -> None:
     assert broken.returncode == 3
     assert f"{path} has changed: sha256 is" in broken.stderr
     assert "DAMAGED" in broken.stderr
+
+
+def test_verify_of_an_index_that_is_not_finished(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "bad.png").write_text("no image")
+    index = tmp_path / "index"
+    assert call("build", pictures, "--out", index, "--embedder", "pixels").returncode == 3
+    done = call("verify", index)
+    assert done.returncode == 3
+    assert f"{index}: UNFINISHED: the 4 files that are there are sound, but the build of" in done.stderr
+    assert "--max-rejected 1 accepts the gap" in done.stderr
+    assert "DAMAGED" not in done.stderr
+    removed = call("remove", index, "--id", "00.png")
+    assert removed.returncode == 3
+    assert f"'pytest-replication info {index}' says which command goes on" in removed.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("remove", "x/index", "--id", "1"),
+        ("compact", "x/index"),
+        ("build", "bad.tgz", "--out", "x/index", "--embedder", "pixels"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_refused_leaves_no_folder(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with tarfile.open(tmp_path / "bad.tgz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a.jpg"))
+    content = bytearray((tmp_path / "bad.tgz").read_bytes())
+    content[-8] ^= 255
+    (tmp_path / "bad.tgz").write_bytes(content)
+    done = call(*command, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tgz"]
 
 
 def test_search(built: Path, training: Path) -> None:
