@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete, IndexUnavailable
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments, write_attachment
 from pytest_replication.index.layout import SHARDS
@@ -39,7 +39,7 @@ from pytest_replication.index.staging import check_vectors, describe_shard, is_s
 class IndexWriter:
     """Holds the lock of an index folder and adds shards to it; use it as a context manager.
 
-    An error before the first shard takes back a folder that was made for it.
+    Work that is refused before its first shard leaves no folder behind that was made for it.
 
     Args:
         folder: the index; made if it does not exist.
@@ -65,7 +65,8 @@ class IndexWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None and (self._manifest is None or not self._manifest.shards):
+        refused = isinstance(error, (BuildError, IndexUnavailable))
+        if refused and (self._manifest is None or not self._manifest.shards):
             self._lock.undo()
         self._lock.release()
 
@@ -114,7 +115,7 @@ class IndexWriter:
         found = read_manifest(self._folder)
         if not found.complete:
             raise IndexIncomplete(
-                f"{self._folder} is not finished: 'pytest-replication info {self._folder}' says which "
+                f"{self._folder} has not finished: 'pytest-replication info {self._folder}' says which "
                 "command goes on"
             )
         return self._take_up(found)
