@@ -11,7 +11,6 @@ from pytest_replication.index.imported import ImportOptions, import_index
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     """Declare the verb."""
-    default = ImportOptions()
     parser: argparse.ArgumentParser = verbs.add_parser(
         "import",
         help="Make an index of embeddings that were made elsewhere",
@@ -23,7 +22,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="EMBEDDINGS",
         help="KIND:PATH with clip-retrieval, npy, faiss, annoy, fastdup or dcr; or a path that tells",
     )
-    add_new_index(parser, default.embedder)
+    add_new_index(parser, None)
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="Source images, for the proof")
     parser.add_argument("--names", type=Path, metavar="FILE", help="List of names, for faiss, annoy and npy")
     parser.add_argument("--dim", type=int, metavar="N", help="Length of a vector (default: the embedder's)")
@@ -31,7 +30,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-rejected",
         type=int,
-        default=default.max_rejected,
+        default=0,
         metavar="N",
         help="Images that may have got no vector (default: %(default)s)",
     )

@@ -50,12 +50,23 @@ def add_min_recall(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_new_index(parser: argparse.ArgumentParser, embedder: str) -> None:
-    """Declare where a new index goes and how its vectors are made and stored."""
+def add_new_index(parser: argparse.ArgumentParser, embedder: str | None) -> None:
+    """Declare where a new index goes and how its vectors are made and stored.
+
+    Args:
+        parser: of the verb.
+        embedder: the default, None where it has to be named.
+    """
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
-    parser.add_argument(
-        "--embedder", default=embedder, metavar="NAME", help="What makes the vectors (default: %(default)s)"
-    )
+    if embedder is None:
+        parser.add_argument("--embedder", required=True, metavar="NAME", help="What made the vectors")
+    else:
+        parser.add_argument(
+            "--embedder",
+            default=embedder,
+            metavar="NAME",
+            help="What makes the vectors (default: %(default)s)",
+        )
     parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
     add_device(parser)
     parser.add_argument(

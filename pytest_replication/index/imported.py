@@ -40,7 +40,7 @@ class ImportOptions:
         overwrite: delete an index that is in the folder.
     """
 
-    embedder: str = "sscd"
+    embedder: str
     preset: str | None = None
     device: str = "auto"
     images: Path | None = None
@@ -58,7 +58,7 @@ class ImportOptions:
             raise SettingsError("max rejected starts at 0")
 
 
-def import_index(source: str, out: str | os.PathLike[str], options: ImportOptions | None = None) -> Index:
+def import_index(source: str, out: str | os.PathLike[str], options: ImportOptions) -> Index:
     """Make an index of embeddings that were made elsewhere, or finish one that was interrupted.
 
     Some source images are embedded again and have to agree. Without images at hand the index is
@@ -67,7 +67,7 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
     Args:
         source: what `open_embeddings` takes, such as ``clip-retrieval:/data/emb``.
         out: folder of the index.
-        options: how; None for the defaults.
+        options: how, and the embedder that made them.
 
     Returns:
         The index, open.
@@ -78,7 +78,6 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
         IndexLocked: another process is writing the index.
         EmbedderError: the embedder cannot be loaded or is not fit.
     """
-    options = options or ImportOptions()
     folder = Path(out)
     embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
     probes = prove(embedder)

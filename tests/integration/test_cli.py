@@ -276,7 +276,14 @@ def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:
     from pytest_replication import open_index
 
     np.save(tmp_path / "v.npy", open_index(built).shards[0].embeddings()[0][:, 0])
-    done = call("import", tmp_path / "v.npy", "--out", tmp_path / "index", "--embedder", "pixels")
+    args = ("import", tmp_path / "v.npy", "--out", tmp_path / "index")
+    unnamed = call(*args)
+    assert unnamed.returncode == 2
+    assert "required: --embedder" in unnamed.stderr
+    other = call(*args, "--embedder", "sscd")
+    assert other.returncode == 2
+    assert "not of 512: name the embedder that made them with --embedder" in other.stderr
+    done = call(*args, "--embedder", "pixels")
     assert done.returncode == 0
     assert "NOT proved" in done.stdout
     assert "embedder declared and NOT proved" in call("info", tmp_path / "index").stdout

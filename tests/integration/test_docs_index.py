@@ -102,6 +102,10 @@ def test_the_imports_of_the_page(
     assert (answer["rows"], answer["proved"]) == (20, 20)
 
 
+def test_every_import_of_the_page_names_the_embedder() -> None:
+    assert all("--embedder" in arguments for arguments in IMPORTS)
+
+
 def test_every_kind_that_can_be_imported_is_on_the_page() -> None:
     from pytest_replication.index.importers import KINDS
 

@@ -77,7 +77,7 @@ def test_an_import_is_not_taken_for_another(vectors: np.ndarray, training: Path,
 @pytest.mark.parametrize("wrong", [{"dtype": "float64"}, {"max_rejected": -1}])
 def test_options_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
-        ImportOptions(**wrong)  # type: ignore[arg-type]
+        ImportOptions(embedder="pixels", **wrong)  # type: ignore[arg-type]
 
 
 def test_images_without_a_vector_are_counted(vectors: np.ndarray, tmp_path: Path) -> None:
