@@ -86,4 +86,6 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "view": match.view,
         "sample_view": match.sample_view,
         "copies": match.copies,
+        "exact_copies": match.exact,
+        "copies_threshold": match.alike,
     }

@@ -104,8 +104,14 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
 
 
 def _copies(match: Match) -> str:
-    """How often the training image stands in the training set: duplication drives replication."""
-    return f", stands {match.copies} times in the training set" if (match.copies or 1) > 1 else ""
+    """What else in the training set is like the training image: duplication drives replication."""
+    copies, exact = match.copies or 1, match.exact or 1
+    if copies == 1 or match.alike is None:
+        return ""
+    if exact == copies:
+        return f", stands {exact} times in the training set"
+    same = f", {exact} of them exactly the same" if exact > 1 else ""
+    return f", {copies} training images score >= {_number(match.alike)} with it, itself included{same}"
 
 
 def _next(verdict: Verdict, match: Match) -> str:

@@ -116,7 +116,7 @@ def test_search(built: Path, training: Path) -> None:
     done = call("search", built, training / "cat.jpg", training / "coffee.jpg", "-k", "2")
     lines = done.stdout.splitlines()
     assert lines[0] == str(training / "cat.jpg")
-    assert lines[1] == f"   1.000  {training / 'cat.jpg'}"
+    assert lines[1] == f"   1.000  {training / 'cat.jpg'}  (id cat.jpg)"
     assert len(lines) == 6
     data = json.loads(call("search", built, training, "--json", "-k", "1").stdout)
     assert len(data) == 20
@@ -306,9 +306,18 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     assert call("build", folder, "--out", index, "--embedder", "pixels").returncode == 0
     assert "not counted" in call("info", index).stdout
-    data = json.loads(call("duplicates", index, "--json").stdout)
+    unasked = call("duplicates", index)
+    assert unasked.returncode == 2
+    assert "pixels of" in unasked.stderr
+    assert "give --threshold" in unasked.stderr
+    count = ("duplicates", index, "--threshold", "0.95")
+    data = json.loads(call(*count, "--json").stdout)
     assert (data["images"], data["groups"], data["largest"][0]["copies"]) == (2, 1, 2)
-    assert "2 of 3 training images are duplicates" in call("duplicates", index).stdout
+    shown = call(*count).stdout
+    assert "2 of 3 training images are duplicates" in shown
+    assert "  2 alike, 2 exactly  " in shown
+    check = call("check", index, folder, "--threshold", "0.9")
+    assert ", stands 2 times in the training set" in check.stdout
     assert "2 images in 1 group (score >= 0.95)" in call("info", index).stdout
     assert json.loads(call("info", index, "--json").stdout)["duplicates"]["images"] == 2
     assert call("verify", index).returncode == 0

@@ -27,6 +27,7 @@ IMPORTS = [arguments for arguments in inline("pytest-replication", TEXT) if argu
 def run(arguments: list[str]) -> int:
     """Run a command with an embedder that is fast."""
     fast = ["--embedder", "pixels"] if arguments[0] in ("build", "import") else []
+    fast += ["--threshold", "0.95"] if arguments[0] == "duplicates" else []
     return cli.main([argument.replace("512", "769") for argument in arguments] + fast)
 
 

@@ -121,6 +121,8 @@ def test_data_is_plain_and_complete() -> None:
         "view": "whole",
         "sample_view": "whole",
         "copies": None,
+        "exact_copies": None,
+        "copies_threshold": None,
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=False)
@@ -171,3 +173,19 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
     assert "all searched (exact)" in render(refused)
     assert "engine     the exact scan decided: annoy has no certificate" in render(refused)
     assert verdict_data(hit)["search"]["recall"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("copies", "exact", "said"),
+    [
+        (1, 1, 'cat.jpg "a cat"'),
+        (4, 1, ", 4 training images score >= 0.95 with it, itself included"),
+        (4, 2, ", 4 training images score >= 0.95 with it, itself included, 2 of them exactly the same"),
+        (4, 4, ", stands 4 times in the training set"),
+    ],
+)
+def test_what_is_like_the_training_image_is_told(copies: int, exact: int, said: str) -> None:
+    found = verdict(1, 1)
+    match = replace(found.matches.of[0][0], copies=copies, exact=exact, alike=0.95)
+    text = render(judge(replace(found.matches, of=((match,),)), found.policy))
+    assert next(line for line in text.splitlines() if "training  " in line).endswith(said)
