@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 def _default(index: Index) -> float:
     if index.embedder.default_threshold is None:
         raise ThresholdMissing(
-            f"the embedder {index.manifest.embedder.name} of {index.path} has no documented threshold, and so "
-            "none from which on two images are duplicates: give --threshold"
+            f"the embedder {index.manifest.embedder.name} of {index.path} has no documented threshold, and "
+            "so none from which on two images are duplicates: give --threshold"
         )
     return _DEFAULT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_new_index, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, plural, print_json
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             "WARNING: the embedder is NOT proved (give --images): a check on it passes only with "
             "--allow-unproved, and every verdict says so"
             if source.unproved
-            else f"{source.proved} images embedded again agree"
+            else f"{plural(source.proved, 'image')} embedded again agree"
         )
-        print(f"{index.path}: {index.rows} training images from {source.name}; {proof}")
+        print(f"{index.path}: {plural(index.rows, 'training image')} from {source.name}; {proof}")
     return 0

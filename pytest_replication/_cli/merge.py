@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.index.merge import merge_indexes
 
 
@@ -27,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"index": str(index.path), "rows": index.rows, "parts": args.parts})
     else:
-        print(f"{index.path}: {index.rows} training images from {len(args.parts)} indexes")
+        print(f"{index.path}: {plural(index.rows, 'training image')} from {len(args.parts)} indexes")
     return 0

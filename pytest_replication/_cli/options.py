@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from pytest_replication.reports.words import plural as plural
 from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
@@ -102,17 +103,15 @@ def add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _limit(text: str) -> int | float:
-    if not text.endswith("%"):
-        return int(text)
-    share = float(text[:-1]) / 100
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share from 0% to below 100%")
-    return share
-
-
-def plural(count: int, one: str, several: str = "") -> str:
-    """A number with what is counted: 1 image, 2 images."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    try:
+        number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        number = -1
+    if number < 0 or (text.endswith("%") and not number < 1):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number of images, such as 3, nor a share from 0% to below 100%, as 5% is"
+        )
+    return number
 
 
 def print_json(data: Any) -> None:

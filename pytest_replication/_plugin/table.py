@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.settings import Settings
-from pytest_replication.reports.warnings import index_warnings, sample_warnings
+from pytest_replication.reports.warnings import check_warnings, index_warnings
+from pytest_replication.reports.words import plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -37,11 +38,12 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
         for below in (*_searched(row), *_tolerated(row)):
             reporter.line(below)
-        for said in sample_warnings(row):
+        for said in check_warnings(row):
             reporter.line(f"      WARNING: {said}", yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
-        reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
+        images = plural(row["searched"], "training image")
+        reporter.line(f"index {index['path']}: {images}, {index['embedder']}")
         for said in index_warnings(index):
             reporter.line(f"WARNING: {said}", yellow=True)
     for fault in faults:
@@ -54,8 +56,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
         name,
         f"{row['replicated']} of {row['samples']} replicated",
-        f"highest {row['worst_score']:.3f}",
-        f"threshold {row['threshold']:g} ({row['threshold_source']}), {_rate(row)}",
+        f"highest {score_text(row['worst_score'], row['threshold'])}",
+        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
     )
 
 
@@ -81,7 +83,10 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [f"      {p['score']:.3f}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    shown = [
+        f"      {score_text(p['score'], row['threshold'])}  {p['sample']} -> {p['training_uri']}"
+        for p in row["pairs"][:_PAIRS]
+    ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
 

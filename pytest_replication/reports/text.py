@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.warnings import warnings
+from pytest_replication.reports.words import plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -19,13 +20,13 @@ def render(verdict: Verdict) -> str:
 def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
     k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
-    threshold = f"threshold {_number(verdict.policy.threshold)}"
+    limit = verdict.policy.threshold
+    score, threshold = score_text(worst.score, limit), f"threshold {threshold_text(limit)}"
     if k:
-        story = f"{k} of {n} samples replicate training images (worst score {worst.score:.3f}, {threshold})"
+        what = "replicates a training image" if k == 1 else "replicate training images"
+        story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
     else:
-        story = (
-            f"none of {n} samples replicates a training image (closest score {worst.score:.3f}, {threshold})"
-        )
+        story = f"none of {n} samples replicates a training image (closest score {score}, {threshold})"
     return story + _claim(verdict)
 
 
@@ -53,7 +54,7 @@ def searched(by: SearchedBy) -> str:
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
-    return f"score >= {_number(policy.threshold)} ({policy.threshold_source}); {rate}"
+    return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
 
 
 def _details(verdict: Verdict) -> list[str]:
@@ -63,12 +64,12 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
         f"  samples    {verdict.samples} of {subject.source}",
-        f"  index      {subject.index}: {matches.searched} training images, {searched(matches.by)}",
+        f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
-    lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=False))]
+    lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:
@@ -94,12 +95,13 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
+    score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {match.score:.3f}{_next(verdict, match)}  sample    {subject.samples[match.sample]}{seed}",
-        f"         {' ' * len(_next(verdict, match))}  training  {record.uri}{view}{caption}{_copies(match)}",
+        f"    {score}  sample    {subject.samples[match.sample]}{seed}",
+        f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
 
 
@@ -111,7 +113,7 @@ def _copies(match: Match) -> str:
     if exact == copies:
         return f", stands {exact} times in the training set"
     same = f", {exact} of them exactly the same" if exact > 1 else ""
-    return f", {copies} training images score >= {_number(match.alike)} with it, itself included{same}"
+    return f", {copies} training images score >= {threshold_text(match.alike)} with it, itself included{same}"
 
 
 def _next(verdict: Verdict, match: Match) -> str:
@@ -154,7 +156,3 @@ def _needed(verdict: Verdict) -> str:
 
 def _percent(rate: float, digits: int = 3) -> str:
     return f"{100 * rate:.{digits}g} %"
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_replication.reports.words import plural, threshold_text
+
+_IDENTICAL = 0.999
+"""Threshold from which on next to nothing but identical vectors reaches it."""
+
 
 def warnings(data: Mapping[str, Any]) -> list[str]:
     """All warnings of a verdict, a sentence each.
@@ -12,7 +17,7 @@ def warnings(data: Mapping[str, Any]) -> list[str]:
     Args:
         data: what `verdict_data` makes of it.
     """
-    return [*index_warnings(data["index"]), *sample_warnings(data)]
+    return [*index_warnings(data["index"]), *check_warnings(data)]
 
 
 def index_warnings(index: Mapping[str, Any]) -> list[str]:
@@ -29,16 +34,25 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def sample_warnings(data: Mapping[str, Any]) -> list[str]:
-    """Those that are about the samples."""
+def check_warnings(data: Mapping[str, Any]) -> list[str]:
+    """Those that are about the samples and the threshold."""
+    found = []
     distinct, samples = data["distinct_samples"], data["samples"]
-    if not 0 < distinct < samples:
-        return []
-    return [f"only {distinct} of {samples} samples are distinct: the bounds of the rate count these"]
+    if 0 < distinct < samples:
+        are = "is" if distinct == 1 else "are"
+        found.append(
+            f"only {distinct} of {samples} samples {are} distinct: the bounds of the rate count these"
+        )
+    if data["threshold"] >= _IDENTICAL:
+        found.append(
+            f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
+            "training image count: a copy that was encoded again scores less"
+        )
+    return found
 
 
 def _images(count: int, one: str, several: str) -> str:
-    return f"1 training image {one}" if count == 1 else f"{count} training images {several}"
+    return f"{plural(count, 'training image')} {one if count == 1 else several}"
 
 
 def _them(count: int) -> str:

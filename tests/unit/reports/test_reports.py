@@ -34,6 +34,9 @@ def test_the_first_line_tells_the_whole_story() -> None:
     assert headline(verdict(3, 8)) == (
         "3 of 8 samples replicate training images (worst score 0.900, threshold 0.5)"
     )
+    assert headline(verdict(1, 8)) == (
+        "1 of 8 samples replicates a training image (worst score 0.900, threshold 0.5)"
+    )
     assert headline(verdict(0, 8)) == (
         "none of 8 samples replicates a training image (closest score 0.100, threshold 0.5)"
     )
@@ -125,14 +128,18 @@ def test_data_is_plain_and_complete() -> None:
         "copies_threshold": None,
     }
     assert len(data["neighbours"]) == 2
-    assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=False)
+    assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=0)
+    both = verdict(1, 1)
+    first = both.matches.of[0][0]
+    two = replace(both, matches=replace(both.matches, of=((first, replace(first, score=0.2)),)))
+    assert [len(verdict_data(two, neighbours=n)["neighbours"][0]) for n in (1, 2, 9, None)] == [1, 2, 2, 2]
 
 
 def test_samples_that_are_all_the_same_are_told() -> None:
     found = verdict(0, 30)
     matches = replace(found.matches, subject=replace(found.matches.subject, distinct=1))
     again = judge(matches, found.policy)
-    assert "only 1 of 30 samples are distinct" in render(again)
+    assert "only 1 of 30 samples is distinct" in render(again)
     assert again.rate_upper == pytest.approx(0.95)
 
 
@@ -189,3 +196,36 @@ def test_what_is_like_the_training_image_is_told(copies: int, exact: int, said: 
     match = replace(found.matches.of[0][0], copies=copies, exact=exact, alike=0.95)
     text = render(judge(replace(found.matches, of=((match,),)), found.policy))
     assert next(line for line in text.splitlines() if "training  " in line).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "told"),
+    [
+        (
+            0.8999,
+            0.9,
+            "none of 1 samples replicates a training image (closest score 0.899900, threshold 0.9)",
+        ),
+        (0.9, 0.9, "1 of 1 samples replicates a training image (worst score 0.900, threshold 0.9)"),
+        (0.950004, 0.95, "1 of 1 samples replicates a training image (worst score 0.950004, threshold 0.95)"),
+        (
+            0.999999,
+            0.9999999,
+            "none of 1 samples replicates a training image (closest score 0.999999, threshold 0.9999999)",
+        ),
+    ],
+)
+def test_a_score_and_a_threshold_that_differ_are_told_apart(
+    score: float, threshold: float, told: str
+) -> None:
+    found = verdict(1, 1)
+    match = replace(found.matches.of[0][0], score=score)
+    again = judge(replace(found.matches, of=((match,),)), Policy(threshold))
+    assert headline(again) == told
+    assert f"    {told.split('score ')[1].split(',')[0]}  sample" in render(again)
+
+
+@pytest.mark.parametrize(("threshold", "told"), [(0.998, False), (0.999, True), (1.0, True)])
+def test_a_threshold_that_only_identical_vectors_reach_is_told(threshold: float, told: bool) -> None:
+    said = f"at a threshold of {threshold:g} only samples with the vector of a training image count"
+    assert (said in render(verdict(0, 1, Policy(threshold)))) is told
