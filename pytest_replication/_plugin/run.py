@@ -127,7 +127,7 @@ class Run(Surroundings):
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=False)
+        row = verdict_data(verdict, neighbours=0)
         row |= {"test": item.nodeid, "asserted": asserted}
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1

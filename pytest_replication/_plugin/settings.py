@@ -6,8 +6,9 @@ Precedence: call > marker > command line > ini file > default of the embedder.
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -167,10 +168,12 @@ class Settings(Mapping[str, Resolved]):
     """All settings of a run by name, with their sources.
 
     Raises:
-        pytest.UsageError: the ini file has a value that cannot be used.
+        pytest.UsageError: the ini file has a value that cannot be used, or a key that looks like one of
+            ours and is none.
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        _refuse_unknown_keys(config)
         self._resolved = {setting.name: _resolve(setting, config) for setting in SETTINGS}
 
     def __getitem__(self, name: str) -> Resolved:
@@ -248,6 +251,23 @@ def marked(item: pytest.Item) -> dict[str, Any]:
                     f"the marker replication of {item.nodeid} has {name}={value!r}, which {_reason(error)}"
                 ) from error
     return found
+
+
+def _refuse_unknown_keys(config: pytest.Config) -> None:
+    """A threshold under a misspelled key would be no threshold at all."""
+    # No public interface lists the keys of the ini file: `inicfg`, which did, is deprecated since pytest 9.
+    name = "_inicfg" if hasattr(config, "_inicfg") else "inicfg"
+    written: Iterable[str] = getattr(config, name, ())
+    overrides = config.getoption("override_ini", None) or ()
+    for key in (*written, *(text.partition("=")[0] for text in overrides)):
+        if not key.startswith(("replication_", "replication-")):
+            continue
+        try:
+            config.getini(key)
+        except ValueError as error:
+            near = difflib.get_close_matches(key.replace("-", "_"), [s.key for s in SETTINGS], 1, 0.8)
+            meant = f"did you mean {near[0]}" if near else f"known are {', '.join(s.key for s in SETTINGS)}"
+            raise pytest.UsageError(f"there is no ini key {key}: {meant}") from error
 
 
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:

@@ -130,6 +130,9 @@ def test_check_exits_0_1_or_3(built: Path, training: Path, unrelated: Path) -> N
     failed = call("check", built, training, "--threshold", "0.9", "--json")
     data = json.loads(failed.stdout)
     assert (failed.returncode, data["outcome"], data["replicated"]) == (1, "fail", 20)
+    assert {len(found) for found in data["neighbours"]} == {1}
+    more = call("check", built, training, "--threshold", "0.9", "--json", "--neighbours", "7")
+    assert {len(found) for found in json.loads(more.stdout)["neighbours"]} == {7}
     unsure = call("check", built, unrelated, "--threshold", "0.9", "--max-rate", "0.1")
     assert (unsure.returncode, unsure.stdout.startswith("INCONCLUSIVE: ")) == (3, True)
 
@@ -158,6 +161,25 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
         (("check", "INDEX", "SAMPLES", "--threshold", "7"), 2, "can never decide"),
         (("check", "INDEX", "SAMPLES"), 2, "no threshold"),
         (("check", "INDEX", "nothing"), 3, "there is no model 'nothing'"),
+        (("check", "INDEX", __file__), 3, "is a file: give the folder that the samples are in"),
+        (("check", "INDEX", "no_such:make"), 3, "elsewhere the variable PYTHONPATH"),
+        (("check", "INDEX", "SAMPLES", "--thresh", "0.9"), 2, "unrecognized arguments: --thresh"),
+        (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "0.5"),
+            2,
+            "'0.5' is neither a number of images",
+        ),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "half%"),
+            2,
+            "nor a share from 0% to below 100%",
+        ),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "100%"),
+            2,
+            "nor a share from 0% to below 100%",
+        ),
         (("check", "nothing", "SAMPLES"), 3, "there is no index at nothing"),
         (("info", "nothing"), 3, "there is no index at nothing"),
         (("build", "nothing", "--out", "x"), 3, "nothing does not exist"),
@@ -254,10 +276,12 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     )
     appended = json.loads(call("append", index, training, "--json").stdout)
     assert (appended["rows"], appended["listed"], appended["known"]) == (32, 20, 0)
-    (tmp_path / "out.txt").write_text("03.png\n")
+    (tmp_path / "out.txt").write_text("# opted out in May\n\n03.png\n#\n")
     removed = call("remove", index, "--id", "04.png", "--list", tmp_path / "out.txt")
     assert "2 training images removed, 0 had been before, 30 left" in removed.stdout
     assert call("remove", index, "--id", "nobody").returncode == 2
+    (tmp_path / "odd.txt").write_text("#17\n")  # an id may begin so
+    assert "no training image of id #17" in call("remove", index, "--list", tmp_path / "odd.txt").stderr
     info = call("info", index).stdout
     assert "removed      2 training images, 2 still stored" in info
     assert "folder" in info

@@ -188,6 +188,31 @@ def test_a_bad_ini_value_is_one_sentence_and_exit_4(run_suite: RunSuite, pyteste
     result.stderr.fnmatch_lines(["ERROR: ini key replication_threshold: 'half' is not a number"])
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("replication_treshold", "did you mean replication_threshold"),
+        ("replication-max-rate", "did you mean replication_max_rate"),
+        ("replication_xyz", "known are replication_index, "),
+    ],
+)
+@pytest.mark.parametrize("where", ["ini", "option"])
+def test_a_misspelled_ini_key_is_one_sentence_and_exit_4(
+    run_suite: RunSuite, pytester: pytest.Pytester, key: str, said: str, where: str
+) -> None:
+    if where == "ini":
+        pytester.makeini(f"[pytest]\n{key} = 0.5\n")
+    result = run_suite(PASSING, *(() if where == "ini" else ("-o", f"{key}=0.5")))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: there is no ini key {key}: {said}*"])
+
+
+def test_ini_keys_of_others_are_not_ours_to_judge(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nreplications = 3\nreplication_of_others = 4\n")
+    pytester.makeconftest("def pytest_addoption(parser): parser.addini('replication_of_others', 'x')")
+    run_suite(PASSING).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("value", ["2", "50", "-1"])
 def test_a_threshold_that_could_never_decide_is_an_error(run_suite: RunSuite, value: str) -> None:
     result = run_suite(
@@ -509,7 +534,7 @@ def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(
     result.stdout.fnmatch_lines(
         [
             "PASS *",
-            "      WARNING: only 1 of 2 samples are distinct: the bounds of the rate count these",
+            "      WARNING: only 1 of 2 samples is distinct: the bounds of the rate count these",
             "PASS *",
             "index *: 18 training images, pixels",
             "WARNING: 2 training images were removed from the index: copies of them are not found",
