@@ -265,8 +265,10 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
         try:
             config.getini(key)
         except ValueError as error:
-            near = difflib.get_close_matches(key.replace("-", "_"), [s.key for s in SETTINGS], 1, 0.8)
-            meant = f"did you mean {near[0]}" if near else f"known are {', '.join(s.key for s in SETTINGS)}"
+            rest = key[len("replication_") :].replace("_", "-")
+            near = difflib.get_close_matches(rest, [setting.name for setting in SETTINGS], 1)
+            known = [setting.key for setting in SETTINGS if setting.name in near or not near]
+            meant = f"did you mean {known[0]}" if near else f"known are {', '.join(known)}"
             raise pytest.UsageError(f"there is no ini key {key}: {meant}") from error
 
 
