@@ -25,7 +25,7 @@ demo: $(DEMO)/.installed
 
 test: $(DEV)/.installed
 	rm -f .coverage .coverage.*
-	$(DEV)/bin/coverage run -m pytest -m "not slow"
+	$(DEV)/bin/coverage run -m pytest -n 2 -m "not slow"
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report --fail-under=90
 

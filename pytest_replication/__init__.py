@@ -25,11 +25,12 @@ if TYPE_CHECKING:
         build_index,
         open_index,
     )
+    from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
-    from pytest_replication.index.imported import ImportOptions, import_index
-    from pytest_replication.index.merge import merge_indexes
+    from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
+    from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport, verify_index
     from pytest_replication.models import Model, Samples, load_model
@@ -46,11 +47,12 @@ _HOMES = {
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
+    "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
-    "index.imported": ("ImportOptions", "import_index"),
-    "index.merge": ("merge_indexes",),
+    "index.imported": ("ImportOptions", "ImportReport", "import_index"),
+    "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport", "verify_index"),
     "models": ("Model", "Samples", "load_model"),
@@ -62,6 +64,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AbandonReport",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
@@ -70,10 +73,12 @@ __all__ = [
     "Embedder",
     "EngineChoice",
     "ImportOptions",
+    "ImportReport",
     "Inconclusive",
     "Index",
     "Match",
     "Matches",
+    "MergeReport",
     "Model",
     "Outcome",
     "Policy",
@@ -85,6 +90,7 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "__version__",
+    "abandon_append",
     "append_index",
     "assert_no_replication",
     "build_index",

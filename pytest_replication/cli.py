@@ -31,6 +31,7 @@ from pytest_replication._cli import (
     weights,
 )
 from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.escape import lines
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
 
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(error: ReplicationError, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
-    print(f"error: {error}", file=sys.stderr)
+    print(lines(f"error: {error}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

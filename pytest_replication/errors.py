@@ -129,8 +129,24 @@ class ReplicationDetected(AssertionError):
         self.verdict = verdict
 
 
+def _restore(name: str, args: tuple[object, ...], state: dict[str, object]) -> BaseException:
+    kind = globals()[name]
+    error: BaseException = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+def _reduce(error: BaseException) -> str | tuple[object, ...]:
+    """Let errors come home from other processes, which would look for their class by its short name."""
+    kind = type(error)
+    if globals().get(kind.__name__) is not kind:
+        return Exception.__reduce__(error)
+    return _restore, (kind.__name__, error.args, error.__dict__)
+
+
 # A test summary has room for one line: the short name leaves it to the message.
 for _error in [ReplicationDetected, *(e for e in list(vars().values()) if isinstance(e, type))]:
     if issubclass(_error, (ReplicationError, ReplicationDetected)):
         _error.__module__ = "pytest_replication"
+        _error.__reduce__ = _reduce  # type: ignore[method-assign,assignment]
 del _error

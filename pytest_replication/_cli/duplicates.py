@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import ThresholdMissing
+from pytest_replication.escape import one_line
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.search.duplicates import find_duplicates
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
             f"(score >= {found.threshold:g}), in {plural(found.groups, 'group')}"
         )
         for group in groups:
-            print(f"  {group['copies']} alike, {group['exact']} exactly  {group['training_uri']}")
+            line = f"  {group['copies']} alike, {group['exact']} exactly  {group['training_uri']}"
+            print(one_line(line))
     return 0
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_new_index, plural, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, limit, plural, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
@@ -29,10 +31,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument("--metric", choices=("angular", "euclidean"), help="Of an annoy file")
     parser.add_argument(
         "--max-rejected",
-        type=int,
+        type=limit,
         default=0,
         metavar="N",
-        help="Images that may have got no vector (default: %(default)s)",
+        help="Images that may have got no vector, a number or a share such as 5%% (default: %(default)s)",
     )
     return parser
 
@@ -51,16 +53,16 @@ def run(args: argparse.Namespace) -> int:
         max_rejected=args.max_rejected,
         overwrite=args.overwrite,
     )
-    index = import_index(args.source, args.out, options)
-    source = index.manifest.sources[0]
+    report = import_index(args.source, args.out, options)
     if args.json:
-        print_json({"index": str(index.path), "rows": index.rows, "proved": source.proved})
+        print_json(asdict(report) | {"index": str(report.index)})
     else:
         proof = (
             "WARNING: the embedder is NOT proved (give --images): a check on it passes only with "
             "--allow-unproved, and every verdict says so"
-            if source.unproved
-            else f"{plural(source.proved, 'image')} embedded again agree"
+            if report.proved == 0
+            else f"{plural(report.proved, 'image')} embedded again agree"
         )
-        print(f"{index.path}: {plural(index.rows, 'training image')} from {source.name}; {proof}")
+        images = plural(report.rows, "training image")
+        print(one_line(f"{report.index}: {images} from {report.source}; {proof}"))
     return 0

@@ -88,7 +88,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     """Declare how images are embedded."""
     parser.add_argument(
         "--max-rejected",
-        type=_limit,
+        type=limit,
         default=0,
         metavar="N",
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
@@ -102,7 +102,8 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _limit(text: str) -> int | float:
+def limit(text: str) -> int | float:
+    """Read a number of images, or a share such as 5%."""
     try:
         number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
     except ValueError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
+from pytest_replication.escape import one_line
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches
@@ -64,4 +65,4 @@ def _text(matches: Matches) -> str:
     for name, found in zip(matches.subject.samples, matches.of, strict=True):
         lines.append(name)
         lines += [f"  {match.score:6.3f}  {match.record.uri}  (id {match.record.id})" for match in found]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

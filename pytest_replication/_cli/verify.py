@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, replace
 
 from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.reader import index_as_it_is
 from pytest_replication.index.verify import VerifyReport, verify_index
 from pytest_replication.search.caches import damages
@@ -46,4 +47,4 @@ def _text(index: str, found: VerifyReport) -> str:
     if found.unfinished:
         sound = "" if found.faults else f"the {found.files} files that are there are sound, but "
         lines.append(f"{index}: UNFINISHED: {sound}{found.unfinished}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.settings import Settings
+from pytest_replication.escape import one_line
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import plural, score_text, threshold_text
 
@@ -22,7 +23,7 @@ def header(settings: Settings) -> str | None:
     """One line with what the user set; None if that is nothing."""
     given = {name: settings.given(name) for name in settings}
     shown = [f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None]
-    return f"replication: {', '.join(shown)}" if shown else None
+    return one_line(f"replication: {', '.join(shown)}") if shown else None
 
 
 def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
@@ -31,23 +32,23 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     if not rows:
         reporter.line("no replication check was made", yellow=True)
     rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
-    cells = [_cells(row) for row in rows]
+    cells = [tuple(map(one_line, _cells(row))) for row in rows]
     widths = [max((len(cell[column]) for cell in cells), default=0) for column in range(4)]
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
         for below in (*_searched(row), *_tolerated(row)):
-            reporter.line(below)
+            reporter.line(one_line(below))
         for said in check_warnings(row):
-            reporter.line(f"      WARNING: {said}", yellow=True)
+            reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         images = plural(row["searched"], "training image")
-        reporter.line(f"index {index['path']}: {images}, {index['embedder']}")
+        reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
         for said in index_warnings(index):
-            reporter.line(f"WARNING: {said}", yellow=True)
+            reporter.line(one_line(f"WARNING: {said}"), yellow=True)
     for fault in faults:
-        reporter.line(f"ERROR: {fault}", red=True, bold=True)
+        reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:

@@ -13,6 +13,7 @@ from pytest_replication.index.manifest import Manifest, ShardEntry
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
 from pytest_replication.index.shard import RECORDS, REJECTED, read_records, read_rejected
+from pytest_replication.index.sound import require_sound
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -36,7 +37,8 @@ def compact_index(index: str | os.PathLike[str]) -> CompactReport:
 
     The old shards stay in force until all new ones are on disk; then one rename puts the new
     manifest in their place. What engines have made of the old shards is deleted too. What is kept of
-    a removed image is the sha256 of its file, so that `append` knows it.
+    a removed image is the sha256 of its file, so that `append` knows it. The files of a shard are
+    compared with their checksums before it is written anew, which gives it new ones.
 
     Raises:
         IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
@@ -62,6 +64,7 @@ def compact_index(index: str | os.PathLike[str]) -> CompactReport:
 
 
 def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEntry:
+    require_sound(shard.folder, shard.entry)
     kept = np.setdiff1d(np.arange(shard.entry.rows), removed)
     records = read_records(shard.folder / RECORDS, kept.tolist())
     rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []

@@ -7,13 +7,15 @@ from collections.abc import Set
 from pathlib import Path
 
 from pytest_replication.errors import BuildError
-from pytest_replication.index.attachments import drop_attachments
+from pytest_replication.index.attachments import drop_attachments, is_attachment
 from pytest_replication.index.manifest import NAME as MANIFEST
+from pytest_replication.index.manifest import sync_folder
 from pytest_replication.index.probe import NAME as PROBE
 
 LOCK = ".lock"
 SHARDS = "shards"
 ENGINES = "engines"
+_CLEARED = f".{MANIFEST}.old"
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -22,21 +24,45 @@ def refuse_foreign(folder: Path) -> None:
     Raises:
         BuildError: so it is.
     """
-    if not folder.is_dir() or (folder / MANIFEST).exists():
+    if not folder.is_dir() or (folder / MANIFEST).exists() or (folder / _CLEARED).exists():
         return
-    foreign = {path.name for path in folder.iterdir()} - {LOCK, SHARDS, PROBE, ENGINES}
-    foreign = {name for name in foreign if not name.startswith((f".{MANIFEST}", f".{PROBE}"))}
+    foreign = sorted(path.name for path in folder.iterdir() if not _is_ours(path.name))
     if foreign:
-        raise BuildError(f"{folder} holds {min(foreign)} and no index: name a new or empty folder with --out")
+        raise BuildError(f"{folder} holds {foreign[0]} and no index: name a new or empty folder with --out")
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file without a manifest may be what a killed writer has left."""
+    begun = (f".{MANIFEST}", f".{PROBE}")
+    return name in (LOCK, SHARDS, PROBE, ENGINES) or name.startswith(begun) or is_attachment(name)
 
 
 def clear(folder: Path) -> None:
-    """Delete the index in a folder, and nothing that is not part of one."""
-    if (folder / MANIFEST).exists():
-        (folder / MANIFEST).unlink()  # first: what is left is no index any more
-        drop_shards(folder, keep=set())
-        drop_attachments(folder, None)
-        shutil.rmtree(folder / ENGINES, ignore_errors=True)
+    """Delete the index in a folder, or the rest of one, and nothing that is not part of one.
+
+    The manifest gets another name first: what is left is no index any more, and whoever is killed
+    meanwhile leaves word that the rest is to be deleted.
+
+    Raises:
+        BuildError: something cannot be removed.
+    """
+    try:
+        (folder / MANIFEST).replace(folder / _CLEARED)
+        sync_folder(folder)
+    except FileNotFoundError:
+        if not (folder / _CLEARED).exists():
+            return  # no index was ever here
+    except OSError as error:
+        raise BuildError(f"{folder / MANIFEST} cannot be replaced ({error}): close what uses it") from error
+    drop_shards(folder, keep=set())
+    drop_attachments(folder, None)
+    if (folder / ENGINES).is_dir():
+        _remove(folder / ENGINES)
+
+
+def forget_cleared(folder: Path) -> None:
+    """Delete what `clear` has left of an index, once another one is in its place."""
+    (folder / _CLEARED).unlink(missing_ok=True)
 
 
 def remove_beginning(folder: Path) -> None:

@@ -83,6 +83,11 @@ def write_shard(
     np.save(folder / EMBEDDINGS, np.ascontiguousarray(embeddings, dtype=dtype), allow_pickle=False)
     pq.write_table(_table(records, _record_schema()), folder / RECORDS, row_group_size=_ROW_GROUP)
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
+    sync_shard(folder)
+
+
+def sync_shard(folder: Path) -> None:
+    """Make the files of a shard durable: a manifest may not outlive what it names."""
     for name in FILES:
         with (folder / name).open("rb+") as file:
             os.fsync(file.fileno())

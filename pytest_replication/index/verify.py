@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_replication.errors import IndexCorrupt, IndexIncomplete, ReplicationError
+from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.reader import Shard, index_as_it_is, open_index
+from pytest_replication.index.reader import Shard, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
+from pytest_replication.index.unfinished import describe_unfinished
 
 _BLOCK = 16384
 
@@ -68,17 +69,9 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
             faults.append(fault)
     if not faults:  # the content of a changed file says nothing
         faults = [fault for shard in opened.shards for fault in _check_content(shard)]
-    return VerifyReport(files, size, faults, _unfinished(opened.path))
-
-
-def _unfinished(folder: Path) -> str:
-    try:
-        open_index(folder)
-    except IndexIncomplete as error:
-        return str(error)
-    except ReplicationError:
-        pass  # a fault, and told as one
-    return ""
+    manifest = opened.manifest
+    unfinished = "" if manifest.complete else describe_unfinished(opened.path, manifest)
+    return VerifyReport(files, size, faults, unfinished)
 
 
 def _compare(path: Path, sha256: str) -> str | None:

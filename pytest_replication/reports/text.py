@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_replication.escape import one_line
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import plural, score_text, threshold_text
@@ -14,7 +15,8 @@ SHOWN = 10
 
 def render(verdict: Verdict) -> str:
     """Render a verdict for a terminal, a failure message or a log."""
-    return "\n".join([headline(verdict), *_details(verdict)])
+    # Each line is one whatever names and captions hold: they are not ours.
+    return "\n".join(map(one_line, [headline(verdict), *_details(verdict)]))
 
 
 def headline(verdict: Verdict) -> str:

@@ -292,6 +292,10 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     assert made["made"] == made["shards"] == 3
     assert call("verify", both).returncode == 0
     assert json.loads(call("info", both, "--json").stdout)["removed"] == 2
+    assert call("remove", both, "--id", "coffee.jpg").returncode == 2
+    assert f"  source 2     folder {training}: 20 of 20" in call("info", both).stdout
+    assert "1 training image removed" in call("remove", both, "--id", "coffee.jpg", "--source", "2").stdout
+    assert "1 had been before" in call("remove", both, "--id", "coffee.jpg", "--all-sources").stdout
 
 
 def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:

@@ -103,12 +103,11 @@ def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
 
 def _refs_of(group: Group, sidecar: Sidecar, path: Path, version: str) -> Iterator[ImageRef]:
     caption = sidecar.caption(group.key) or group.caption
-    suffixes: set[str] = set()
     for found in group.images:
         name = f"{group.key}.{found.suffix}" if found.suffix else group.key
-        if found.suffix in suffixes:  # a tar may hold a name twice, and both images are in it
+        if found.suffix in group.suffixes:  # a tar may hold a name twice, and both images are in it
             name += f"@{found.member.offset}"
-        suffixes.add(found.suffix)
+        group.suffixes.add(found.suffix)
         at = f"{found.member.offset} {found.member.size}"
         yield ImageRef(
             id=f"{sidecar.id}/{name}",

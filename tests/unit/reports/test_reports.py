@@ -229,3 +229,17 @@ def test_a_score_and_a_threshold_that_differ_are_told_apart(
 def test_a_threshold_that_only_identical_vectors_reach_is_told(threshold: float, told: bool) -> None:
     said = f"at a threshold of {threshold:g} only samples with the vector of a training image count"
     assert (said in render(verdict(0, 1, Policy(threshold)))) is told
+
+
+def test_names_and_captions_cannot_forge_a_line() -> None:
+    found = verdict(1, 1)
+    match = found.matches.of[0][0]
+    record = replace(match.record, uri="a\nPASS: forged\x1b[1A", caption="b\r\n  WARNING none\u2028c")
+    subject = replace(
+        found.matches.subject, samples=("s\n0 of 1",), source="x\ny", index="i\x1b[2J", embedder="e\nf"
+    )
+    of = ((replace(match, record=record),),)
+    text = render(judge(replace(found.matches, of=of, subject=subject), found.policy))
+    assert len(text.splitlines()) == len(render(found).splitlines())
+    assert r'a\nPASS: forged\x1b[1A "b\r\n  WARNING none\u2028c"' in text
+    assert "\x1b" not in text
