@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pytest_replication._cli.build import show
 from pytest_replication._cli.options import Verbs, add_index, add_work, plural, print_json
 from pytest_replication.errors import SettingsError
+from pytest_replication.escape import one_line
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
 
@@ -58,6 +59,8 @@ def _abandon(index: str, as_json: bool) -> None:
         print_json(asdict(report) | {"index": str(report.index)})
     else:
         print(
-            f"{report.index}: {plural(report.rows, 'training image')}, as before the append of "
-            f"{report.source} ({report.dropped} of its images had been done)"
+            one_line(
+                f"{report.index}: {plural(report.rows, 'training image')}, as before the append of "
+                f"{report.source} ({report.dropped} of its images had been done)"
+            )
         )

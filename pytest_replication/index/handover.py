@@ -6,7 +6,6 @@ that reads bytes to list its images (parquet, a compressed tar) would hold as ma
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,10 +14,7 @@ from typing import IO
 
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
-from pytest_replication.index.layout import SHARDS
-
-_NAME = ".handed"
-"""Among the shards, where the next writer clears away what a killed one has left."""
+from pytest_replication.index.layout import HANDED, SHARDS, drop_handed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class Handover:
     """
 
     def __init__(self, index: Path) -> None:
-        self._folder = index / SHARDS / _NAME
+        self._index, self._folder = index, index / SHARDS / HANDED
         self._count = 0
 
     def pack(self, refs: Iterable[ImageRef]) -> Parcel:
@@ -98,7 +94,7 @@ class Handover:
 
     def close(self) -> None:
         """Delete what is left."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        drop_handed(self._index)
 
     def _create(self, path: Path) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,8 @@ LOCK = ".lock"
 SHARDS = "shards"
 ENGINES = "engines"
 _CLEARED = f".{MANIFEST}.old"
+HANDED = ".handed"
+"""Among the shards: bytes of images on their way to the worker processes of one writer."""
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -79,8 +81,13 @@ def drop_shards(folder: Path, keep: Set[str]) -> None:
         BuildError: one cannot be removed.
     """
     for path in (folder / SHARDS).iterdir():
-        if path.is_dir() and path.name not in keep:
+        if path.is_dir() and path.name not in keep and path.name != HANDED:
             _remove(path)
+
+
+def drop_handed(folder: Path) -> None:
+    """Remove what images a writer had handed to its workers: they are done, or it was killed."""
+    shutil.rmtree(folder / SHARDS / HANDED, ignore_errors=True)
 
 
 def drop_derived(folder: Path, keep: Set[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
-from pytest_replication.index.layout import LOCK, SHARDS, refuse_foreign, remove_beginning
+from pytest_replication.index.layout import LOCK, SHARDS, drop_handed, refuse_foreign, remove_beginning
 
 
 class WriterLock:
@@ -37,6 +37,7 @@ class WriterLock:
         try:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
+            drop_handed(self._folder)  # of a writer that was killed
         except Timeout as error:
             raise IndexLocked(
                 f"another process is writing {self._folder} (it holds {self._folder / LOCK}): wait for it"

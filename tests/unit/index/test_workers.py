@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication import BuildOptions, build_index, open_index
+from pytest_replication import BuildOptions, build_index, open_index, verify_index
 from pytest_replication.embedders import load_embedder
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, ReplicationError
 from pytest_replication.images.sources import open_source
 from pytest_replication.images.views import WHOLE
+from pytest_replication.index.layout import drop_shards
 from pytest_replication.index.pipeline import PipelineOptions
 from pytest_replication.index.workers import Elsewhere, WorkerSettings
 
@@ -53,3 +54,16 @@ def test_images_in_memory_make_the_same_index_and_leave_nothing(
         "000001",
         "000002",
     ]
+
+
+def test_what_a_killed_build_had_handed_over_is_cleared_away(pictures: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    build_index(pictures, index, PIXELS)
+    left = index / "shards" / ".handed" / "000000"
+    left.parent.mkdir()
+    left.write_bytes(b"abc")
+    assert verify_index(index, progress=False).sound
+    drop_shards(index, keep={"000000", "000001", "000002"})
+    assert left.exists()  # a writer may drop shards while its workers work
+    assert build_index(pictures, index, PIXELS).resumed == 12
+    assert not left.parent.exists()
