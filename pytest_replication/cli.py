@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
@@ -72,8 +73,15 @@ def _how_to_go_on(args: argparse.Namespace) -> str:
     return f": {again} goes on after the last finished shard"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and those of its verbs, that take whole names of options only."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "allow_abbrev": False})
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pytest-replication",
         description="Does a generative image model copy its training images?",
         epilog="Exit status: 0 pass or done, 1 replicated, 2 wrong usage, 3 cannot tell.",

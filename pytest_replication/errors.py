@@ -13,7 +13,7 @@
     │   ├── IndexCorrupt             its files are not the ones that were written
     │   ├── IndexVersionUnsupported  it was written in another format
     │   └── IndexLocked              another process is writing it
-    ├── IndexMismatch                the embedder at hand is not the one of the index
+    ├── IndexMismatch                the embedder at hand is not the one of the index, or nothing proves it
     ├── BuildError                   an index could not be built
     │   ├── SourceError              the training images cannot be listed, or changed since
     │   └── TooManyRejected          more images were unreadable than was allowed
@@ -70,7 +70,7 @@ class IndexLocked(IndexUnavailable):
 
 
 class IndexMismatch(ReplicationError):
-    """The embedder at hand is not the one that made the index."""
+    """The embedder at hand is not the one that made the index, or nothing proves that it is."""
 
 
 class BuildError(ReplicationError):

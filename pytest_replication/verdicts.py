@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_replication.errors import SampleError, SearchError, SettingsError
+from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
 
@@ -34,6 +34,7 @@ class Policy:
         max_rate: share of replicated samples, in [0, 1).
         max_rate_source: where it comes from, for people.
         confidence: of the one-sided bounds, in [0.5, 1).
+        allow_unproved: let imported vectors that nothing proves bring more than a failure.
 
     Raises:
         SettingsError: a value outside its range.
@@ -44,6 +45,7 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
+    allow_unproved: bool = False
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
@@ -126,6 +128,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold.
+        IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
+            embedder made them, and the policy does not allow it.
     """
     _check(matches)
     recall = _recall(matches, policy.threshold)
@@ -143,6 +147,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             matches.by.note
             or f"{matches.by.engine} found no failure, and has no certificate at {policy.threshold:g}"
         )
+    if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
+        raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
         needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
@@ -156,6 +162,16 @@ def _recall(matches: Matches, threshold: float) -> float | None:
         return 1.0
     same = by.threshold is not None and abs(by.threshold - threshold) < 1e-6
     return by.recall if same and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _unproved(matches: Matches) -> str:
+    subject = matches.subject
+    return (
+        f"vectors of {subject.index} were imported and nothing proves that {subject.embedder} made them, so "
+        f"that {len(matches.of)} samples far from all of them prove nothing: import again with --images "
+        "FOLDER --overwrite, or allow it with --replication-allow-unproved (pytest), --allow-unproved "
+        "(pytest-replication check) or allow_unproved=True (the call)"
+    )
 
 
 def _check(matches: Matches) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.index.merge import merge_indexes
 
 
@@ -29,5 +29,6 @@ def run(args: argparse.Namespace) -> int:
         print_json(asdict(report) | {"index": str(report.index), "parts": args.parts})
     else:
         removed = f", {report.removed} removed" if report.removed else ""
-        print(f"{report.index}: {report.rows} training images from {report.parts} indexes{removed}")
+        images = plural(report.rows, "training image")
+        print(f"{report.index}: {images} from {report.parts} indexes{removed}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from pytest_replication.reports.words import plural as plural
 from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
@@ -50,12 +51,23 @@ def add_min_recall(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_new_index(parser: argparse.ArgumentParser, embedder: str) -> None:
-    """Declare where a new index goes and how its vectors are made and stored."""
+def add_new_index(parser: argparse.ArgumentParser, embedder: str | None) -> None:
+    """Declare where a new index goes and how its vectors are made and stored.
+
+    Args:
+        parser: of the verb.
+        embedder: the default, None where it has to be named.
+    """
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
-    parser.add_argument(
-        "--embedder", default=embedder, metavar="NAME", help="What makes the vectors (default: %(default)s)"
-    )
+    if embedder is None:
+        parser.add_argument("--embedder", required=True, metavar="NAME", help="What made the vectors")
+    else:
+        parser.add_argument(
+            "--embedder",
+            default=embedder,
+            metavar="NAME",
+            help="What makes the vectors (default: %(default)s)",
+        )
     parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
     add_device(parser)
     parser.add_argument(
@@ -92,17 +104,15 @@ def add_work(parser: argparse.ArgumentParser) -> None:
 
 def limit(text: str) -> int | float:
     """Read a number of images, or a share such as 5%."""
-    if not text.endswith("%"):
-        return int(text)
-    share = float(text[:-1]) / 100
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share from 0% to below 100%")
-    return share
-
-
-def plural(count: int, one: str, several: str = "") -> str:
-    """A number with what is counted: 1 image, 2 images."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    try:
+        number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        number = -1
+    if number < 0 or (text.endswith("%") and not number < 1):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number of images, such as 3, nor a share from 0% to below 100%, as 5% is"
+        )
+    return number
 
 
 def print_json(data: Any) -> None:

@@ -27,7 +27,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--sha256", action="append", default=[], metavar="HEX", help="Digest of an image file; repeatable"
     )
     parser.add_argument(
-        "--list", type=Path, metavar="FILE", help="Text file with an id, a uri or a sha256 a line"
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="Text file with an id, a uri or a sha256 a line; '# …' is a comment",
     )
     parser.add_argument(
         "--source",
@@ -64,9 +67,11 @@ def _lines(path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read as a list: {error}") from error
+    # The blank tells a comment from an id such as #17, which must not be passed over.
+    return [line for line in lines if line and line != "#" and not line.startswith("# ")]
 
 
 def _is_digest(text: str) -> bool:

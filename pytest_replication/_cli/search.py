@@ -64,5 +64,5 @@ def _text(matches: Matches) -> str:
     lines = []
     for name, found in zip(matches.subject.samples, matches.of, strict=True):
         lines.append(name)
-        lines += [f"  {match.score:6.3f}  {match.record.uri}" for match in found]
+        lines += [f"  {match.score:6.3f}  {match.record.uri}  (id {match.record.id})" for match in found]
     return "\n".join(map(one_line, lines))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.settings import Settings
 from pytest_replication.escape import one_line
+from pytest_replication.reports.warnings import check_warnings, index_warnings
+from pytest_replication.reports.words import plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -37,13 +39,14 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
         for below in (*_searched(row), *_tolerated(row)):
             reporter.line(one_line(below))
+        for said in check_warnings(row):
+            reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
-        counted = f"index {index['path']}: {row['searched']} training images, {index['embedder']}"
-        reporter.line(one_line(counted))
-        if index["rejected"]:
-            missing = f"{index['rejected']} training images could not be read and are NOT in {index['path']}"
-            reporter.line(one_line(f"WARNING: {missing}"), yellow=True)
+        images = plural(row["searched"], "training image")
+        reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
+        for said in index_warnings(index):
+            reporter.line(one_line(f"WARNING: {said}"), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
@@ -54,8 +57,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
         name,
         f"{row['replicated']} of {row['samples']} replicated",
-        f"highest {row['worst_score']:.3f}",
-        f"threshold {row['threshold']:g} ({row['threshold_source']}), {_rate(row)}",
+        f"highest {score_text(row['worst_score'], row['threshold'])}",
+        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
     )
 
 
@@ -81,10 +84,17 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [f"      {p['score']:.3f}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    shown = [
+        f"      {score_text(p['score'], row['threshold'])}  {p['sample']} -> {p['training_uri']}"
+        for p in row["pairs"][:_PAIRS]
+    ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({row["index"]["path"]: row for row in rows}.values())
+    """The first check of each index; one that changed during the run counts as another."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+    return list(found.values())

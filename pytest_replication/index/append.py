@@ -154,9 +154,10 @@ def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known
     before = [
         shard for shard in manifest.shards if manifest.complete or shard.source < len(manifest.sources) - 1
     ]
-    removed = read_removed(folder, manifest).rows
-    known = known_images(folder / SHARDS, before, removed)
-    new = known.new(images, lambda ref: _changed(ref, folder, manifest, set(removed.tolist())))
+    removed = read_removed(folder, manifest)
+    known = known_images(folder / SHARDS, before, removed.rows)
+    known.removed = removed.sha256
+    new = known.new(images, lambda ref: _changed(ref, folder, manifest, set(removed.rows.tolist())))
     if not manifest.complete:
         return known, new
     first = next(new, None)

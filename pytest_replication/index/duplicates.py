@@ -49,10 +49,17 @@ class Duplicates:
         return len(np.unique(self.leaders))
 
     def copies_of(self, row: int) -> int:
-        """How often an image stands in the index, itself included."""
+        """Images of the index that are duplicates of one, itself included."""
+        return self._counted(self.copies, row)
+
+    def exact_of(self, row: int) -> int:
+        """Those of them with the same vector, itself included."""
+        return self._counted(self.exact, row)
+
+    def _counted(self, counts: NDArray[np.int64], row: int) -> int:
         place = int(np.searchsorted(self.rows, row))
         found = place < len(self.rows) and self.rows[place] == row
-        return int(self.copies[place]) if found else 1
+        return int(counts[place]) if found else 1
 
 
 def store_duplicates(index: Index, found: Duplicates) -> None:

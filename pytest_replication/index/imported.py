@@ -45,7 +45,7 @@ class ImportOptions:
         overwrite: delete an index that is in the folder.
     """
 
-    embedder: str = "sscd"
+    embedder: str
     preset: str | None = None
     device: str = "auto"
     images: Path | None = None
@@ -85,18 +85,16 @@ class ImportReport:
     lowest: float | None
 
 
-def import_index(
-    source: str, out: str | os.PathLike[str], options: ImportOptions | None = None
-) -> ImportReport:
+def import_index(source: str, out: str | os.PathLike[str], options: ImportOptions) -> ImportReport:
     """Make an index of embeddings that were made elsewhere, or finish one that was interrupted.
 
     Some source images are embedded again and have to agree. Without images at hand the index is
-    unproved, and every verdict says so.
+    unproved: every verdict says so, and none but a failure is given unless that is allowed.
 
     Args:
         source: what `open_embeddings` takes, such as ``clip-retrieval:/data/emb``.
         out: folder of the index.
-        options: how; None for the defaults.
+        options: how, and the embedder that made them.
 
     Returns:
         What was done. The index is complete and can be opened with `open_index`.
@@ -109,7 +107,6 @@ def import_index(
         IndexLocked: another process is writing the index.
         EmbedderError: the embedder cannot be loaded or is not fit.
     """
-    options = options or ImportOptions()
     folder = Path(out)
     embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
     probes = prove(embedder)

@@ -26,12 +26,14 @@ class Known:
         versions: sorted hashes of uri and version of every listed image.
         uris: sorted hashes of the uris of stored images.
         contents: first 8 bytes of the sha256 of each, in the order of `uris`.
+        removed: sha256 of images that must not come back, wherever they lie.
         passed: images that `new` has passed over so far.
     """
 
     versions: Keys
     uris: Keys
     contents: Keys
+    removed: frozenset[str] = frozenset()
     passed: int = 0
 
     def new(self, refs: Iterable[ImageRef], changed: Callable[[ImageRef], Exception]) -> Iterator[ImageRef]:
@@ -47,11 +49,22 @@ class Known:
                 continue
             stored = self._contents_at(ref.uri)
             if not len(stored):
-                yield ref
+                if self._was_removed(ref):
+                    self.passed += 1
+                else:
+                    yield ref
             elif ref.fault is None and _start(hashlib.sha256(ref.read()).hexdigest()) in stored:
                 self.passed += 1  # touched, but the same
             else:
                 raise changed(ref)
+
+    def _was_removed(self, ref: ImageRef) -> bool:
+        if not self.removed or ref.fault is not None:
+            return False
+        try:
+            return hashlib.sha256(ref.read()).hexdigest() in self.removed
+        except OSError:
+            return False  # unreadable: rejected, with its reason, when it is embedded
 
     def _contents_at(self, uri: str) -> Keys:
         key = _key(uri)

@@ -67,6 +67,13 @@ def forget_cleared(folder: Path) -> None:
     (folder / _CLEARED).unlink(missing_ok=True)
 
 
+def remove_beginning(folder: Path) -> None:
+    """Delete what an index without a shard consists of, its lock included."""
+    for name in (MANIFEST, PROBE, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
+
+
 def drop_shards(folder: Path, keep: Set[str]) -> None:
     """Remove shards that no manifest names, such as those of a killed writer.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
-from pytest_replication.index.layout import LOCK, SHARDS, drop_handed, refuse_foreign
+from pytest_replication.index.layout import LOCK, SHARDS, drop_handed, refuse_foreign, remove_beginning
 
 
 class WriterLock:
@@ -20,6 +22,7 @@ class WriterLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = FileLock(folder / LOCK)
+        self._made: list[Path] = []
 
     def acquire(self) -> None:
         """Take the lock, or fail at once.
@@ -29,18 +32,27 @@ class WriterLock:
             BuildError: the folder belongs to something else, or cannot be made or written.
         """
         refuse_foreign(self._folder)
+        places = (self._folder, *self._folder.parents)
+        self._made = list(itertools.takewhile(lambda place: not place.exists(), places))
         try:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
             drop_handed(self._folder)  # of a writer that was killed
         except Timeout as error:
             raise IndexLocked(
-                f"another process is building {self._folder} (it holds {self._folder / LOCK}): wait "
-                "for it, or choose another --out"
+                f"another process is writing {self._folder} (it holds {self._folder / LOCK}): wait for it"
             ) from error
         except OSError as error:
-            raise BuildError(f"{self._folder} cannot be written: {error}; choose another --out") from error
+            raise BuildError(f"{self._folder} cannot be written: {error}; name a folder that can") from error
 
     def release(self) -> None:
         """Give it back."""
         self._lock.release()
+
+    def undo(self) -> None:
+        """Take back the folders that `acquire` made, with what an index without a shard leaves in them."""
+        if self._made:
+            remove_beginning(self._folder)
+        for place in self._made:
+            with suppress(OSError):  # somebody else has put something there
+                place.rmdir()

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pytest_replication.errors import BuildError, IndexIncomplete
+from pytest_replication.errors import BuildError, IndexIncomplete, IndexUnavailable
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments
 from pytest_replication.index.layout import SHARDS
@@ -19,6 +19,8 @@ from pytest_replication.index.unfinished import describe_unfinished, restore
 
 class IndexState:
     """Holds the lock of an index folder and the manifest in force; use it as a context manager.
+
+    Work that is refused before its first shard leaves no folder behind that was made for it.
 
     Args:
         folder: the index; made if it does not exist.
@@ -43,6 +45,9 @@ class IndexState:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        refused = isinstance(error, (BuildError, IndexUnavailable))
+        if refused and (self._manifest is None or not self._manifest.shards):
+            self._lock.undo()
         self._lock.release()
 
     @property

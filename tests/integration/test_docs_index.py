@@ -27,6 +27,7 @@ IMPORTS = [arguments for arguments in inline("pytest-replication", TEXT) if argu
 def run(arguments: list[str]) -> int:
     """Run a command with an embedder that is fast."""
     fast = ["--embedder", "pixels"] if arguments[0] in ("build", "import") else []
+    fast += ["--threshold", "0.95"] if arguments[0] == "duplicates" else []
     return cli.main([argument.replace("512", "769") for argument in arguments] + fast)
 
 
@@ -100,6 +101,10 @@ def test_the_imports_of_the_page(
     assert run([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["rows"], answer["proved"]) == (20, 20)
+
+
+def test_every_import_of_the_page_names_the_embedder() -> None:
+    assert all("--embedder" in arguments for arguments in IMPORTS)
 
 
 def test_every_kind_that_can_be_imported_is_on_the_page() -> None:

@@ -219,7 +219,7 @@ def test_two_builders_at_once(damaged: Path, training: Path) -> None:
         command = [sys.executable, "-m", "pytest_replication.cli", "build", training, "--out", damaged]
         done = subprocess.run([*command, "--embedder", "pixels"], capture_output=True, text=True)
     assert done.returncode == 3
-    assert f"another process is building {damaged}" in done.stderr
+    assert f"another process is writing {damaged}" in done.stderr
 
 
 def test_an_index_that_cannot_be_written_can_be_checked(run_suite: RunSuite, damaged: Path) -> None:

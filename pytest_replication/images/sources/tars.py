@@ -179,12 +179,20 @@ _TOO_MANY = f"more than {_HEADERS:,} bytes of headers belong to one member"
 
 
 def check_tar(path: Path) -> None:
-    """Look at the first member of a tar.
+    """Look at the first member of a tar and, where it is not compressed, at its end mark.
 
     Raises:
-        SourceError: it does not exist, cannot be read, or does not begin as a tar does.
+        SourceError: it does not exist, cannot be read, does not begin as a tar does, or was cut off.
     """
-    TarReader(path).__exit__()
+    with TarReader(path) as tar:
+        if not tar.compressed and not _ends(path):
+            raise SourceError(f"{path} was cut off: it does not end in a block of zeros; fetch it again")
+
+
+def _ends(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-tarfile.BLOCKSIZE, os.SEEK_END)
+        return not any(file.read())
 
 
 def _open(path: Path, compressed: bool) -> IO[bytes]:

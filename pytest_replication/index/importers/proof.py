@@ -64,7 +64,7 @@ def prove_imported(
     if embeddings.dim != embedder.spec.dim:
         raise IndexMismatch(
             f"{embeddings.name} holds vectors of {embeddings.dim} numbers, {embedder.spec.name} makes "
-            f"{embedder.spec.dim}: name the embedder that made them"
+            f"{embedder.spec.dim}: name the embedder that made them with --embedder"
         )
     least = min(least, embeddings.rows)
     cosines = [

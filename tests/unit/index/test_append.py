@@ -161,6 +161,29 @@ def test_a_removed_image_does_not_come_back(index: Path, pictures: Path, tmp_pat
         compact_index(index)
 
 
+def test_removed_images_are_known_after_they_were_deleted_too(index: Path, pictures: Path) -> None:
+    remove_images(index, ids=["03.png", "07.png"])
+    compact_index(index)
+    before = read_manifest(index)
+    for _ in range(2):
+        report = append_index(index, pictures)
+        assert (report.listed, report.known, report.rows) == (0, 12, 10)
+    assert read_manifest(index) == before
+    assert (before.opted_out, before.listed) == (2, 12)
+
+
+def test_new_images_beside_removed_ones_are_counted_alone(
+    index: Path, pictures: Path, picture: Callable[..., object]
+) -> None:
+    remove_images(index, ids=["03.png"])
+    compact_index(index)
+    grow(pictures, picture, 30)
+    (pictures / "31.png").write_bytes(b"")
+    report = append_index(index, pictures, AppendOptions(max_rejected=1))
+    assert (report.listed, report.known, report.rejected.count, report.rows) == (2, 12, 1, 12)
+    assert open_index(index).manifest.opted_out == 1
+
+
 def test_an_unfinished_append_is_never_searched_and_goes_on(
     index: Path, pictures: Path, picture: Callable[..., object], unrelated: Path
 ) -> None:

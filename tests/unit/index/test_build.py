@@ -206,7 +206,7 @@ def test_a_build_over_a_lost_probe_is_no_success(pictures: Path, tmp_path: Path)
 
 
 def test_two_builders_do_not_meet(pictures: Path, tmp_path: Path) -> None:
-    with IndexWriter(tmp_path / "index"), pytest.raises(IndexLocked, match="another process is building"):
+    with IndexWriter(tmp_path / "index"), pytest.raises(IndexLocked, match="another process is writing"):
         build_index(pictures, tmp_path / "index", PIXELS)
 
 
