@@ -264,6 +264,24 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     assert call("verify", index).returncode == 0
 
 
+def test_info_tells_whether_all_shards_have_engine_codes(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = damaged
+    codes = index / "engines" / "int8"
+    told = []
+    for gone in ((), ("000000",), ("000000", "000001", "000002")):
+        assert cli.main(["engine", str(index), "int8"]) == 0
+        for name in gone:
+            shutil.rmtree(codes / name)
+        capsys.readouterr()
+        assert cli.main(["info", str(index)]) == 0
+        told.append(capsys.readouterr().out)
+    assert "speeds up the exact scan" in told[0]
+    assert "int8: in use in part: 1 of 3 shards have none" in told[1]
+    assert "int8: NOT in use: 3 of 3 shards have none" in told[2]
+
+
 def test_an_approximate_engine_is_built_certified_and_relied_on(
     built: Path, unrelated: Path, training: Path, tmp_path: Path
 ) -> None:

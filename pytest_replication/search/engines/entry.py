@@ -12,6 +12,7 @@ from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS
 from pytest_replication.search.engines.certificate import Certificate
+from pytest_replication.search.sealed import seal, unseal
 
 FORMAT = 1
 NAME = "engine.json"
@@ -63,8 +64,7 @@ class EngineEntry:
 
     def to_json(self) -> str:
         """Serialise, with a digest of the content as the last key."""
-        body = {"format": FORMAT, **asdict(self)}
-        return json.dumps({**body, "sha256": _digest(body)}, indent=1) + "\n"
+        return seal(FORMAT, asdict(self))
 
 
 def parse_entry(text: str) -> EngineEntry:
@@ -74,16 +74,12 @@ def parse_entry(text: str) -> EngineEntry:
         ValueError: it is none, is of another format, has changed, or contradicts itself.
     """
     try:
-        body = json.loads(text)
-        if not isinstance(body, dict) or body.get("format") != FORMAT:
+        body = unseal(text, FORMAT)
+        if body is None:
             raise ValueError(f"it is not of format {FORMAT}")
-        digest = body.pop("sha256", None)
-        if digest != _digest(body):
-            raise ValueError("its digest differs")
-        del body["format"]
         entry = _from_body(body)
         _check_certificates(entry)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{error} does not fit") from error
     return entry
 
@@ -108,8 +104,3 @@ def _from_body(body: dict[str, Any]) -> EngineEntry:
     body["files"] = {name: FileEntry(**values) for name, values in body["files"].items()}
     body["certificates"] = tuple(Certificate(**values) for values in body["certificates"])
     return EngineEntry(**body)
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from pytest_replication.index.manifest import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.search import coarse, exact, kernel, search
 from pytest_replication.search.coarse import CodedQueries
-from pytest_replication.search.codes import open_codes, write_codes
+from pytest_replication.search.codes import damages, open_codes, sizes, write_codes
+from pytest_replication.search.sealed import seal, unseal
 
 MakeIndex = Callable[..., Index]
 
@@ -152,17 +154,70 @@ def test_a_shard_without_codes_is_scanned_in_floats(coded: Index, monkeypatch: p
     assert_same(coded, unit(5, 3, 1, 64), 3, monkeypatch)
 
 
+def description(index: Index) -> Path:
+    return index.path / "engines" / "int8" / "000000" / "codes.json"
+
+
+def rewrite(path: Path, form: int = 2, **changes: object) -> None:
+    """Change a description, with a digest that is right."""
+    body = unseal(path.read_text(), 2)
+    assert body is not None
+    path.write_text(seal(form, body | changes))
+
+
 def test_codes_of_other_vectors_are_not_used(coded: Index) -> None:
-    path = coded.path / "engines" / "int8" / "000000" / "codes.json"
-    body = json.loads(path.read_text())
-    path.write_text(json.dumps(body | {"of": "ab" * 32}))
+    rewrite(description(coded), of="ab" * 32)
     assert open_codes(coded, coded.shards[0]) is None
-    path.write_text(json.dumps(body | {"format": 9}))
-    assert open_codes(coded, coded.shards[0]) is None
-    path.write_text("{")
-    with pytest.raises(SearchError, match=r"codes\.json is damaged.*engine INDEX int8"):
-        open_codes(coded, coded.shards[0])
     assert write_codes(coded, progress=False) == 1
+    assert open_codes(coded, coded.shards[0]) is not None
+
+
+def test_codes_of_another_format_are_none(coded: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = description(coded)
+    body = json.loads(path.read_text())
+    del body["sha256"]
+    path.write_text(json.dumps(body | {"format": 1}))
+    assert open_codes(coded, coded.shards[0]) is None
+    assert_same(coded, unit(5, 3, 1, 64), 3, monkeypatch)
+    assert write_codes(coded, progress=False) == 1
+    assert open_codes(coded, coded.shards[0]) is not None
+
+
+@pytest.mark.parametrize("key", ["scale", "length"])
+def test_one_changed_digit_of_what_decides_is_an_error_and_made_anew(coded: Index, key: str) -> None:
+    path = description(coded)
+    text = path.read_text()
+    written = json.dumps(json.loads(text)[key])
+    damaged = next(written[:i] + "0" + written[i + 1 :] for i, c in enumerate(written) if c in "123456789")
+    path.write_text(text.replace(written, damaged))
+    with pytest.raises(
+        SearchError, match=r"codes\.json is damaged \(its digest differs\).*engine INDEX int8"
+    ):
+        search(open_index(coded.path), unit(5, 3, 1, 64))
+    assert [fault.partition(" (")[0] for fault in damages(coded)] == [f"{path} is damaged"]
+    assert write_codes(coded, progress=False) == 1
+    assert damages(coded) == []
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"scale": 0.0}, {"scale": float("nan")}, {"length": -1.0}, {"files": {}}]
+)
+def test_a_description_that_makes_no_sense_is_an_error(coded: Index, changes: dict[str, object]) -> None:
+    rewrite(description(coded), **changes)
+    with pytest.raises(SearchError, match=r"codes\.json is damaged"):
+        open_codes(coded, coded.shards[0])
+
+
+def test_a_shard_without_rows_has_codes_like_any_other(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([unit(0, 40, 1, 16), unit(0, 0, 1, 16), unit(1, 30, 1, 16)])
+    assert write_codes(index, progress=False) == 3
+    assert write_codes(index, progress=False) == 0
+    assert len(sizes(index)) == 3
+    monkeypatch.setattr(coarse, "_SEED", 8)
+    assert_same(index, unit(5, 3, 1, 16), 3, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["codes.npy", "errors.npy", "checksums.npy"])

@@ -94,7 +94,7 @@ def test_no_changed_character_goes_unseen(data: st.DataObject) -> None:
     ("text", "told"),
     [
         ("", "Expecting value"),
-        ("[]", "it is not of format 1"),
+        ("[]", "it is no object"),
         ("{}", "it is not of format 1"),
         (sealed(body(format=2)), "it is not of format 1"),
         (json.dumps(body()), "its digest differs"),
@@ -102,7 +102,7 @@ def test_no_changed_character_goes_unseen(data: st.DataObject) -> None:
         (sealed(body(more=1)), "does not fit"),
         (sealed(body(files=[])), "does not fit"),
         (sealed(body(certificates=[{}])), "does not fit"),
-        ("[" * 100_000, "does not fit"),
+        ("[" * 100_000, "it is nested too deeply"),
     ],
 )
 def test_what_is_no_entry_is_refused(text: str, told: str) -> None:
