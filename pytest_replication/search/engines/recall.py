@@ -144,9 +144,11 @@ class _Measure:
             confidence=self.confidence,
             min_recall=self.min_recall,
             engine=self.engine.name,
+            library=entry.library,
             parameters=dict(entry.parameters),
             effort=trial.effort,
             generation=entry.generation,
+            files=entry.digest,
             seed=seed,
             created=now(),
         )

@@ -15,7 +15,7 @@ from pytest_replication.index.layout import ENGINES
 from pytest_replication.index.manifest import now
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import Engine
-from pytest_replication.search.engines.certificate import CONFIDENCE, Certificate
+from pytest_replication.search.engines.certificate import Certificate
 from pytest_replication.search.engines.entry import METRIC, NAME, EngineEntry, generation_of, parse_entry
 from pytest_replication.search.engines.files import (
     check_files,
@@ -97,11 +97,14 @@ def open_engine(index: Index, name: str) -> Engine:
     check_files(folder, entry.files, _rebuild(index, name))
     prove(kind, entry.dim)
     try:
-        return kind.open(folder, entry)
+        engine = kind.open(folder, entry)
     except (KeyError, TypeError, ValueError, SettingsError) as error:
         raise SearchError(
             f"{folder / NAME} does not fit the files beside it ({error!r}): {_rebuild(index, name)}"
         ) from error
+    if read_entry(index, name).files != entry.files:  # then what was loaded is not what was compared
+        raise SearchError(f"{folder} was built anew while it was opened: open it again")
+    return engine
 
 
 def read_entry(index: Index, name: str) -> EngineEntry:
@@ -169,8 +172,7 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
     name = certificate.engine
     with locked(index.path / ENGINES):
         entry = read_entry(index, name)
-        same = certificate.generation == entry.generation
-        if not (same and certificate.sound and dict(certificate.parameters) == dict(entry.parameters)):
+        if not entry.owns(certificate):
             raise SearchError(
                 f"the certificate for {certificate.threshold:g} is not one of the {name} engine that "
                 f"{index.path} has now: certify it again"
@@ -181,31 +183,6 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
         except OSError as error:
             raise BuildError(f"{_folder(index, name) / NAME} cannot be written: {error}") from error
     return entry
-
-
-def certificate_for(
-    index: Index, name: str, threshold: float, min_recall: float, k: int, *, confidence: float = CONFIDENCE
-) -> Certificate | None:
-    """Look up the certificate that lets a gate pass on the word of an engine.
-
-    Args:
-        index: an open index.
-        name: of the engine.
-        threshold: of the gate. Only a certificate for the same one (to 6 decimals) will do.
-        min_recall: that the gate demands.
-        k: candidates that the gate asks for each vector. Asking for more than was certified finds
-            more, so certificates for k or fewer will do.
-        confidence: that the gate demands.
-
-    Returns:
-        The one with the least effort; the engine has to be searched with that. None if none will do.
-
-    Raises:
-        SettingsError, SearchError: as `read_entry`.
-    """
-    entry = read_entry(index, name)
-    fit = [c for c in entry.certificates if c.covers(threshold, min_recall, k, entry.generation, confidence)]
-    return min(fit, key=lambda certificate: certificate.effort, default=None)
 
 
 def _folder(index: Index, name: str) -> Path:

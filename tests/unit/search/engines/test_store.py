@@ -23,7 +23,6 @@ from pytest_replication.search.engines import (
     add_certificate,
     build_engine,
     built_engines,
-    certificate_for,
     certify,
     files,
     open_engine,
@@ -281,7 +280,7 @@ def test_the_engine_of_another_index_is_refused(
 ) -> None:
     other = made_up_index(tmp_path / "other", unit(99, rows, views, dim))
     shutil.copytree(built.path / "engines", other.path / "engines")
-    for ask in (open_engine, read_entry, lambda i, n: certificate_for(i, n, 0.9, 0.999, 3)):
+    for ask in (open_engine, read_entry):
         with pytest.raises(SearchError, match="is for other vectors than .* holds now"):
             ask(other, "toy")
 
@@ -297,30 +296,88 @@ def test_a_certificate_is_kept_and_found(built: Index) -> None:
     entry = add_certificate(built, found)
     assert entry.certificates == (found,)
     assert read_entry(built, "toy") == entry == open_engine(built, "toy").entry
-    assert certificate_for(built, "toy", 0.9, 0.999, 3) == found
-    assert certificate_for(built, "toy", 0.9, 0.99, 50) == found
-    assert certificate_for(built, "toy", 0.8, 0.999, 3) is None
-    assert certificate_for(built, "toy", 0.9, 0.9999, 3) is None
-    assert certificate_for(built, "toy", 0.9, 0.999, 2) is None
-    assert certificate_for(built, "toy", 0.9, 0.999, 3, confidence=0.99) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 3) == found
+    assert read_entry(built, "toy").certificate_for(0.9, 0.99, 50) == found
+    assert read_entry(built, "toy").certificate_for(0.8, 0.999, 3) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.9999, 3) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 2) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 3, confidence=0.99) is None
 
 
 def test_the_certificate_with_the_least_effort_is_taken(built: Index) -> None:
     found = certified(built)
     for effort, k in ((8, 3), (4, 20), (2, 50)):
         add_certificate(built, replace(found, effort=effort, k=k))
-    efforts = [certificate_for(built, "toy", 0.9, 0.999, k) for k in (3, 20, 49, 50)]
+    efforts = [read_entry(built, "toy").certificate_for(0.9, 0.999, k) for k in (3, 20, 49, 50)]
     assert [one.effort for one in efforts if one] == [8, 4, 4, 2]
 
 
 @pytest.mark.parametrize(
-    "changes", [{"generation": "other"}, {"parameters": {"flavour": 2}}, {"misses": 5}, {"planted": 100}]
+    "changes",
+    [
+        {"generation": "other"},
+        {"library": "toy 2"},
+        {"files": "other"},
+        {"parameters": {"flavour": 2}},
+        {"misses": 5},
+        {"planted": 100},
+    ],
 )
 def test_a_certificate_of_something_else_is_not_kept(built: Index, changes: dict[str, Any]) -> None:
     found = certified(built)
     with pytest.raises(SearchError, match="is not one of the toy engine"):
         add_certificate(built, replace(found, **changes))
     assert read_entry(built, "toy").certificates == ()
+
+
+def other_files(monkeypatch: pytest.MonkeyPatch, toy: type[Engine]) -> None:
+    """From now on the same vectors and parameters give other files."""
+    build = toy.build
+
+    def another(index: Index, folder: Path, *, progress: bool) -> Any:
+        made = build(index, folder, progress=progress)
+        np.save(folder / "vectors.npy", np.roll(np.load(folder / "vectors.npy"), 1, axis=0))
+        return made
+
+    monkeypatch.setattr(toy, "build", another)
+
+
+def test_a_certificate_of_files_that_were_replaced_meanwhile_is_not_kept(
+    built: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(built, "toy")
+    other_files(monkeypatch, toy)
+    propose, rebuilt = engine._propose, []
+
+    def meanwhile(queries: np.ndarray, k: int) -> np.ndarray:
+        if not rebuilt:
+            rebuilt.append(build_engine(built, "toy", progress=False))
+        return propose(queries, k)
+
+    monkeypatch.setattr(engine, "_propose", meanwhile)
+    engine.effort = 8
+    found = certify(built, engine, 0.9, k=3, progress=False)
+    assert isinstance(found, Certificate)
+    assert (rebuilt[0].parameters, rebuilt[0].generation) == (found.parameters, found.generation)
+    with pytest.raises(SearchError, match="is not one of the toy engine that .* has now: certify it again"):
+        add_certificate(built, found)
+    assert read_entry(built, "toy").certificates == ()
+
+
+def test_an_engine_that_is_replaced_while_it_is_opened_is_not_used(
+    built: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_certificate(built, certified(built))
+    other_files(monkeypatch, toy)
+    opens = toy.open
+
+    def late(folder: Path, entry: Any) -> Engine:
+        build_engine(built, "toy", progress=False)
+        return opens(folder, entry)
+
+    monkeypatch.setattr(toy, "open", late)
+    with pytest.raises(SearchError, match="was built anew while it was opened"):
+        open_engine(built, "toy")
 
 
 def test_a_certificate_that_cannot_be_written_is_told(built: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +397,7 @@ def test_a_forged_certificate_is_found(built: Index, folder: Path) -> None:
     body["certificates"][0]["threshold"] = 0.5
     (folder / "engine.json").write_text(json.dumps(body))
     with pytest.raises(SearchError, match="its digest differs"):
-        certificate_for(built, "toy", 0.5, 0.999, 3)
+        read_entry(built, "toy")
 
 
 def test_engines_that_lie_there_are_listed(index: Index) -> None:
