@@ -31,12 +31,15 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Delete the index in a folder, and nothing that is not part of one."""
+    """Delete the index in a folder, and nothing that is not part of one.
+
+    The locks stay where they are, and have to be held.
+    """
     if (folder / MANIFEST).exists():
-        (folder / MANIFEST).unlink()  # first: what is left is no index any more
+        drop_derived(folder, keep=set())  # the index is whole without it
+        (folder / MANIFEST).unlink()  # what is left now is no index any more
         drop_shards(folder, keep=set())
         drop_attachments(folder, None)
-        shutil.rmtree(folder / ENGINES, ignore_errors=True)
 
 
 def drop_shards(folder: Path, keep: Set[str]) -> None:
@@ -52,6 +55,8 @@ def drop_shards(folder: Path, keep: Set[str]) -> None:
 
 def drop_derived(folder: Path, keep: Set[str]) -> None:
     """Remove what engines have made of other shards than some; what one made of all shards goes too.
+
+    The lock of the engines has to be held until no manifest names those shards any more.
 
     Raises:
         BuildError: something cannot be removed.

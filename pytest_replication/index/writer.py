@@ -22,7 +22,7 @@ from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments, write_attachment
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.lock import WriterLock
+from pytest_replication.index.lock import WriterLock, engines_locked
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import (
     Attachment,
@@ -73,8 +73,15 @@ class IndexWriter:
         return self._manifest
 
     def clear(self) -> None:
-        """Delete the index in the folder, and nothing that is not part of one."""
-        layout.clear(self._folder)
+        """Delete the index in the folder, and nothing that is not part of one.
+
+        Raises:
+            IndexLocked: another process builds an engine of it.
+            BuildError: something cannot be removed.
+        """
+        if (self._folder / MANIFEST).exists():
+            with engines_locked(self._folder):
+                layout.clear(self._folder)
 
     def resume(self) -> Manifest | None:
         """Take up the build that is in the folder, None if there is none.

@@ -10,17 +10,17 @@ import shutil
 import time
 from pathlib import Path
 
-from pytest_replication.errors import BuildError, SearchError, SettingsError
+from pytest_replication.errors import BuildError, IndexUnavailable, SearchError, SettingsError
 from pytest_replication.index.layout import ENGINES
+from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import now
-from pytest_replication.index.reader import Index
+from pytest_replication.index.reader import Index, index_as_it_is
 from pytest_replication.search.engines.base import Engine
 from pytest_replication.search.engines.certificate import Certificate
 from pytest_replication.search.engines.entry import METRIC, NAME, EngineEntry, generation_of, parse_entry
 from pytest_replication.search.engines.files import (
     check_files,
     describe,
-    locked,
     put_in_place,
     write_entry,
 )
@@ -41,15 +41,17 @@ def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEnt
         SettingsError: no engine of that name, or its library is not installed.
         SearchError: its library gives wrong results on this machine.
         IndexCorrupt: a shard is damaged.
-        IndexLocked: another process builds an engine of this index.
-        BuildError: it cannot be built or written; an older one is kept.
+        IndexLocked: another process builds an engine of this index, or compacts it.
+        BuildError: it cannot be built or written, or the index has changed since it was opened; an
+            older one is kept.
     """
     engine = engine_class(name)
     library = engine.library()
     prove(engine, index.manifest.embedder.dim)
+    _check_unchanged(index, name)
     check_vectors(index, progress=progress)
     folder = index.path / ENGINES
-    with locked(folder):
+    with engines_locked(index.path):
         temporary = folder / f".new-{name}"
         try:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -71,6 +73,7 @@ def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEnt
                 files=describe(temporary),
             )
             write_entry(temporary, entry)
+            _check_unchanged(index, name)  # again: building takes hours
             put_in_place(temporary, folder / name)
         except OSError as error:
             raise BuildError(
@@ -170,7 +173,7 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
         BuildError: it cannot be written.
     """
     name = certificate.engine
-    with locked(index.path / ENGINES):
+    with engines_locked(index.path):
         entry = read_entry(index, name)
         if not entry.owns(certificate):
             raise SearchError(
@@ -183,6 +186,19 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
         except OSError as error:
             raise BuildError(f"{_folder(index, name) / NAME} cannot be written: {error}") from error
     return entry
+
+
+def _check_unchanged(index: Index, name: str) -> None:
+    """Refuse to make an engine of vectors that the index on disk holds no more."""
+    try:
+        found = generation_of(index_as_it_is(index.path))
+    except IndexUnavailable:
+        found = ""
+    if found != generation_of(index):
+        raise BuildError(
+            f"{index.path} has changed since it was opened to build its {name} engine: "
+            f"'pytest-replication engine {index.path} {name}' builds one of what it holds now"
+        )
 
 
 def _folder(index: Index, name: str) -> Path:

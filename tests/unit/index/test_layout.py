@@ -25,11 +25,20 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 def test_clear_leaves_what_is_no_part_of_an_index(damaged: Path) -> None:
     write_attachment(damaged, "removed", ".parquet", b"content", 1)
-    (damaged / "engines").mkdir()
+    (damaged / "engines" / "annoy").mkdir(parents=True)
+    for name in ("annoy/vectors.ann", ".lock"):
+        (damaged / "engines" / name).touch()
     mine = damaged / "notes-0123456789abcdef.txt"
     mine.touch()
     layout.clear(damaged)
-    assert sorted(path.name for path in damaged.iterdir()) == [".lock", mine.name, "probe.npz", "shards"]
+    assert sorted(path.name for path in damaged.iterdir()) == [
+        ".lock",
+        "engines",
+        mine.name,
+        "probe.npz",
+        "shards",
+    ]
+    assert [path.name for path in (damaged / "engines").iterdir()] == [".lock"]  # somebody may hold it
     assert list((damaged / "shards").iterdir()) == []
 
 

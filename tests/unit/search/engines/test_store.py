@@ -15,8 +15,13 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pytest_replication import Index
+from pytest_replication import Index, open_index
 from pytest_replication.errors import BuildError, IndexCorrupt, IndexLocked, SearchError, SettingsError
+from pytest_replication.index.compact import compact_index
+from pytest_replication.index.manifest import SourceEntry
+from pytest_replication.index.removed import remove_images
+from pytest_replication.index.shard import Record
+from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search.engines import (
     Certificate,
     Engine,
@@ -24,7 +29,6 @@ from pytest_replication.search.engines import (
     build_engine,
     built_engines,
     certify,
-    files,
     open_engine,
     read_entry,
     store,
@@ -120,6 +124,83 @@ def test_a_rename_that_fails_puts_the_older_one_back(built: Index, monkeypatch: 
     assert open_engine(built, "toy").entry == before
 
 
+def while_it_is_built(toy: type[Engine], patch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    build = toy.build
+
+    def meanwhile(index: Index, folder: Path, *, progress: bool) -> Any:
+        made = build(index, folder, progress=progress)
+        happens()
+        return made
+
+    patch.setattr(toy, "build", meanwhile)
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_an_engine_of_an_index_that_changed_meanwhile_is_not_kept(
+    built: Index, toy: type[Engine], unit: Unit, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    def happens() -> None:
+        if change == "overwrite":
+            (built.path / "manifest.json").unlink()
+            return
+        with IndexWriter(built.path) as writer:
+            writer.edit()
+            writer.add_source(SourceEntry("y", 1))
+            writer.add_shard(unit(9, 1, 2, 12), [Record("n", "/n", "s", 1, 1)], [], "listing")
+            writer.finish(1, 0)
+
+    before = read_entry(built, "toy")
+    while_it_is_built(toy, monkeypatch, happens)
+    for _ in range(2):  # and it is told at once the next time
+        with pytest.raises(BuildError, match="has changed since it was opened to build its toy engine"):
+            build_engine(built, "toy", progress=False)
+        monkeypatch.setattr(toy, "build", lambda *args, **kwargs: pytest.fail("it was built"))
+    assert open_engine(built, "toy").entry == before
+    assert names(built.path / "engines") == [".lock", "toy"]
+
+
+def test_compacting_while_an_engine_is_built_leaves_no_vector_of_a_removed_image(
+    index: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_images(index.path, ids=["0-3"])
+    removed = np.array(index.shards[0].embeddings()[0][3, 0])
+    refused = []
+
+    def happens() -> None:
+        with pytest.raises(IndexLocked, match="another process works on the engines") as caught:
+            compact_index(index.path)
+        refused.append(caught)
+        assert open_index(index.path).manifest.hidden == 1
+
+    opened = open_index(index.path)
+    while_it_is_built(toy, monkeypatch, happens)
+    build_engine(opened, "toy", progress=False)
+    assert len(refused) == 1
+    compact_index(index.path)
+    with pytest.raises(BuildError, match="has changed since it was opened"):
+        build_engine(opened, "toy", progress=False)
+    left = [
+        path for path in index.path.rglob("*") if path.is_file() and removed.tobytes() in path.read_bytes()
+    ]
+    assert left == []
+
+
+def test_an_index_is_not_replaced_while_its_engine_is_built(
+    index: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def happens() -> None:
+        with IndexWriter(index.path) as writer:
+            with pytest.raises(IndexLocked, match="another process works on the engines"):
+                writer.clear()
+
+    while_it_is_built(toy, monkeypatch, happens)
+    build_engine(index, "toy", progress=False)
+    assert open_engine(open_index(index.path), "toy").entry.vectors == 120
+    with IndexWriter(index.path) as writer:
+        writer.clear()
+    assert names(index.path / "engines") == [".lock"]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -158,7 +239,7 @@ def test_a_killed_build_leaves_nothing_that_opens(index: Index, step: str) -> No
 
 
 def test_a_second_builder_is_told_to_wait(built: Index) -> None:
-    with FileLock(built.path / "engines" / files.LOCK):
+    with FileLock(built.path / "engines" / ".lock"):
         with pytest.raises(IndexLocked, match="another process works on the engines"):
             build_engine(built, "toy", progress=False)
     build_engine(built, "toy", progress=False)
