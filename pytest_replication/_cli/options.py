@@ -43,7 +43,7 @@ def add_min_recall(parser: argparse.ArgumentParser) -> None:
     """Declare what a certificate has to prove."""
     parser.add_argument(
         "--min-recall",
-        type=float,
+        type=_recall,
         default=EngineChoice().min_recall,
         metavar="SHARE",
         help="What a certificate of an engine has to prove (default: %(default)s)",
@@ -96,6 +96,13 @@ def _limit(text: str) -> int | float:
     share = float(text[:-1]) / 100
     if not 0 <= share < 1:
         raise argparse.ArgumentTypeError(f"{text} is no share from 0% to below 100%")
+    return share
+
+
+def _recall(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no recall between 0 and 1 (99.9 % is 0.999)")
     return share
 
 

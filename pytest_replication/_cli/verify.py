@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import verify_index
-from pytest_replication.search.caches import damages
+from pytest_replication.search.verify import verify_index
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -26,7 +24,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     found = verify_index(args.index)
-    found = replace(found, faults=[*found.faults, *damages(index_as_it_is(args.index))])
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:
@@ -36,8 +33,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"error: {fault}", file=sys.stderr)
         print(
             f"{args.index}: DAMAGED: restore these files, or build the index again with --overwrite; what "
-            "lies "
-            "in its engines/ can be deleted",
+            "lies in its engines/ can be deleted",
             file=sys.stderr,
         )
     return 0 if found.sound else 3

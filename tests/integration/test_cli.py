@@ -317,6 +317,17 @@ def test_an_approximate_engine_is_built_certified_and_relied_on(
     assert call("verify", index).returncode == 0
 
 
+@pytest.mark.parametrize("verb", [("engine", "annoy"), ("check", "photos", "--engine", "annoy")])
+@pytest.mark.parametrize("share", ["0", "1", "99.9", "-1", "nan", "x"])
+def test_a_recall_of_an_engine_that_is_none_is_wrong_usage(
+    built: Path, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...], share: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb[0], str(built), *verb[1:], "--min-recall", share])
+    assert caught.value.code == 2
+    assert "argument --min-recall" in capsys.readouterr().err
+
+
 def test_an_engine_whose_recall_cannot_be_proved_is_refused(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
