@@ -235,7 +235,7 @@ def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:
     import xxhash
 
     rows = np.ascontiguousarray(stored).view(np.uint8)
-    return np.fromiter((xxhash.xxh3_64_intdigest(row.data) for row in rows), np.uint64, len(rows))
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, rows), np.uint64, len(rows))
 
 
 def _read(folder: Path) -> _Entry | None:
