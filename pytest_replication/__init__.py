@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
     from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
-    from pytest_replication.index.verify import VerifyReport, verify_index
+    from pytest_replication.index.verify import VerifyReport
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
+    from pytest_replication.search.make import EngineReport, make_engine
+    from pytest_replication.search.verify import verify_index
     from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
 
@@ -54,10 +56,12 @@ _HOMES = {
     "index.imported": ("ImportOptions", "ImportReport", "import_index"),
     "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
-    "index.verify": ("VerifyReport", "verify_index"),
+    "index.verify": ("VerifyReport",),
     "models": ("Model", "Samples", "load_model"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
+    "search.make": ("EngineReport", "make_engine"),
+    "search.verify": ("verify_index",),
     "surroundings": ("EngineChoice",),
     "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
 }
@@ -72,6 +76,7 @@ __all__ = [
     "Duplicates",
     "Embedder",
     "EngineChoice",
+    "EngineReport",
     "ImportOptions",
     "ImportReport",
     "Inconclusive",
@@ -101,6 +106,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "make_engine",
     "merge_indexes",
     "open_index",
     "register_embedder",

@@ -130,7 +130,7 @@ def decide(
         from pytest_replication.search.proposals import propose
 
         try:
-            found, by = propose(index, vectors, k, choice, policy.threshold)
+            found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
             return judge(name_matches(index, found, subject, by), policy)
         except SearchError as refusal:
             note = str(refusal)

@@ -33,7 +33,8 @@ class Policy:
         threshold_source: where it comes from, for people.
         max_rate: share of replicated samples, in [0, 1).
         max_rate_source: where it comes from, for people.
-        confidence: of the one-sided bounds, in [0.5, 1).
+        confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
+            it too.
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
 
     Raises:
@@ -76,7 +77,7 @@ class Verdict:
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct. Where an approximate engine searched, it is divided by the
-            recall that its certificate proves; without a certificate it is 1.
+            recall that its certificate proves; without a certificate it is 1. See `confidence`.
         rate_lower: lower bound.
         needed: samples that would settle an inconclusive verdict; None if it is settled, or if
             no number would.
@@ -104,6 +105,15 @@ class Verdict:
         return self.outcome is Outcome.PASS
 
     @property
+    def confidence(self) -> float:
+        """Of the bounds of the rate: that of the policy.
+
+        Where they also rest on a certificate, either may be wrong, so that what it leaves open is
+        taken off: 0.9 for 0.95 and 0.95.
+        """
+        return self.policy.confidence - (1 - self.matches.by.confidence)
+
+    @property
     def samples(self) -> int:
         """Number of samples."""
         return len(self.matches.of)
@@ -127,12 +137,13 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     Raises:
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
-            but a failure would rest on an engine without a certificate for this threshold.
+            but a failure would rest on an engine without a certificate for this threshold and
+            confidence.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
     """
     _check(matches)
-    recall = _recall(matches, policy.threshold)
+    recall = _recall(matches, policy)
     hits = [match for match in matches.best if match.score >= policy.threshold]
     hits.sort(key=lambda match: (-match.score, match.sample))
     n, k = len(matches.of), len(hits)
@@ -155,13 +166,14 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
 
 
-def _recall(matches: Matches, threshold: float) -> float | None:
-    """What the search finds at least, 1 for all; None if nothing is known at this threshold."""
+def _recall(matches: Matches, policy: Policy) -> float | None:
+    """What the search finds at least, 1 for all; None if nothing is known for this policy."""
     by = matches.by
     if by.exact:
         return 1.0
-    same = by.threshold is not None and abs(by.threshold - threshold) < 1e-6
-    return by.recall if same and by.recall is not None and 0 < by.recall <= 1 else None
+    same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
+    sure = by.confidence >= policy.confidence
+    return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
 
 
 def _unproved(matches: Matches) -> str:

@@ -165,7 +165,7 @@ def _duplicates(index: Index) -> str:
 
 def _cache(cache: Cache) -> str:
     if cache.fault:
-        return f"{cache.name}: NOT in use: {cache.fault}"
+        return f"{cache.name}: {'in use in part' if cache.in_part else 'NOT in use'}: {cache.fault}"
     certified = ", ".join(f"{one.threshold:g} (recall above {one.bound:.5g})" for one in cache.certificates)
     text = f"{cache.name}, {cache.bytes / 1e6:.1f} MB"
     if cache.name == INT8:

@@ -44,7 +44,7 @@ def add_min_recall(parser: argparse.ArgumentParser) -> None:
     """Declare what a certificate has to prove."""
     parser.add_argument(
         "--min-recall",
-        type=float,
+        type=_recall,
         default=EngineChoice().min_recall,
         metavar="SHARE",
         help="What a certificate of an engine has to prove (default: %(default)s)",
@@ -113,6 +113,13 @@ def limit(text: str) -> int | float:
             f"{text!r} is neither a number of images, such as 3, nor a share from 0% to below 100%, as 5% is"
         )
     return number
+
+
+def _recall(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no recall between 0 and 1 (99.9 % is 0.999)")
+    return share
 
 
 def print_json(data: Any) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.escape import one_line
-from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import VerifyReport, verify_index
-from pytest_replication.search.caches import damages
+from pytest_replication.index.verify import VerifyReport
+from pytest_replication.search.verify import verify_index
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -27,7 +26,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     found = verify_index(args.index)
-    found = replace(found, faults=[*found.faults, *damages(index_as_it_is(args.index))])
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:

@@ -89,7 +89,10 @@ def store_duplicates(index: Index, found: Duplicates) -> None:
 
 
 def read_duplicates(folder: Path, manifest: Manifest) -> Duplicates | None:
-    """Read the duplicates of an index; None if they were not counted, or before it changed.
+    """Read the duplicates of an index; None if they were not counted, before it changed, or again since.
+
+    No verdict rests on them. A file that was there when the index was opened and is gone was
+    replaced by another count, which must not break who has the index open.
 
     Raises:
         IndexCorrupt: the file is not the one that was written.
@@ -104,6 +107,8 @@ def read_duplicates(folder: Path, manifest: Manifest) -> Duplicates | None:
         table = np.load(path, allow_pickle=False)
         if table.dtype != np.dtype("<i8") or table.shape != (entry.rows, len(COLUMNS)):
             raise ValueError(f"it holds {table.shape} of {table.dtype}")
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         raise IndexCorrupt(
             f"{path} is damaged ({error}): run 'pytest-replication duplicates {folder}' again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_replication.errors import BuildError
@@ -58,8 +59,9 @@ def clear(folder: Path) -> None:
         raise BuildError(f"{folder / MANIFEST} cannot be replaced ({error}): close what uses it") from error
     drop_shards(folder, keep=set())
     drop_attachments(folder, None)
-    if (folder / ENGINES).is_dir():
-        _remove(folder / ENGINES)
+    drop_derived(folder, keep=set())
+    with suppress(OSError):  # not there, or with a lock that somebody may hold
+        (folder / ENGINES).rmdir()
 
 
 def forget_cleared(folder: Path) -> None:
@@ -92,6 +94,8 @@ def drop_handed(folder: Path) -> None:
 
 def drop_derived(folder: Path, keep: Set[str]) -> None:
     """Remove what engines have made of other shards than some; what one made of all shards goes too.
+
+    The lock of the engines has to be held until no manifest names those shards any more.
 
     Raises:
         BuildError: something cannot be removed.

@@ -1,15 +1,27 @@
-"""One writer at a time: the lock of an index folder."""
+"""One writer at a time: the lock of an index folder, and that of the engines in it.
+
+Whoever needs both takes that of the index first. Nobody waits for a lock, so that none can be waited
+for in a circle.
+"""
 
 from __future__ import annotations
 
 import itertools
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
-from pytest_replication.index.layout import LOCK, SHARDS, drop_handed, refuse_foreign, remove_beginning
+from pytest_replication.index.layout import (
+    ENGINES,
+    LOCK,
+    SHARDS,
+    drop_handed,
+    refuse_foreign,
+    remove_beginning,
+)
 
 
 class WriterLock:
@@ -56,3 +68,34 @@ class WriterLock:
         for place in self._made:
             with suppress(OSError):  # somebody else has put something there
                 place.rmdir()
+
+
+@contextmanager
+def engines_locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of all engines of an index; their folder is made if need be.
+
+    A build of an engine holds it for as long as it takes, without that of the index. So does whoever
+    deletes what engines hold of the vectors: no build may put it back.
+
+    Args:
+        folder: the index.
+
+    Raises:
+        IndexLocked: another process holds it.
+        BuildError: the folder cannot be written.
+    """
+    engines = folder / ENGINES
+    lock = FileLock(engines / LOCK)
+    try:
+        engines.mkdir(exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise IndexLocked(
+            f"another process works on the engines in {engines} (it holds {engines / LOCK}): wait for it"
+        ) from error
+    except OSError as error:
+        raise BuildError(f"{engines} cannot be written ({error}): engines lie beside their index") from error
+    try:
+        yield
+    finally:
+        lock.release()

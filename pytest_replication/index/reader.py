@@ -109,7 +109,7 @@ class Index:
 
     @cached_property
     def duplicates(self) -> Duplicates | None:
-        """How often training images stand in it; None if that was not counted since it changed.
+        """How often training images stand in it; None if that was not counted, or counted again since.
 
         Raises:
             IndexCorrupt: the file is not the one that was written.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,8 +10,8 @@ from typing import Self
 from pytest_replication.errors import BuildError, IndexIncomplete, IndexUnavailable
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments
-from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.lock import WriterLock
+from pytest_replication.index.layout import ENGINES, SHARDS
+from pytest_replication.index.lock import WriterLock, engines_locked
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest, write_manifest
 from pytest_replication.index.sound import is_sound, require_sound
@@ -63,8 +64,15 @@ class IndexState:
         return self._folder
 
     def clear(self) -> None:
-        """Delete the index in the folder, and nothing that is not part of one."""
-        layout.clear(self._folder)
+        """Delete the index in the folder, and nothing that is not part of one.
+
+        Raises:
+            IndexLocked: another process builds an engine of it.
+            BuildError: something cannot be removed.
+        """
+        held = engines_locked(self._folder) if (self._folder / ENGINES).is_dir() else nullcontext()
+        with held:
+            layout.clear(self._folder)
 
     def resume(self) -> Manifest | None:
         """Take up what is in the folder, None if that is nothing.

@@ -28,7 +28,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "rate": float(verdict.rate),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
-        "confidence": float(policy.confidence),
+        "confidence": float(verdict.confidence),
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),

@@ -37,7 +37,7 @@ def bounds(verdict: Verdict) -> str:
     k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
-    confidence = f"at {_percent(verdict.policy.confidence)} confidence"
+    confidence = f"at {_percent(verdict.confidence, 5)} confidence"
     return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
 
 
@@ -49,7 +49,7 @@ def searched(by: SearchedBy) -> str:
         return f"searched by {by.engine}: what it found is real, there may be more"
     return (
         f"searched by {by.engine}: recall above {_percent(by.recall, 5)} at {by.threshold:g} "
-        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence)} confidence)"
+        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence, 5)} confidence)"
     )
 
 

@@ -351,6 +351,24 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     assert call("verify", index).returncode == 0
 
 
+def test_info_tells_whether_all_shards_have_engine_codes(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = damaged
+    codes = index / "engines" / "int8"
+    told = []
+    for gone in ((), ("000000",), ("000000", "000001", "000002")):
+        assert cli.main(["engine", str(index), "int8"]) == 0
+        for name in gone:
+            shutil.rmtree(codes / name)
+        capsys.readouterr()
+        assert cli.main(["info", str(index)]) == 0
+        told.append(capsys.readouterr().out)
+    assert "speeds up the exact scan" in told[0]
+    assert "int8: in use in part: 1 of 3 shards have none" in told[1]
+    assert "int8: NOT in use: 3 of 3 shards have none" in told[2]
+
+
 def test_an_approximate_engine_is_built_certified_and_relied_on(
     built: Path, unrelated: Path, training: Path, tmp_path: Path
 ) -> None:
@@ -384,6 +402,17 @@ def test_an_approximate_engine_is_built_certified_and_relied_on(
     again = json.loads(call("engine", index, "faiss-ivf", "--threshold", "0.9", "--json").stdout)
     assert again["results"][0]["certified"] is True
     assert call("verify", index).returncode == 0
+
+
+@pytest.mark.parametrize("verb", [("engine", "annoy"), ("check", "photos", "--engine", "annoy")])
+@pytest.mark.parametrize("share", ["0", "1", "99.9", "-1", "nan", "x"])
+def test_a_recall_of_an_engine_that_is_none_is_wrong_usage(
+    built: Path, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...], share: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb[0], str(built), *verb[1:], "--min-recall", share])
+    assert caught.value.code == 2
+    assert "argument --min-recall" in capsys.readouterr().err
 
 
 def test_an_engine_whose_recall_cannot_be_proved_is_refused(

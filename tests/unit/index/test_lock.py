@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_replication.errors import BuildError, IndexLocked
-from pytest_replication.index.lock import WriterLock
+from pytest_replication.index.lock import WriterLock, engines_locked
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
@@ -44,3 +44,21 @@ def test_a_folder_that_was_there_or_holds_something_else_stays(tmp_path: Path) -
         lock.undo()
         lock.release()
         assert (tmp_path / name / "notes.txt").exists()
+
+
+def test_one_at_a_time_works_on_engines(tmp_path: Path) -> None:
+    with engines_locked(tmp_path):
+        with pytest.raises(IndexLocked, match=r"another process works on the engines in .*engines"):
+            with engines_locked(tmp_path):
+                pass
+        lock = WriterLock(tmp_path)  # another lock
+        lock.acquire()
+        lock.release()
+    with engines_locked(tmp_path):
+        pass
+    (tmp_path / "engines" / ".lock").unlink(missing_ok=True)
+    (tmp_path / "engines").rmdir()
+    (tmp_path / "engines").touch()
+    with pytest.raises(BuildError, match="engines lie beside their index"):
+        with engines_locked(tmp_path):
+            pass

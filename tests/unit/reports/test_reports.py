@@ -164,6 +164,8 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
         "1234 training images, searched by annoy: recall above 99.901 % at 0.5 "
         "(0 of 3000 planted copies missed, 95 % confidence)"
     ) in render(found)
+    assert "(at 90 % confidence, if samples are independent)" in render(found)
+    assert verdict_data(found)["confidence"] == pytest.approx(0.9)
     assert verdict_data(found)["search"] == {
         "engine": "annoy",
         "recall": 0.99901,
