@@ -111,7 +111,7 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     other_format: ("manifest.json is in format 99, this version reads format 2", "install the version"),
     manifest_edited: ("manifest.json has changed since it was written", "--overwrite"),
     other_embedder: ("was made with another embedder", "--replication-embedder"),
-    unfinished: ("the build of", "give the command that was interrupted"),
+    unfinished: ("the build of", "give the same 'pytest-replication build' again"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
     other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
     totals_wrong: ("lists 21 images of folder", "--overwrite"),
