@@ -194,6 +194,11 @@ class Settings(Mapping[str, Resolved]):
         resolved = self._resolved[name]
         return None if resolved.source == "default" else (resolved.value, resolved.source)
 
+    def told(self) -> str:
+        """What the user set, with where; empty if that is nothing."""
+        given = {name: self.given(name) for name in self}
+        return ", ".join(f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None)
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare every setting on the command line and in the ini file."""

@@ -1,11 +1,10 @@
-"""The header line and the summary section of a terminal."""
+"""The summary section of a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication._plugin.settings import Settings
 from pytest_replication.escape import one_line
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import plural, score_text, threshold_text
@@ -17,13 +16,6 @@ _COLOURS = {"fail": "red", "inconclusive": "yellow", "pass": "green"}
 """Colour of each outcome, the worst outcome first."""
 _PAIRS = 3
 """Pairs that are listed below a row."""
-
-
-def header(settings: Settings) -> str | None:
-    """One line with what the user set; None if that is nothing."""
-    given = {name: settings.given(name) for name in settings}
-    shown = [f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None]
-    return one_line(f"replication: {', '.join(shown)}") if shown else None
 
 
 def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
