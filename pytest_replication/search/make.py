@@ -82,8 +82,8 @@ def make_engine(
         progress: show progress bars when standard error is a terminal.
 
     Raises:
-        SettingsError: no engine of that name, its library is not installed, or a number is outside
-            its range; nothing is built then.
+        SettingsError: no engine of that name, its library is not installed, a number is outside its
+            range, or removed rows are still stored; nothing is built then.
         ThresholdMissing: the embedder has no threshold of its own.
         SearchError: the library of the engine gives wrong results on this machine.
         IndexUnavailable: the index cannot be opened, is damaged, or another process works on it.
@@ -96,6 +96,11 @@ def make_engine(
         made = codes.write_codes(opened, progress=progress)
         return EngineReport(str(opened.path), name, len(opened.shards), coded=made)
     engine_class(name).library()
+    if len(opened.removed):  # no gate would ask it: they could crowd out others
+        raise SettingsError(
+            f"{len(opened.removed)} rows of {opened.path} are removed but still stored: no check would "
+            f"ask an engine: run 'pytest-replication compact {opened.path}' first"
+        )
     wanted = _thresholds(opened, thresholds)
     count = planted if planted is not None else _enough(min_recall, confidence)
     for threshold in wanted:
@@ -111,7 +116,6 @@ def make_engine(
             count=count,
             min_recall=min_recall,
             confidence=confidence,
-            removed=opened.removed if len(opened.removed) else None,
             progress=progress,
         )
         if isinstance(result, Certificate):

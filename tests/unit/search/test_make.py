@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_replication import EngineReport, Index, make_engine, open_index
+from pytest_replication import EngineReport, Index, compact_index, make_engine, open_index, remove_images
 from pytest_replication.embedders.base import Threshold
 from pytest_replication.errors import BuildError, SettingsError, ThresholdMissing
 from pytest_replication.search import make
@@ -118,3 +118,12 @@ def test_the_threshold_of_the_embedder_is_the_default(index: Index, monkeypatch:
     monkeypatch.setattr(index.embedder, "default_threshold", Threshold(0.85, "test"))
     (result,) = made(index, "faiss-ivf").results
     assert result.threshold == 0.85
+
+
+def test_nothing_is_built_for_an_index_that_no_engine_may_search(index: Index, engine_name: str) -> None:
+    remove_images(index.path, ids=["cat.jpg"])
+    with pytest.raises(SettingsError, match="1 rows of .* are removed but still stored.*compact"):
+        made(index.path, engine_name, 0.9)
+    assert built_engines(index) == []
+    compact_index(index.path)
+    assert made(index.path, engine_name, 0.9).certified
