@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 Prepared = NDArray[Any]
 """One image, resized and laid out as the network wants it."""
@@ -72,12 +72,27 @@ class EmbedderOptions:
         preset: name of a preprocessing preset, None for the embedder's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         weights_sha256: the digest that the weights must have, None if any will do.
+        name: the registry name that was asked for, so that one factory can serve several.
+        parameters: what follows the registry name and a question mark, as ``layer=2&pool=gem``.
     """
 
     argument: str = ""
     preset: str | None = None
     device: str = "auto"
     weights_sha256: str | None = None
+    name: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse_parameters(self) -> None:
+        """For embedders that take none.
+
+        Raises:
+            SettingsError: there are some.
+        """
+        if self.parameters:
+            raise SettingsError(
+                f"the embedder {self.name} takes no parameters, not {', '.join(self.parameters)}"
+            )
 
 
 class Embedder(ABC):
@@ -89,12 +104,15 @@ class Embedder(ABC):
         batch_size: number of images that `embed` is best given at once.
         drift: largest 1 - cosine by which the embedding of one image may differ between two
             machines or batch sizes.
+        token_shape: number of chunks that `tokens` gives for one image, and length of a chunk; None
+            for an embedder that sees an image as a whole only.
     """
 
     spec: EmbedderSpec
     default_threshold: Threshold | None = None
     batch_size: int = 8
     drift: float = 1e-4
+    token_shape: tuple[int, int] | None = None
 
     @abstractmethod
     def prepare(self, image: Image.Image) -> Prepared:
@@ -103,6 +121,20 @@ class Embedder(ABC):
     @abstractmethod
     def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Run the network over prepared images: (n, dim), of any length above zero."""
+
+    def tokens(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Describe the parts of prepared images: (n, chunks, length), in a fixed order, not normalised.
+
+        The tokens of a transformer after its final norm, the class token first; the cells of a
+        convolution map, row by row.
+
+        Raises:
+            EmbedderError: this embedder has none.
+        """
+        raise EmbedderError(
+            f"{self.spec.name} describes an image by one vector, it has no tokens: cut the vector into "
+            "equal slices, or take a transformer or a convolution map"
+        )
 
     def embed(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Embed prepared images.

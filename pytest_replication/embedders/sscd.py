@@ -80,6 +80,7 @@ class SscdEmbedder(Embedder):
 
 def load(options: EmbedderOptions) -> Embedder:
     """Entry point of ``sscd``."""
+    options.refuse_parameters()
     preset = preset_named(options.preset or DEFAULT_PRESET)
     path, digest = _find(options)
     location = f"sscd:{path}" if options.argument else "sscd"
