@@ -70,8 +70,8 @@ class Item:
             return unlabelled(image)
         mask = self.mask()
         with Image.open(io.BytesIO(data)) as opened:
-            turn = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1), lambda labels: labels)
-        labels = np.ascontiguousarray(turn(mask.labels))
+            turn = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
+        labels = mask.labels if turn is None else np.ascontiguousarray(turn(mask.labels))
         if labels.shape != (image.height, image.width):
             raise BenchmarkError(
                 f"the mask of {self.id} has {labels.shape[1]} x {labels.shape[0]} pixels, "

@@ -15,6 +15,7 @@ from pytest_replication.benchmark.synthetic.rle import Mask as Shape
 from pytest_replication.benchmark.synthetic.rle import from_polygon, from_runs, unpack
 from pytest_replication.benchmark.synthetic.segmented import VOID
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.images.decode import MAX_PIXELS
 
 
 def coco(file: Path, images: Path, *, objects: bool = False) -> Items:
@@ -60,13 +61,15 @@ def _item(
 ) -> Item:
     name, height, width = str(entry["file_name"]), int(entry["height"]), int(entry["width"])
     path = images / name
+    if height * width > MAX_PIXELS or min(height, width) < 1:
+        raise ValueError(f"{name} has {width} x {height} pixels")
     if not path.resolve().is_relative_to(images.resolve()):
         raise ValueError(f"{name} leads out of {images}")
 
     def mask() -> Mask:
         try:
             return paint(annotations, height, width, names, objects=objects)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BenchmarkError(f"the masks of {name} are damaged ({error!r})") from error
 
     return Item(name, path.read_bytes, mask)
@@ -111,7 +114,7 @@ def shape_of(segmentation: Any, height: int, width: int) -> Shape:
         if not segmentation:
             raise ValueError("an annotation without a polygon")
         parts = [from_polygon(points, height, width) for points in segmentation]
-        return np.logical_or.reduce(parts)
+        return np.asarray(np.any(parts, axis=0), np.bool_)
     size, counts = segmentation["size"], segmentation["counts"]
     if list(size) != [height, width]:
         raise ValueError(f"run lengths of {size[0]} x {size[1]} pixels in an image of {height} x {width}")

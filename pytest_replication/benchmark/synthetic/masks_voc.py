@@ -13,8 +13,11 @@ from pytest_replication.errors import BenchmarkError
 
 CLASSES = dict(
     enumerate(
-        "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
-        "pottedplant sheep sofa train tvmonitor".split(),
+        (
+            *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+            *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+            *("train", "tvmonitor"),
+        ),
         1,
     )
 )
@@ -40,11 +43,11 @@ def voc(folder: Path, *, objects: bool = False) -> Items:
         image = folder / "JPEGImages" / f"{path.stem}.jpg"
         if not image.is_file():
             raise BenchmarkError(f"{path} is the mask of {image}, which is missing")
-        items.append(Item(path.stem, image.read_bytes, _reader(path, classes / path.name, objects)))
+        items.append(Item(path.stem, image.read_bytes, _MaskReader(path, classes / path.name, objects)))
     return Items(f"voc {folder}", tuple(items))
 
 
-class _reader:
+class _MaskReader:
     """Read the mask of one image when it is wanted."""
 
     def __init__(self, path: Path, classes: Path, objects: bool) -> None:

@@ -61,6 +61,8 @@ def triangle(width: int, height: int, corner: str) -> Mask:
 
 
 def _filled(parts: Ingredients, kept: Mask, made: dict[str, object]) -> Mixed | None:
+    if not kept.any():  # the triangle of an image of one pixel
+        return None
     if parts.fill is None:
         raise BenchmarkError("this kind of set fills what it cuts away, and no filler was given")
     picture = parts.fill(parts.source.image, ~kept, int(parts.rng.integers(2**31)))

@@ -2,7 +2,7 @@
 
 The format is that of the COCO API (Lin et al., ECCV 2014). Runs go down the columns, the first one
 counts zeros. Packed runs are numbers of five bits a character, lowest first: bit 5 says that more
-follow, bit 4 of the last is the sign; from the third run but one on, differences to the run two before.
+follow, bit 4 of the last is the sign; from the fourth run on, differences to the run two before.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def from_runs(runs: Sequence[int], height: int, width: int) -> Mask:
     Raises:
         ValueError: a negative run, or runs that do not fill the mask exactly.
     """
-    lengths = np.asarray(runs, dtype=np.int64)
-    if lengths.ndim != 1 or (lengths < 0).any() or int(lengths.sum()) != height * width:
+    whole = all(isinstance(run, int) and run >= 0 for run in runs)
+    if not whole or sum(runs) != height * width:
         raise ValueError(f"the run lengths do not add up to {height} x {width} pixels")
-    values = np.arange(len(lengths)) % 2 == 1
-    return np.repeat(values, lengths).reshape(width, height).T
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, np.asarray(runs, dtype=np.int64)).reshape(width, height).T
 
 
 def from_polygon(points: Sequence[float], height: int, width: int) -> Mask:
