@@ -13,12 +13,20 @@ SIDES = ("queries", "database")
 
 
 def keep_out(folder: Path, *given: object) -> None:
-    """Refuse to make a set of what would be deleted for it."""
+    """Refuse to make a set of images that would be deleted for it.
+
+    Raises:
+        BenchmarkError: a path that was given, or one behind a colon or in a list, lies in the folder.
+    """
     for images in given:
-        if isinstance(images, (str, Path)) and Path(images).resolve().is_relative_to(folder.resolve()):
-            raise BenchmarkError(
-                f"the images {images} lie in {folder}, where the set goes: give another folder"
-            )
+        if isinstance(images, (list, tuple)):
+            keep_out(folder, *images)
+        elif isinstance(images, (str, Path)):
+            for part in (str(images), *str(images).split(":")):
+                if part and Path(part).resolve().is_relative_to(folder.resolve()):
+                    raise BenchmarkError(
+                        f"the images {images} lie in {folder}, where the set goes: give another folder"
+                    )
 
 
 def prepare(folder: Path, *, overwrite: bool) -> None:
