@@ -194,6 +194,16 @@ def test_the_alpha_of_a_cut_out_is_its_mask_and_what_is_transparent_is_void(tmp_
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
     with pytest.raises(BenchmarkError, match="it is no cut-out object"):
         item.load()
+    (tmp_path / "x.png").write_bytes(b"no image")
+    assert item.mask is not None
+    with pytest.raises(BenchmarkError, match="cannot be read"):
+        item.mask()
+
+
+def test_a_list_that_is_open_is_passed_on(voc: Path) -> None:
+    items = open_masks(f"voc:{voc}")
+    assert open_masks(items) is items
+    assert open_items(items) is items  # kinds that need no masks take them too
 
 
 @pytest.mark.parametrize("beside", [True, False])

@@ -70,6 +70,18 @@ def test_an_object_that_vanishes_gives_no_copy(
     assert made.count(None) > 10
 
 
+def test_an_object_that_falls_beyond_the_edge_gives_no_copy(noise: Callable[..., Image.Image]) -> None:
+    labels = np.zeros((32, 48), np.int32)
+    labels[np.arange(32), 40 - np.arange(32)] = 5  # a diagonal: the upper left of its box is empty
+    still = replace(HARD, resized=(1.0, 1.0), turned=0.0, objects_only=True)
+    made = [
+        augmented_mix(Segmented(noise(1), labels), noise(2), np.random.default_rng(seed), still)
+        for seed in range(40)
+    ]
+    assert 0 < made.count(None) < 40
+    assert all(mixed.area > 0 for mixed in made if mixed)
+
+
 def test_a_hard_object_lies_where_it_is_said_and_the_rest_is_the_host(
     ingredients: Callable[..., Ingredients], segmented: Segmented
 ) -> None:
