@@ -7,6 +7,8 @@ import argparse
 from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.embedders import sscd
 from pytest_replication.embedders.base import sha256_of
+from pytest_replication.embedders.catalogue import ENTRIES
+from pytest_replication.embedders.locate import at_hand
 from pytest_replication.embedders.weights import PUBLISHED, cached, pull
 
 
@@ -30,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
         path, digest = pull(args.name, sha256=args.sha256)
         found = [{"path": str(path), "sha256": digest}]
     else:
-        found = [{"path": str(path), "sha256": sha256_of(path)} for path in sscd.candidates()]
+        paths = sscd.candidates() if args.name == "sscd" else at_hand(ENTRIES[args.name])
+        found = [{"path": str(path), "sha256": sha256_of(path)} for path in paths]
     if args.json:
         print_json({"name": args.name, "found": found})
     elif found:

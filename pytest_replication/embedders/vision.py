@@ -209,8 +209,10 @@ def generic(model: str) -> Entry:
         SettingsError: its preprocessing is of a kind that presets do not have.
     """
     timm = require_timm(GENERIC)
-    known = timm.is_model(model.partition(".")[0])
-    found = timm.get_pretrained_cfg(model, allow_unregistered=False) if known else None
+    try:
+        found = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    except RuntimeError:  # a tag that the architecture does not have
+        found = None
     if found is None:
         raise EmbedderUnavailable(
             f"timm {timm.__version__} has no model {model!r}; timm.list_models(), list_pretrained() name all"
