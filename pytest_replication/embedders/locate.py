@@ -37,7 +37,7 @@ def locate(entry: Entry, place: str, wanted: str | None) -> tuple[Path, str]:
     else:
         paths = at_hand(entry)
     if not paths:
-        raise EmbedderUnavailable(_remedy(entry))
+        raise EmbedderUnavailable(remedy(entry))
     seen = []
     for path in paths:
         digest = sha256_of(path)
@@ -83,7 +83,7 @@ def _from_hub(entry: Entry, revision: str) -> Path:
             f"digits of a commit behind {HUB}"
         )
     if not entry.hub:
-        raise EmbedderUnavailable(f"no repository of the hub is known for {entry.name}: {_remedy(entry)}")
+        raise EmbedderUnavailable(f"no repository of the hub is known for {entry.name}: {remedy(entry)}")
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
@@ -101,7 +101,8 @@ def _from_hub(entry: Entry, revision: str) -> Path:
         ) from error
 
 
-def _remedy(entry: Entry) -> str:
+def remedy(entry: Entry) -> str:
+    """Say that a network has no weights here, and where they can be had and put."""
     none, put = f"there are no weights of {entry.name} on this machine", cache_folder() / entry.file
     if entry.url:
         return (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication.embedders import locate as module
+from pytest_replication import cli
 from pytest_replication.embedders import weights
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.catalogue import ENTRIES
@@ -137,4 +137,21 @@ def test_a_network_without_a_repository_of_the_hub() -> None:
 def test_the_client_of_the_hub_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(EmbedderUnavailable, match=r"needs huggingface_hub .*install the extra \[timm\]"):
-        module.locate(DINO, f"hub@{COMMIT}", None)
+        locate(DINO, f"hub@{COMMIT}", None)
+
+
+def test_the_command_line_lists_weights_of_every_name(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cache / DINO.file).write_bytes(b"cached")
+    assert cli.main(["weights", "list", "dino-vitb16"]) == 0
+    assert f"dino-vitb16  {cache / DINO.file}" in capsys.readouterr().out
+    assert cli.main(["weights", "list", "swin-b"]) == 0
+    assert "'pytest-replication weights pull swin-b' fetches https://" in capsys.readouterr().out
+    assert cli.main(["weights", "list", "dinov3-vitb16"]) == 0
+    assert "download model.safetensors of the hub repository" in capsys.readouterr().out
+
+
+def test_weights_that_cannot_be_pulled_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights", "pull", "blip"]) == 3
+    assert "there are no weights of blip on this machine: download" in capsys.readouterr().err

@@ -92,6 +92,11 @@ def moco(state: dict[str, Any]) -> dict[str, Any]:
     return {"epoch": 300, "arch": "vit_base", "state_dict": both, "optimizer": {"state": {}}}
 
 
+def full_vicregl(state: dict[str, Any]) -> dict[str, Any]:
+    both = {f"module.backbone.{k}": v for k, v in state.items()}
+    return {"epoch": 300, "model": {**both, "module.projector.0.weight": torch.rand(2, 2)}}
+
+
 @pytest.mark.parametrize(
     ("name", "architecture", "wrap"),
     [
@@ -156,7 +161,13 @@ def cells(resnet: Any, images: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrap"), [("dino-resnet50", bare), ("vicregl-resnet50", bare), ("mocov3-resnet50", moco)]
+    ("name", "wrap"),
+    [
+        ("dino-resnet50", bare),
+        ("vicregl-resnet50", bare),
+        ("vicregl-resnet50", full_vicregl),
+        ("mocov3-resnet50", moco),
+    ],
 )
 def test_resnets_give_the_mean_of_the_last_map(
     name: str, wrap: Callable[[Any], Any], resnet: Any, tmp_path: Path
