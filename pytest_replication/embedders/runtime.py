@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -82,15 +82,18 @@ class TorchNetwork(Network):
     Args:
         module: an ``nn.Module`` or a TorchScript module from images to vectors.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        call: what to compute from images with the module's weights, on its device; None for the
+            module itself.
     """
 
-    def __init__(self, module: Any, device: str) -> None:
+    def __init__(self, module: Any, device: str, call: Callable[[Any], Any] | None = None) -> None:
         import torch
 
         self._device = torch_device(device)
         if threads() < torch.get_num_threads():  # workers of pytest-xdist share the cores
             torch.set_num_threads(threads())
-        self._module = module.to(self._device).eval()
+        module = module.to(self._device).eval()
+        self._call = module if call is None else call
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run one batch."""
@@ -98,7 +101,7 @@ class TorchNetwork(Network):
 
         with torch.inference_mode():
             images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
-            rows: NDArray[np.float32] = self._module(images).float().cpu().numpy()
+            rows: NDArray[np.float32] = self._call(images).float().cpu().numpy()
         return rows
 
 

