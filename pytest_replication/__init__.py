@@ -25,8 +25,16 @@ if TYPE_CHECKING:
         build_index,
         open_index,
     )
+    from pytest_replication.index.append import AppendOptions, append_index
+    from pytest_replication.index.compact import CompactReport, compact_index
+    from pytest_replication.index.duplicates import Duplicates, store_duplicates
+    from pytest_replication.index.imported import ImportOptions, import_index
+    from pytest_replication.index.merge import merge_indexes
+    from pytest_replication.index.removed import RemoveReport, remove_images
+    from pytest_replication.index.verify import VerifyReport, verify_index
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.search import Match, Matches
+    from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
 
@@ -38,18 +46,30 @@ _HOMES = {
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
+    "index.append": ("AppendOptions", "append_index"),
+    "index.compact": ("CompactReport", "compact_index"),
+    "index.duplicates": ("Duplicates", "store_duplicates"),
+    "index.imported": ("ImportOptions", "import_index"),
+    "index.merge": ("merge_indexes",),
+    "index.removed": ("RemoveReport", "remove_images"),
+    "index.verify": ("VerifyReport", "verify_index"),
     "models": ("Model", "Samples", "load_model"),
     "search": ("Match", "Matches"),
+    "search.duplicates": ("find_duplicates",),
     "surroundings": ("EngineChoice",),
     "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AppendOptions",
     "BuildOptions",
     "BuildReport",
+    "CompactReport",
+    "Duplicates",
     "Embedder",
     "EngineChoice",
+    "ImportOptions",
     "Inconclusive",
     "Index",
     "Match",
@@ -58,19 +78,29 @@ __all__ = [
     "Outcome",
     "Policy",
     "Record",
+    "RemoveReport",
     "ReplicationDetected",
     "ReplicationError",
     "Samples",
     "Verdict",
+    "VerifyReport",
     "__version__",
+    "append_index",
     "assert_no_replication",
     "build_index",
     "check_replication",
+    "compact_index",
+    "find_duplicates",
+    "import_index",
     "judge",
     "load_embedder",
     "load_model",
+    "merge_indexes",
     "open_index",
     "register_embedder",
+    "remove_images",
+    "store_duplicates",
+    "verify_index",
 ]
 
 

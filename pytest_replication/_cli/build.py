@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_new_index, add_work, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, add_work, plural, print_json
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
 
 
@@ -86,13 +86,13 @@ def _text(report: BuildReport, how: str) -> str:
     new = report.listed - report.resumed
     speed = f", {new / seconds['total']:.1f} images/s" if new else ""
     spent = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if name != "total")
-    lines = [f"{report.index}: {report.rows} training images {how} {report.source}"]
+    lines = [f"{report.index}: {plural(report.rows, 'training image')} {how} {report.source}"]
     if report.known:
-        lines.append(f"  {report.known} more of its images were in the index already")
+        lines.append(f"  {report.known} of its images were met before: indexed, rejected or removed")
     if report.resumed:
         lines.append(f"  {report.resumed} images were there from an earlier run")
     if report.rejected.count:
-        lines.append(f"  {report.rejected.count} images could not be read and are NOT in the index:")
+        lines.append(f"  NOT in the index: {plural(report.rejected.count, 'image')} that could not be read")
         lines += [f"    {line}" for line in report.rejected.lines()]
     lines.append(f"  {seconds['total']:.1f} s{speed} ({spent})")
     return "\n".join(lines)

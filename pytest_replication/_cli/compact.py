@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.index.compact import compact_index
 
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(asdict(report))
     else:
         print(
-            f"{args.index}: {report.deleted} removed images deleted, {report.shards} shards written anew, "
-            f"{report.rows} training images are left"
+            f"{args.index}: {plural(report.deleted, 'removed image')} deleted, "
+            f"{plural(report.shards, 'shard')} written anew, {plural(report.rows, 'training image')} left"
         )
     return 0

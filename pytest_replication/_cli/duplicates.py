@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.search.duplicates import find_duplicates
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     index = open_index(args.index)
     found = find_duplicates(index, args.threshold)
-    store_duplicates(index.path, found, index.manifest.generation)
+    store_duplicates(index, found)
     groups = _largest(index, found, args.show)
     if args.json:
         print_json(
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(
             f"{index.path}: {len(found.rows)} of {index.rows} training images are duplicates "
-            f"(score >= {found.threshold:g}), in {found.groups} groups"
+            f"(score >= {found.threshold:g}), in {plural(found.groups, 'group')}"
         )
         for group in groups:
             print(f"  {group['copies']} times ({group['exact']} exact)  {group['training_uri']}")

@@ -1,4 +1,4 @@
-"""``info``: what an index holds, from its manifest and its lists of rejected images."""
+"""``info``: what an index holds, from its manifest and its lists of rejected and removed images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.index.reader import Index, open_index
+import numpy as np
+
+from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.index.layout import SHARDS
+from pytest_replication.index.manifest import DTYPES
+from pytest_replication.index.reader import Index, index_as_it_is, open_index
+from pytest_replication.index.rejections import each_rejected
 from pytest_replication.search.caches import Cache, caches
 from pytest_replication.search.codes import NAME as INT8
 
@@ -19,17 +24,34 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "info", help="Show what an index holds", description="Show what an index holds."
     )
     parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    parser.add_argument(
+        "--rejected",
+        action="store_true",
+        help="List every image that could not be read, with its reason, also of a build that was refused",
+    )
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.rejected:
+        _list_rejected(index_as_it_is(args.index), args.json)
+        return 0
     index = open_index(args.index)
     if args.json:
         print_json(_data(index))
     else:
         print(_text(index))
     return 0
+
+
+def _list_rejected(index: Index, as_json: bool) -> None:
+    rejected = each_rejected(index.path / SHARDS, index.manifest.shards)
+    if as_json:
+        print_json([{"id": row.id, "uri": row.uri, "reason": row.reason} for row in rejected])
+    else:
+        for row in rejected:
+            print(f"{row.uri}: {row.reason}")
 
 
 def _data(index: Index) -> dict[str, Any]:
@@ -41,7 +63,7 @@ def _data(index: Index) -> dict[str, Any]:
         "rejected": index.rejected().data(),
         "removed": manifest.opted_out,
         "hidden": manifest.hidden,
-        "sources": [asdict(source) | {"unproved": source.unproved} for source in manifest.sources],
+        "sources": [_source_data(index, number) for number in range(len(manifest.sources))],
         "embedder": asdict(manifest.embedder),
         "unproved": manifest.unproved,
         "decoder": manifest.decoder,
@@ -62,35 +84,39 @@ def _text(index: Index) -> str:
     manifest, embedder = index.manifest, index.manifest.embedder
     weights = embedder.weights_sha256
     lines = [
-        f"{index.path}: {manifest.rows} training images",
+        f"{index.path}: {plural(manifest.rows, 'training image')}",
         *(f"  source       {_source(index, number)}" for number in range(len(manifest.sources))),
         f"  embedder     {embedder.name}, {embedder.preprocessing}",
         f"  weights      {'none' if weights is None else 'sha256 ' + weights}",
-        f"  vectors      {len(manifest.views)} a image ({', '.join(view.name for view in manifest.views)}), "
-        "dim "
-        f"{embedder.dim}, {manifest.dtype}",
-        f"  size         {len(manifest.shards)} shards, {_size(index) / 1e6:.1f} MB"
+        f"  vectors      {len(manifest.views)} of each image "
+        f"({', '.join(view.name for view in manifest.views)}), {embedder.dim} numbers of {_dtype(index)}",
+        f"  size         {plural(len(manifest.shards), 'shard')}, {_size(index) / 1e6:.1f} MB"
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
         f"  duplicates   {_duplicates(index)}",
         *(f"  engine       {_cache(cache)}" for cache in caches(index)),
-        f"  created      {manifest.created} ({_age(manifest.created)}) by {manifest.writer}",
+        f"  created      {manifest.created} ({_age(manifest.created)}) by pytest-replication "
+        f"{manifest.writer}",
         f"  fingerprint  {manifest.fingerprint}",
     ]
     if manifest.opted_out:
         lines.append(
-            f"  removed      {manifest.opted_out} training images"
+            f"  removed      {plural(manifest.opted_out, 'training image')}"
             + (f", {manifest.hidden} still stored ('compact' deletes them)" if manifest.hidden else "")
         )
     rejected = index.rejected()
     if rejected.count:
-        lines.append(f"  NOT in it    {rejected.count} images that could not be read:")
+        lines.append(f"  NOT in it    {plural(rejected.count, 'image')} that could not be read:")
         lines += [f"    {line}" for line in rejected.lines()]
     return "\n".join(lines)
 
 
 def _source(index: Index, number: int) -> str:
-    source, shards = index.manifest.sources[number], index.manifest.shards_of(number)
-    text = f"{source.name}: {sum(shard.rows for shard in shards)} of {source.listed} images"
+    source, counts = index.manifest.sources[number], _counts(index, number)
+    less = [f"{counts[what]} {what}" for what in ("rejected", "removed") if counts[what]]
+    text = f"{source.name}: {counts['rows']} of {plural(source.listed or 0, 'image')}"
+    text += f" ({', '.join(less)})" if less else ""
+    if number:
+        text += f", added {source.added}"
     if source.unproved:
         return text + ", vectors imported, embedder declared and NOT proved"
     if source.imported:
@@ -100,13 +126,32 @@ def _source(index: Index, number: int) -> str:
     return text
 
 
+def _source_data(index: Index, number: int) -> dict[str, Any]:
+    source = index.manifest.sources[number]
+    return asdict(source) | {"unproved": source.unproved} | _counts(index, number)
+
+
+def _counts(index: Index, number: int) -> dict[str, int]:
+    """What became of the images of a source."""
+    found = {"rows": 0, "rejected": 0, "removed": 0}
+    for shard in index.shards:
+        entry = shard.entry
+        if entry.source == number:
+            first, last = np.searchsorted(index.removed, [shard.first, shard.first + entry.rows]).tolist()
+            found["rows"] += entry.rows - (last - first)
+            found["rejected"] += entry.rejected
+            found["removed"] += entry.dropped + last - first
+    return found
+
+
 def _duplicates(index: Index) -> str:
     found = index.manifest.duplicates
     if found is None:
         return f"not counted ('pytest-replication duplicates {index.path}' does)"
     if index.duplicates is None:
         return f"counted before the index changed ('pytest-replication duplicates {index.path}' counts again)"
-    return f"{found.rows} images in {found.clusters} groups (score >= {found.threshold:g})"
+    groups = f"{plural(found.rows, 'image')} in {plural(found.clusters, 'group')}" if found.rows else "none"
+    return f"{groups} (score >= {found.threshold:g})"
 
 
 def _cache(cache: Cache) -> str:
@@ -131,7 +176,11 @@ def _age(created: str) -> str:
         age = datetime.now(UTC) - datetime.fromisoformat(created)
     except (ValueError, TypeError):
         return "of unknown age"
-    return f"{age.days} days old" if age >= timedelta(days=1) else "today"
+    return f"{plural(age.days, 'day')} old" if age >= timedelta(days=1) else "today"
+
+
+def _dtype(index: Index) -> str:
+    return next(name for name, stored in DTYPES.items() if stored == index.manifest.dtype)
 
 
 def _size(index: Index) -> int:

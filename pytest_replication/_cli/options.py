@@ -99,6 +99,11 @@ def _limit(text: str) -> int | float:
     return share
 
 
+def plural(count: int, one: str, several: str = "") -> str:
+    """A number with what is counted: 1 image, 2 images."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def print_json(data: Any) -> None:
     """Print an answer as JSON."""
     print(json.dumps(data, indent=1))

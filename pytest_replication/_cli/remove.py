@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.removed import remove_images
 
@@ -38,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(asdict(report))
     else:
         print(
-            f"{args.index}: {report.removed} training images removed, {report.already} had been before, "
-            f"{report.rows} are left"
+            f"{args.index}: {plural(report.removed, 'training image')} removed, {report.already} had been "
+            f"before, {report.rows} left"
         )
     return 0
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 from pytest_replication.search.caches import damages
 
 
@@ -25,9 +25,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = index_as_it_is(args.index)
-    found = verify(index)
-    found = replace(found, faults=[*found.faults, *damages(index)])
+    found = verify_index(args.index)
+    found = replace(found, faults=[*found.faults, *damages(index_as_it_is(args.index))])
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:

@@ -11,22 +11,18 @@ from pathlib import Path
 from pytest_replication.errors import IndexIncomplete, IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
-from pytest_replication.index.build import (
-    BuildReport,
-    check_count,
-    check_limit,
-    keep_apart,
-    shard_embedder,
-)
+from pytest_replication.index.build import BuildReport, shard_embedder
+from pytest_replication.index.checks import check_count, check_limit, keep_apart
 from pytest_replication.index.ingest import Ingested, Limit, add_images, check_rejected
 from pytest_replication.index.known import Known, known_images
+from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest, SourceEntry, now
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.workers import WorkerSettings
-from pytest_replication.index.writer import SHARDS, IndexWriter
+from pytest_replication.index.writer import IndexWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +139,24 @@ def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:
         raise IndexIncomplete(
             f"the build of {folder} has not finished: run the same 'pytest-replication build' again first"
         )
+    if _is_merge(found):
+        raise IndexIncomplete(
+            f"the merge into {folder} has not finished: give the same 'pytest-replication merge' again first"
+        )
     if found.sources[-1].name != images.name:
         raise SourceError(
             f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then {images.name}"
         )
+
+
+def _is_merge(unfinished: Manifest) -> bool:
+    """Whether it is a merge that was interrupted.
+
+    An append knows what its source lists only after it has found too much unreadable in it.
+    """
+    last = unfinished.sources[-1]
+    rejected = sum(shard.rejected for shard in unfinished.shards_of(len(unfinished.sources) - 1))
+    return last.listed is not None and rejected <= last.max_rejected
 
 
 def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known, Iterable[ImageRef] | None]:

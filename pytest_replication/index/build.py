@@ -12,7 +12,8 @@ from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.ingest import Here, Ingested, Limit, ShardEmbedder, add_images, check_rejected
+from pytest_replication.index.checks import check_count, check_limit, keep_apart
+from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, check_rejected
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import write_probe
@@ -166,57 +167,6 @@ def shard_embedder(embedder: Embedder, settings: WorkerSettings, clock: Stopwatc
     return Here(embedder, settings.options, clock) if settings.workers == 1 else Elsewhere(settings)
 
 
-def check_limit(limit: Limit) -> None:
-    """Refuse a limit of unreadable images that is neither a number nor a share.
-
-    Raises:
-        SettingsError: so it is.
-    """
-    if limit < 0 or (isinstance(limit, float) and not limit < 1):
-        raise SettingsError(
-            f"max rejected is {limit}: give a number of images from 0 on, or a share below 1 (20 % is 0.2)"
-        )
-
-
-def check_count(images: Source, ingested: Ingested) -> None:
-    """Compare the images that a source gave with those that it announced.
-
-    Raises:
-        SourceError: it gave others.
-    """
-    if images.counted and ingested.listed != len(images):
-        raise SourceError(
-            f"{images.name} announced {len(images)} images and gave {ingested.listed}: build again when it "
-            "is "
-            "at rest"
-        )
-    if ingested.listed == 0:
-        raise SourceError(f"{images.name} holds no images: an index of nothing would pass any model")
-
-
-def keep_apart(source: object, folder: Path) -> None:
-    """Refuse an index inside the folder of its own training images.
-
-    Raises:
-        SourceError: so it is.
-    """
-    places = [Path(part) for part in _places(source) if Path(part).is_dir()]
-    inside = any(folder.resolve().is_relative_to(place.resolve()) for place in places)
-    if inside:
-        raise SourceError(
-            f"{folder} lies inside the training images {source}, and would be read as one of them next "
-            "time: name a folder outside with --out"
-        )
-
-
-def _places(source: object) -> list[str]:
-    """What of a source may be a folder: all of its name, or what follows its kind."""
-    if not isinstance(source, (str, os.PathLike)):
-        return []
-    name = os.fspath(source)
-    return [name, *str(name).split(":")[1:]]
-
-
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:
     from pytest_replication import __version__
 
@@ -238,13 +188,15 @@ def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: 
 def _check_same(
     found: Manifest, embedder: Embedder, images: Source, options: BuildOptions, folder: Path
 ) -> None:
+    if len(found.sources) > 1:
+        raise SourceError(_appended_to(found, folder))
     differences = embedder.spec.differences(found.embedder)
     for what, here, there in (
+        ("vectors", "embedded", "imported" if found.sources[0].imported else "embedded"),
         ("decoder", DECODER, found.decoder),
         ("dtype", DTYPES[options.dtype], found.dtype),
         ("shard rows", options.shard_rows or found.shard_rows, found.shard_rows),
         ("thumbnails", options.thumbnails, found.thumbnails),
-        ("sources", 1, len(found.sources)),
         ("listed images", len(images) if images.counted else None, found.sources[0].listed),
     ):
         if here != there and None not in (here, there):
@@ -254,3 +206,12 @@ def _check_same(
             f"{folder} holds {'an index' if found.complete else 'an unfinished build'} of something "
             f"else ({'; '.join(differences)}): name another --out, or replace it with --overwrite"
         )
+
+
+def _appended_to(found: Manifest, folder: Path) -> str:
+    state = "" if found.complete else f" (the last one, {found.sources[-1].name}, is not finished)"
+    return (
+        f"{folder} holds {len(found.sources)} sources{state}, because it was appended to or merged since its "
+        f"build: 'pytest-replication append {folder} IMAGES' adds only the images that are new, and "
+        "--overwrite builds it anew from this source alone"
+    )

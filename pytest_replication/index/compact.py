@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_replication.index.layout import drop_derived
 from pytest_replication.index.manifest import Manifest, ShardEntry
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
@@ -34,8 +35,8 @@ def compact_index(index: str | os.PathLike[str]) -> CompactReport:
     """Write the shards that hold removed images anew, without their vectors and records.
 
     The old shards stay in force until all new ones are on disk; then one rename puts the new
-    manifest in their place. What is kept of a removed image is the sha256 of its file, so that
-    `append` knows it.
+    manifest in their place. What engines have made of the old shards is deleted too. What is kept of
+    a removed image is the sha256 of its file, so that `append` knows it.
 
     Raises:
         IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
@@ -54,6 +55,8 @@ def compact_index(index: str | os.PathLike[str]) -> CompactReport:
             shards.append(_without(writer, shard, removed[low:high] - shard.first))
             rewritten += 1
         if rewritten:
+            # Engines hold copies of the vectors. They go first: after a kill this is done again.
+            drop_derived(folder, keep={shard.name for shard in shards})
             writer.commit(_compacted(writer, folder, manifest, shards))
         return CompactReport(len(removed), rewritten, writer.manifest.rows)
 

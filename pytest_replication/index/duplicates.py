@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
+
+if TYPE_CHECKING:
+    from pytest_replication.index.reader import Index
 
 COLUMNS = ("row", "leader", "copies", "exact")
 
@@ -51,22 +55,24 @@ class Duplicates:
         return int(self.copies[place]) if found else 1
 
 
-def store_duplicates(folder: Path, found: Duplicates, generation: str) -> None:
+def store_duplicates(index: Index, found: Duplicates) -> None:
     """Put the duplicates of an index beside its shards.
 
     Args:
-        folder: of the index.
+        index: the index as it was opened to count them.
         found: its duplicates.
-        generation: of the index when they were counted.
 
     Raises:
         IndexCorrupt: the index has changed since.
         IndexUnavailable: it is not there, not complete, or being written.
     """
-    with IndexWriter(folder) as writer:
+    generation = index.manifest.generation
+    with IndexWriter(index.path) as writer:
         manifest = writer.edit()
         if manifest.generation != generation:
-            raise IndexCorrupt(f"{folder} has changed while its duplicates were counted: count them again")
+            raise IndexCorrupt(
+                f"{index.path} has changed while its duplicates were counted: count them again"
+            )
         table = np.stack([found.rows, found.leaders, found.copies, found.exact], axis=1).astype("<i8")
         content = io.BytesIO()
         np.save(content, table, allow_pickle=False)

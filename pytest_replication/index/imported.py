@@ -138,12 +138,16 @@ def _manifest(embedder: Embedder, source: SourceEntry, options: ImportOptions, p
 def _check_same(
     found: Manifest, embedder: Embedder, wanted: SourceEntry, options: ImportOptions, folder: Path
 ) -> None:
+    if len(found.sources) > 1:
+        raise SourceError(
+            f"{folder} holds {len(found.sources)} sources, because it was appended to or merged since: "
+            "an import only makes a new index, so name another --out, or replace this one with --overwrite"
+        )
     differences = embedder.spec.differences(found.embedder)
     there = found.sources[0]
     for what, mine, theirs in (
         ("source", wanted.name, there.name),
         ("rows", wanted.listed, there.listed),
-        ("sources", 1, len(found.sources)),
         ("dtype", DTYPES[options.dtype], found.dtype),
         ("images embedded again", wanted.proved, there.proved),
     ):

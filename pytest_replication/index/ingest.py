@@ -13,9 +13,10 @@ from typing import Any, Self
 from pytest_replication.embedders import Embedder
 from pytest_replication.errors import SourceError, TooManyRejected
 from pytest_replication.images.sources import ImageRef, Listing, Source
+from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
 from pytest_replication.index.rejections import Rejections, count_rejections
-from pytest_replication.index.writer import SHARDS, IndexWriter
+from pytest_replication.index.writer import IndexWriter
 
 Limit = int | float
 """Unreadable images that may be left out: a whole number, or a share below 1."""

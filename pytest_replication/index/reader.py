@@ -16,6 +16,7 @@ from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import EmbedderUnavailable, IndexCorrupt, IndexIncomplete, IndexMismatch
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
+from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
@@ -29,7 +30,6 @@ from pytest_replication.index.shard import (
     map_embeddings,
     read_records,
 )
-from pytest_replication.index.writer import SHARDS
 
 
 @dataclass(frozen=True, slots=True)

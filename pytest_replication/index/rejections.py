@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.shard import REJECTED, Rejected, read_rejected
 
+_NUMBER = re.compile(r"\d[\d,]*")
 NAMED = 20
 """Images that a message names."""
 
@@ -22,7 +24,8 @@ class Rejections:
 
     Attributes:
         count: how many.
-        reasons: how many for each reason, the most frequent first.
+        reasons: how many for each reason, the most frequent first; reasons that differ only in their
+            numbers are one, with N for these.
         first: some of them, in the order of listing.
     """
 
@@ -43,9 +46,10 @@ class Rejections:
         lines = []
         if self.count > len(self.first):
             lines += [f"{count} x {reason}" for reason, count in islice(self.reasons.items(), NAMED)]
+            lines += [f"and {len(self.reasons) - NAMED} more reasons"] * (len(self.reasons) > NAMED)
         lines += [f"{row.uri}: {row.reason}" for row in self.first]
         if self.count > len(self.first):
-            lines.append(f"and {self.count - len(self.first)} more, in shards/*/{REJECTED}")
+            lines.append(f"and {self.count - len(self.first)} more ('info INDEX --rejected' lists all)")
         return lines
 
 
@@ -55,16 +59,26 @@ def count_rejections(shards: Path, entries: tuple[ShardEntry, ...]) -> Rejection
     Raises:
         IndexCorrupt: a file of them cannot be read.
     """
-    reasons: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    shown: dict[str, str] = {}
     first: list[Rejected] = []
-    for row in _each(shards, entries):
-        reasons[row.reason] += 1
+    for row in each_rejected(shards, entries):
+        kind = _NUMBER.sub("N", row.reason)
+        kinds[kind] += 1
+        if shown.setdefault(kind, row.reason) != row.reason:
+            shown[kind] = kind
         if len(first) < NAMED:
             first.append(row)
-    return Rejections(reasons.total(), dict(reasons.most_common()), tuple(first))
+    reasons = {shown[kind]: count for kind, count in kinds.most_common()}
+    return Rejections(kinds.total(), reasons, tuple(first))
 
 
-def _each(shards: Path, entries: tuple[ShardEntry, ...]) -> Iterator[Rejected]:
+def each_rejected(shards: Path, entries: tuple[ShardEntry, ...]) -> Iterator[Rejected]:
+    """Read the rejected images of shards, one shard in memory at a time.
+
+    Raises:
+        IndexCorrupt: a file of them cannot be read.
+    """
     for entry in entries:
         if entry.rejected:
             yield from read_rejected(shards / entry.name / REJECTED)

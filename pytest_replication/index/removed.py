@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt, SettingsError
+from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Attachment, Manifest, now
 from pytest_replication.index.shard import RECORDS, describe_file, read_columns
-from pytest_replication.index.writer import SHARDS, IndexWriter
+from pytest_replication.index.writer import IndexWriter
 
 
 @dataclass(frozen=True, slots=True)

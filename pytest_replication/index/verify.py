@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,15 +10,15 @@ import numpy as np
 
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.reader import Shard, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
 
 _BLOCK = 16384
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What `verify` found.
+class VerifyReport:
+    """What `verify_index` found.
 
     Attributes:
         files: files whose digest was compared.
@@ -35,21 +36,27 @@ class Verification:
         return not self.faults
 
 
-def verify(index: Index, *, progress: bool = True) -> Verification:
+def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
     """Compare every file with its sha256, and check lengths of vectors and numbers of records.
 
     Args:
-        index: an index as `index_as_it_is` opens it, or an open one.
+        index: folder of the index, which may be damaged or not finished.
         progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        IndexNotFound: there is no index.
+        IndexCorrupt: its manifest is damaged.
+        IndexVersionUnsupported: it was written in another format.
     """
     from tqdm import tqdm
 
+    opened = index_as_it_is(index)
     files = size = 0
     faults: list[str] = []
-    expected = [(index.path / PROBE, index.manifest.probe)]
-    attached = (index.manifest.removed, index.manifest.duplicates)
-    expected += [(index.path / entry.name, entry.file) for entry in attached if entry is not None]
-    for shard in index.shards:
+    expected = [(opened.path / PROBE, opened.manifest.probe)]
+    attached = (opened.manifest.removed, opened.manifest.duplicates)
+    expected += [(opened.path / entry.name, entry.file) for entry in attached if entry is not None]
+    for shard in opened.shards:
         expected += [(shard.folder / name, entry) for name, entry in shard.entry.files.items()]
     for path, entry in tqdm(expected, unit="file", disable=None if progress else True):
         files += 1
@@ -57,11 +64,11 @@ def verify(index: Index, *, progress: bool = True) -> Verification:
         fault = _compare(path, entry.sha256)
         if fault:
             faults.append(fault)
-    if not index.manifest.complete:
-        faults.append(f"the build of {index.path} has not finished")
+    if not opened.manifest.complete:
+        faults.append(f"the build of {opened.path} has not finished")
     if not faults:  # the content of a changed file says nothing
-        faults = [fault for shard in index.shards for fault in _check_content(shard)]
-    return Verification(files, size, faults)
+        faults = [fault for shard in opened.shards for fault in _check_content(shard)]
+    return VerifyReport(files, size, faults)
 
 
 def _compare(path: Path, sha256: str) -> str | None:

@@ -6,7 +6,6 @@ names it. Whatever happens in between leaves the last manifest in force.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,28 +16,24 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete, IndexLocked
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete
+from pytest_replication.index import layout
+from pytest_replication.index.attachments import drop_attachments, write_attachment
+from pytest_replication.index.layout import SHARDS
+from pytest_replication.index.lock import WriterLock
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import (
     Attachment,
-    FileEntry,
     Manifest,
     ShardEntry,
     SourceEntry,
     read_manifest,
-    replace_file,
-    sync_folder,
     write_manifest,
 )
-from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.shard import FILES, Record, Rejected, describe_file, write_shard
-
-LOCK = ".lock"
-SHARDS = "shards"
-ENGINES = "engines"
+from pytest_replication.index.shard import FILES, Record, Rejected, write_shard
+from pytest_replication.index.staging import check_vectors, describe_shard, is_sound, staged
 
 
 class IndexWriter:
@@ -56,20 +51,10 @@ class IndexWriter:
         self._folder = folder
         self._manifest: Manifest | None = None
         self._names = 0
-        self._lock = FileLock(folder / LOCK)
+        self._lock = WriterLock(folder)
 
     def __enter__(self) -> Self:
-        self._refuse_foreign()
-        try:
-            (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
-        except Timeout as error:
-            raise IndexLocked(
-                f"another process is building {self._folder} (it holds {self._folder / LOCK}): wait "
-                "for it, or choose another --out"
-            ) from error
-        except OSError as error:
-            raise BuildError(f"{self._folder} cannot be written: {error}; choose another --out") from error
+        self._lock.acquire()
         return self
 
     def __exit__(
@@ -89,11 +74,7 @@ class IndexWriter:
 
     def clear(self) -> None:
         """Delete the index in the folder, and nothing that is not part of one."""
-        if (self._folder / MANIFEST).exists():
-            (self._folder / MANIFEST).unlink()  # first: what is left is no index any more
-            self._drop_shards(keep=set())
-            self._drop_attachments()
-            shutil.rmtree(self._folder / ENGINES, ignore_errors=True)
+        layout.clear(self._folder)
 
     def resume(self) -> Manifest | None:
         """Take up the build that is in the folder, None if there is none.
@@ -135,14 +116,13 @@ class IndexWriter:
 
     def _take_up(self, found: Manifest) -> Manifest:
         self._manifest = found
-        self._drop_shards(keep={shard.name for shard in found.shards})
-        self._drop_attachments()
+        self._drop_unnamed()
         return found
 
     def start(self, manifest: Manifest) -> None:
         """Begin an empty index."""
         self._commit(manifest)
-        self._drop_shards(keep=set())
+        layout.drop_shards(self._folder, keep=set())
 
     def add_source(self, source: SourceEntry) -> int:
         """Open a source whose shards follow; until `finish` the index is not complete."""
@@ -170,7 +150,7 @@ class IndexWriter:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
                 that cannot be written.
         """
-        self._check(embeddings, records)
+        check_vectors(embeddings, len(records), self.manifest)
         entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
         with self._new_shard(entry) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
@@ -197,25 +177,18 @@ class IndexWriter:
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
-        with self._folder_for(name) as folder:
+        with staged(self._folder, name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
-        return replace(entry, files=_describe(self._folder / SHARDS / name))
+        return replace(entry, files=describe_shard(self._folder / SHARDS / name))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
-        digest = hashlib.sha256(content).hexdigest()
-        path = self._folder / f"{stem}-{digest[:16]}{suffix}"
-        try:
-            replace_file(path, content)
-        except OSError as error:
-            raise BuildError(f"{path} cannot be written ({error}): free some space") from error
-        return Attachment(path.name, rows, describe_file(path))
+        return write_attachment(self._folder, stem, suffix, content, rows)
 
     def commit(self, manifest: Manifest) -> None:
         """Put a manifest in force and delete what it does not name any more."""
         self._commit(manifest)
-        self._drop_shards(keep={shard.name for shard in manifest.shards})
-        self._drop_attachments()
+        self._drop_unnamed()
 
     def note_listed(self, listed: int) -> None:
         """Keep how many images the last source listed, now that it was read to its end."""
@@ -257,28 +230,11 @@ class IndexWriter:
         return f"{self._names - 1:06d}"
 
     @contextmanager
-    def _folder_for(self, name: str) -> Iterator[Path]:
-        """A folder to fill, which then becomes that of a shard by one rename."""
-        temporary = self._folder / SHARDS / f".new-{name}"
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            yield temporary
-            sync_folder(temporary)
-            temporary.rename(self._folder / SHARDS / name)
-            sync_folder(self._folder / SHARDS)
-        except OSError as error:
-            raise BuildError(
-                f"{self._folder} cannot be written ({error}): free some space or name another folder; "
-                "what is finished is kept"
-            ) from error
-
-    @contextmanager
     def _new_shard(self, entry: ShardEntry) -> Iterator[Path]:
         name = self._next_name
-        with self._folder_for(name) as folder:
+        with staged(self._folder, name) as folder:
             yield folder
-            files = _describe(folder)
+            files = describe_shard(folder)
             if entry.files and files != entry.files:
                 raise IndexCorrupt(
                     f"shard {entry.name} is not the one that its manifest describes: run 'pytest-replication "
@@ -286,54 +242,15 @@ class IndexWriter:
                 )
         self._commit(self.manifest.with_shard(replace(entry, name=name, files=files)))
 
-    def _refuse_foreign(self) -> None:
-        """A folder with other files in it is somebody's, not ours to fill."""
-        if not self._folder.is_dir() or (self._folder / MANIFEST).exists():
-            return
-        foreign = {p.name for p in self._folder.iterdir()} - {LOCK, SHARDS, PROBE, ENGINES}
-        foreign = {name for name in foreign if not name.startswith((f".{MANIFEST}", f".{PROBE}"))}
-        if foreign:
-            raise BuildError(
-                f"{self._folder} holds {min(foreign)} and no index: name a new or empty folder with --out"
-            )
-
     def _commit(self, manifest: Manifest) -> None:
         write_manifest(self._folder, manifest)
         self._manifest = manifest
 
     def _is_sound(self, shard: ShardEntry) -> bool:
-        """Whether every file of a shard is the one that was written."""
-        folder = self._folder / SHARDS / shard.name
-        try:
-            return all(describe_file(folder / name) == entry for name, entry in shard.files.items())
-        except OSError:
-            return False
+        return is_sound(self._folder / SHARDS / shard.name, shard.files)
 
-    def _check(self, embeddings: NDArray[np.float32], records: Sequence[Record]) -> None:
-        expected = (len(records), len(self.manifest.views), self.manifest.embedder.dim)
-        if embeddings.shape != expected:
-            raise BuildError(f"vectors of shape {embeddings.shape} were to be stored, expected {expected}")
-        lengths = np.linalg.norm(embeddings.astype(np.float64), axis=-1)
-        if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
-            raise BuildError(f"{self.manifest.embedder.name} gave vectors that are not of unit length")
-
-    def _drop_attachments(self) -> None:
-        """Remove files beside the shards that the manifest does not name any more."""
-        entries = (self.manifest.removed, self.manifest.duplicates) if self._manifest else ()
-        named = {entry.name for entry in entries if entry is not None}
-        for path in self._folder.glob("*-????????????????.*"):
-            if path.name.startswith(("removed-", "duplicates-")) and path.name not in named:
-                path.unlink(missing_ok=True)
-
-    def _drop_shards(self, keep: set[str]) -> None:
-        """Remove shards that no manifest names, such as those of a killed writer."""
-        for path in (self._folder / SHARDS).iterdir():
-            if path.is_dir() and path.name not in keep:
-                try:
-                    shutil.rmtree(path)
-                except OSError as error:
-                    raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error
-
-
-def _describe(folder: Path) -> dict[str, FileEntry]:
-    return {name: describe_file(folder / name) for name in FILES}
+    def _drop_unnamed(self) -> None:
+        """Remove shards and attachments that the manifest does not name."""
+        manifest = self.manifest
+        layout.drop_shards(self._folder, keep={shard.name for shard in manifest.shards})
+        drop_attachments(self._folder, manifest)

@@ -13,6 +13,7 @@ from pytest_replication.errors import SampleError, SourceError
 from pytest_replication.images import sources
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
+from pytest_replication.images.read import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _list_folder(path: Path) -> list[Path]:
 
 def _read(path: Path) -> Image.Image:
     try:
-        return decode(path.read_bytes())
+        return decode(read_file(path))
     except OSError as error:
         raise SampleError(
             f"sample {path} cannot be read: {error.strerror or error}; make it again"

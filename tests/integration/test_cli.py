@@ -49,8 +49,8 @@ def test_build_lists_what_it_could_not_read(pictures: Path, tmp_path: Path) -> N
     assert f"{pictures / 'bad.png'}: not an image in a format that is read" in refused.stderr
     accepted = call("build", pictures, "--out", out, "--embedder", "pixels", "--max-rejected", "1")
     assert accepted.returncode == 0
-    assert "1 images could not be read and are NOT in the index" in accepted.stdout
-    assert "NOT in it    1 images" in call("info", out).stdout
+    assert "NOT in the index: 1 image that could not be read" in accepted.stdout
+    assert "NOT in it    1 image that" in call("info", out).stdout
 
 
 def test_info(built: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     assert (appended["rows"], appended["listed"], appended["known"]) == (32, 20, 0)
     (tmp_path / "out.txt").write_text("03.png\n")
     removed = call("remove", index, "--id", "04.png", "--list", tmp_path / "out.txt")
-    assert "2 training images removed, 0 had been before, 30 are left" in removed.stdout
+    assert "2 training images removed, 0 had been before, 30 left" in removed.stdout
     assert call("remove", index, "--id", "nobody").returncode == 2
     info = call("info", index).stdout
     assert "removed      2 training images, 2 still stored" in info
@@ -259,7 +259,7 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     data = json.loads(call("duplicates", index, "--json").stdout)
     assert (data["images"], data["groups"], data["largest"][0]["copies"]) == (2, 1, 2)
     assert "2 of 3 training images are duplicates" in call("duplicates", index).stdout
-    assert "2 images in 1 groups (score >= 0.95)" in call("info", index).stdout
+    assert "2 images in 1 group (score >= 0.95)" in call("info", index).stdout
     assert json.loads(call("info", index, "--json").stdout)["duplicates"]["images"] == 2
     assert call("verify", index).returncode == 0
 
@@ -316,3 +316,42 @@ def test_an_engine_whose_recall_cannot_be_proved_is_refused(
     data = json.loads(capsys.readouterr().out)
     assert data["results"][0]["certified"] is False
     assert "certified at" not in call("info", index).stdout
+
+
+def test_info_accounts_for_every_image(
+    pictures: Path, unrelated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*args: object) -> Run:  # in this process: it is called often
+        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
+
+    (pictures / "03 again.png").write_bytes((pictures / "03.png").read_bytes())
+    for number in range(22):
+        (pictures / f"cut {number:02d}.png").write_bytes((pictures / "00.png").read_bytes()[: 900 + number])
+    (pictures / "empty.png").touch()
+    index = tmp_path / "index"
+    build = ("build", pictures, "--out", index, "--embedder", "pixels")
+    assert call(*build).returncode == 3
+    named = call("info", index, "--rejected").stdout.splitlines()  # also of a build that was refused
+    assert (len(named), named[-1]) == (23, f"{pictures / 'empty.png'}: the file is empty")
+    assert len(json.loads(call("info", index, "--rejected", "--json").stdout)) == 23
+    assert call(*build, "--max-rejected", "23").returncode == 0
+    assert call("append", index, unrelated).returncode == 0
+    assert call("duplicates", index).returncode == 0
+    text = call("info", index).stdout
+    assert f"folder {pictures}: 13 of 36 images (23 rejected)\n" in text
+    assert f"folder {unrelated}: 11 of 11 images, added 2" in text
+    assert "2 images in 1 group (score >= 0.95)" in text
+    assert "(today) by pytest-replication " in text
+    assert "1 of each image (whole), 769 numbers of float32" in text
+    assert "size         2 shards, " in text
+    assert "NOT in it    23 images that could not be read:\n    22 x damaged: " in text
+    assert "and 3 more ('info INDEX --rejected' lists all)" in text
+    assert call("remove", index, "--id", "03.png").returncode == 0
+    assert "13 of 36" not in (masked := call("info", index).stdout)
+    assert "12 of 36 images (23 rejected, 1 removed)" in masked
+    assert call("compact", index).returncode == 0
+    assert "12 of 36 images (23 rejected, 1 removed)" in call("info", index).stdout
+    assert call("duplicates", index).returncode == 0
+    assert "duplicates   none (score >= 0.95)" in call("info", index).stdout
+    (first, _) = json.loads(call("info", index, "--json").stdout)["sources"]
+    assert (first["rows"], first["rejected"], first["removed"], first["listed"]) == (12, 23, 1, 36)

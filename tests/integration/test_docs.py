@@ -25,15 +25,24 @@ DOCUMENTS = [
 ]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands(program: str) -> list[list[str]]:
-    lines = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-    inline = re.findall(rf"`({program} [^`]*)`", README)
-    split = [shlex.split(line.partition("    #")[0]) for line in [*lines, *inline]]
+def shown(program: str, text: str = README) -> list[list[str]]:
+    """Commands in console blocks, without the program."""
+    lines = [line for block in blocks("console", text) for line in block.splitlines()]
+    split = [shlex.split(line[2:].partition("    #")[0]) for line in lines if line.startswith("$ ")]
     return [words[1:] for words in split if words[0] == program]
+
+
+def inline(program: str, text: str = README) -> list[list[str]]:
+    """Commands within sentences and tables, without the program."""
+    return [shlex.split(command) for command in re.findall(rf"`{program} ([^`]*)`", text)]
+
+
+def commands(program: str, text: str = README) -> list[list[str]]:
+    return shown(program, text) + inline(program, text)
 
 
 @pytest.fixture
@@ -77,8 +86,16 @@ def test_the_python_example_of_the_readme(
     assert 0 < upper < 0.3
 
 
-@pytest.mark.parametrize("arguments", commands("pytest-replication"), ids=" ".join)
-def test_the_command_lines_of_the_readme_can_be_parsed(arguments: list[str]) -> None:
+ALL_COMMANDS = [
+    arguments
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for arguments in commands("pytest-replication", path.read_text(encoding="utf-8"))
+    if arguments[0] != "VERB"
+]
+
+
+@pytest.mark.parametrize("arguments", ALL_COMMANDS, ids=" ".join)
+def test_the_command_lines_of_the_documents_can_be_parsed(arguments: list[str]) -> None:
     assert cli._parser().parse_args(arguments).verb == arguments[0]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_replication.images.read import read_file
+
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
@@ -66,9 +68,11 @@ class ImageRef:
         """Read the encoded bytes.
 
         Raises:
-            OSError: the file cannot be read, or ends too early.
+            OSError: the file cannot be read, ends too early, is none, or is too large for an image.
         """
-        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+        if isinstance(self.content, bytes):
+            return self.content
+        return read_file(self.content) if isinstance(self.content, Path) else self.content.read_bytes()
 
 
 class Source(ABC):

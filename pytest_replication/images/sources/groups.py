@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pytest_replication.images.read import too_large
 from pytest_replication.images.sources.base import storable
 from pytest_replication.images.sources.tars import DamagedTar, Member, TarReader
 
@@ -93,6 +94,7 @@ def _take(tar: TarReader, group: Group, suffix: str, member: Member) -> None:
     if suffix.rpartition(".")[2].lower() in IMAGES or (
         member.fault is None and _is_image(tar, member, suffix)
     ):
+        member = replace(member, fault=member.fault or too_large(member.size))
         data = tar.read(member) if tar.compressed and member.fault is None else None
         group.images.append(Found(member, suffix, data))
     elif member.fault is None and suffix in _TEXTS and member.size <= _SIDECAR:

@@ -14,6 +14,7 @@ from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.probe import embed_images
 from pytest_replication.errors import IndexMismatch
 from pytest_replication.images.decode import UndecodableImage, decode
+from pytest_replication.images.read import read_file
 from pytest_replication.index.importers.base import Embeddings
 from pytest_replication.index.shard import Record
 
@@ -104,9 +105,8 @@ def _image(record: Record, images: Path | None) -> Image.Image | None:
             continue
         file = path if images is None else images / path
         try:
-            if file.is_file():  # a device or a pipe, which a name may point at too, never ends
-                return decode(file.read_bytes())
-        except (OSError, ValueError, UndecodableImage):  # ValueError: a name that no file can have
+            return decode(read_file(file))
+        except (OSError, UndecodableImage):
             continue
     return None
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from pytest_replication.errors import BuildError, SearchError, SettingsError
+from pytest_replication.index.layout import ENGINES
 from pytest_replication.index.manifest import now
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import Engine
@@ -26,8 +27,6 @@ from pytest_replication.search.engines.files import (
 from pytest_replication.search.engines.registry import engine_class, engine_names
 from pytest_replication.search.engines.selftest import prove
 from pytest_replication.search.engines.vectors import check_vectors, count_vectors
-
-ENGINES = "engines"
 
 
 def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEntry:

@@ -13,6 +13,7 @@ from pytest_replication.errors import IndexIncomplete, SettingsError, SourceErro
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -49,6 +50,41 @@ def test_nothing_new_changes_nothing(index: Path, pictures: Path) -> None:
     report = append_index(index, pictures)
     assert (report.listed, report.known, report.rows) == (0, 12, 12)
     assert read_manifest(index) == before
+
+
+def test_a_build_of_an_index_that_was_appended_to_says_what_to_do(
+    index: Path, pictures: Path, unrelated: Path
+) -> None:
+    append_index(index, unrelated)
+    before = read_manifest(index)
+    said = r"holds 2 sources, because it was appended to .*'pytest-replication append .*index IMAGES' adds only the images that are new, and --overwrite builds it anew"
+    with pytest.raises(SourceError, match=said):
+        build_index(pictures, index, PIXELS)
+    assert read_manifest(index) == before
+    assert append_index(index, pictures).known == 12  # what it advises
+    assert build_index(pictures, index, replace(PIXELS, overwrite=True)).rows == 12
+
+
+def test_a_build_over_an_append_that_is_not_finished(index: Path, pictures: Path, unrelated: Path) -> None:
+    append_index(index, unrelated)
+    write_manifest(index, replace(read_manifest(index), complete=False))
+    with pytest.raises(SourceError, match=r"2 sources \(the last one, folder .*, is not finished\)"):
+        build_index(pictures, index, PIXELS)
+
+
+@pytest.mark.parametrize("copied", [3, 4, 5])
+def test_an_append_does_not_finish_a_merge(index: Path, unrelated: Path, tmp_path: Path, copied: int) -> None:
+    """It would bring back what was removed: the merge writes that last."""
+    build_index(unrelated, tmp_path / "other", PIXELS)
+    remove_images(tmp_path / "other", ids=[ids(tmp_path / "other")[0]])
+    merged = tmp_path / "merged"
+    merge_indexes([index, tmp_path / "other"], merged)
+    whole = read_manifest(merged)
+    cut = replace(whole, shards=whole.shards[:copied], removed=None, hidden=0, complete=False)
+    write_manifest(merged, cut)
+    with pytest.raises(IndexIncomplete, match="merge into .* has not finished: give the same .* merge"):
+        append_index(merged, unrelated)
+    assert merge_indexes([index, tmp_path / "other"], merged).manifest.hidden == 1
 
 
 def test_another_source_is_searched_too(index: Path, unrelated: Path) -> None:
@@ -97,7 +133,7 @@ def test_an_unfinished_append_is_never_searched_and_goes_on(
         open_index(index)
     with pytest.raises(SourceError, match="waits for the rest of folder"):
         append_index(index, unrelated)
-    with pytest.raises(SourceError, match="sources 1 against 2"):
+    with pytest.raises(SourceError, match="holds 2 sources"):
         build_index(pictures, index, PIXELS)
     report = append_index(index, pictures, AppendOptions(max_rejected=0.1))
     assert (report.resumed, report.rejected.count, report.rows) == (11, 1, 22)

@@ -22,7 +22,7 @@ from pytest_replication.errors import (
     TooManyRejected,
 )
 from pytest_replication.images.sources import ImageRef, Source, open_source
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 from pytest_replication.index.writer import IndexWriter
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -305,7 +305,7 @@ def test_a_build_makes_damaged_shards_again(pictures: Path, tmp_path: Path, dama
     report = build_index(pictures, tmp_path / "index", PIXELS)
     assert report.resumed == 5
     assert np.array_equal(vectors(tmp_path / "index"), whole)
-    assert verify(open_index(tmp_path / "index"), progress=False).sound
+    assert verify_index(tmp_path / "index", progress=False).sound
 
 
 def test_a_build_that_read_too_little_says_how_to_accept_it(pictures: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pytest_replication.index.append import append_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -32,7 +32,7 @@ def test_the_merged_index_answers_as_its_parts(parts: list[Path], tmp_path: Path
     assert (merged.rows, merged.manifest.stored, merged.manifest.opted_out) == (22, 23, 1)
     assert merged.removed.tolist() == [14]
     assert [source.listed for source in merged.manifest.sources] == [12, 11]
-    assert verify(merged).sound
+    assert verify_index(merged.path).sound
     vectors = np.concatenate(
         [np.asarray(s.embeddings()[0]) for part in parts for s in open_index(part).shards]
     )

@@ -15,7 +15,7 @@ from pytest_replication.errors import (
     IndexNotFound,
 )
 from pytest_replication.index import Index, reader
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 
 SHARD = Path("shards") / "000001"
 
@@ -51,7 +51,7 @@ def test_reading_and_checking_write_nothing(damaged: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in [*damaged.rglob("*"), damaged]}
     index = open_index(damaged)
     assert index.embedder.spec.name == "pixels"
-    assert verify(index, progress=False).sound
+    assert verify_index(damaged, progress=False).sound
     assert {path: path.stat().st_mtime_ns for path in [*damaged.rglob("*"), damaged]} == before
     damaged.chmod(0o755)
 

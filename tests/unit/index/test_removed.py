@@ -12,8 +12,9 @@ from pytest_replication.errors import IndexCorrupt, IndexIncomplete, IndexNotFou
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.removed import remove_images
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
+from pytest_replication.search.codes import write_codes
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
 
@@ -95,9 +96,7 @@ def test_a_damaged_list_is_no_open_index(index: Path, damage: str) -> None:
     with pytest.raises(IndexCorrupt, match="removed-"):
         search(open_index(index), vectors)
     if damage != "counts":
-        from pytest_replication.index.reader import index_as_it_is
-
-        assert not verify(index_as_it_is(index)).sound
+        assert not verify_index(index).sound
 
 
 def test_compact_deletes_vectors_and_records(index: Path) -> None:
@@ -114,8 +113,31 @@ def test_compact_deletes_vectors_and_records(index: Path) -> None:
     assert (opened.manifest.opted_out, opened.manifest.hidden, opened.manifest.listed) == (3, 0, 12)
     assert len(list((index / "shards").iterdir())) == 3
     assert len(list(index.glob("removed-*"))) == 1
-    assert verify(opened).sound
+    assert verify_index(index).sound
     assert compact_index(index).shards == 0
+
+
+def test_compact_deletes_what_engines_have_made_of_removed_images(index: Path) -> None:
+    write_codes(open_index(index), progress=False)
+    approximate = index / "engines" / "toy"
+    approximate.mkdir()
+    (approximate / "engine.json").write_text("{}")
+    (approximate / "vectors.bin").write_bytes(b"all vectors, also those that were removed")
+    (index / "engines" / ".lock").touch()
+    remove_images(index, ids=["03.png"])
+    (touched,) = (s.entry.name for s in open_index(index).shards if s.first <= 3 < s.first + s.entry.rows)
+    compact_index(index)
+    assert not approximate.exists()
+    left = {path.name for path in (index / "engines" / "int8").iterdir()}
+    assert left == {"000000", "000001", "000002"} - {touched}
+    assert write_codes(open_index(index), progress=False) == 1
+
+
+def test_compact_leaves_engines_where_nothing_was_removed(index: Path) -> None:
+    (index / "engines" / "toy").mkdir(parents=True)
+    (index / "engines" / "toy" / "engine.json").write_text("{}")
+    compact_index(index)
+    assert (index / "engines" / "toy" / "engine.json").exists()
 
 
 def test_a_build_of_the_same_set_finds_its_index_compacted(index: Path, pictures: Path) -> None:

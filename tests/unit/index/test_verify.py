@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication import open_index
 from pytest_replication.index import Index
-from pytest_replication.index.verify import verify
+from pytest_replication.index.verify import verify_index
 
 FILES = [
     "probe.npz",
@@ -18,7 +17,7 @@ FILES = [
 
 
 def test_a_sound_index(pixels_index: Index) -> None:
-    found = verify(pixels_index, progress=False)
+    found = verify_index(pixels_index.path, progress=False)
     assert (found.sound, found.files, found.faults) == (True, 10, [])
 
 
@@ -27,13 +26,12 @@ def test_a_flipped_bit_is_found(damaged: Path, name: str) -> None:
     content = bytearray((damaged / name).read_bytes())
     content[random.Random(name).randrange(len(content))] ^= 1 << 3
     (damaged / name).write_bytes(content)
-    found = verify(open_index(damaged), progress=False)
+    found = verify_index(damaged, progress=False)
     assert not found.sound
     assert len(found.faults) == 1
     assert f"{damaged / name} has changed: sha256 is" in found.faults[0]
 
 
-def test_a_file_that_vanishes_meanwhile_is_a_fault(damaged: Path) -> None:
-    index = open_index(damaged)
+def test_a_file_that_is_missing_is_a_fault(damaged: Path) -> None:
     (damaged / FILES[1]).unlink()
-    assert "cannot be read" in verify(index, progress=False).faults[0]
+    assert "cannot be read" in verify_index(damaged, progress=False).faults[0]

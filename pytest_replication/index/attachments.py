@@ -1,0 +1,43 @@
+"""Files beside the shards that the manifest names, each called by a digest of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pytest_replication.errors import BuildError
+from pytest_replication.index.manifest import Attachment, Manifest, replace_file
+from pytest_replication.index.shard import describe_file
+
+_STEMS = ("removed-", "duplicates-")
+
+
+def write_attachment(folder: Path, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
+    """Write a file; it is part of the index when a manifest names it.
+
+    Args:
+        folder: of the index.
+        stem: how its name begins.
+        suffix: how its name ends.
+        content: of the file.
+        rows: entries in it.
+
+    Raises:
+        BuildError: the disk cannot be written.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    path = folder / f"{stem}-{digest[:16]}{suffix}"
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise BuildError(f"{path} cannot be written ({error}): free some space") from error
+    return Attachment(path.name, rows, describe_file(path))
+
+
+def drop_attachments(folder: Path, manifest: Manifest | None) -> None:
+    """Remove the files that a manifest does not name; all of them without one."""
+    entries = (manifest.removed, manifest.duplicates) if manifest else ()
+    named = {entry.name for entry in entries if entry is not None}
+    for path in folder.glob("*-????????????????.*"):
+        if path.name.startswith(_STEMS) and path.name not in named:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""The files of a shard are made in a folder beside the others, which comes into place by one rename."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import BuildError
+from pytest_replication.index.layout import SHARDS
+from pytest_replication.index.manifest import FileEntry, Manifest, sync_folder
+from pytest_replication.index.shard import FILES, describe_file
+
+
+@contextmanager
+def staged(index: Path, name: str) -> Iterator[Path]:
+    """Give a folder to fill, which then becomes that of a shard.
+
+    Args:
+        index: folder of the index.
+        name: of the shard; there is none of that name.
+
+    Raises:
+        BuildError: the disk cannot be written.
+    """
+    temporary = index / SHARDS / f".new-{name}"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        sync_folder(temporary)
+        temporary.rename(index / SHARDS / name)
+        sync_folder(index / SHARDS)
+    except OSError as error:
+        raise BuildError(
+            f"{index} cannot be written ({error}): free some space or name another folder; "
+            "what is finished is kept"
+        ) from error
+
+
+def describe_shard(folder: Path) -> dict[str, FileEntry]:
+    """Size and checksums of every file of a shard."""
+    return {name: describe_file(folder / name) for name in FILES}
+
+
+def is_sound(folder: Path, files: Mapping[str, FileEntry]) -> bool:
+    """Whether every file of a shard is the one that was written."""
+    try:
+        return all(describe_file(folder / name) == entry for name, entry in files.items())
+    except OSError:
+        return False
+
+
+def check_vectors(embeddings: NDArray[np.float32], rows: int, manifest: Manifest) -> None:
+    """Refuse vectors that do not fit an index.
+
+    Args:
+        embeddings: (rows, views, dim) float32, unit rows.
+        rows: how many there have to be.
+        manifest: of the index.
+
+    Raises:
+        BuildError: another shape, or vectors that are not of unit length.
+    """
+    expected = (rows, len(manifest.views), manifest.embedder.dim)
+    if embeddings.shape != expected:
+        raise BuildError(f"vectors of shape {embeddings.shape} were to be stored, expected {expected}")
+    # In float64 without a copy in float64, which a shard of many rows is too large for.
+    lengths = np.sqrt(np.einsum("ijk,ijk->ij", embeddings, embeddings, dtype=np.float64))
+    if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
+        raise BuildError(f"{manifest.embedder.name} gave vectors that are not of unit length")

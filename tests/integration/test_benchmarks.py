@@ -1,0 +1,277 @@
+"""The benchmarks still run, at a size of seconds, and what they rest on is right."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+import os
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from pytest_replication import open_index
+from pytest_replication.index.verify import verify_index
+from pytest_replication.search import search
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROWS, DIM, SHARD = 3000, 64, 500
+SMALL = ("--rows", ROWS, "--dim", DIM, "--shard-rows", SHARD)
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load(monkeypatch, "made_up")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with made-up rows, which all scripts take as they are."""
+    folder = tmp_path_factory.mktemp("made-up") / "rows"
+    assert call("made_up", folder.parent, *SMALL, "--keep", folder).returncode == 0
+    return folder
+
+
+def load(monkeypatch: pytest.MonkeyPatch, name: str) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module(name)
+
+
+def call(script: str, results: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), *map(str, arguments)]
+    env = os.environ | {"BENCHMARK_RESULTS": str(results)}
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+def results_of(script: str, folder: Path, *arguments: object) -> dict[str, Any]:
+    done = call(script, folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads((folder / f"{script}.json").read_text())
+    return found
+
+
+def test_made_up_rows_are_an_index_with_the_duplicates_that_it_tells(kept: Path, made_up: ModuleType) -> None:
+    index = open_index(kept / "index")
+    assert (index.rows, len(index.shards), verify_index(index.path, progress=False).faults) == (ROWS, 6, [])
+    truth = made_up.read_truth(index)
+    rows = np.concatenate([shard.embeddings()[0][:, 0] for shard in index.shards]).astype(np.float64)
+    scores = rows @ rows.T
+    sizes = np.bincount(truth.groups)
+    assert (len(sizes), sizes.min(), sizes.max() > 10) == (6, 2, True)
+    assert len(truth.rows) <= 0.05 * ROWS
+    assert len(set((truth.rows // SHARD).tolist())) == 6  # all over the index
+    for group in range(6):
+        members = truth.rows[truth.groups == group]
+        cosines = truth.cosines[truth.groups == group]
+        original = members[np.flatnonzero(cosines == 1)[0]]
+        assert scores[original, members] == pytest.approx(cosines, abs=0.01)
+        same = members[cosines == 1]
+        assert (rows[same] == rows[same[0]]).all()
+    np.fill_diagonal(scores, 0)
+    others = np.setdiff1d(np.arange(ROWS), truth.rows)
+    assert scores[others].max() < 0.95  # nothing else is a duplicate
+
+
+def test_made_up_rows_lie_around_their_centres(made_up: ModuleType) -> None:
+    centres = made_up.centres(made_up.Recipe(2000, 512))
+    rows = made_up.clustered(np.random.default_rng(0), 500, centres)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
+    nearest = (rows @ centres.T).max(axis=1)
+    assert nearest.min() > 0.15
+    assert nearest.max() < 0.9
+    assert np.quantile(nearest, [0.1, 0.5, 0.9]) == pytest.approx([0.35, 0.55, 0.75], abs=0.06)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_same_recipe_makes_the_same_rows(made_up: ModuleType, tmp_path: Path, dtype: str) -> None:
+    recipe = made_up.Recipe(700, 16, 300, dtype)
+    first, again = (made_up.write(recipe, tmp_path / name) for name in ("first", "again"))
+    assert first.manifest.generation == again.manifest.generation
+    other = made_up.write(replace(recipe, seed=1), tmp_path / "other")
+    assert other.manifest.generation != first.manifest.generation
+
+
+def test_rows_that_are_there_are_taken_only_for_the_same_recipe(made_up: ModuleType, tmp_path: Path) -> None:
+    recipe = made_up.Recipe(700, 16, 300)
+    made_up.write(recipe, tmp_path)
+    manifest = tmp_path / "index" / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    made_up.write(recipe, tmp_path)
+    assert manifest.stat().st_mtime_ns == before
+    (tmp_path / "truth.npz").unlink()
+    made_up.write(recipe, tmp_path)
+    assert manifest.stat().st_mtime_ns > before
+    assert made_up.write(replace(recipe, rows=500), tmp_path).rows == 500
+
+
+def test_nothing_else_is_written_over(made_up: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "mine").touch()
+    with pytest.raises(SystemExit, match="holds other files than made-up rows"):
+        made_up.write(made_up.Recipe(100, 8, 50), tmp_path)
+    assert (tmp_path / "index" / "mine").exists()
+    with pytest.raises(SystemExit, match="cannot be made"):
+        made_up.write(made_up.Recipe(1), tmp_path / "new")
+
+
+def test_the_first_shards_are_an_index_of_their_own(made_up: ModuleType, kept: Path, tmp_path: Path) -> None:
+    index = open_index(kept / "index")
+    part = made_up.first_shards(index, tmp_path / "part", 2)
+    assert (part.rows, verify_index(part.path, progress=False).faults) == (2 * SHARD, [])
+    wanted = made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 9)
+    assert wanted.shape == (9, DIM)
+    found = search(part, wanted[:, None], 1)
+    assert found.searched == 2 * SHARD
+    assert found.rows.max() < 2 * SHARD
+
+
+def test_scan(kept: Path, tmp_path: Path) -> None:
+    options = ("--keep", kept, "--runs", 1, "--samples", 12, "--sides", "codes", "floats", "--always-codes")
+    found = results_of("scan", tmp_path, *SMALL, *options)
+    assert found["same_nearest_rows"] is True
+    assert found["bytes_of_codes"] > ROWS * DIM
+    assert (found["codes"]["runs_with_codes"], found["floats"]["runs_with_codes"]) == (1, 0)
+    assert found["floats"]["bytes_looked_at"] == (ROWS + 12 * 9) * DIM * 4
+    assert found["bytes_of_codes"] < found["codes"]["bytes_looked_at"]
+    for side in ("codes", "floats"):
+        assert 0 < found[side]["anonymous_mib"] <= found[side]["peak_mib"]
+
+
+def test_sides_that_do_not_agree_are_told(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
+    scan, made_up = load(monkeypatch, "scan"), load(monkeypatch, "made_up")
+    index = open_index(kept / "index")
+    wanted = made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 8)
+    found = search(index, wanted[:, None], scan.K)
+    right = {"rows": found.rows.tolist(), "scores": found.scores.tolist()}
+    assert scan.agreement(index, wanted, [right, right])["same_nearest_rows"] is True
+    other_rows = right | {"rows": ((found.rows + 1) % ROWS).tolist()}
+    assert scan.agreement(index, wanted, [right, other_rows])["same_nearest_rows"] is False
+    other_scores = right | {"scores": (found.scores + 1e-3).tolist()}
+    assert scan.agreement(index, wanted, [right, other_scores])["same_nearest_rows"] is False
+
+
+def test_a_scan_by_codes_counts_what_it_looks_at(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
+    scan, made_up = load(monkeypatch, "scan"), load(monkeypatch, "made_up")
+    from pytest_replication.search import exact, kernel
+
+    monkeypatch.setattr(exact, "integer_product", kernel.onnx_product)
+    with made_up.made_up(made_up.Recipe(ROWS, DIM, SHARD), kept) as (index, work):
+        coded = made_up.first_shards(index, work / "coded", len(index.shards))
+        scan.write_codes(coded, progress=False)
+        wanted = made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 4)
+        assert 4 * scan.K <= scan.count_rescored(coded, wanted) < 4 * ROWS
+        assert scan.count_rescored(index, wanted) == 0  # this one has no codes
+    assert not list(kept.glob("work-*"))
+
+
+def test_linear(kept: Path, tmp_path: Path) -> None:
+    small = ("--most", *SMALL[1:], "--keep", kept, "--sizes", 1000, "--runs", 1, "--samples", 20)
+    found = results_of("linear", tmp_path, *small, "--planted", 600, "--always-codes")
+    assert [size["rows"] for size in found["sizes"]] == [1000, ROWS]
+    small_, large = found["sizes"]
+    assert large["bytes_of_vectors"] == 3 * small_["bytes_of_vectors"]
+    assert large["bytes_of_codes"] > 2.9 * small_["bytes_of_codes"] > 0
+    assert (found["planted"]["queries"], found["planted"]["misses"]) == (600, 0)
+    assert ElementTree.parse(tmp_path / "linear.svg").getroot().tag.endswith("svg")
+
+
+def test_a_planted_copy_that_is_overlooked_is_told(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
+    linear, made_up = load(monkeypatch, "linear"), load(monkeypatch, "made_up")
+    index = open_index(kept / "index")
+    elsewhere = -made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 5)
+    monkeypatch.setattr(linear, "planted", lambda *_: (elsewhere, None))
+    assert linear.find_planted(index, 5, 0)["misses"] == 5
+
+
+def test_the_plot_places_points_by_their_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
+    plot = load(monkeypatch, "plot")
+    text = plot.log_log("a < b", "across", "up", {"line": [(10, 0.1), (100, 1), (1000, 10)]})
+    root = ElementTree.fromstring(text)
+    dots = [(float(c.get("cx", "")), float(c.get("cy", ""))) for c in root.iter() if c.tag.endswith("circle")]
+    (x1, y1), (x2, y2), (x3, y3) = dots
+    assert x2 - x1 == pytest.approx(x3 - x2) == pytest.approx((plot.WIDTH - plot.LEFT - plot.RIGHT) / 2)
+    assert y1 - y2 == pytest.approx(y2 - y3) == pytest.approx((plot.HEIGHT - plot.TOP - plot.BOTTOM) / 2)
+
+
+def test_duplicates(kept: Path, tmp_path: Path) -> None:
+    found = results_of("duplicates", tmp_path, *SMALL, "--keep", kept)
+    assert found["groups_found"] == found["groups_with_duplicates"] == 6
+    assert found["images_found"] == found["images_with_duplicates"] > 20
+    assert (found["recall_of_pairs"], found["images_told_wrong"]) == (1, 0)
+
+
+def test_duplicates_that_are_missed_or_told_wrong_are_counted(
+    monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
+    duplicates, made_up = load(monkeypatch, "duplicates"), load(monkeypatch, "made_up")
+    index = open_index(kept / "index")
+    truth = made_up.read_truth(index)
+    found = duplicates.find_duplicates(index, 0.95, progress=False)
+    assert duplicates.compare(index, truth, found)["images_told_wrong"] == 0
+    keep = found.rows != found.rows[0]
+    columns = (found.rows[keep], found.leaders[keep], found.copies[keep], found.exact[keep])
+    fewer = duplicates.compare(index, truth, duplicates.Duplicates(0.95, *columns))
+    assert fewer["images_with_duplicates"] - fewer["images_found"] == 1
+    assert fewer["pairs_missed"] > 0
+    assert fewer["images_told_wrong"] == 1
+    twice = duplicates.Duplicates(0.95, found.rows, found.leaders, found.copies * 2, found.exact)
+    assert duplicates.compare(index, truth, twice)["images_told_wrong"] == len(found.rows)
+    none = duplicates.Duplicates(0.95, *(column[:0] for column in columns))
+    assert duplicates.compare(index, truth, none)["recall_of_pairs"] == 0
+    strange = duplicates.compare(index, replace(truth, rows=truth.rows[1:], groups=truth.groups[1:]), found)
+    assert strange["images_outside_the_groups"] == 1
+
+
+def test_engines(kept: Path, tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    options = ("--keep", kept, "--engines", "faiss-ivf", "--thresholds", 0.9, "--runs", 1, "--samples", 8)
+    found = results_of("engines", tmp_path, *SMALL, *options, "--always-codes")
+    (engine,) = found["engines"].values()
+    result = engine["thresholds"]["0.9"]
+    assert result["certified"] is True
+    assert result["bound"] >= 0.999
+    assert engine["bytes"] > ROWS * DIM * 4
+    assert found["exact"]["floats"]["again_seconds"] > 0
+    assert not (kept / "index" / "engines").exists()  # rows that are kept stay as they are
+
+
+def test_fashion_mnist(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8), dtype=np.uint8)
+    for name, part in (("train-images-idx3-ubyte.gz", images), ("t10k-images-idx3-ubyte.gz", images[:7])):
+        with gzip.open(root / name, "wb") as file:
+            file.write(struct.pack(">4I", 0x803, *part.shape) + part.tobytes())
+    found = results_of("fashion_mnist", tmp_path, "--root", root, "--sscd-rows", 0)
+    pixels = found["pixels"]
+    assert (pixels["rows"], pixels["samples"], pixels["wrong"]) == (50, 7, [])
+    assert pixels["scores"][">= 1"] == 7
+    assert pixels["indexed_images_found_again"] == pixels["indexed_images_asked_for"] == 50
+
+
+def test_counts_that_do_not_add_up_are_told(monkeypatch: pytest.MonkeyPatch, built_pixels: Path) -> None:
+    fashion, index = load(monkeypatch, "fashion_mnist"), open_index(built_pixels)
+    images = np.zeros((20, 8, 8), np.uint8)
+    built = {"listed": 20, "rows": 20, "rejected": {"count": 0}}
+    sound = {"sound": True, "faults": []}
+    assert all(fashion.counts(index, built, images, sound).values())
+    for told, given, verified in (
+        (built | {"listed": 19}, images, sound),
+        (built | {"rows": 19}, images, sound),
+        (built | {"rejected": {"count": 1}}, images, sound),
+        (built, images[1:], sound),
+        (built, images, {"sound": False, "faults": ["x"]}),
+    ):
+        assert not all(fashion.counts(index, told, given, verified).values())
+    found = fashion.nearest(fashion.Samples.of(BENCHMARKS.parent / "fixtures/photos/training"), index)
+    assert all(fashion.answers(index, found, 20).values())
+    for broken in (replace(found, of=found.of[1:]), replace(found, searched=19)):
+        assert not all(fashion.answers(index, broken, 20).values())
