@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pytest_replication import __version__
 from pytest_replication._cli import (
     append,
+    benchmark,
     build,
     check,
     compact,
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb == "benchmark":
+        return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
         return ""
     again = "the same command" + (" without --overwrite" if getattr(args, "overwrite", False) else " again")
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         verify,
         search,
         check,
+        benchmark,
         weights,
     ):
         verb = module.add_parser(verbs)
