@@ -115,7 +115,7 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 def _load(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BenchmarkError(f"{path} is damaged ({error}): delete it, it is made again") from error
     if array.shape != shape:
         raise BenchmarkError(f"{path} has shape {array.shape}, expected {shape}: delete it, it is made again")
