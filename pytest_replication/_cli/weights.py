@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         path, digest = pull(args.name, sha256=args.sha256)
         found = [{"path": str(path), "sha256": digest}]
     else:
-        found = [{"path": str(path), "sha256": sha256_of(path)} for path in sscd.candidates()]
+        found = [{"path": str(path), "sha256": sha256_of(path)} for path in sscd.candidates(args.name)]
     if args.json:
         print_json({"name": args.name, "found": found})
     elif found:
