@@ -78,8 +78,9 @@ def _colours(image: Image.Image) -> NDArray[np.float64]:
     """Unit vector of the mean colours of four quarters; a tenth of the range apart is a score of 0.77."""
     levels = np.asarray(image.resize((2, 2), Image.Resampling.BOX), dtype=np.float64).ravel() / 255
     angles = np.pi * levels[:, None] * _TURNS
-    vector: NDArray[np.float64] = np.concatenate([np.cos(angles), np.sin(angles)], axis=None)
-    return vector / np.sqrt(angles.size)
+    both = np.concatenate([np.cos(angles), np.sin(angles)], axis=None)
+    unit: NDArray[np.float64] = both / np.sqrt(angles.size)
+    return unit
 
 
 def load(options: EmbedderOptions) -> Embedder:
