@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -77,6 +77,7 @@ def flipped(number: int) -> HashEmbedder:
     return HashEmbedder(EmbedderSpec("toy", 256 + COLOURS, None, "none", "toy"), hashed, None)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 256))
 def test_the_default_of_pdq_takes_a_distance_of_31_and_refuses_32(distance: int) -> None:
     threshold = load_embedder("pdq").default_threshold
