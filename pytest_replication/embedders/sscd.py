@@ -63,10 +63,10 @@ class SscdEmbedder(Embedder):
         self, variant: Variant, network: Network, preset: Preset, weights_sha256: str, location: str
     ) -> None:
         if network.takes_pixels and preset.mean != preset_named(DEFAULT_PRESET).mean:
-            others = [kind for kind in variant.formats if kind != ".onnx"]
+            kinds = [*(kind for kind in variant.formats if kind != ".onnx"), "float .onnx"]
             raise EmbedderUnavailable(
                 f"the weights {location} normalise images by themselves, so the preset {preset.name} "
-                f"cannot be served; give a {', '.join([*others, 'or float .onnx'])} file"
+                f"cannot be served; give a {' or '.join(kinds)} file"
             )
         self._network, self._preset = network, preset
         # A quantised network rounds differently on processors with and without VNNI.
