@@ -47,7 +47,7 @@ def open_torchscript(path: Path) -> Any:
 
     refuse_other_files(path, "a TorchScript module")
     try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        with warnings.catch_warnings(action="ignore"):
             # torch would have it exported anew; the published file is what it is.
             return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:

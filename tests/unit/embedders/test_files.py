@@ -313,7 +313,6 @@ def script(path: Path, kind: str = "vectors") -> Path:
     return path
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchscript_gives_what_onnx_gives(tmp_path: Path, plain: Path) -> None:
     path, images = script(tmp_path / "x.pt"), probe_images()
     embedder = load_embedder(f"torchscript?size=8&mean=half&std=half:{path}", device="cpu")
@@ -326,14 +325,12 @@ def test_torchscript_gives_what_onnx_gives(tmp_path: Path, plain: Path) -> None:
         load_embedder(f"torchscript:{path}", device="cpu")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_torchscript_map_is_averaged(tmp_path: Path) -> None:
     embedder = load_embedder(f"torchscript?size=8:{script(tmp_path / 'x.pt', 'map')}", device="cpu")
     assert embedder.token_shape == (4, 3)
     assert embedder.tokens([embedder.prepare(image) for image in probe_images()]).shape == (4, 4, 3)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(
     ("kind", "message"), [("one", r"shape \(1, 6\) for 2 images"), ("pair", "cannot embed 2 images")]
 )

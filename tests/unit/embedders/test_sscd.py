@@ -81,6 +81,11 @@ def test_the_packaged_weights_are_found_without_a_path() -> None:
     assert embedder.spec.location == "sscd"
     assert embedder.default_threshold is not None
     assert embedder.default_threshold.value == 0.5
+    # What indexes of old have pinned.
+    assert (embedder.spec.name, embedder.spec.dim) == ("sscd", 512)
+    assert embedder.spec.preprocessing == (
+        "sscd-320: bilinear to 320 x 320, mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)"
+    )
 
 
 def test_a_path_comes_before_the_cache_and_the_cache_before_the_package(
@@ -121,7 +126,6 @@ def test_a_state_dict_gives_what_the_reference_gives(
     assert np.abs(embed_images(embedder, images) - expected).max() < 1e-5
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchscript_gives_what_the_state_dict_gives(script: Path, state_dict: Path) -> None:
     images = probe_images()[:2]
     one = embed_images(load_embedder(f"sscd:{script}", device="cpu"), images)
@@ -276,7 +280,6 @@ def test_the_large_one_is_a_program_that_has_to_be_named(
     assert embed_images(embedder, probe_images()).shape == (4, 1024)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_script_of_another_dimension_is_refused(script: Path) -> None:
     embedder = load_embedder(f"sscd-disc-large:{named(script, 'x.torchscript.pt')}", device="cpu")
     with pytest.raises(EmbedderError, match=r"expected \(1, 1024\)"):
@@ -288,7 +291,7 @@ def test_the_student_resembles_its_teacher_and_has_no_threshold(unrelated: Path)
     student = load_embedder("sscd-distilled")
     ours, theirs = (embed_images(e, images) for e in (student, load_embedder("sscd")))
     agreement = np.einsum("ij,ij->i", ours, theirs)
-    # Over all photographs of the fixtures 0.76 on average and 0.54 at least, so that a threshold of one says nothing about the other.
+    # So little that a threshold of one says nothing about the other.
     assert agreement.mean() == pytest.approx(0.76, abs=0.05)
     assert agreement.min() > 0.5
     scores = ours @ ours.T - 2 * np.eye(len(images))
