@@ -9,6 +9,7 @@ from pytest_replication.embedders import sscd
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.catalogue import ENTRIES
 from pytest_replication.embedders.locate import at_hand, remedy
+from pytest_replication.embedders.sscd_variants import VARIANTS
 from pytest_replication.embedders.weights import PUBLISHED, cached, pull
 from pytest_replication.errors import EmbedderUnavailable
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         path, digest = pull(args.name, sha256=args.sha256)
         found = [{"path": str(path), "sha256": digest}]
     else:
-        paths = sscd.candidates() if args.name == "sscd" else at_hand(ENTRIES[args.name])
+        paths = sscd.candidates(args.name) if args.name in VARIANTS else at_hand(ENTRIES[args.name])
         found = [{"path": str(path), "sha256": sha256_of(path)} for path in paths]
     if args.json:
         print_json({"name": args.name, "found": found})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +66,75 @@ def efficientnet(folder: Path) -> Embedder:
     return load_embedder("efficientnet-lite0", preset="dcr-metrics")
 
 
-CASES = [sscd, sscd_aspect, pixels, openclip, timm_transformer, timm_map, efficientnet]
+def sscd_distilled(folder: Path) -> Embedder:
+    return load_embedder("sscd-distilled")
+
+
+def phash(folder: Path) -> Embedder:
+    pytest.importorskip("imagehash")
+    return load_embedder("phash")
+
+
+def pdq(folder: Path) -> Embedder:
+    pytest.importorskip("pdqhash")
+    return load_embedder("pdq")
+
+
+def onnx_tokens(folder: Path) -> Embedder:
+    """An ONNX network that gives a map: 16 cells of 8 x 8 pixels, each by its colours and edges."""
+    onnx = pytest.importorskip("onnx")
+    helper, kernel = onnx.helper, np.random.default_rng(0).standard_normal((24, 3, 8, 8))
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["c"], strides=[8, 8]),
+            helper.make_node("Relu", ["c"], ["y"]),
+        ],
+        "toy",
+        [value("x", onnx.TensorProto.FLOAT, ["n", 3, 32, 32])],
+        [value("y", onnx.TensorProto.FLOAT, ["n", 24, 4, 4])],
+        [onnx.numpy_helper.from_array(kernel.astype(np.float32), "w")],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "map.onnx")
+    return load_embedder(f"onnx:{folder / 'map.onnx'}")
+
+
+def torchscript(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    torch.manual_seed(1)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 24, 8, 8), torch.nn.ReLU(), torch.nn.Flatten())
+    with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated, and published
+        torch.jit.trace(net.eval(), torch.zeros(1, 3, 32, 32)).save(str(folder / "net.pt"))
+        return load_embedder(f"torchscript?size=32:{folder / 'net.pt'}", device="cpu")
+
+
+def function(folder: Path) -> Embedder:
+    source = "def small(images):\n    return [list(image.resize((6, 6)).tobytes()) for image in images]\n"
+    (folder / "embedder_of_the_contract.py").write_text(source)
+    sys.path.insert(0, str(folder))
+    try:
+        return load_embedder("callable:embedder_of_the_contract:small")
+    finally:
+        sys.path.remove(str(folder))
+
+
+CASES = [
+    sscd,
+    sscd_aspect,
+    pixels,
+    openclip,
+    timm_transformer,
+    timm_map,
+    efficientnet,
+    sscd_distilled,
+    phash,
+    pdq,
+    onnx_tokens,
+    torchscript,
+    function,
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)

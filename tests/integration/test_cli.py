@@ -157,6 +157,17 @@ def test_weights_at_hand_and_weights_out_of_reach(tmp_path: Path) -> None:
     assert "sha256" in call("weights", "list").stdout
 
 
+def test_weights_of_a_variant_are_told_apart_from_those_of_sscd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path))
+    assert cli.main(["weights", "list", "sscd-disc-blur"]) == 0
+    assert "weights pull sscd-disc-blur" in capsys.readouterr().out
+    (tmp_path / "sscd_disc_blur.torchvision.pt").write_bytes(b"weights")
+    assert cli.main(["weights", "list", "sscd-disc-blur"]) == 0
+    assert str(tmp_path / "sscd_disc_blur.torchvision.pt") in capsys.readouterr().out
+
+
 def test_weights_pull(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,7 +181,7 @@ def test_weights_pull(
 def test_without_weights_the_list_says_where_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pytest_replication.embedders.sscd.candidates", list)
+    monkeypatch.setattr("pytest_replication.embedders.sscd.candidates", lambda name: [])
     assert cli.main(["weights", "list"]) == 0
     assert "weights pull sscd" in capsys.readouterr().out
 
