@@ -12,11 +12,13 @@ from PIL import Image
 
 from pytest_replication import BuildOptions, Index, build_index, open_index
 from pytest_replication.embedders import EmbedderSpec
+from pytest_replication.errors import SettingsError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import View
 from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.search.engines import engine_class, engine_names
 from pytest_replication.surroundings import surrounded_by
 
 pytest_plugins = ["pytester"]
@@ -121,3 +123,13 @@ def made_up_index() -> Callable[..., Index]:
         return open_index(folder)
 
     return write
+
+
+@pytest.fixture(params=engine_names())
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each approximate engine in turn; one whose library is not installed is skipped."""
+    try:
+        engine_class(request.param).library()
+    except SettingsError as error:
+        pytest.skip(str(error))
+    return str(request.param)

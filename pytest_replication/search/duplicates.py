@@ -81,7 +81,7 @@ class _Stored:
         return cls(np.delete(rows, index.removed), index)
 
     def take(self, places: NDArray[np.int64]) -> Short:
-        """First view of some live rows, from the memory maps."""
+        """First view of some live rows, from the memory maps, of unit length also where stored in 16 bits."""
         rows, found = self.rows[places], np.empty((len(places), self.index.manifest.embedder.dim), np.float32)
         firsts = np.array([shard.first for shard in self.index.shards])
         homes = np.searchsorted(firsts, rows, side="right") - 1
@@ -89,7 +89,7 @@ class _Stored:
             here = homes == home
             shard = self.index.shards[int(home)]
             found[here] = shard.embeddings()[0][rows[here] - shard.first, 0]
-        return found
+        return _unit(found)
 
     def shorten(self, index: Index) -> Short:
         """(live rows, short + 1): what lies in the space of most energy, and the length of the rest."""
@@ -102,11 +102,18 @@ class _Stored:
             for first, block in blocks(shard):  # every byte is checked on the way
                 numbers = np.arange(first, first + len(block))
                 whole = numbers % views == 0
-                wide = block[whole].astype(np.float64)
+                wide = _unit(block[whole]).astype(np.float64)
                 near = wide @ basis
                 rest = np.sqrt(np.maximum(0, (wide**2).sum(axis=1) - (near**2).sum(axis=1)))
                 short[numbers[whole] // views] = np.column_stack([near, rest])
         return short[self.rows] if len(index.removed) else short
+
+
+def _unit(rows: Short) -> Short:
+    """Divide out what rounding in storage did to the lengths."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    unit: Short = (rows / lengths[:, None]).astype(np.float32)
+    return unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pytest_replication import Index
-from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.errors import SearchError
 from pytest_replication.search.engines import (
     Certificate,
     Engine,
@@ -40,15 +40,6 @@ def unit(seed: int, *shape: int) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-@pytest.fixture(params=engine_names())
-def name(request: pytest.FixtureRequest) -> str:
-    try:
-        engine_class(request.param).library()
-    except SettingsError as error:
-        pytest.skip(str(error))
-    return str(request.param)
-
-
 @pytest.fixture
 def make(tmp_path: Path, made_up_index: MakeIndex) -> MakeIndex:
     def write(*shards: np.ndarray, folder: str = "index", **options: Any) -> Index:
@@ -57,9 +48,9 @@ def make(tmp_path: Path, made_up_index: MakeIndex) -> MakeIndex:
     return write
 
 
-def built(index: Index, name: str, *, exhaustive: bool = False) -> Engine:
-    build_engine(index, name, progress=False)
-    engine = open_engine(index, name)
+def built(index: Index, engine_name: str, *, exhaustive: bool = False) -> Engine:
+    build_engine(index, engine_name, progress=False)
+    engine = open_engine(index, engine_name)
     if exhaustive:
         engine.effort = engine.exhaustive
     return engine
@@ -88,17 +79,19 @@ def assert_found_everything(index: Index, engine: Engine, queries: np.ndarray, k
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 1000])
 @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
-def test_the_exhaustive_effort_finds_everything(make: MakeIndex, name: str, rows: int, dtype: str) -> None:
+def test_the_exhaustive_effort_finds_everything(
+    make: MakeIndex, engine_name: str, rows: int, dtype: str
+) -> None:
     index = make(unit(rows, rows, 1, DIM), dtype=dtype)
-    engine = built(index, name, exhaustive=True)
+    engine = built(index, engine_name, exhaustive=True)
     queries = np.concatenate([unit(0, 40, DIM), stored(index)[:20].astype(np.float32)])
     for k in (1, 7, 60):
         assert_found_everything(index, engine, queries, k)
 
 
-def test_several_shards_and_views_are_numbered_as_in_the_scan(make: MakeIndex, name: str) -> None:
+def test_several_shards_and_views_are_numbered_as_in_the_scan(make: MakeIndex, engine_name: str) -> None:
     index = make(*(unit(i, n, 3, 8) for i, n in enumerate((40, 1, 0, 40, 7))))
-    engine = built(index, name, exhaustive=True)
+    engine = built(index, engine_name, exhaustive=True)
     everything = stored(index)
     found = engine.candidates(everything.astype(np.float32), 1)[:, 0]
     assert found.tolist() == list(range(88 * 3))
@@ -106,9 +99,11 @@ def test_several_shards_and_views_are_numbered_as_in_the_scan(make: MakeIndex, n
 
 
 @pytest.mark.parametrize("k", [1, 50, 5000])
-def test_whatever_the_effort_no_candidate_is_outside_the_index(make: MakeIndex, name: str, k: int) -> None:
+def test_whatever_the_effort_no_candidate_is_outside_the_index(
+    make: MakeIndex, engine_name: str, k: int
+) -> None:
     index = make(unit(0, 700, 2, DIM), unit(1, 20, 2, DIM))
-    engine = built(index, name)
+    engine = built(index, engine_name)
     queries = unit(2, 30, DIM)
     for effort in {1, engine.entry.effort, engine.exhaustive}:
         engine.effort = effort
@@ -122,10 +117,10 @@ def test_whatever_the_effort_no_candidate_is_outside_the_index(make: MakeIndex, 
             assert (row[len(named) :] == -1).all()
 
 
-def test_a_vector_that_is_there_300_times_hides_nothing(make: MakeIndex, name: str) -> None:
+def test_a_vector_that_is_there_300_times_hides_nothing(make: MakeIndex, engine_name: str) -> None:
     copies, others = np.repeat(unit(0, 1, 1, DIM), 300, axis=0), unit(1, 200, 1, DIM)
     index = make(copies[:150], others, copies[150:])
-    engine = built(index, name, exhaustive=True)
+    engine = built(index, engine_name, exhaustive=True)
     queries = np.concatenate([copies[:1, 0], others[:, 0]])
     assert_found_everything(index, engine, queries, 1)
     assert_found_everything(index, engine, queries, 320)
@@ -133,16 +128,16 @@ def test_a_vector_that_is_there_300_times_hides_nothing(make: MakeIndex, name: s
     assert set(found.tolist()) == {*range(150), *range(350, 500)}
 
 
-def test_nothing_but_copies(make: MakeIndex, name: str) -> None:
+def test_nothing_but_copies(make: MakeIndex, engine_name: str) -> None:
     index = make(np.repeat(unit(0, 1, 1, DIM), 200, axis=0))
-    engine = built(index, name, exhaustive=True)
+    engine = built(index, engine_name, exhaustive=True)
     assert set(engine.candidates(unit(0, 1, DIM), 200)[0].tolist()) == set(range(200))
 
 
-def test_more_effort_finds_more(make: MakeIndex, name: str) -> None:
+def test_more_effort_finds_more(make: MakeIndex, engine_name: str) -> None:
     index = make(unit(0, 4000, 1, 64))
     queries, numbers = planted(index, 0.6, 300, 1)
-    engine = built(index, name)
+    engine = built(index, engine_name)
     recalls = []
     for effort in (1, engine.exhaustive):
         engine.effort = effort
@@ -151,32 +146,32 @@ def test_more_effort_finds_more(make: MakeIndex, name: str) -> None:
     assert recalls[1] > 0.99
 
 
-def test_the_same_build_gives_the_same_engine(make: MakeIndex, name: str) -> None:
+def test_the_same_build_gives_the_same_engine(make: MakeIndex, engine_name: str) -> None:
     shards = [unit(i, 500, 1, DIM) for i in range(3)]
     queries, found, content = unit(9, 50, DIM), [], []
     for folder in ("first", "second"):
         index = make(*shards, folder=folder)
-        engine = built(index, name)
+        engine = built(index, engine_name)
         found.append(engine.candidates(queries, 20))
         content.append({file: described.sha256 for file, described in engine.entry.files.items()})
     assert np.array_equal(*found)
-    if name == "annoy":
+    if engine_name == "annoy":
         assert content[0] == content[1]
 
 
-def test_an_opened_engine_is_the_one_that_was_built(make: MakeIndex, name: str) -> None:
+def test_an_opened_engine_is_the_one_that_was_built(make: MakeIndex, engine_name: str) -> None:
     index = make(unit(0, 500, 1, DIM))
-    entry = build_engine(index, name, progress=False)
-    one, two = open_engine(index, name), open_engine(index, name)
+    entry = build_engine(index, engine_name, progress=False)
+    one, two = open_engine(index, engine_name), open_engine(index, engine_name)
     assert one.entry == two.entry == entry
     assert 1 <= entry.effort <= one.exhaustive
-    assert entry.library == engine_class(name).library()
+    assert entry.library == engine_class(engine_name).library()
     queries = unit(1, 20, DIM)
     assert np.array_equal(one.candidates(queries, 9), two.candidates(queries, 9))
 
 
-def test_one_query_is_answered_as_many_are(make: MakeIndex, name: str) -> None:
-    engine = built(make(unit(0, 500, 1, DIM)), name)
+def test_one_query_is_answered_as_many_are(make: MakeIndex, engine_name: str) -> None:
+    engine = built(make(unit(0, 500, 1, DIM)), engine_name)
     queries = unit(1, 33, DIM)
     alone = np.concatenate([engine.candidates(query[None], 5) for query in queries])
     assert np.array_equal(alone, engine.candidates(queries, 5))
@@ -203,47 +198,49 @@ DAMAGE = {"flipped bit": flip, "cut": cut, "longer": lengthen, "missing": Path.u
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_files_are_refused_before_they_are_loaded(
-    make: MakeIndex, name: str, damage: str, monkeypatch: pytest.MonkeyPatch
+    make: MakeIndex, engine_name: str, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make(unit(0, 300, 1, DIM))
-    entry = build_engine(index, name, progress=False)
-    DAMAGE[damage](index.path / "engines" / name / min(entry.files))
-    monkeypatch.setattr(engine_class(name), "open", lambda folder, entry: pytest.fail("it was loaded"))
-    with pytest.raises(SearchError, match=f"build it with 'pytest-replication engine {index.path} {name}'"):
-        open_engine(index, name)
+    entry = build_engine(index, engine_name, progress=False)
+    DAMAGE[damage](index.path / "engines" / engine_name / min(entry.files))
+    monkeypatch.setattr(engine_class(engine_name), "open", lambda folder, entry: pytest.fail("it was loaded"))
+    with pytest.raises(
+        SearchError, match=f"build it with 'pytest-replication engine {index.path} {engine_name}'"
+    ):
+        open_engine(index, engine_name)
 
 
-def test_swapped_and_foreign_files_are_refused(make: MakeIndex, name: str) -> None:
+def test_swapped_and_foreign_files_are_refused(make: MakeIndex, engine_name: str) -> None:
     index, other = make(unit(0, 300, 1, DIM)), make(unit(1, 300, 1, DIM), folder="other")
-    entry = build_engine(index, name, progress=False)
-    build_engine(other, name, progress=False)
-    file, foreign = (i.path / "engines" / name / min(entry.files) for i in (index, other))
+    entry = build_engine(index, engine_name, progress=False)
+    build_engine(other, engine_name, progress=False)
+    file, foreign = (i.path / "engines" / engine_name / min(entry.files) for i in (index, other))
     shutil.copy(foreign, file)  # of the same size, for annoy: only the digest tells
     with pytest.raises(SearchError, match=r"has changed since|bytes, expected"):
-        open_engine(index, name)
+        open_engine(index, engine_name)
     shutil.copytree(foreign.parent, file.parent, dirs_exist_ok=True)
     with pytest.raises(SearchError, match=r"is for other vectors .*generation is"):
-        open_engine(index, name)
+        open_engine(index, engine_name)
 
 
-def test_an_engine_under_the_name_of_another_is_refused(make: MakeIndex, name: str) -> None:
+def test_an_engine_under_the_name_of_another_is_refused(make: MakeIndex, engine_name: str) -> None:
     index = make(unit(0, 300, 1, DIM))
-    build_engine(index, name, progress=False)
-    other = next(one for one in engine_names() if one != name)
-    (index.path / "engines" / name).rename(index.path / "engines" / other)
-    with pytest.raises(SearchError, match=f"engine is {name}, expected {other}"):
+    build_engine(index, engine_name, progress=False)
+    other = next(one for one in engine_names() if one != engine_name)
+    (index.path / "engines" / engine_name).rename(index.path / "engines" / other)
+    with pytest.raises(SearchError, match=f"engine is {engine_name}, expected {other}"):
         read_entry(index, other)
 
 
-def test_a_healthy_engine_is_certified(make: MakeIndex, name: str) -> None:
+def test_a_healthy_engine_is_certified(make: MakeIndex, engine_name: str) -> None:
     index = make(unit(0, 300, 2, DIM), unit(1, 400, 2, DIM))
-    engine = built(index, name)
+    engine = built(index, engine_name)
     found = certify(index, engine, 0.7, k=20, progress=False)
     assert isinstance(found, Certificate)
     assert found.bound >= 0.999
     assert engine.effort == found.effort <= engine.exhaustive
     add_certificate(index, found)
-    assert certificate_for(index, name, 0.7, 0.999, 20) == found
+    assert certificate_for(index, engine_name, 0.7, 0.999, 20) == found
     queries, numbers = planted(index, 0.7, 1000, 12345)
     scores = queries.astype(np.float64) @ stored(index).T
     best = np.take_along_axis(scores, engine.candidates(queries, 20), axis=1).max(axis=1)
@@ -252,10 +249,10 @@ def test_a_healthy_engine_is_certified(make: MakeIndex, name: str) -> None:
 
 
 def test_an_engine_that_drops_every_tenth_vector_is_refused(
-    make: MakeIndex, name: str, monkeypatch: pytest.MonkeyPatch
+    make: MakeIndex, engine_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make(unit(0, 300, 1, DIM))
-    engine = built(index, name)
+    engine = built(index, engine_name)
     propose = engine._propose
 
     def lossy(queries: np.ndarray, k: int) -> np.ndarray:

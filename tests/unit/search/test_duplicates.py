@@ -29,6 +29,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
     dim=st.sampled_from([3, 40, 100]),
     spread=st.sampled_from([0.0, 0.02, 0.3]),
     removed=st.booleans(),
+    dtype=st.sampled_from(["<f4", "<f2"]),
     seed=st.integers(0, 99),
 )
 def test_it_finds_what_all_pairs_give(
@@ -38,6 +39,7 @@ def test_it_finds_what_all_pairs_give(
     dim: int,
     spread: float,
     removed: bool,
+    dtype: str,
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -46,7 +48,9 @@ def test_it_finds_what_all_pairs_give(
     rows = unit(rows + spread * unit(rng.standard_normal(rows.shape)))[rng.permutation(len(rows))]
     half = max(1, len(rows) // 2)
     shards = [part[:, None] for part in (rows[:half], rows[half:]) if len(part)]
-    index = made_up_index(tmp_path_factory.mktemp("d") / "index", *shards)
+    index = made_up_index(tmp_path_factory.mktemp("d") / "index", *shards, dtype=dtype)
+    rows = np.concatenate([shard.embeddings()[0][:, 0] for shard in index.shards]).astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)  # what the index holds, rounded or not
     live = np.arange(len(rows))
     if removed and len(rows) > 1:
         remove_images(index.path, ids=["0-0"])
@@ -55,10 +59,13 @@ def test_it_finds_what_all_pairs_give(
         patch.setattr(duplicates, "_ROWS", 7)
         patch.setattr(duplicates, "_SHORT", 8)
         found = find_duplicates(index, 0.95, progress=False)
-    scores = rows.astype(np.float64) @ rows.T.astype(np.float64)
+    scores = rows @ rows.T
     for row in live:
         certain, possible = (int((scores[row, live] >= 0.95 + edge).sum()) for edge in (3e-6, -3e-6))
         assert certain <= found.copies_of(int(row)) <= possible
+    for row, exact in zip(found.rows, found.exact, strict=True):
+        certain, possible = (int((scores[row, live] >= 1 - edge).sum()) for edge in (5e-7, 2e-6))
+        assert certain <= exact <= possible
     for row, leader in zip(found.rows, found.leaders, strict=True):
         assert scores[row, leader] >= 0.95 - 3e-6
         assert leader <= row

@@ -22,21 +22,11 @@ from pytest_replication.search.engines import (
     build_engine,
     certify,
     engine_class,
-    engine_names,
     open_engine,
 )
 from pytest_replication.search.proposals import CANDIDATES, propose
 
 THRESHOLD = 0.9
-
-
-@pytest.fixture(params=engine_names())
-def name(request: pytest.FixtureRequest) -> str:
-    try:
-        engine_class(request.param).library()
-    except SettingsError as error:
-        pytest.skip(str(error))
-    return str(request.param)
 
 
 @pytest.fixture
@@ -45,9 +35,9 @@ def index(built_pixels: Path, tmp_path: Path) -> Index:
 
 
 @pytest.fixture
-def engine(index: Index, name: str) -> Engine:
-    build_engine(index, name)
-    return open_engine(index, name)
+def engine(index: Index, engine_name: str) -> Engine:
+    build_engine(index, engine_name)
+    return open_engine(index, engine_name)
 
 
 @pytest.fixture
@@ -62,8 +52,8 @@ def vectors_of(index: Index) -> NDArray[np.float32]:
     return np.concatenate([shard.embeddings()[0] for shard in index.shards]).astype(np.float32)
 
 
-def allowed(name: str) -> EngineChoice:
-    return EngineChoice(name, allow_approximate=True)
+def allowed(engine_name: str) -> EngineChoice:
+    return EngineChoice(engine_name, allow_approximate=True)
 
 
 def test_what_is_proposed_is_what_the_exact_scan_finds(index: Index, engine: Engine) -> None:
@@ -167,15 +157,15 @@ def test_removed_images_are_left_to_the_exact_scan(
 
 
 def test_an_engine_that_is_not_there_or_damaged_decides_nothing(
-    index: Index, name: str, unrelated: Path
+    index: Index, engine_name: str, unrelated: Path
 ) -> None:
-    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=allowed(name))
+    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=allowed(engine_name))
     assert verdict.matches.by.exact
-    assert f"has no {name} engine: build it with 'pytest-replication engine" in verdict.matches.by.note
-    entry = build_engine(index, name)
-    path = index.path / "engines" / name / min(entry.files)
+    assert f"has no {engine_name} engine: build it with 'pytest-replication engine" in verdict.matches.by.note
+    entry = build_engine(index, engine_name)
+    path = index.path / "engines" / engine_name / min(entry.files)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=allowed(name))
+    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=allowed(engine_name))
     assert verdict.matches.by.exact
     assert "has changed since it was written" in verdict.matches.by.note
 
@@ -202,7 +192,7 @@ def test_neighbours_are_shown_as_an_engine_finds_them(index: Index, engine: Engi
     samples = Samples.of(training)
     found = nearest(samples, index, 2, engine=engine.name)
     assert found.by.engine == engine.name
-    assert [matches[0].record.id for matches in found.of] == [Path(name).name for name in samples.names]
+    assert [matches[0].record.id for matches in found.of] == [Path(path).name for path in samples.names]
     with pytest.raises(SearchError, match="has no"):
         shutil.rmtree(index.path / "engines" / engine.name)
         nearest(samples, index, 2, engine=engine.name)
