@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -317,6 +317,7 @@ def test_a_writer_takes_tokens_of_all_images_or_none(
             check_tokens(wrong, 2, manifest)
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         np.float32,
