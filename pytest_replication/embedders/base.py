@@ -136,6 +136,38 @@ class Embedder(ABC):
             "equal slices, or take a transformer or a convolution map"
         )
 
+    def forward_with_tokens(
+        self, batch: Sequence[Prepared]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `forward` and `tokens` give; for embedders that have both from one run of the network."""
+        return self.forward(batch), self.tokens(batch)
+
+    def embed_with_tokens(self, batch: Sequence[Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embed prepared images as a whole and in parts.
+
+        Args:
+            batch: what `prepare` returned, at least one.
+
+        Returns:
+            (n, dim) float32 unit rows, and (n, chunks, length) float32 tokens, not normalised.
+
+        Raises:
+            EmbedderError: a wrong shape, or numbers that are not finite; or it has no tokens.
+        """
+        rows, found = self.forward_with_tokens(batch)
+        tokens = np.asarray(found, np.float32)
+        if self.token_shape is None or tokens.shape != (len(batch), *self.token_shape):
+            raise EmbedderError(
+                f"{self.spec.name} gave tokens of shape {tokens.shape} for {len(batch)} images; expected "
+                f"{(len(batch), *(self.token_shape or ()))}"
+            )
+        if not np.isfinite(tokens).all():
+            raise EmbedderError(
+                f"{self.spec.name} gave tokens that are not finite; its weights are damaged or it was given "
+                "pixels outside its range"
+            )
+        return self._unit(rows, len(batch)), tokens
+
     def embed(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Embed prepared images.
 
@@ -148,11 +180,14 @@ class Embedder(ABC):
         Raises:
             EmbedderError: a wrong shape, or vectors that are not finite or have no direction.
         """
-        rows = np.asarray(self.forward(batch), dtype=np.float32)
-        if rows.shape != (len(batch), self.spec.dim):
+        return self._unit(self.forward(batch), len(batch))
+
+    def _unit(self, given: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        rows = np.asarray(given, dtype=np.float32)
+        if rows.shape != (count, self.spec.dim):
             raise EmbedderError(
-                f"{self.spec.name} gave an array of shape {rows.shape} for {len(batch)} images; "
-                f"expected ({len(batch)}, {self.spec.dim})"
+                f"{self.spec.name} gave an array of shape {rows.shape} for {count} images; "
+                f"expected ({count}, {self.spec.dim})"
             )
         norms = np.linalg.norm(rows.astype(np.float64), axis=1)
         if not np.isfinite(norms).all() or norms.min(initial=1.0) < 1e-12:

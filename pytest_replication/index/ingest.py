@@ -110,7 +110,9 @@ def add_images(
         listing, result = pending.popleft()
         found = result()
         with clock("write"):
-            writer.add_shard(found.embeddings, found.records, found.rejected, listing.digest, found.dropped)
+            writer.add_shard(
+                found.embeddings, found.records, found.rejected, listing.digest, found.dropped, found.tokens
+            )
 
     # The manifest says how far an earlier run came.
     with tqdm(total=len(images), unit="img", disable=None if progress else True) as bar, embed:

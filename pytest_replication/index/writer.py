@@ -32,8 +32,8 @@ from pytest_replication.index.manifest import (
     read_manifest,
     write_manifest,
 )
-from pytest_replication.index.shard import FILES, Record, Rejected, write_shard
-from pytest_replication.index.staging import check_vectors, describe_shard, is_sound, staged
+from pytest_replication.index.shard import Record, Rejected, files_of, write_shard
+from pytest_replication.index.staging import check_tokens, check_vectors, describe_shard, is_sound, staged
 
 
 class IndexWriter:
@@ -136,6 +136,7 @@ class IndexWriter:
         rejected: Sequence[Rejected],
         listing: str,
         dropped: int = 0,
+        tokens: NDArray[np.float16] | None = None,
     ) -> None:
         """Write a shard and make it part of the last source.
 
@@ -145,15 +146,17 @@ class IndexWriter:
             rejected: the listed images that are not rows.
             listing: digest of all images that were listed for it.
             dropped: listed images that are neither, because they were removed from the index.
+            tokens: (rows * views, chunks, length) float16, if the index stores them.
 
         Raises:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
                 that cannot be written.
         """
         check_vectors(embeddings, len(records), self.manifest)
+        check_tokens(tokens, len(records), self.manifest)
         entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
         with self._new_shard(entry) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
 
     def take_shard(self, entry: ShardEntry, folder: Path) -> None:
         """Copy a shard of another index; its entry says of which source of this index it is.
@@ -163,7 +166,7 @@ class IndexWriter:
             BuildError: a disk that cannot be written.
         """
         with self._new_shard(entry) as new:
-            for name in FILES:
+            for name in files_of(self.manifest):
                 shutil.copyfile(folder / name, new / name)
 
     def rewrite_shard(
@@ -172,14 +175,17 @@ class IndexWriter:
         embeddings: NDArray[Any],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
+        tokens: NDArray[np.float16] | None = None,
     ) -> ShardEntry:
         """Write what is left of a shard beside it; `commit` has to put it in its place."""
+        check_tokens(tokens, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
-        return replace(entry, files=describe_shard(self._folder / SHARDS / name))
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+        files = describe_shard(self._folder / SHARDS / name, files_of(self.manifest))
+        return replace(entry, files=files)
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
@@ -234,7 +240,7 @@ class IndexWriter:
         name = self._next_name
         with staged(self._folder, name) as folder:
             yield folder
-            files = describe_shard(folder)
+            files = describe_shard(folder, files_of(self.manifest))
             if entry.files and files != entry.files:
                 raise IndexCorrupt(
                     f"shard {entry.name} is not the one that its manifest describes: run 'pytest-replication "

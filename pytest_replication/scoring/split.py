@@ -34,6 +34,8 @@ _HELD_BYTES = 128 << 20
 """Tokens of the smaller side that are held at once."""
 _PRODUCT_BYTES = 16 << 20
 """Products of chunks that are held at once."""
+_ONE_THREAD = 1 << 18
+"""Multiplications up to which OpenBLAS starts no threads, which would be in the way of ours."""
 _WORTH_THREADS = 16 << 20
 """Bytes of the larger side from which on several threads pay."""
 
@@ -173,13 +175,17 @@ def _fill_rows(a: Tokens, part: range, held: Wide, way: _Way, found: _Found) -> 
 
 
 def _corresponding(wide: Wide, inverse: Wide, held: Wide, which: bool) -> _Found:
-    products = np.matmul(wide.transpose(1, 0, 2), held.transpose(1, 2, 0))
-    products *= inverse.T[:, :, None]
-    best = products.max(axis=0)
-    if not which:
-        return best, None
-    chunks = products.argmax(axis=0).astype(np.int32)
-    return best, np.stack([chunks, chunks], axis=-1)
+    best = np.empty((len(wide), len(held)), np.float32)
+    chunks = np.empty((len(wide), len(held), 1), np.int32)
+    step = max(1, _ONE_THREAD // (len(wide) * wide.shape[2]))
+    for first in range(0, len(held), step):
+        some = slice(first, first + step)
+        products = np.matmul(wide.transpose(1, 0, 2), held[some].transpose(1, 2, 0))
+        products *= inverse.T[:, :, None]
+        products.max(axis=0, out=best[:, some])
+        if which:
+            chunks[:, some, 0] = products.argmax(axis=0)
+    return best, np.repeat(chunks, 2, axis=2) if which else None
 
 
 def _any(wide: Wide, inverse: Wide, held: Wide, which: bool) -> _Found:

@@ -68,6 +68,7 @@ def test_specs_are_read_and_written(text: str, spec: NormSpec) -> None:
     assert str(spec) == text
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e300), st.integers(0, 100), st.integers(0, 100))
 def test_every_spec_comes_back(beta: float, first: int, more: int) -> None:
     spec = NormSpec(beta, first, first + more)
