@@ -366,3 +366,27 @@ def test_info_accounts_for_every_image(
     assert "duplicates   none (score >= 0.95)" in call("info", index).stdout
     (first, _) = json.loads(call("info", index, "--json").stdout)["sources"]
     assert (first["rows"], first["rejected"], first["removed"], first["listed"]) == (12, 23, 1, 36)
+
+
+def test_benchmark(training: Path, unrelated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ("benchmark", "--out", out, "--set", "edits", "--images", training, "--others", unrelated)
+    asked += ("--count", 6, "--negatives", 2, "--embedder", "pixels", "--score", "inner", "inner+norm")
+    missing = call(*asked)
+    assert missing.returncode == 3
+    assert "needs a background set: give --background IMAGES" in missing.stderr
+    asked += ("--background", unrelated, "--no-figures")
+    done = call(*asked)
+    assert done.returncode == 0, done.stderr
+    assert "| mAP | edits |" in done.stdout
+    assert "| recall at false-positive rate 1 % | edits |" in done.stdout
+    assert "results.csv" in done.stdout
+    assert (out / "results.csv").read_text().count("\n") == 3
+    again = json.loads(call(*asked, "--json").stdout)
+    assert [(row["set"], row["extractor"], row["score"]) for row in again] == [
+        ("edits", "pixels", "inner"),
+        ("edits", "pixels", "inner+norm"),
+    ]
+    assert f"{again[0]['metrics']['mAP']:.3f}" in done.stdout
+    unknown = call("benchmark", "--out", out, "--set", "cutmx", "--embedder", "pixels")
+    assert (unknown.returncode, "there is no set 'cutmx'" in unknown.stderr) == (3, True)
