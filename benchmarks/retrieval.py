@@ -57,7 +57,7 @@ def main() -> None:
             part = ("training", "others", "training", "background", "others", "training")[number % 6]
             keep_small(path, pictures / part, number)
     if not objects.is_dir():
-        for number, path in enumerate(distinct(files([args.stamps], least=80), "objects")):
+        for number, path in enumerate(distinct(files([args.stamps], least=80, cut_out=True), "objects")):
             objects.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, objects / f"{number:04d}.png")
     count = {path.name: len(list(path.iterdir())) for path in (*sorted(pictures.iterdir()), objects)}
@@ -81,13 +81,13 @@ def main() -> None:
     save(args.name, {"pictures": count, "copies": args.count, "rows": slim})
 
 
-def files(folders: Iterable[str], least: int) -> list[Path]:
-    """Pictures whose shorter side is long enough, by path."""
+def files(folders: Iterable[str], least: int, *, cut_out: bool = False) -> list[Path]:
+    """Pictures whose shorter side is long enough, by path; of objects those that are cut out."""
     found = []
     for path in sorted(path for folder in folders for path in Path(folder).rglob("*")):
         if path.suffix.lower() in ENDINGS and path.is_file():
             with Image.open(path) as image:
-                if min(image.size) >= least:
+                if min(image.size) >= least and (image.has_transparency_data or not cut_out):
                     found.append(path)
     return found
 
