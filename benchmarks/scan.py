@@ -32,7 +32,7 @@ import numpy as np
 from measure import Memory, child, forget, median, read_from_storage, save, seconds, table
 
 from pytest_replication import Index, open_index
-from pytest_replication.search import coarse, exact, search
+from pytest_replication.search import coded, exact, search
 from pytest_replication.search.codes import open_codes, write_codes
 from pytest_replication.search.engines.vectors import cosines
 from pytest_replication.search.kernel import is_right, onnx_product
@@ -187,14 +187,14 @@ def uses_codes(index: Index) -> bool:
 
 
 def count_rescored(index: Index, wanted: made_up.Vectors) -> int:
-    """Stored vectors that a search by codes looks at; a vector counts once each time."""
-    counted, checksums = [], coarse.row_checksums
+    """Stored vectors that a search by codes looks at; a vector counts once."""
+    counted, checksums = [], coded.row_checksums
 
     def counting(stored: Any) -> Any:
         counted.append(len(stored))
         return checksums(stored)
 
-    with patch.object(coarse, "row_checksums", counting):
+    with patch.object(coded, "row_checksums", counting):
         search(index, wanted[:, None], K)
     return sum(counted)
 

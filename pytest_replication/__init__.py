@@ -25,16 +25,19 @@ if TYPE_CHECKING:
         build_index,
         open_index,
     )
+    from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
-    from pytest_replication.index.imported import ImportOptions, import_index
-    from pytest_replication.index.merge import merge_indexes
+    from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
+    from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
-    from pytest_replication.index.verify import VerifyReport, verify_index
+    from pytest_replication.index.verify import VerifyReport
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
+    from pytest_replication.search.make import EngineReport, make_engine
+    from pytest_replication.search.verify import verify_index
     from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
 
@@ -46,22 +49,26 @@ _HOMES = {
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
+    "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
-    "index.imported": ("ImportOptions", "import_index"),
-    "index.merge": ("merge_indexes",),
+    "index.imported": ("ImportOptions", "ImportReport", "import_index"),
+    "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
-    "index.verify": ("VerifyReport", "verify_index"),
+    "index.verify": ("VerifyReport",),
     "models": ("Model", "Samples", "load_model"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
+    "search.make": ("EngineReport", "make_engine"),
+    "search.verify": ("verify_index",),
     "surroundings": ("EngineChoice",),
     "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AbandonReport",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
@@ -69,11 +76,14 @@ __all__ = [
     "Duplicates",
     "Embedder",
     "EngineChoice",
+    "EngineReport",
     "ImportOptions",
+    "ImportReport",
     "Inconclusive",
     "Index",
     "Match",
     "Matches",
+    "MergeReport",
     "Model",
     "Outcome",
     "Policy",
@@ -85,6 +95,7 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "__version__",
+    "abandon_append",
     "append_index",
     "assert_no_replication",
     "build_index",
@@ -95,6 +106,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "make_engine",
     "merge_indexes",
     "open_index",
     "register_embedder",

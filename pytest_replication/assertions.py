@@ -21,6 +21,7 @@ def assert_no_replication(
     confidence: float = 0.95,
     top_k: int = 5,
     engine: EngineChoice | None = None,
+    allow_unproved: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -49,6 +50,7 @@ def assert_no_replication(
         confidence=confidence,
         top_k=top_k,
         engine=engine,
+        allow_unproved=allow_unproved,
         name=name,
         asserted=True,
     )

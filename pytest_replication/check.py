@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ def check_replication(
     confidence: float = 0.95,
     top_k: int = 5,
     engine: EngineChoice | None = None,
+    allow_unproved: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -56,6 +58,8 @@ def check_replication(
         confidence: of the bounds of the rate.
         top_k: nearest training images that are kept a sample.
         engine: what searches; None for that of the pytest run, else the exact scan.
+        allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
+            that is an error. None for what the pytest run says, else False.
         name: what reports call this check.
 
     Returns:
@@ -72,6 +76,7 @@ def check_replication(
         confidence=confidence,
         top_k=top_k,
         engine=engine,
+        allow_unproved=allow_unproved,
         name=name,
         asserted=False,
     )
@@ -86,6 +91,7 @@ def measure(
     confidence: float,
     top_k: int,
     engine: EngineChoice | None,
+    allow_unproved: bool | None,
     name: str,
     asserted: bool,
 ) -> Verdict:
@@ -94,6 +100,7 @@ def measure(
     try:
         opened = _index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
+        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
         choice = engine or (EngineChoice() if run is None else run.engine())
         verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
     except Exception as error:
@@ -124,7 +131,7 @@ def decide(
         from pytest_replication.search.proposals import propose
 
         try:
-            found, by = propose(index, vectors, k, choice, policy.threshold)
+            found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
             return judge(name_matches(index, found, subject, by), policy)
         except SearchError as refusal:
             note = str(refusal)
@@ -234,6 +241,14 @@ def _policy(
     if rate is None and run is not None:
         rate = run.max_rate()
     return Policy(*chosen, *(rate or (0.0, "default")), confidence)
+
+
+def _allowed(given: object, run: Surroundings | None) -> bool:
+    if given is None:
+        return run is not None and run.allow_unproved()
+    if not isinstance(given, bool):
+        raise SettingsError(f"allow_unproved is {given!r}; expected True or False")
+    return given
 
 
 def _number(given: object, name: str) -> float:

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
@@ -31,6 +32,7 @@ from pytest_replication._cli import (
     weights,
 )
 from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.escape import lines
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
 
@@ -74,8 +76,15 @@ def _how_to_go_on(args: argparse.Namespace) -> str:
     return f": {again} goes on after the last finished shard"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and those of its verbs, that take whole names of options only."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "allow_abbrev": False})
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pytest-replication",
         description="Does a generative image model copy its training images?",
         epilog="Exit status: 0 pass or done, 1 replicated, 2 wrong usage, 3 cannot tell.",
@@ -107,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(error: ReplicationError, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
-    print(f"error: {error}", file=sys.stderr)
+    print(lines(f"error: {error}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@
     │   ├── IndexCorrupt             its files are not the ones that were written
     │   ├── IndexVersionUnsupported  it was written in another format
     │   └── IndexLocked              another process is writing it
-    ├── IndexMismatch                the embedder at hand is not the one of the index
+    ├── IndexMismatch                the embedder at hand is not the one of the index, or nothing proves it
     ├── BuildError                   an index could not be built
     │   ├── SourceError              the training images cannot be listed, or changed since
     │   └── TooManyRejected          more images were unreadable than was allowed
@@ -71,7 +71,7 @@ class IndexLocked(IndexUnavailable):
 
 
 class IndexMismatch(ReplicationError):
-    """The embedder at hand is not the one that made the index."""
+    """The embedder at hand is not the one that made the index, or nothing proves that it is."""
 
 
 class BuildError(ReplicationError):
@@ -134,8 +134,24 @@ class ReplicationDetected(AssertionError):
         self.verdict = verdict
 
 
+def _restore(name: str, args: tuple[object, ...], state: dict[str, object]) -> BaseException:
+    kind = globals()[name]
+    error: BaseException = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+def _reduce(error: BaseException) -> str | tuple[object, ...]:
+    """Let errors come home from other processes, which would look for their class by its short name."""
+    kind = type(error)
+    if globals().get(kind.__name__) is not kind:
+        return Exception.__reduce__(error)
+    return _restore, (kind.__name__, error.args, error.__dict__)
+
+
 # A test summary has room for one line: the short name leaves it to the message.
 for _error in [ReplicationDetected, *(e for e in list(vars().values()) if isinstance(e, type))]:
     if issubclass(_error, (ReplicationError, ReplicationDetected)):
         _error.__module__ = "pytest_replication"
+        _error.__reduce__ = _reduce  # type: ignore[method-assign,assignment]
 del _error

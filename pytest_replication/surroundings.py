@@ -58,6 +58,10 @@ class Surroundings(ABC):
         """What searches."""
 
     @abstractmethod
+    def allow_unproved(self) -> bool:
+        """Whether a check may pass on vectors of an import that nothing proves."""
+
+    @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
 

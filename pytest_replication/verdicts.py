@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_replication.errors import SampleError, SearchError, SettingsError
+from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
 
@@ -33,7 +33,9 @@ class Policy:
         threshold_source: where it comes from, for people.
         max_rate: share of replicated samples, in [0, 1).
         max_rate_source: where it comes from, for people.
-        confidence: of the one-sided bounds, in [0.5, 1).
+        confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
+            it too.
+        allow_unproved: let imported vectors that nothing proves bring more than a failure.
 
     Raises:
         SettingsError: a value outside its range.
@@ -44,6 +46,7 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
+    allow_unproved: bool = False
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
@@ -74,7 +77,7 @@ class Verdict:
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct. Where an approximate engine searched, it is divided by the
-            recall that its certificate proves; without a certificate it is 1.
+            recall that its certificate proves; without a certificate it is 1. See `confidence`.
         rate_lower: lower bound.
         needed: samples that would settle an inconclusive verdict; None if it is settled, or if
             no number would.
@@ -102,6 +105,15 @@ class Verdict:
         return self.outcome is Outcome.PASS
 
     @property
+    def confidence(self) -> float:
+        """Of the bounds of the rate: that of the policy.
+
+        Where they also rest on a certificate, either may be wrong, so that what it leaves open is
+        taken off: 0.9 for 0.95 and 0.95.
+        """
+        return self.policy.confidence - (1 - self.matches.by.confidence)
+
+    @property
     def samples(self) -> int:
         """Number of samples."""
         return len(self.matches.of)
@@ -125,10 +137,13 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     Raises:
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
-            but a failure would rest on an engine without a certificate for this threshold.
+            but a failure would rest on an engine without a certificate for this threshold and
+            confidence.
+        IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
+            embedder made them, and the policy does not allow it.
     """
     _check(matches)
-    recall = _recall(matches, policy.threshold)
+    recall = _recall(matches, policy)
     hits = [match for match in matches.best if match.score >= policy.threshold]
     hits.sort(key=lambda match: (-match.score, match.sample))
     n, k = len(matches.of), len(hits)
@@ -143,19 +158,32 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             matches.by.note
             or f"{matches.by.engine} found no failure, and has no certificate at {policy.threshold:g}"
         )
+    if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
+        raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
         needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
     return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
 
 
-def _recall(matches: Matches, threshold: float) -> float | None:
-    """What the search finds at least, 1 for all; None if nothing is known at this threshold."""
+def _recall(matches: Matches, policy: Policy) -> float | None:
+    """What the search finds at least, 1 for all; None if nothing is known for this policy."""
     by = matches.by
     if by.exact:
         return 1.0
-    same = by.threshold is not None and abs(by.threshold - threshold) < 1e-6
-    return by.recall if same and by.recall is not None and 0 < by.recall <= 1 else None
+    same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
+    sure = by.confidence >= policy.confidence
+    return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _unproved(matches: Matches) -> str:
+    subject = matches.subject
+    return (
+        f"vectors of {subject.index} were imported and nothing proves that {subject.embedder} made them, so "
+        f"that {len(matches.of)} samples far from all of them prove nothing: import again with --images "
+        "FOLDER --overwrite, or allow it with --replication-allow-unproved (pytest), --allow-unproved "
+        "(pytest-replication check) or allow_unproved=True (the call)"
+    )
 
 
 def _check(matches: Matches) -> None:

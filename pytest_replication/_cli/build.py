@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, add_new_index, add_work, plural, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
 
 
@@ -102,4 +103,4 @@ def _text(report: BuildReport, how: str) -> str:
         lines.append(f"  NOT in the index: {plural(report.rejected.count, 'image')} that could not be read")
         lines += [f"    {line}" for line in report.rejected.lines()]
     lines.append(f"  {seconds['total']:.1f} s{speed} ({spent})")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

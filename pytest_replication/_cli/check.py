@@ -14,6 +14,8 @@ from pytest_replication.reports.text import render
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
+_KEPT = 5
+"""Training images a sample that are kept, for the text."""
 _STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
 
@@ -44,7 +46,19 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Samples to check (default: all of a folder, 256 of a function)",
     )
     parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
+    parser.add_argument(
+        "--neighbours",
+        type=_whole,
+        default=1,
+        metavar="N",
+        help="Training images of each sample in the answer of --json (default: %(default)s)",
+    )
     add_engine(parser)
+    parser.add_argument(
+        "--allow-unproved",
+        action="store_true",
+        help="Let samples pass on imported vectors of which nothing proves which embedder made them",
+    )
     return parser
 
 
@@ -53,13 +67,19 @@ def run(args: argparse.Namespace) -> int:
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice)):
-        verdict = check_replication(samples)
+    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice, args.allow_unproved)):
+        verdict = check_replication(samples, top_k=max(_KEPT, args.neighbours))
     if args.json:
-        print_json(verdict_data(verdict))
+        print_json(verdict_data(verdict, neighbours=args.neighbours))
     else:
         print(f"{verdict.outcome.value.upper()}: {render(verdict)}")
     return _STATUS[verdict.outcome]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,7 @@ class _CommandLine(Surroundings):
     given_threshold: float | None
     given_rate: float | None
     choice: EngineChoice
+    unproved_allowed: bool
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -82,6 +103,9 @@ class _CommandLine(Surroundings):
 
     def engine(self) -> EngineChoice:
         return self.choice
+
+    def allow_unproved(self) -> bool:
+        return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

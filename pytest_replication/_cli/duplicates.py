@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.errors import ThresholdMissing
+from pytest_replication.escape import one_line
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.search.duplicates import find_duplicates
+
+_DEFAULT = 0.95
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -18,16 +22,15 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "duplicates",
         help="Find training images that stand in the index more than once",
-        description="Compare all training images with each other and keep how often each stands in the "
-        "index; verdicts then say so.",
+        description="Compare all training images with each other and keep how many are like each; verdicts "
+        "then say so.",
     )
     parser.add_argument("index", metavar="INDEX", help="Folder of the index")
     parser.add_argument(
         "--threshold",
         type=float,
-        default=0.95,
         metavar="SCORE",
-        help="Duplicates from this score on (default: %(default)s)",
+        help=f"Duplicates from this score on (default: {_DEFAULT} where the embedder has a threshold)",
     )
     parser.add_argument(
         "--show", type=int, default=10, metavar="N", help="Largest groups to list (default: %(default)s)"
@@ -38,7 +41,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     index = open_index(args.index)
-    found = find_duplicates(index, args.threshold)
+    found = find_duplicates(index, _default(index) if args.threshold is None else args.threshold)
     store_duplicates(index, found)
     groups = _largest(index, found, args.show)
     if args.json:
@@ -57,8 +60,18 @@ def run(args: argparse.Namespace) -> int:
             f"(score >= {found.threshold:g}), in {plural(found.groups, 'group')}"
         )
         for group in groups:
-            print(f"  {group['copies']} times ({group['exact']} exact)  {group['training_uri']}")
+            line = f"  {group['copies']} alike, {group['exact']} exactly  {group['training_uri']}"
+            print(one_line(line))
     return 0
+
+
+def _default(index: Index) -> float:
+    if index.embedder.default_threshold is None:
+        raise ThresholdMissing(
+            f"the embedder {index.manifest.embedder.name} of {index.path} has no documented threshold, and "
+            "so none from which on two images are duplicates: give --threshold"
+        )
+    return _DEFAULT
 
 
 def _largest(index: Index, found: Duplicates, count: int) -> list[dict[str, Any]]:

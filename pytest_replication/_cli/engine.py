@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, add_min_recall, print_json
-from pytest_replication.errors import SearchError, ThresholdMissing
-from pytest_replication.index.reader import Index, open_index
-from pytest_replication.search.codes import NAME, write_codes
-from pytest_replication.search.engines import (
-    Certificate,
-    Engine,
-    Refusal,
-    add_certificate,
-    build_engine,
-    certify,
-    engine_names,
-    open_engine,
-)
-from pytest_replication.search.proposals import CANDIDATES
+from pytest_replication.search.codes import NAME
+from pytest_replication.search.engines import Certificate, EngineEntry, engine_names
+from pytest_replication.search.engines.certificate import CONFIDENCE
+from pytest_replication.search.make import EngineReport, make_engine
 
 _REFUSED = 3
 """Exit status when an engine may not pass checks at a threshold that was asked for."""
@@ -50,9 +39,15 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--planted",
         type=int,
-        default=3000,
         metavar="N",
-        help="Copies to plant for a certificate (default: %(default)s)",
+        help="Copies to plant for a certificate (default: 3000, or as many as the proof takes)",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=float,
+        default=CONFIDENCE,
+        metavar="SHARE",
+        help="Of a certificate; checks that ask for more are decided exactly (default: %(default)s)",
     )
     parser.add_argument("--rebuild", action="store_true", help="Build an engine anew that is there already")
     return parser
@@ -60,82 +55,53 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = open_index(args.index)
-    if args.name == NAME:
-        return _codes(index, args.json)
-    thresholds = args.threshold or [_default_threshold(index)]
-    engine = _engine(index, args.name, args.rebuild)
-    results = [_certify(index, engine, value, args.planted, args.min_recall) for value in thresholds]
-    if args.json:
-        print_json(_data(index, engine, results))
-    else:
-        print(_text(index, engine, results))
-    return _REFUSED if any(isinstance(result, Refusal) for result in results) else 0
-
-
-def _codes(index: Index, as_json: bool) -> int:
-    made = write_codes(index)
-    if as_json:
-        print_json({"index": str(index.path), "engine": NAME, "made": made, "shards": len(index.shards)})
-    else:
-        print(f"{index.path}: codes of {made} of {len(index.shards)} shards made, the others were there")
-    return 0
-
-
-def _default_threshold(index: Index) -> float:
-    default = index.embedder.default_threshold
-    if default is None:
-        raise ThresholdMissing(
-            f"the embedder {index.manifest.embedder.name} of {index.path} has no documented threshold to "
-            "certify an engine at: give --threshold"
-        )
-    return default.value
-
-
-def _engine(index: Index, name: str, rebuild: bool) -> Engine:
-    """The engine that is there, if it is sound and one of these vectors; else a new one."""
-    if not rebuild:
-        try:
-            return open_engine(index, name)
-        except SearchError:
-            pass
-    build_engine(index, name)
-    return open_engine(index, name)
-
-
-def _certify(
-    index: Index, engine: Engine, threshold: float, planted: int, min_recall: float
-) -> Certificate | Refusal:
-    result = certify(
-        index,
-        engine,
-        threshold,
-        k=CANDIDATES,
-        count=planted,
-        min_recall=min_recall,
-        removed=index.removed if len(index.removed) else None,
+    report = make_engine(
+        args.index,
+        args.name,
+        args.threshold,
+        min_recall=args.min_recall,
+        planted=args.planted,
+        confidence=args.confidence,
+        rebuild=args.rebuild,
     )
-    if isinstance(result, Certificate):
-        add_certificate(index, result)
-    return result
+    if args.json:
+        print_json(_codes_data(report) if report.entry is None else _data(report, report.entry))
+    else:
+        print(_codes_text(report) if report.entry is None else _text(report, report.entry))
+    return 0 if report.certified else _REFUSED
 
 
-def _data(index: Index, engine: Engine, results: Sequence[Certificate | Refusal]) -> dict[str, Any]:
+def _codes_data(report: EngineReport) -> dict[str, Any]:
     return {
-        "index": str(index.path),
-        "engine": engine.name,
-        "library": engine.entry.library,
-        "parameters": dict(engine.entry.parameters),
-        "bytes": sum(file.bytes for file in engine.entry.files.values()),
-        "build_seconds": engine.entry.seconds,
-        "results": [asdict(result) | {"certified": isinstance(result, Certificate)} for result in results],
+        "index": report.index,
+        "engine": report.engine,
+        "made": report.coded,
+        "shards": report.shards,
     }
 
 
-def _text(index: Index, engine: Engine, results: Sequence[Certificate | Refusal]) -> str:
-    size = sum(file.bytes for file in engine.entry.files.values())
-    lines = [f"{index.path}: {engine.name} of {engine.entry.vectors} vectors, {size / 1e6:.1f} MB"]
-    for result in results:
+def _codes_text(report: EngineReport) -> str:
+    return f"{report.index}: codes of {report.coded} of {report.shards} shards made, the others were there"
+
+
+def _data(report: EngineReport, entry: EngineEntry) -> dict[str, Any]:
+    return {
+        "index": report.index,
+        "engine": report.engine,
+        "library": entry.library,
+        "parameters": dict(entry.parameters),
+        "bytes": sum(file.bytes for file in entry.files.values()),
+        "build_seconds": entry.seconds,
+        "results": [
+            asdict(result) | {"certified": isinstance(result, Certificate)} for result in report.results
+        ],
+    }
+
+
+def _text(report: EngineReport, entry: EngineEntry) -> str:
+    size = sum(file.bytes for file in entry.files.values())
+    lines = [f"{report.index}: {report.engine} of {entry.vectors} vectors, {size / 1e6:.1f} MB"]
+    for result in report.results:
         if isinstance(result, Certificate):
             lines.append(
                 f"  {result.threshold:g}: certified, recall above {100 * result.bound:.5g} % "

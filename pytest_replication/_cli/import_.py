@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_new_index, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, limit, plural, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.imported import ImportOptions, import_index
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     """Declare the verb."""
-    default = ImportOptions()
     parser: argparse.ArgumentParser = verbs.add_parser(
         "import",
         help="Make an index of embeddings that were made elsewhere",
         description="Make an index of embeddings that were made elsewhere. The embedder is declared, and "
-        "proved on source images where they are at hand; else every verdict says that it is not.",
+        "proved on source images where they are at hand; else checks pass only with --allow-unproved.",
     )
     parser.add_argument(
         "source",
         metavar="EMBEDDINGS",
         help="KIND:PATH with clip-retrieval, npy, faiss, annoy, fastdup or dcr; or a path that tells",
     )
-    add_new_index(parser, default.embedder)
+    add_new_index(parser, None)
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="Source images, for the proof")
     parser.add_argument("--names", type=Path, metavar="FILE", help="List of names, for faiss, annoy and npy")
     parser.add_argument("--dim", type=int, metavar="N", help="Length of a vector (default: the embedder's)")
     parser.add_argument("--metric", choices=("angular", "euclidean"), help="Of an annoy file")
     parser.add_argument(
         "--max-rejected",
-        type=int,
-        default=default.max_rejected,
+        type=limit,
+        default=0,
         metavar="N",
-        help="Images that may have got no vector (default: %(default)s)",
+        help="Images that may have got no vector, a number or a share such as 5%% (default: %(default)s)",
     )
     return parser
 
@@ -52,15 +53,16 @@ def run(args: argparse.Namespace) -> int:
         max_rejected=args.max_rejected,
         overwrite=args.overwrite,
     )
-    index = import_index(args.source, args.out, options)
-    source = index.manifest.sources[0]
+    report = import_index(args.source, args.out, options)
     if args.json:
-        print_json({"index": str(index.path), "rows": index.rows, "proved": source.proved})
+        print_json(asdict(report) | {"index": str(report.index)})
     else:
         proof = (
-            "WARNING: the embedder is NOT proved (give --images), every verdict will say so"
-            if source.unproved
-            else f"{source.proved} images embedded again agree"
+            "WARNING: the embedder is NOT proved (give --images): a check on it passes only with "
+            "--allow-unproved, and every verdict says so"
+            if report.proved == 0
+            else f"{plural(report.proved, 'image')} embedded again agree"
         )
-        print(f"{index.path}: {index.rows} training images from {source.name}; {proof}")
+        images = plural(report.rows, "training image")
+        print(one_line(f"{report.index}: {images} from {report.source}; {proof}"))
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.escape import one_line
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
@@ -52,7 +53,7 @@ def _list_rejected(index: Index, as_json: bool) -> None:
         print_json([{"id": row.id, "uri": row.uri, "reason": row.reason} for row in rejected])
     else:
         for row in rejected:
-            print(f"{row.uri}: {row.reason}")
+            print(one_line(f"{row.uri}: {row.reason}"))
 
 
 def _data(index: Index) -> dict[str, Any]:
@@ -87,7 +88,10 @@ def _text(index: Index) -> str:
     weights = embedder.weights_sha256
     lines = [
         f"{index.path}: {plural(manifest.rows, 'training image')}",
-        *(f"  source       {_source(index, number)}" for number in range(len(manifest.sources))),
+        *(
+            f"  source{_number(index, number)}{_source(index, number)}"
+            for number in range(len(manifest.sources))
+        ),
         f"  embedder     {embedder.name}, {embedder.preprocessing}",
         f"  weights      {'none' if weights is None else 'sha256 ' + weights}",
         f"  vectors      {len(manifest.views)} of each image "
@@ -110,7 +114,12 @@ def _text(index: Index) -> str:
     if rejected.count:
         lines.append(f"  NOT in it    {plural(rejected.count, 'image')} that could not be read:")
         lines += [f"    {line}" for line in rejected.lines()]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
+
+
+def _number(index: Index, number: int) -> str:
+    """The number that `remove --source` takes, where there is a choice."""
+    return f" {number}".ljust(7) if len(index.manifest.sources) > 1 else " " * 7
 
 
 def _source(index: Index, number: int) -> str:
@@ -131,7 +140,7 @@ def _source(index: Index, number: int) -> str:
 
 def _source_data(index: Index, number: int) -> dict[str, Any]:
     source = index.manifest.sources[number]
-    return asdict(source) | {"unproved": source.unproved} | _counts(index, number)
+    return {"number": number} | asdict(source) | {"unproved": source.unproved} | _counts(index, number)
 
 
 def _counts(index: Index, number: int) -> dict[str, int]:
@@ -159,7 +168,7 @@ def _duplicates(index: Index) -> str:
 
 def _cache(cache: Cache) -> str:
     if cache.fault:
-        return f"{cache.name}: NOT in use: {cache.fault}"
+        return f"{cache.name}: {'in use in part' if cache.in_part else 'NOT in use'}: {cache.fault}"
     certified = ", ".join(f"{one.threshold:g} (recall above {one.bound:.5g})" for one in cache.certificates)
     text = f"{cache.name}, {cache.bytes / 1e6:.1f} MB"
     if cache.name == INT8:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.index.merge import merge_indexes
 
 
@@ -23,9 +24,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = merge_indexes(args.parts, args.out, overwrite=args.overwrite)
+    report = merge_indexes(args.parts, args.out, overwrite=args.overwrite)
     if args.json:
-        print_json({"index": str(index.path), "rows": index.rows, "parts": args.parts})
+        print_json(asdict(report) | {"index": str(report.index), "parts": args.parts})
     else:
-        print(f"{index.path}: {index.rows} training images from {len(args.parts)} indexes")
+        removed = f", {report.removed} removed" if report.removed else ""
+        images = plural(report.rows, "training image")
+        print(f"{report.index}: {images} from {report.parts} indexes{removed}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from pytest_replication.reports.words import plural as plural
 from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
@@ -43,19 +44,30 @@ def add_min_recall(parser: argparse.ArgumentParser) -> None:
     """Declare what a certificate has to prove."""
     parser.add_argument(
         "--min-recall",
-        type=float,
+        type=_recall,
         default=EngineChoice().min_recall,
         metavar="SHARE",
         help="What a certificate of an engine has to prove (default: %(default)s)",
     )
 
 
-def add_new_index(parser: argparse.ArgumentParser, embedder: str) -> None:
-    """Declare where a new index goes and how its vectors are made and stored."""
+def add_new_index(parser: argparse.ArgumentParser, embedder: str | None) -> None:
+    """Declare where a new index goes and how its vectors are made and stored.
+
+    Args:
+        parser: of the verb.
+        embedder: the default, None where it has to be named.
+    """
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the index")
-    parser.add_argument(
-        "--embedder", default=embedder, metavar="NAME", help="What makes the vectors (default: %(default)s)"
-    )
+    if embedder is None:
+        parser.add_argument("--embedder", required=True, metavar="NAME", help="What made the vectors")
+    else:
+        parser.add_argument(
+            "--embedder",
+            default=embedder,
+            metavar="NAME",
+            help="What makes the vectors (default: %(default)s)",
+        )
     parser.add_argument("--preset", help="Its preprocessing preset (default: the embedder's own)")
     add_device(parser)
     parser.add_argument(
@@ -76,7 +88,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     """Declare how images are embedded."""
     parser.add_argument(
         "--max-rejected",
-        type=_limit,
+        type=limit,
         default=0,
         metavar="N",
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
@@ -90,18 +102,24 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _limit(text: str) -> int | float:
-    if not text.endswith("%"):
-        return int(text)
-    share = float(text[:-1]) / 100
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share from 0% to below 100%")
+def limit(text: str) -> int | float:
+    """Read a number of images, or a share such as 5%."""
+    try:
+        number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        number = -1
+    if number < 0 or (text.endswith("%") and not number < 1):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number of images, such as 3, nor a share from 0% to below 100%, as 5% is"
+        )
+    return number
+
+
+def _recall(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no recall between 0 and 1 (99.9 % is 0.999)")
     return share
-
-
-def plural(count: int, one: str, several: str = "") -> str:
-    """A number with what is counted: 1 image, 2 images."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def print_json(data: Any) -> None:

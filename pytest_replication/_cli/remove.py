@@ -20,11 +20,28 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "deletes their vectors and records.",
     )
     parser.add_argument("index", metavar="INDEX", help="Folder of the index")
-    parser.add_argument("--id", action="append", default=[], metavar="ID", help="Id of an image; repeatable")
+    parser.add_argument(
+        "--id", action="append", default=[], metavar="ID", help="Id or uri of an image; repeatable"
+    )
     parser.add_argument(
         "--sha256", action="append", default=[], metavar="HEX", help="Digest of an image file; repeatable"
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="Text file with an id or a sha256 a line")
+    parser.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="Text file with an id, a uri or a sha256 a line; '# …' is a comment",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="NUMBER",
+        help="Look among the images of this source only, by its number or name ('info' lists them)",
+    )
+    parser.add_argument(
+        "--all-sources",
+        action="store_true",
+        help="Let an id that stands in several sources mean all of these images",
+    )
     return parser
 
 
@@ -33,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     ids, digests = list(args.id), list(args.sha256)
     for line in _lines(args.list):
         (digests if _is_digest(line) else ids).append(line)
-    report = remove_images(args.index, ids=ids, sha256=digests)
+    report = remove_images(
+        args.index, ids=ids, sha256=digests, source=args.source, all_sources=args.all_sources
+    )
     if args.json:
         print_json(asdict(report))
     else:
@@ -48,9 +67,11 @@ def _lines(path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read as a list: {error}") from error
+    # The blank tells a comment from an id such as #17, which must not be passed over.
+    return [line for line in lines if line and line != "#" and not line.startswith("# ")]
 
 
 def _is_digest(text: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
 from pytest_replication.errors import SettingsError
+from pytest_replication.escape import one_line
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring import NORMS
@@ -101,5 +102,8 @@ def _text(matches: Matches, decimals: int) -> str:
     lines = []
     for name, found in zip(matches.subject.samples, matches.of, strict=True):
         lines.append(name)
-        lines += [f"  {match.score:{decimals + 3}.{decimals}f}  {match.record.uri}" for match in found]
-    return "\n".join(lines)
+        lines += [
+            f"  {match.score:{decimals + 3}.{decimals}f}  {match.record.uri}  (id {match.record.id})"
+            for match in found
+        ]
+    return "\n".join(map(one_line, lines))

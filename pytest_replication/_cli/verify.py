@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import verify_index
-from pytest_replication.search.caches import damages
+from pytest_replication.escape import one_line
+from pytest_replication.index.verify import VerifyReport
+from pytest_replication.search.verify import verify_index
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -26,18 +26,23 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     found = verify_index(args.index)
-    found = replace(found, faults=[*found.faults, *damages(index_as_it_is(args.index))])
     if args.json:
         print_json(asdict(found) | {"sound": found.sound})
     elif found.sound:
         print(f"{args.index}: sound, {found.files} files and {found.bytes / 1e6:.1f} MB compared")
     else:
-        for fault in found.faults:
-            print(f"error: {fault}", file=sys.stderr)
-        print(
-            f"{args.index}: DAMAGED: restore these files, or build the index again with --overwrite; what "
-            "lies "
-            "in its engines/ can be deleted",
-            file=sys.stderr,
-        )
+        print(_text(args.index, found), file=sys.stderr)
     return 0 if found.sound else 3
+
+
+def _text(index: str, found: VerifyReport) -> str:
+    lines = [f"error: {fault}" for fault in found.faults]
+    if found.faults:
+        lines.append(
+            f"{index}: DAMAGED: restore these files, or build the index again with --overwrite; what lies in "
+            "its engines/ can be deleted"
+        )
+    if found.unfinished:
+        sound = "" if found.faults else f"the {found.files} files that are there are sound, but "
+        lines.append(f"{index}: UNFINISHED: {sound}{found.unfinished}")
+    return "\n".join(map(one_line, lines))

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_replication._plugin.run import ROWS, Run
 from pytest_replication._plugin.settings import marked
-from pytest_replication._plugin.table import header, summary
 from pytest_replication.errors import ReplicationDetected, ReplicationError
 from pytest_replication.surroundings import surrounded_by
 
@@ -101,12 +100,19 @@ class Hooks:
 
     def pytest_report_header(self) -> str | None:
         """Say in one line what samples are checked against."""
-        return header(self._run.settings)
+        told = self._run.settings.told()
+        if not told:
+            return None
+        from pytest_replication.escape import one_line
+
+        return one_line(f"replication: {told}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
         used = self._run.settings.value("index") and not self._only_looking()
         if self._rows or self._faults or used:
+            from pytest_replication._plugin.table import summary
+
             summary(terminalreporter, self._rows, self._faults)
 
     def _keep_honest(self, session: pytest.Session) -> None:

@@ -117,12 +117,17 @@ class Run(Surroundings):
         value = self.settings.value
         return EngineChoice(value("engine"), value("allow-approximate"), value("min-recall"))
 
+    def allow_unproved(self) -> bool:
+        """Switch of command line or ini file."""
+        allowed: bool = self.settings.value("allow-unproved")
+        return allowed
+
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test."""
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=False)
+        row = verdict_data(verdict, neighbours=0)
         row |= {"test": item.nodeid, "asserted": asserted}
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1

@@ -6,8 +6,9 @@ Precedence: call > marker > command line > ini file > default of the embedder.
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -144,6 +145,12 @@ SETTINGS = (
     ),
     Setting("min-recall", recall, "What a certificate of an engine has to prove", "SHARE", 0.999),
     Setting(
+        "allow-unproved",
+        switch,
+        "Let checks pass on imported vectors of which nothing proves which embedder made them",
+        default=False,
+    ),
+    Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
     Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),
@@ -161,10 +168,12 @@ class Settings(Mapping[str, Resolved]):
     """All settings of a run by name, with their sources.
 
     Raises:
-        pytest.UsageError: the ini file has a value that cannot be used.
+        pytest.UsageError: the ini file has a value that cannot be used, or a key that looks like one of
+            ours and is none.
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        _refuse_unknown_keys(config)
         self._resolved = {setting.name: _resolve(setting, config) for setting in SETTINGS}
 
     def __getitem__(self, name: str) -> Resolved:
@@ -184,6 +193,11 @@ class Settings(Mapping[str, Resolved]):
         """Value and source of a setting that the user made, None for a default."""
         resolved = self._resolved[name]
         return None if resolved.source == "default" else (resolved.value, resolved.source)
+
+    def told(self) -> str:
+        """What the user set, with where; empty if that is nothing."""
+        given = {name: self.given(name) for name in self}
+        return ", ".join(f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -242,6 +256,25 @@ def marked(item: pytest.Item) -> dict[str, Any]:
                     f"the marker replication of {item.nodeid} has {name}={value!r}, which {_reason(error)}"
                 ) from error
     return found
+
+
+def _refuse_unknown_keys(config: pytest.Config) -> None:
+    """A threshold under a misspelled key would be no threshold at all."""
+    # No public interface lists the keys of the ini file: `inicfg`, which did, is deprecated since pytest 9.
+    name = "_inicfg" if hasattr(config, "_inicfg") else "inicfg"
+    written: Iterable[str] = getattr(config, name, ())
+    overrides = config.getoption("override_ini", None) or ()
+    for key in (*written, *(text.partition("=")[0] for text in overrides)):
+        if not key.startswith(("replication_", "replication-")):
+            continue
+        try:
+            config.getini(key)
+        except ValueError as error:
+            rest = key[len("replication_") :].replace("_", "-")
+            near = difflib.get_close_matches(rest, [setting.name for setting in SETTINGS], 1)
+            known = [setting.key for setting in SETTINGS if setting.name in near or not near]
+            meant = f"did you mean {known[0]}" if near else f"known are {', '.join(known)}"
+            raise pytest.UsageError(f"there is no ini key {key}: {meant}") from error
 
 
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:

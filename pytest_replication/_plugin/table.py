@@ -1,11 +1,13 @@
-"""The header line and the summary section of a terminal."""
+"""The summary section of a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication._plugin.settings import Settings
+from pytest_replication.escape import one_line
+from pytest_replication.reports.warnings import check_warnings, index_warnings
+from pytest_replication.reports.words import plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -16,37 +18,29 @@ _PAIRS = 3
 """Pairs that are listed below a row."""
 
 
-def header(settings: Settings) -> str | None:
-    """One line with what the user set; None if that is nothing."""
-    given = {name: settings.given(name) for name in settings}
-    shown = [f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None]
-    return f"replication: {', '.join(shown)}" if shown else None
-
-
 def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
     """Write a row a check, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
     rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
-    cells = [_cells(row) for row in rows]
+    cells = [tuple(map(one_line, _cells(row))) for row in rows]
     widths = [max((len(cell[column]) for cell in cells), default=0) for column in range(4)]
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
         for below in (*_searched(row), *_tolerated(row)):
-            reporter.line(below)
+            reporter.line(one_line(below))
+        for said in check_warnings(row):
+            reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
-        reporter.line(f"index {index['path']}: {row['searched']} training images, {index['embedder']}")
-        if index["rejected"]:
-            reporter.line(
-                f"WARNING: {index['rejected']} training images could not be read "
-                f"and are NOT in {index['path']}",
-                yellow=True,
-            )
+        images = plural(row["searched"], "training image")
+        reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
+        for said in index_warnings(index):
+            reporter.line(one_line(f"WARNING: {said}"), yellow=True)
     for fault in faults:
-        reporter.line(f"ERROR: {fault}", red=True, bold=True)
+        reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
@@ -55,8 +49,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
         name,
         f"{row['replicated']} of {row['samples']} replicated",
-        f"highest {row['worst_score']:.3f}",
-        f"threshold {row['threshold']:g} ({row['threshold_source']}), {_rate(row)}",
+        f"highest {score_text(row['worst_score'], row['threshold'])}",
+        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
     )
 
 
@@ -82,10 +76,17 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [f"      {p['score']:.3f}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    shown = [
+        f"      {score_text(p['score'], row['threshold'])}  {p['sample']} -> {p['training_uri']}"
+        for p in row["pairs"][:_PAIRS]
+    ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({row["index"]["path"]: row for row in rows}.values())
+    """The first check of each index; one that changed during the run counts as another."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+    return list(found.values())

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -106,19 +108,23 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 _strictness = threading.Lock()
 _strict_readers = 0
 _permissive_before = False
+_quiet: list[Any] = []
 
 
 @contextmanager
 def truncation_refused() -> Iterator[None]:
-    """Hold Pillow's process-wide LOAD_TRUNCATED_IMAGES down while any thread decodes.
+    """Hold process-wide switches of Pillow while any thread decodes, the same for every caller.
 
-    Training code often sets it; with it half a file would be embedded as if it were whole.
+    LOAD_TRUNCATED_IMAGES is held down: training code often sets it; with it half a file would be
+    embedded as if it were whole. Warnings of Pillow are not shown: they name no file, the image is
+    judged as it is decoded, and filters of the caller must not decide whether it can be read.
     """
     global _strict_readers, _permissive_before
     with _strictness:
         if _strict_readers == 0:
             _permissive_before = ImageFile.LOAD_TRUNCATED_IMAGES
             ImageFile.LOAD_TRUNCATED_IMAGES = False
+            _hush()
         _strict_readers += 1
     try:
         yield
@@ -127,3 +133,15 @@ def truncation_refused() -> Iterator[None]:
             _strict_readers -= 1
             if _strict_readers == 0:
                 ImageFile.LOAD_TRUNCATED_IMAGES = _permissive_before
+                _unhush()
+
+
+def _hush() -> None:
+    # Not catch_warnings: other threads may be inside one, and each would put back the filters of the other.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    _quiet[:] = [warnings.filters[0]]
+
+
+def _unhush() -> None:
+    with suppress(ValueError):
+        warnings.filters.remove(_quiet.pop())  # type: ignore[attr-defined]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_replication.errors import IndexIncomplete, IndexMismatch, SettingsError, SourceError
+from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index.build import BuildReport, shard_embedder
@@ -21,7 +22,9 @@ from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
+from pytest_replication.index.selection import stored_images
 from pytest_replication.index.tokens import check_tokens_alike
+from pytest_replication.index.unfinished import give_up, require_append
 from pytest_replication.index.workers import WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
@@ -107,11 +110,14 @@ def append_index(
                 )
                 name = options.embedder or pinned.embedder.location
                 settings = WorkerSettings(name, embedder.spec, options.device, how, options.workers)
-                shards = shard_embedder(embedder, settings, clock)
+                shards = shard_embedder(embedder, settings, clock, folder)
                 ingested = add_images(writer, images, refs, shards, clock, options.progress)
                 check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
                 rejected, allowed = check_rejected(
-                    writer, folder, options.max_rejected, "build the index anew with --overwrite"
+                    writer,
+                    folder,
+                    options.max_rejected,
+                    f"{give_up(folder, writer.manifest)}, then append again",
                 )
                 writer.finish(ingested.listed, allowed)
             manifest = writer.manifest
@@ -138,28 +144,12 @@ def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:
         )
     if found.complete:
         return
-    if len(found.sources) == 1:
-        raise IndexIncomplete(
-            f"the build of {folder} has not finished: run the same 'pytest-replication build' again first"
-        )
-    if _is_merge(found):
-        raise IndexIncomplete(
-            f"the merge into {folder} has not finished: give the same 'pytest-replication merge' again first"
-        )
+    require_append(folder, found)
     if found.sources[-1].name != images.name:
         raise SourceError(
-            f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then {images.name}"
+            f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then "
+            f"{images.name}, or {give_up(folder, found)}"
         )
-
-
-def _is_merge(unfinished: Manifest) -> bool:
-    """Whether it is a merge that was interrupted.
-
-    An append knows what its source lists only after it has found too much unreadable in it.
-    """
-    last = unfinished.sources[-1]
-    rejected = sum(shard.rejected for shard in unfinished.shards_of(len(unfinished.sources) - 1))
-    return last.listed is not None and rejected <= last.max_rejected
 
 
 def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known, Iterable[ImageRef] | None]:
@@ -167,9 +157,25 @@ def _new_images(manifest: Manifest, images: Source, folder: Path) -> tuple[Known
     before = [
         shard for shard in manifest.shards if manifest.complete or shard.source < len(manifest.sources) - 1
     ]
-    known = known_images(folder / SHARDS, before, read_removed(folder, manifest).rows)
-    new = known.new(images)
+    removed = read_removed(folder, manifest)
+    known = known_images(folder / SHARDS, before, removed.rows)
+    known.removed = removed.sha256
+    new = known.new(images, lambda ref: _changed(ref, folder, manifest, set(removed.rows.tolist())))
     if not manifest.complete:
         return known, new
     first = next(new, None)
     return known, None if first is None else itertools.chain([first], new)
+
+
+def _changed(ref: ImageRef, folder: Path, manifest: Manifest, removed: Set[int]) -> SourceError:
+    """Say what was there, and how that one image is taken out: its id may be that of others, too."""
+    stored = stored_images(folder, manifest)
+    old = next(image for image in stored if image.uri == ref.uri and image.row not in removed)
+    where = shlex.quote(str(folder))
+    steps = [] if manifest.complete else [f"'pytest-replication append {where} --abandon'"]
+    steps.append(f"'pytest-replication remove {where} --id {shlex.quote(ref.uri)} --source {old.source}'")
+    return SourceError(
+        f"{ref.uri} has changed since it was indexed (its sha256 was {old.sha256}): {', then '.join(steps)} "
+        "takes only the old image out (no file of that sha256 is added again), then append again; or build "
+        "the index anew with --overwrite"
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from pytest_replication.errors import BuildError
 from pytest_replication.index.manifest import Attachment, Manifest, replace_file
 from pytest_replication.index.shard import describe_file
 
-_STEMS = ("removed-", "duplicates-")
+_NAME = re.compile(r"(removed|duplicates)-[0-9a-f]{16}\.\w+|\.(removed|duplicates)-[0-9a-f]{16}\.\w+\.new")
+"""Also those of a writer that was killed before the rename."""
 
 
 def write_attachment(folder: Path, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
@@ -34,10 +36,15 @@ def write_attachment(folder: Path, stem: str, suffix: str, content: bytes, rows:
     return Attachment(path.name, rows, describe_file(path))
 
 
+def is_attachment(name: str) -> bool:
+    """Whether a file of this name is an attachment, finished or not."""
+    return _NAME.fullmatch(name) is not None
+
+
 def drop_attachments(folder: Path, manifest: Manifest | None) -> None:
     """Remove the files that a manifest does not name; all of them without one."""
     entries = (manifest.removed, manifest.duplicates) if manifest else ()
     named = {entry.name for entry in entries if entry is not None}
-    for path in folder.glob("*-????????????????.*"):
-        if path.name.startswith(_STEMS) and path.name not in named:
+    for path in folder.iterdir():
+        if is_attachment(path.name) and path.name not in named:
             path.unlink(missing_ok=True)

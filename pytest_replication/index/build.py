@@ -13,7 +13,7 @@ from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
-from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, check_rejected
+from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, allow, check_rejected
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import write_probe
@@ -142,10 +142,15 @@ def build_index(
         with IndexWriter(folder) as writer:
             if options.overwrite:
                 writer.clear()
-            if (found := writer.resume()) is None:
+            damaged: frozenset[str] = frozenset()
+            again = "build with --overwrite (embeds everything anew)"
+            if (found := writer.resume_build()) is None:
                 writer.start(_manifest(embedder, images, options, write_probe(folder, probes)))
             else:
-                _check_same(found, embedder, images, options, folder)
+                manifest, damaged = found
+                _check_same(manifest, embedder, images, options, folder)
+                if manifest.complete and manifest.rejected > allow(options.max_rejected, manifest.listed):
+                    check_rejected(writer, folder, options.max_rejected, again)
             make_room(folder, writer.manifest, len(images), say=options.progress)
             how = PipelineOptions(
                 writer.manifest.views,
@@ -156,10 +161,15 @@ def build_index(
             )
             settings = WorkerSettings(options.embedder, embedder.spec, options.device, how, options.workers)
             ingested = add_images(
-                writer, images, images, shard_embedder(embedder, settings, clock), clock, options.progress
+                writer,
+                images,
+                images,
+                shard_embedder(embedder, settings, clock, folder),
+                clock,
+                options.progress,
+                damaged,
             )
             check_count(images, ingested)
-            again = "build with --overwrite (embeds everything anew)"
             rejected, allowed = check_rejected(writer, folder, options.max_rejected, again)
             if not writer.manifest.complete:
                 writer.finish(ingested.listed, allowed)
@@ -176,9 +186,13 @@ def build_index(
     )
 
 
-def shard_embedder(embedder: Embedder, settings: WorkerSettings, clock: Stopwatch) -> ShardEmbedder:
+def shard_embedder(
+    embedder: Embedder, settings: WorkerSettings, clock: Stopwatch, folder: Path
+) -> ShardEmbedder:
     """Embed here, or in as many processes as are wanted."""
-    return Here(embedder, settings.options, clock) if settings.workers == 1 else Elsewhere(settings)
+    if settings.workers == 1:
+        return Here(embedder, settings.options, clock)
+    return Elsewhere(settings, folder)
 
 
 def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: FileEntry) -> Manifest:

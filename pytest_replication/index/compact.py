@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.index.layout import drop_derived
+from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import Manifest, ShardEntry
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
 from pytest_replication.index.shard import RECORDS, REJECTED, read_records, read_rejected
+from pytest_replication.index.sound import require_sound
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -37,32 +39,43 @@ def compact_index(index: str | os.PathLike[str]) -> CompactReport:
 
     The old shards stay in force until all new ones are on disk; then one rename puts the new
     manifest in their place. What engines have made of the old shards is deleted too. What is kept of
-    a removed image is the sha256 of its file, so that `append` knows it.
+    a removed image is the sha256 of its file, so that `append` knows it. The files of a shard are
+    compared with their checksums before it is written anew, which gives it new ones.
 
     Raises:
-        IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
+        IndexUnavailable: there is no complete index, it is damaged, or another process writes it or
+            builds an engine of it.
     """
     folder = Path(index)
     with IndexWriter(folder) as writer:
         manifest = writer.edit()
         removed = read_removed(folder, manifest).rows
-        shards: list[ShardEntry] = []
         rewritten = 0
-        for shard in Index(folder, manifest, None, "auto").shards:
-            low, high = np.searchsorted(removed, [shard.first, shard.first + shard.entry.rows])
-            if low == high:
-                shards.append(shard.entry)
-                continue
-            shards.append(_without(writer, shard, removed[low:high] - shard.first))
-            rewritten += 1
-        if rewritten:
-            # Engines hold copies of the vectors. They go first: after a kill this is done again.
-            drop_derived(folder, keep={shard.name for shard in shards})
-            writer.commit(_compacted(writer, folder, manifest, shards))
+        if len(removed):
+            with engines_locked(folder):
+                rewritten = _rewrite(writer, folder, manifest, removed)
         return CompactReport(len(removed), rewritten, writer.manifest.rows)
 
 
+def _rewrite(writer: IndexWriter, folder: Path, manifest: Manifest, removed: NDArray[np.int64]) -> int:
+    """Put an index without some rows in force; returns how many shards were written anew."""
+    shards: list[ShardEntry] = []
+    rewritten = 0
+    for shard in Index(folder, manifest, None, "auto").shards:
+        low, high = np.searchsorted(removed, [shard.first, shard.first + shard.entry.rows])
+        if low == high:
+            shards.append(shard.entry)
+            continue
+        shards.append(_without(writer, shard, removed[low:high] - shard.first))
+        rewritten += 1
+    # Engines hold copies of the vectors. They go first: after a kill this is done again.
+    drop_derived(folder, keep={shard.name for shard in shards})
+    writer.commit(_compacted(writer, folder, manifest, shards))
+    return rewritten
+
+
 def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEntry:
+    require_sound(shard.folder, shard.entry)
     kept = np.setdiff1d(np.arange(shard.entry.rows), removed)
     records = read_records(shard.folder / RECORDS, kept.tolist())
     rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []

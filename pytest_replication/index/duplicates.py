@@ -49,10 +49,17 @@ class Duplicates:
         return len(np.unique(self.leaders))
 
     def copies_of(self, row: int) -> int:
-        """How often an image stands in the index, itself included."""
+        """Images of the index that are duplicates of one, itself included."""
+        return self._counted(self.copies, row)
+
+    def exact_of(self, row: int) -> int:
+        """Those of them with the same vector, itself included."""
+        return self._counted(self.exact, row)
+
+    def _counted(self, counts: NDArray[np.int64], row: int) -> int:
         place = int(np.searchsorted(self.rows, row))
         found = place < len(self.rows) and self.rows[place] == row
-        return int(self.copies[place]) if found else 1
+        return int(counts[place]) if found else 1
 
 
 def store_duplicates(index: Index, found: Duplicates) -> None:
@@ -82,7 +89,10 @@ def store_duplicates(index: Index, found: Duplicates) -> None:
 
 
 def read_duplicates(folder: Path, manifest: Manifest) -> Duplicates | None:
-    """Read the duplicates of an index; None if they were not counted, or before it changed.
+    """Read the duplicates of an index; None if they were not counted, before it changed, or again since.
+
+    No verdict rests on them. A file that was there when the index was opened and is gone was
+    replaced by another count, which must not break who has the index open.
 
     Raises:
         IndexCorrupt: the file is not the one that was written.
@@ -97,6 +107,8 @@ def read_duplicates(folder: Path, manifest: Manifest) -> Duplicates | None:
         table = np.load(path, allow_pickle=False)
         if table.dtype != np.dtype("<i8") or table.shape != (entry.rows, len(COLUMNS)):
             raise ValueError(f"it holds {table.shape} of {table.dtype}")
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         raise IndexCorrupt(
             f"{path} is damaged ({error}): run 'pytest-replication duplicates {folder}' again"

@@ -11,13 +11,17 @@ import numpy as np
 
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.embedders.probe import prove
-from pytest_replication.errors import SettingsError, SourceError
+from pytest_replication.errors import SettingsError, SourceError, TooManyRejected
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
+from pytest_replication.index.checks import check_limit
 from pytest_replication.index.importers import Embeddings, Proof, open_embeddings, prove_imported
+from pytest_replication.index.ingest import Limit, allow
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
 from pytest_replication.index.probe import write_probe
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.reader import open_index
+from pytest_replication.index.rejections import NAMED
 from pytest_replication.index.writer import IndexWriter
 
 _SHARD_ROWS = 65536
@@ -36,11 +40,12 @@ class ImportOptions:
         metric: of an annoy file, ``angular`` or ``euclidean``.
         names: list of names, for kinds without names of their own.
         dtype: ``float32`` or ``float16`` for the stored vectors.
-        max_rejected: images that may have got no vector when the embeddings were made.
+        max_rejected: images that may have got no vector when the embeddings were made, a number or a
+            share below 1.
         overwrite: delete an index that is in the folder.
     """
 
-    embedder: str = "sscd"
+    embedder: str
     preset: str | None = None
     device: str = "auto"
     images: Path | None = None
@@ -48,54 +53,71 @@ class ImportOptions:
     metric: str | None = None
     names: Path | None = None
     dtype: str = "float32"
-    max_rejected: int = 0
+    max_rejected: Limit = 0
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype is float32 or float16, not {self.dtype!r}")
-        if self.max_rejected < 0:
-            raise SettingsError("max rejected starts at 0")
+        check_limit(self.max_rejected)
 
 
-def import_index(source: str, out: str | os.PathLike[str], options: ImportOptions | None = None) -> Index:
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        index: folder of the index.
+        source: where the vectors came from.
+        listed: images that the source listed.
+        rows: images in the index.
+        rejected: images without a vector.
+        proved: images that were embedded again and agreed; 0 when nothing vouches for the embedder.
+        lowest: lowest cosine between the imported and the new vector of these, None without them.
+    """
+
+    index: Path
+    source: str
+    listed: int
+    rows: int
+    rejected: int
+    proved: int
+    lowest: float | None
+
+
+def import_index(source: str, out: str | os.PathLike[str], options: ImportOptions) -> ImportReport:
     """Make an index of embeddings that were made elsewhere, or finish one that was interrupted.
 
     Some source images are embedded again and have to agree. Without images at hand the index is
-    unproved, and every verdict says so.
+    unproved: every verdict says so, and none but a failure is given unless that is allowed.
 
     Args:
         source: what `open_embeddings` takes, such as ``clip-retrieval:/data/emb``.
         out: folder of the index.
-        options: how; None for the defaults.
+        options: how, and the embedder that made them.
 
     Returns:
-        The index, open.
+        What was done. The index is complete and can be opened with `open_index`.
 
     Raises:
-        SourceError: the embeddings are damaged, or others than those of the import that is resumed.
+        SourceError: the embeddings are damaged, or others than those of the import that is resumed; or
+            a folder of images was named and too few of them can be read in it.
+        TooManyRejected: more images have no vector than `max_rejected`.
         IndexMismatch: the declared embedder did not make them.
         IndexLocked: another process is writing the index.
         EmbedderError: the embedder cannot be loaded or is not fit.
     """
-    options = options or ImportOptions()
     folder = Path(out)
     embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
     probes = prove(embedder)
     dim = options.dim or embedder.spec.dim
     embeddings = open_embeddings(source, dim=dim, metric=options.metric, names=options.names)
-    if len(embeddings.missing) > options.max_rejected:
-        shown = "".join(f"\n  {row.uri}: {row.reason}" for row in embeddings.missing[:20])
-        raise SourceError(
-            f"{embeddings.name} has no vector for {len(embeddings.missing)} images, and "
-            f"{options.max_rejected} may "
-            f"be missing: accept the gap with --max-rejected {len(embeddings.missing)}{shown}"
-        )
+    allowed = _check_missing(embeddings, options.max_rejected)
     proof = prove_imported(embeddings, embedder, options.images)
     with IndexWriter(folder) as writer:
         if options.overwrite:
             writer.clear()
-        wanted = _source(embeddings, proof, options)
+        wanted = _source(embeddings, proof, allowed)
         found = writer.resume()
         if found is None:
             writer.start(_manifest(embedder, wanted, options, write_probe(folder, probes)))
@@ -103,15 +125,32 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
             _check_same(found, embedder, wanted, options, folder)
         _add_blocks(writer, embeddings)
         if not writer.manifest.complete:
-            writer.finish(embeddings.rows + len(embeddings.missing), options.max_rejected)
-    return open_index(folder)
+            writer.finish(embeddings.rows + len(embeddings.missing), allowed)
+    manifest = open_index(folder).manifest
+    made = manifest.sources[0]
+    return ImportReport(
+        folder, made.name, manifest.listed, manifest.rows, manifest.rejected, made.proved, made.lowest
+    )
 
 
-def _source(embeddings: Embeddings, proof: Proof | None, options: ImportOptions) -> SourceEntry:
+def _check_missing(embeddings: Embeddings, limit: Limit) -> int:
+    """Compare the images without a vector with the limit, and give that as a number of images."""
+    missing = len(embeddings.missing)
+    allowed = allow(limit, embeddings.rows + missing)
+    if missing > allowed:
+        shown = "".join(f"\n  {one_line(f'{row.uri}: {row.reason}')}" for row in embeddings.missing[:NAMED])
+        raise TooManyRejected(
+            f"{embeddings.name} has no vector for {missing} images, and {allowed} may be missing: accept the "
+            f"gap with --max-rejected {missing}{shown}"
+        )
+    return allowed
+
+
+def _source(embeddings: Embeddings, proof: Proof | None, allowed: int) -> SourceEntry:
     return SourceEntry(
         name=embeddings.name,
         listed=embeddings.rows + len(embeddings.missing),
-        max_rejected=options.max_rejected,
+        max_rejected=allowed,
         added=now(),
         imported=True,
         proved=proof.checked if proof else 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +14,10 @@ from pytest_replication.embedders import Embedder
 from pytest_replication.errors import SourceError, TooManyRejected
 from pytest_replication.images.sources import ImageRef, Listing, Source
 from pytest_replication.index.layout import SHARDS
+from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
 from pytest_replication.index.rejections import Rejections, count_rejections
+from pytest_replication.index.unfinished import give_up
 from pytest_replication.index.writer import IndexWriter
 
 Limit = int | float
@@ -84,6 +86,7 @@ def add_images(
     embed: ShardEmbedder,
     clock: Stopwatch,
     progress: bool,
+    damaged: Set[str] = frozenset(),
 ) -> Ingested:
     """Add images to the last source of an index; what is there already is compared and passed over.
 
@@ -94,6 +97,7 @@ def add_images(
         embed: gives the vectors.
         clock: adds up where the time goes.
         progress: show a progress bar when standard error is a terminal.
+        damaged: names of shards that are made anew in their places.
 
     Raises:
         SourceError: the source is not the one that was begun with.
@@ -103,15 +107,32 @@ def add_images(
 
     done = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
     rest = iter(refs)
-    pending: deque[tuple[Listing, Callable[[], Embedded]]] = deque()
+    pending: deque[tuple[ShardEntry | None, Listing, Callable[[], Embedded]]] = deque()
     resumed = listed = 0
 
     def write_oldest() -> None:
-        listing, result = pending.popleft()
+        old, listing, result = pending.popleft()
         found = result()
         with clock("write"):
-            writer.add_shard(
-                found.embeddings, found.records, found.rejected, listing.digest, found.dropped, found.tokens
+            if old is None:
+                writer.add_shard(
+                    found.embeddings,
+                    found.records,
+                    found.rejected,
+                    listing.digest,
+                    found.dropped,
+                    found.tokens,
+                )
+            else:
+                compare(listing, old)
+                writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.tokens)
+
+    def compare(listing: Listing, old: ShardEntry) -> None:
+        if listing.digest != old.listing:
+            work = "build" if len(writer.manifest.sources) == 1 else "append"
+            raise SourceError(
+                f"{images.name} has changed since the {work} began (between {listing.first} and "
+                f"{listing.last}): {give_up(writer.folder, writer.manifest)}"
             )
 
     # The manifest says how far an earlier run came.
@@ -119,22 +140,30 @@ def add_images(
         for number in itertools.count():
             listing = Listing()
             shard = listing.watch(itertools.islice(rest, writer.manifest.shard_rows))
-            if number < len(done):
+            old = done[number] if number < len(done) else None
+            if old is not None and old.name not in damaged:
                 for _ in shard:
                     bar.update()
-                _compare(listing, done[number].listing, images)
+                compare(listing, old)
                 resumed += listing.count
             elif (head := next(shard, None)) is not None:
                 # Looked at before it is handed over: an empty shard is never written.
-                pending.append((listing, embed.submit(itertools.chain([head], shard), bar.update)))
+                pending.append((old, listing, embed.submit(itertools.chain([head], shard), bar.update)))
                 if len(pending) > embed.ahead:
                     write_oldest()
+            elif old is not None:
+                compare(listing, old)
             listed += listing.count
             if listing.count < writer.manifest.shard_rows:
                 break
         while pending:
             write_oldest()
     return Ingested(listed, resumed)
+
+
+def allow(limit: Limit, listed: int) -> int:
+    """The number of images that a limit allows of those that are listed."""
+    return int(limit * listed) if isinstance(limit, float) else limit
 
 
 def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -> tuple[Rejections, int]:
@@ -149,9 +178,10 @@ def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -
     entries = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
     found = count_rejections(folder / SHARDS, entries)
     listed = sum(entry.listed for entry in entries)
-    allowed = int(limit * listed) if isinstance(limit, float) else limit
+    allowed = allow(limit, listed)
     if found.count > allowed:
-        writer.note_listed(listed)
+        if not writer.manifest.complete:
+            writer.note_listed(listed)
         shown = "".join(f"\n  {line}" for line in found.lines())
         raise TooManyRejected(
             f"{found.count} of {listed} training images cannot be read, and {allowed} may be left out: "
@@ -160,11 +190,3 @@ def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -
             f"{again}{shown}"
         )
     return found, allowed
-
-
-def _compare(listing: Listing, digest: str, images: Source) -> None:
-    if listing.digest != digest:
-        raise SourceError(
-            f"{images.name} has changed since the build began (between {listing.first} and "
-            f"{listing.last}): start anew with --overwrite"
-        )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.manifest import ShardEntry
-from pytest_replication.index.shard import RECORDS, REJECTED, read_columns
+from pytest_replication.index.shard import RECORDS, REJECTED
+from pytest_replication.index.sound import read_sound_columns
 
 Keys = NDArray[np.uint64]
 
@@ -26,19 +26,22 @@ class Known:
         versions: sorted hashes of uri and version of every listed image.
         uris: sorted hashes of the uris of stored images.
         contents: first 8 bytes of the sha256 of each, in the order of `uris`.
+        removed: sha256 of images that must not come back, wherever they lie.
         passed: images that `new` has passed over so far.
     """
 
     versions: Keys
     uris: Keys
     contents: Keys
+    removed: frozenset[str] = frozenset()
     passed: int = 0
 
-    def new(self, refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+    def new(self, refs: Iterable[ImageRef], changed: Callable[[ImageRef], Exception]) -> Iterator[ImageRef]:
         """Pass on the images that are not in the index.
 
-        Raises:
-            SourceError: an image lies where another one lay when it was indexed.
+        Args:
+            refs: the images of a source.
+            changed: gives the error for an image that lies where another one lay when it was indexed.
         """
         for ref in refs:
             if _holds(self.versions, _key(f"{ref.uri}\0{ref.version}")):
@@ -46,15 +49,22 @@ class Known:
                 continue
             stored = self._contents_at(ref.uri)
             if not len(stored):
-                yield ref
+                if self._was_removed(ref):
+                    self.passed += 1
+                else:
+                    yield ref
             elif ref.fault is None and _start(hashlib.sha256(ref.read()).hexdigest()) in stored:
                 self.passed += 1  # touched, but the same
             else:
-                raise SourceError(
-                    f"{ref.uri} has changed since it was indexed: 'pytest-replication remove INDEX --id "
-                    f"{ref.id}' "
-                    "takes the old image out, then append again; or build the index anew with --overwrite"
-                )
+                raise changed(ref)
+
+    def _was_removed(self, ref: ImageRef) -> bool:
+        if not self.removed or ref.fault is not None:
+            return False
+        try:
+            return hashlib.sha256(ref.read()).hexdigest() in self.removed
+        except OSError:
+            return False  # unreadable: rejected, with its reason, when it is embedded
 
     def _contents_at(self, uri: str) -> Keys:
         key = _key(uri)
@@ -71,19 +81,21 @@ def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[n
         removed: sorted rows that are masked: where they lay something else may lie now.
 
     Raises:
-        IndexCorrupt: the records cannot be read.
+        IndexCorrupt: the records are not those that were written.
     """
     versions, uris, contents = [], [], []
     first = 0
     for entry in entries:
         columns = ("uri", "version", "sha256")
-        for number, (uri, version, sha256) in enumerate(read_columns(shards / entry.name / RECORDS, columns)):
+        records = read_sound_columns(shards / entry.name, entry, RECORDS, columns)
+        for number, (uri, version, sha256) in enumerate(records):
             versions.append(_key(f"{uri}\0{version}"))
             if sha256 is not None and not _holds(removed, first + number):
                 uris.append(_key(uri))
                 contents.append(_start(sha256))
         first += entry.rows
-        for uri, version in read_columns(shards / entry.name / REJECTED, ("uri", "version")):
+        rejected = read_sound_columns(shards / entry.name, entry, REJECTED, ("uri", "version"))
+        for uri, version in rejected:
             versions.append(_key(f"{uri}\0{version}"))
     at, held = np.array(uris, np.uint64), np.array(contents, np.uint64)
     order = np.argsort(at, kind="stable")

@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.manifest import Manifest, now
-from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.probe import copy_probe
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
 from pytest_replication.index.writer import IndexWriter
 
 
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        index: folder of the new index.
+        parts: indexes that it was made of.
+        listed: images that their sources listed.
+        rows: images that are searched in it.
+        rejected: images that could not be read.
+        removed: images that were removed.
+    """
+
+    index: Path
+    parts: int
+    listed: int
+    rows: int
+    rejected: int
+    removed: int
+
+
 def merge_indexes(
     parts: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, overwrite: bool = False
-) -> Index:
+) -> MergeReport:
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
     Sources, unreadable images and removed images are carried along. A merge that was interrupted
-    goes on when it is given again.
+    goes on when it is given again; when it was finished, what was removed from a part since is masked.
 
     Args:
         parts: folders of complete indexes, made with the same embedder, decoder, views and dtype, all with
@@ -30,7 +51,7 @@ def merge_indexes(
         overwrite: delete an index that is in the folder.
 
     Returns:
-        The new index, open.
+        What was done. The index is complete and can be opened with `open_index`.
 
     Raises:
         SettingsError: fewer than two parts, one of them twice, or the new index among them.
@@ -47,7 +68,7 @@ def merge_indexes(
             writer.clear()
         found = writer.resume()
         if found is None:
-            (folder / PROBE).write_bytes((opened[0].path / PROBE).read_bytes())
+            copy_probe(opened[0].path, wanted.probe, folder)
             writer.start(wanted)
         elif not _is_part_of_it(found, wanted, opened):
             raise SourceError(
@@ -56,9 +77,11 @@ def merge_indexes(
                 "it with --overwrite"
             )
         _copy(writer, opened)
-        if not writer.manifest.complete:
-            _finish(writer, opened)
-    return open_index(folder)
+        _finish(writer, opened)
+    manifest = open_index(folder).manifest
+    return MergeReport(
+        folder, len(opened), manifest.listed, manifest.rows, manifest.rejected, manifest.opted_out
+    )
 
 
 def _check_parts(parts: Sequence[Index], folder: Path) -> None:
@@ -118,16 +141,19 @@ def _copy(writer: IndexWriter, parts: Sequence[Index]) -> None:
 
 
 def _finish(writer: IndexWriter, parts: Sequence[Index]) -> None:
-    entries: list[RemovedEntry] = []
+    """Take over what was removed from the parts; what was removed from the merged index stays so."""
+    merged = writer.manifest
+    entries = removed_entries(writer.folder, merged)
+    known = {(entry.row, entry.sha256) for entry in entries}
+    new: list[RemovedEntry] = []
     first = 0
     for part in parts:
-        entries += [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
+        moved = [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
+        new += [entry for entry in moved if (entry.row, entry.sha256) not in known]
         first += part.manifest.stored
-    writer.commit(
-        replace(
-            writer.manifest,
-            removed=attach_removed(writer, entries),
-            hidden=sum(part.manifest.hidden for part in parts),
-            complete=True,
-        )
-    )
+    if merged.complete and not new:
+        return
+    entries += new
+    hidden = len({entry.row for entry in entries if entry.row is not None})
+    removed = attach_removed(writer, entries)
+    writer.commit(replace(merged, removed=removed, hidden=hidden, duplicates=None, complete=True))

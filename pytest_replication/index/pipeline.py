@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,10 @@ from pytest_replication.index.tokens import to_half
 
 _AHEAD = 4
 """Batches decoded ahead of the network: bounds memory and hides the time of decoding."""
+
+
+_HELD = 256 << 20
+"""Bytes of images that were read to be listed and wait to be decoded; a single image may be larger."""
 
 
 class Stopwatch:
@@ -186,18 +189,27 @@ class Pipeline:
         return {position: (row, parts) for (position, _), row, parts in rows}
 
     def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Result]:
-        """Decode in threads, a bounded number ahead, in order."""
+        """Decode in threads, a bounded number (and number of bytes) ahead, in order."""
         rest = iter(refs)
-        waiting: deque[Future[_Result]] = deque()
+        waiting: deque[tuple[Future[_Result], int]] = deque()
+        held = 0
 
-        def hand_out(count: int) -> None:
-            waiting.extend(self._pool.submit(self._decode, ref) for ref in itertools.islice(rest, count))
+        def hand_out() -> None:
+            nonlocal held
+            while len(waiting) < _AHEAD * self._batch_size and held < _HELD:
+                if (ref := next(rest, None)) is None:
+                    return
+                size = len(ref.content) if isinstance(ref.content, bytes) else 0
+                held += size
+                waiting.append((self._pool.submit(self._decode, ref), size))
 
-        hand_out(_AHEAD * self._batch_size)
+        hand_out()
         while waiting:
+            future, size = waiting.popleft()
             with self._clock("decode wait"):
-                result = waiting.popleft().result()
-            hand_out(1)
+                result = future.result()
+            held -= size
+            hand_out()
             yield result
 
     def _decode(self, ref: ImageRef) -> _Result:

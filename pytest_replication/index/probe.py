@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,54 @@ from PIL import Image
 
 from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.probe import drift_between, embed_images, probe_images
-from pytest_replication.errors import IndexCorrupt, IndexMismatch
-from pytest_replication.index.manifest import FileEntry
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexMismatch
+from pytest_replication.index.manifest import FileEntry, replace_file
 from pytest_replication.index.shard import describe_file
+from pytest_replication.index.sound import RESTORE
 
 NAME = "probe.npz"
 
 
 def write_probe(folder: Path, embeddings: NDArray[np.float32]) -> FileEntry:
-    """Store the probe images and their embeddings by one rename."""
+    """Store the probe images and their embeddings by one rename, after the bytes are on disk.
+
+    Raises:
+        BuildError: the disk cannot be written.
+    """
     arrays: dict[str, Any] = {f"image_{i}": np.asarray(x) for i, x in enumerate(probe_images())}
     content = io.BytesIO()
     np.savez(content, embeddings=embeddings, **arrays)
-    temporary = folder / f".{NAME}.new"
-    temporary.write_bytes(content.getvalue())
-    os.replace(temporary, folder / NAME)
+    return _put(folder, content.getvalue())
+
+
+def copy_probe(part: Path, expected: FileEntry, folder: Path) -> None:
+    """Copy the probe images of another index.
+
+    Args:
+        part: folder of the other index.
+        expected: what its manifest says of them.
+        folder: of the new index.
+
+    Raises:
+        IndexCorrupt: the file is not the one that was written.
+        BuildError: the disk cannot be written.
+    """
+    try:
+        content = (part / NAME).read_bytes()
+    except OSError as error:
+        raise IndexCorrupt(f"{part / NAME} cannot be read ({error.strerror}): restore it") from error
+    if len(content) != expected.bytes or hashlib.sha256(content).hexdigest() != expected.sha256:
+        raise IndexCorrupt(
+            f"{part / NAME} has changed since it was written (its checksum differs): {RESTORE}"
+        )
+    _put(folder, content)
+
+
+def _put(folder: Path, content: bytes) -> FileEntry:
+    try:
+        replace_file(folder / NAME, content)
+    except OSError as error:
+        raise BuildError(f"{folder / NAME} cannot be written ({error}): free some space") from error
     return describe_file(folder / NAME)
 
 

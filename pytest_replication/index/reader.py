@@ -37,6 +37,7 @@ from pytest_replication.index.shard import (
     map_embeddings,
     read_records,
 )
+from pytest_replication.index.unfinished import describe_unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Index:
 
     @cached_property
     def duplicates(self) -> Duplicates | None:
-        """How often training images stand in it; None if that was not counted since it changed.
+        """How often training images stand in it; None if that was not counted, or counted again since.
 
         Raises:
             IndexCorrupt: the file is not the one that was written.
@@ -220,7 +221,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
     index = index_as_it_is(path, embedder=embedder, device=device)
     folder, manifest = index.path, index.manifest
     if not manifest.complete:
-        raise IndexIncomplete(_unfinished(folder, manifest))
+        raise IndexIncomplete(describe_unfinished(folder, manifest))
     if manifest.decoder != DECODER:
         raise IndexMismatch(
             f"the images of {folder} were decoded as {manifest.decoder!r}, this version decodes as "
@@ -243,23 +244,6 @@ def index_as_it_is(
     """
     folder = Path(path)
     return Index(folder, read_manifest(folder), embedder, device)
-
-
-def _unfinished(folder: Path, manifest: Manifest) -> str:
-    source, number = manifest.sources[-1], len(manifest.sources) - 1
-    shards = manifest.shards_of(number)
-    done, rejected = sum(shard.listed for shard in shards), sum(shard.rejected for shard in shards)
-    again = "build" if number == 0 else "append"
-    if done == source.listed and rejected:
-        return (
-            f"the build of {folder} could not read {rejected} of {done} images: "
-            f"'pytest-replication {again}' with --max-rejected {rejected} accepts the gap"
-        )
-    return (
-        f"the build of {folder} has not finished ({done} of {source.listed or 'the'} images of "
-        f"{source.name}): "
-        "give the command that was interrupted (build, append, import or merge) again, it resumes"
-    )
 
 
 def _check_counts(folder: Path, manifest: Manifest) -> None:

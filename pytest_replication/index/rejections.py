@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.shard import REJECTED, Rejected, read_rejected
 
@@ -50,7 +51,7 @@ class Rejections:
         lines += [f"{row.uri}: {row.reason}" for row in self.first]
         if self.count > len(self.first):
             lines.append(f"and {self.count - len(self.first)} more ('info INDEX --rejected' lists all)")
-        return lines
+        return list(map(one_line, lines))
 
 
 def count_rejections(shards: Path, entries: tuple[ShardEntry, ...]) -> Rejections:

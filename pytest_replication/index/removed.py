@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt, SettingsError
-from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Attachment, Manifest, now
-from pytest_replication.index.shard import RECORDS, describe_file, read_columns
+from pytest_replication.index.selection import Selection, StoredImage, find_images
+from pytest_replication.index.shard import describe_file, read_columns
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -67,39 +67,39 @@ class RemoveReport:
 
 
 def remove_images(
-    index: str | os.PathLike[str], *, ids: Sequence[str] = (), sha256: Sequence[str] = ()
+    index: str | os.PathLike[str],
+    *,
+    ids: Sequence[str] = (),
+    sha256: Sequence[str] = (),
+    source: int | str | None = None,
+    all_sources: bool = False,
 ) -> RemoveReport:
     """Take training images out of an index, such as those of people who opted out.
 
-    They are masked in every search from then on, and `append` leaves them out when it meets them
-    again; `compact` deletes their vectors and records. Every verdict says how many were removed.
+    They are masked in every search from then on, and `append` leaves out every file with the sha256
+    of one of them; `compact` deletes their vectors and records. Every verdict says how many were
+    removed.
 
     Args:
         index: folder of the index.
-        ids: ids of images; every image of that id goes.
+        ids: ids or uris of images. Ids are unique within a source only.
         sha256: digests of image files; every copy goes.
+        source: number or name of the source that all of this is about, None for any.
+        all_sources: an id that stands in several sources means all of these images.
 
     Raises:
-        SettingsError: nothing was named, or an image that is not in the index (then none is
-            removed), or nothing would be left.
+        SettingsError: nothing was named, or an image that is not in the index, or an id that stands
+            in several sources (then none is removed), or nothing would be left.
         IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
     """
-    wanted = {("id", name) for name in ids} | {("sha256", digest.lower()) for digest in sha256}
-    if not wanted:
-        raise SettingsError("nothing is named that could be removed: give ids or sha256 digests")
+    digests = frozenset(digest.lower() for digest in sha256)
+    wanted = Selection(frozenset(ids), digests, source, all_sources)
     folder = Path(index)
     with IndexWriter(folder) as writer:
         manifest = writer.edit()
         before = read_removed(folder, manifest)
-        found = _find(folder, manifest, wanted)
-        if missing := wanted - {key for keys in found.values() for key in keys}:
-            kind, name = min(missing)
-            raise SettingsError(
-                f"{folder} has no training image of {kind} {name} ({len(missing)} of {len(wanted)} are not "
-                "in "
-                "it): nothing was removed"
-            )
-        new = sorted(found.keys() - set(before.rows.tolist()))
+        found = find_images(folder, manifest, wanted)
+        new = [found[row] for row in sorted(found.keys() - set(before.rows.tolist()))]
         left = manifest.rows - len(new)
         if left == 0:
             raise SettingsError(
@@ -164,34 +164,10 @@ def attach_removed(writer: IndexWriter, entries: Sequence[RemovedEntry]) -> Atta
     return writer.attach("removed", ".parquet", content.getvalue(), len(entries))
 
 
-def _commit(writer: IndexWriter, folder: Path, new: Sequence[int]) -> None:
+def _commit(writer: IndexWriter, folder: Path, new: Sequence[StoredImage]) -> None:
     when, manifest = now(), writer.manifest
     entries = removed_entries(folder, manifest)
-    entries += [RemovedEntry(row, sha256, when) for row, sha256 in _digests(folder, manifest, new)]
+    entries += [RemovedEntry(image.row, image.sha256, when) for image in new]
     hidden = len({entry.row for entry in entries if entry.row is not None})
     attachment = attach_removed(writer, entries)
     writer.commit(replace(manifest, removed=attachment, hidden=hidden, duplicates=None))
-
-
-def _find(folder: Path, manifest: Manifest, wanted: set[tuple[str, str]]) -> dict[int, set[tuple[str, str]]]:
-    """Rows by number, with what they were wanted for."""
-    found: dict[int, set[tuple[str, str]]] = {}
-    for row, (id_, sha256) in _stored(folder, manifest, ("id", "sha256")):
-        if here := wanted & {("id", id_), ("sha256", sha256)}:
-            found[row] = here
-    return found
-
-
-def _digests(folder: Path, manifest: Manifest, rows: Sequence[int]) -> list[tuple[int, str | None]]:
-    wanted = set(rows)
-    return [(row, sha256) for row, (sha256,) in _stored(folder, manifest, ("sha256",)) if row in wanted]
-
-
-def _stored(
-    folder: Path, manifest: Manifest, columns: tuple[str, ...]
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    first = 0
-    for entry in manifest.shards:
-        for number, values in enumerate(read_columns(folder / SHARDS / entry.name / RECORDS, columns)):
-            yield first + number, values
-        first += entry.rows

@@ -93,7 +93,12 @@ def write_shard(
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
     if tokens is not None:
         np.save(folder / TOKENS, np.ascontiguousarray(tokens, dtype=HALF), allow_pickle=False)
-    for name in (*FILES, TOKENS) if tokens is not None else FILES:
+    sync_shard(folder, FILES if tokens is None else (*FILES, TOKENS))
+
+
+def sync_shard(folder: Path, names: Sequence[str]) -> None:
+    """Make the files of a shard durable: a manifest may not outlive what it names."""
+    for name in names:
         with (folder / name).open("rb+") as file:
             os.fsync(file.fileno())
     sync_folder(folder)

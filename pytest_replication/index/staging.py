@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +48,11 @@ def describe_shard(folder: Path, names: Sequence[str]) -> dict[str, FileEntry]:
     return {name: describe_file(folder / name) for name in names}
 
 
-def is_sound(folder: Path, files: Mapping[str, FileEntry]) -> bool:
-    """Whether every file of a shard is the one that was written."""
-    try:
-        return all(describe_file(folder / name) == entry for name, entry in files.items())
-    except OSError:
-        return False
-
-
-def check_vectors(embeddings: NDArray[np.float32], rows: int, manifest: Manifest) -> None:
+def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> None:
     """Refuse vectors that do not fit an index.
 
     Args:
-        embeddings: (rows, views, dim) float32, unit rows.
+        embeddings: (rows, views, dim) float32 or float16, unit rows.
         rows: how many there have to be.
         manifest: of the index.
 

@@ -13,6 +13,7 @@ from pytest_replication.index.manifest import TOKENS
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.reader import Shard, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
+from pytest_replication.index.unfinished import describe_unfinished
 
 _BLOCK = 16384
 _TOKEN_BYTES = 32 << 20
@@ -26,16 +27,18 @@ class VerifyReport:
         files: files whose digest was compared.
         bytes: their total size.
         faults: one sentence for each fault; empty for a sound index.
+        unfinished: what has not finished and how it goes on; empty for an index that is complete.
     """
 
     files: int
     bytes: int
     faults: list[str] = field(default_factory=list)
+    unfinished: str = ""
 
     @property
     def sound(self) -> bool:
-        """Whether there is no fault."""
-        return not self.faults
+        """Whether there is no fault, and nothing is missing yet."""
+        return not self.faults and not self.unfinished
 
 
 def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
@@ -66,11 +69,11 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
         fault = _compare(path, entry.sha256)
         if fault:
             faults.append(fault)
-    if not opened.manifest.complete:
-        faults.append(f"the build of {opened.path} has not finished")
     if not faults:  # the content of a changed file says nothing
         faults = [fault for shard in opened.shards for fault in _check_content(shard)]
-    return VerifyReport(files, size, faults)
+    manifest = opened.manifest
+    unfinished = "" if manifest.complete else describe_unfinished(opened.path, manifest)
+    return VerifyReport(files, size, faults, unfinished)
 
 
 def _compare(path: Path, sha256: str) -> str | None:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytest_replication.embedders import EmbedderSpec, load_embedder
 from pytest_replication.embedders.base import WORKERS
-from pytest_replication.errors import BuildError, EmbedderError
+from pytest_replication.errors import BuildError, EmbedderError, ReplicationError
 from pytest_replication.images.sources import ImageRef
+from pytest_replication.index.handover import Handover, Parcel
 from pytest_replication.index.ingest import ShardEmbedder
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
 
@@ -45,25 +47,30 @@ class Elsewhere(ShardEmbedder):
     """Embeds whole shards in worker processes.
 
     The result is the same as in one process: shards and batches are cut alike.
+
+    Args:
+        settings: what each worker needs.
+        index: folder of the index, whose lock is held.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, index: Path) -> None:
         self.ahead = settings.workers + 1
+        self._handover = Handover(index)
         self._pool = ProcessPoolExecutor(
             settings.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(settings,)
         )
 
     def submit(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> Callable[[], Embedded]:
         """Hand the images of a shard to the next free worker."""
-        listed = list(refs)
-
+        parcel = self._handover.pack(refs)
         with _told():
-            future = self._pool.submit(_embed, listed)
+            future = self._pool.submit(_embed, parcel)
 
         def result() -> Embedded:
             with _told():
                 found = future.result()
-            progress(len(listed))
+            parcel.drop()
+            progress(len(parcel))
             return found
 
         return result
@@ -71,6 +78,7 @@ class Elsewhere(ShardEmbedder):
     def __exit__(self, *exception: Any) -> None:
         """Stop the workers, after what they are at."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._handover.close()
 
 
 @contextlib.contextmanager
@@ -80,29 +88,46 @@ def _told() -> Iterator[None]:
         yield
     except BrokenProcessPool as error:
         raise BuildError(
-            "a worker process died (out of memory?): give the same command again, it goes on after the last "
-            "finished shard; fewer --workers need less memory"
+            "a worker process died (out of memory, or started by a script without 'if __name__ == "
+            '"__main__":\'?): give the same command again, it goes on after the last finished shard; fewer '
+            "--workers need less memory"
         ) from error
 
 
-_pipeline: Pipeline | None = None
+_pipeline: Pipeline | ReplicationError | None = None
+"""What embeds in this process, or why it cannot."""
 
 
 def _start(settings: WorkerSettings) -> None:
-    """Make this process a worker: its embedder is loaded once."""
+    """Make this process a worker: its embedder is loaded once.
+
+    What goes wrong is kept for the first shard: of an error raised here the parent sees only that a
+    process is gone.
+    """
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the workers in order
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ[WORKERS] = str(settings.workers)
+    try:
+        _pipeline = _load(settings)
+    except ReplicationError as error:
+        _pipeline = error
+    except Exception as error:  # of any library, and not sure to survive the way to the parent
+        _pipeline = BuildError(f"a worker process cannot start: {type(error).__name__}: {error}")
+
+
+def _load(settings: WorkerSettings) -> Pipeline:
     embedder = load_embedder(settings.embedder, preset=settings.spec.preset, device=settings.device)
     if differences := embedder.spec.differences(settings.spec):
         raise EmbedderError(f"a worker process loaded another embedder: {'; '.join(differences)}")
-    _pipeline = Pipeline(embedder, settings.options, Stopwatch())
+    return Pipeline(embedder, settings.options, Stopwatch())
 
 
-def _embed(refs: list[ImageRef]) -> Embedded:
+def _embed(parcel: Parcel) -> Embedded:
+    if isinstance(_pipeline, ReplicationError):
+        raise _pipeline
     assert _pipeline is not None  # noqa: S101
-    return _pipeline.embed(refs, lambda done: None)
+    return _pipeline.embed(parcel.open(), lambda done: None)
 
 
 def _die_with_parent() -> None:

@@ -6,38 +6,27 @@ names it. Whatever happens in between leaves the last manifest in force.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete
+from pytest_replication.errors import BuildError, IndexCorrupt
 from pytest_replication.index import layout
-from pytest_replication.index.attachments import drop_attachments, write_attachment
-from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.lock import WriterLock
-from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.manifest import (
-    Attachment,
-    Manifest,
-    ShardEntry,
-    SourceEntry,
-    read_manifest,
-    write_manifest,
-)
-from pytest_replication.index.shard import Record, Rejected, files_of, write_shard
-from pytest_replication.index.staging import check_tokens, check_vectors, describe_shard, is_sound, staged
+from pytest_replication.index.attachments import write_attachment
+from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
+from pytest_replication.index.shard import Record, Rejected, files_of, sync_shard, write_shard
+from pytest_replication.index.staging import check_tokens, check_vectors, describe_shard, staged
+from pytest_replication.index.state import IndexState
 
 
-class IndexWriter:
-    """Holds the lock of an index folder and adds shards to it; use it as a context manager.
+class IndexWriter(IndexState):
+    """Adds shards to an index whose lock it holds; use it as a context manager.
 
     Args:
         folder: the index; made if it does not exist.
@@ -48,81 +37,8 @@ class IndexWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._manifest: Manifest | None = None
+        super().__init__(folder)
         self._names = 0
-        self._lock = WriterLock(folder)
-
-    def __enter__(self) -> Self:
-        self._lock.acquire()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    @property
-    def manifest(self) -> Manifest:
-        """The state as it is on disk."""
-        if self._manifest is None:
-            raise BuildError(f"{self._folder}: start() or resume() comes before the first shard")
-        return self._manifest
-
-    def clear(self) -> None:
-        """Delete the index in the folder, and nothing that is not part of one."""
-        layout.clear(self._folder)
-
-    def resume(self) -> Manifest | None:
-        """Take up the build that is in the folder, None if there is none.
-
-        Finished shards are compared with their sha256. In an index of one source the first damaged
-        one and those after it are dropped, to be made again.
-
-        Raises:
-            IndexCorrupt: a shard is damaged, and it is not known how to make it again.
-        """
-        if not (self._folder / MANIFEST).exists():
-            return None
-        found = read_manifest(self._folder)
-        sound = tuple(itertools.takewhile(self._is_sound, found.shards))
-        if len(sound) < len(found.shards):
-            if len(found.sources) > 1 or found.opted_out or found.sources[0].imported:
-                raise IndexCorrupt(
-                    f"{self._folder}: shard {found.shards[len(sound)].name} is damaged: restore it, or build "
-                    "the index again with --overwrite"
-                )
-            found = replace(found, shards=sound, complete=False, duplicates=None)
-            write_manifest(self._folder, found)
-        return self._take_up(found)
-
-    def edit(self) -> Manifest:
-        """Take up a complete index, to change it.
-
-        Raises:
-            IndexNotFound: there is none.
-            IndexCorrupt: its manifest is damaged.
-            IndexIncomplete: its build has not finished.
-        """
-        found = read_manifest(self._folder)
-        if not found.complete:
-            raise IndexIncomplete(
-                f"the build of {self._folder} has not finished: give the command that was interrupted again"
-            )
-        return self._take_up(found)
-
-    def _take_up(self, found: Manifest) -> Manifest:
-        self._manifest = found
-        self._drop_unnamed()
-        return found
-
-    def start(self, manifest: Manifest) -> None:
-        """Begin an empty index."""
-        self._commit(manifest)
-        layout.drop_shards(self._folder, keep=set())
 
     def add_source(self, source: SourceEntry) -> int:
         """Open a source whose shards follow; until `finish` the index is not complete."""
@@ -158,6 +74,38 @@ class IndexWriter:
         with self._new_shard(entry) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
 
+    def remake_shard(
+        self,
+        old: ShardEntry,
+        embeddings: NDArray[np.float32],
+        records: Sequence[Record],
+        rejected: Sequence[Rejected],
+        tokens: NDArray[np.float16] | None = None,
+    ) -> None:
+        """Write a damaged shard anew in its place; until `finish` the index is not complete.
+
+        Args:
+            old: its entry. The listed images are those that were listed for it.
+            embeddings: as for `add_shard`, as what follows.
+            records: one a row.
+            rejected: the listed images that are not rows.
+            tokens: of the rows, if the index stores them.
+
+        Raises:
+            BuildError: as for `add_shard`.
+        """
+        check_vectors(embeddings, len(records), self.manifest)
+        check_tokens(tokens, len(records), self.manifest)
+        if self.manifest.complete:
+            self._commit(replace(self.manifest, complete=False))
+        layout.drop_shards(self._folder, keep={s.name for s in self.manifest.shards if s.name != old.name})
+        with staged(self._folder, old.name) as folder:
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+        files = describe_shard(self._folder_of(old), files_of(self.manifest))
+        entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
+        shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
+        self._commit(replace(self.manifest, shards=shards))
+
     def take_shard(self, entry: ShardEntry, folder: Path) -> None:
         """Copy a shard of another index; its entry says of which source of this index it is.
 
@@ -168,6 +116,7 @@ class IndexWriter:
         with self._new_shard(entry) as new:
             for name in files_of(self.manifest):
                 shutil.copyfile(folder / name, new / name)
+            sync_shard(new, files_of(self.manifest))
 
     def rewrite_shard(
         self,
@@ -177,24 +126,23 @@ class IndexWriter:
         rejected: Sequence[Rejected],
         tokens: NDArray[np.float16] | None = None,
     ) -> ShardEntry:
-        """Write what is left of a shard beside it; `commit` has to put it in its place."""
+        """Write what is left of a shard beside it; `commit` has to put it in its place.
+
+        Raises:
+            BuildError: vectors that do not fit, or a disk that cannot be written.
+        """
+        check_vectors(embeddings, len(records), self.manifest)
         check_tokens(tokens, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
-        files = describe_shard(self._folder / SHARDS / name, files_of(self.manifest))
-        return replace(entry, files=files)
+        return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
         return write_attachment(self._folder, stem, suffix, content, rows)
-
-    def commit(self, manifest: Manifest) -> None:
-        """Put a manifest in force and delete what it does not name any more."""
-        self._commit(manifest)
-        self._drop_unnamed()
 
     def note_listed(self, listed: int) -> None:
         """Keep how many images the last source listed, now that it was read to its end."""
@@ -247,16 +195,3 @@ class IndexWriter:
                     "verify' on the index that it comes from"
                 )
         self._commit(self.manifest.with_shard(replace(entry, name=name, files=files)))
-
-    def _commit(self, manifest: Manifest) -> None:
-        write_manifest(self._folder, manifest)
-        self._manifest = manifest
-
-    def _is_sound(self, shard: ShardEntry) -> bool:
-        return is_sound(self._folder / SHARDS / shard.name, shard.files)
-
-    def _drop_unnamed(self) -> None:
-        """Remove shards and attachments that the manifest does not name."""
-        manifest = self.manifest
-        layout.drop_shards(self._folder, keep={shard.name for shard in manifest.shards})
-        drop_attachments(self._folder, manifest)

@@ -60,7 +60,8 @@ def _import(name: str) -> Callable[[list[int]], object]:
     except Exception as error:  # a module may raise anything while it is imported
         raise ModelError(
             f"the model {name} cannot be imported ({type(error).__name__}: {error}): name an importable "
-            "module:function, with its folder on sys.path (pytest's ini key pythonpath does that)"
+            "module:function, with its folder on sys.path (pytest's ini key pythonpath does that, elsewhere "
+            "the variable PYTHONPATH)"
         ) from error
     if not callable(found):
         raise ModelError(f"the model {name} is a {type(found).__name__}; expected a function of seeds")

@@ -30,6 +30,8 @@ def load_model(name: str) -> Model:
         return FolderModel(Path(name))
     if separator and kind.replace(".", "").replace("_", "").isalnum():
         return CallableModel(name)
+    if Path(name).is_file():
+        raise ModelError(f"{name} is a file: give the folder that the samples are in, or module:function")
     raise ModelError(
         f"there is no model {name!r}: give module:function, or an existing folder of ready samples"
     )

@@ -12,12 +12,12 @@ from pytest_replication.search.matches import Match
 from pytest_replication.verdicts import Verdict
 
 
-def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]:
+def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:
     """Turn a verdict into plain data.
 
     Args:
         verdict: what to turn.
-        neighbours: include the nearest training images of every sample.
+        neighbours: nearest training images of every sample to include, None for all that were kept.
     """
     subject, policy = verdict.matches.subject, verdict.policy
     data: dict[str, Any] = {
@@ -28,7 +28,7 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
         "rate": float(verdict.rate),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
-        "confidence": float(policy.confidence),
+        "confidence": float(verdict.confidence),
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),
@@ -51,8 +51,10 @@ def verdict_data(verdict: Verdict, *, neighbours: bool = True) -> dict[str, Any]
         },
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
     }
-    if neighbours:
-        data["neighbours"] = [[pair_data(verdict, match) for match in found] for found in verdict.matches.of]
+    if neighbours != 0:
+        data["neighbours"] = [
+            [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
+        ]
     return data
 
 
@@ -86,4 +88,6 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "view": match.view,
         "sample_view": match.sample_view,
         "copies": match.copies,
+        "exact_copies": match.exact,
+        "copies_threshold": match.alike,
     }

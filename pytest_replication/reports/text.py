@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pytest_replication.escape import one_line
+from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.warnings import warnings
+from pytest_replication.reports.words import plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -11,19 +15,20 @@ SHOWN = 10
 
 def render(verdict: Verdict) -> str:
     """Render a verdict for a terminal, a failure message or a log."""
-    return "\n".join([headline(verdict), *_details(verdict)])
+    # Each line is one whatever names and captions hold: they are not ours.
+    return "\n".join(map(one_line, [headline(verdict), *_details(verdict)]))
 
 
 def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
     k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
-    threshold = f"threshold {_number(verdict.policy.threshold)}"
+    limit = verdict.policy.threshold
+    score, threshold = score_text(worst.score, limit), f"threshold {threshold_text(limit)}"
     if k:
-        story = f"{k} of {n} samples replicate training images (worst score {worst.score:.3f}, {threshold})"
+        what = "replicates a training image" if k == 1 else "replicate training images"
+        story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
     else:
-        story = (
-            f"none of {n} samples replicates a training image (closest score {worst.score:.3f}, {threshold})"
-        )
+        story = f"none of {n} samples replicates a training image (closest score {score}, {threshold})"
     return story + _claim(verdict)
 
 
@@ -32,7 +37,7 @@ def bounds(verdict: Verdict) -> str:
     k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
-    confidence = f"at {_percent(verdict.policy.confidence)} confidence"
+    confidence = f"at {_percent(verdict.confidence, 5)} confidence"
     return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
 
 
@@ -44,14 +49,14 @@ def searched(by: SearchedBy) -> str:
         return f"searched by {by.engine}: what it found is real, there may be more"
     return (
         f"searched by {by.engine}: recall above {_percent(by.recall, 5)} at {by.threshold:g} "
-        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence)} confidence)"
+        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence, 5)} confidence)"
     )
 
 
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
-    return f"score >= {_number(policy.threshold)} ({policy.threshold_source}); {rate}"
+    return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
 
 
 def _details(verdict: Verdict) -> list[str]:
@@ -61,30 +66,12 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
         f"  samples    {verdict.samples} of {subject.source}",
-        f"  index      {subject.index}: {matches.searched} training images, {searched(matches.by)}",
+        f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
-    if subject.rejected:
-        lines.append(
-            f"  WARNING    {subject.rejected} training images could not be read and are NOT in the index: "
-            "copies of them are not found"
-        )
-    if subject.removed:
-        images = "training image was" if subject.removed == 1 else "training images were"
-        lines.append(
-            f"  WARNING    {subject.removed} {images} removed from the index: copies of them are not found"
-        )
-    if subject.unproved:
-        lines.append(
-            "  WARNING    vectors of the index were imported and nothing proves that this embedder made them"
-        )
-    if 0 < subject.distinct < verdict.samples:
-        lines.append(
-            f"  WARNING    only {subject.distinct} of {verdict.samples} samples are distinct: the bounds "
-            "of the rate count these"
-        )
+    lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:
@@ -110,18 +97,25 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
+    score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {match.score:.3f}{_next(verdict, match)}  sample    {subject.samples[match.sample]}{seed}",
-        f"         {' ' * len(_next(verdict, match))}  training  {record.uri}{view}{caption}{_copies(match)}",
+        f"    {score}  sample    {subject.samples[match.sample]}{seed}",
+        f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
 
 
 def _copies(match: Match) -> str:
-    """How often the training image stands in the training set: duplication drives replication."""
-    return f", stands {match.copies} times in the training set" if (match.copies or 1) > 1 else ""
+    """What else in the training set is like the training image: duplication drives replication."""
+    copies, exact = match.copies or 1, match.exact or 1
+    if copies == 1 or match.alike is None:
+        return ""
+    if exact == copies:
+        return f", stands {exact} times in the training set"
+    same = f", {exact} of them exactly the same" if exact > 1 else ""
+    return f", {copies} training images score >= {threshold_text(match.alike)} with it, itself included{same}"
 
 
 def _next(verdict: Verdict, match: Match) -> str:
@@ -164,7 +158,3 @@ def _needed(verdict: Verdict) -> str:
 
 def _percent(rate: float, digits: int = 3) -> str:
     return f"{100 * rate:.{digits}g} %"
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"

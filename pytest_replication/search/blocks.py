@@ -30,7 +30,7 @@ def blocks(shard: Shard) -> Iterator[tuple[int, NDArray[np.float32]]]:
     mapped, start = shard.embeddings()
     rows, views, dim = shard.shape
     vectors = mapped.reshape(rows * views, dim)
-    per_block = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (dim * 4)))
+    per_block = rows_of_block(dim)
     check = Checksum(shard.embeddings_path, shard.entry.files[shard.embeddings_path.name].xxh3, start)
     advise(mapped, "MADV_SEQUENTIAL")
     with ThreadPoolExecutor(1, "checksum") as beside:
@@ -41,6 +41,11 @@ def blocks(shard: Shard) -> Iterator[tuple[int, NDArray[np.float32]]]:
             checked.result()
             advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
     check.compare()
+
+
+def rows_of_block(dim: int) -> int:
+    """Vectors that are read at once."""
+    return max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (dim * 4)))
 
 
 def hidden_in(index: Index, first: int, count: int) -> NDArray[np.int64]:

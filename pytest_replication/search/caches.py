@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_replication.errors import SearchError
+from pytest_replication.errors import IndexCorrupt, SearchError
 from pytest_replication.index.reader import Index
 from pytest_replication.search import codes
 from pytest_replication.search.engines import Certificate, built_engines, damage, read_entry
@@ -19,13 +19,15 @@ class Cache:
         name: ``int8``, or the name of the engine.
         bytes: size on disk.
         certificates: of the recall of an engine.
-        fault: why it is of no use as it is; empty if it is fit.
+        fault: why it is of no use as it is, or not for all shards; empty if it is fit.
+        in_part: whether it is used all the same, for some shards.
     """
 
     name: str
     bytes: int
     certificates: Sequence[Certificate] = ()
     fault: str = ""
+    in_part: bool = False
 
 
 def caches(index: Index) -> list[Cache]:
@@ -47,12 +49,15 @@ def damages(index: Index) -> list[str]:
 
 
 def _codes(index: Index) -> Cache:
-    there = codes.sizes(index)
+    try:
+        there = codes.sizes(index)
+    except (IndexCorrupt, SearchError) as error:
+        return Cache(codes.NAME, 0, fault=str(error))
     fault = ""
     if (missing := len(index.shards) - len(there)) > 0:
         again = f"'pytest-replication engine {index.path} int8' makes them"
         fault = f"{missing} of {len(index.shards)} shards have none: {again}"
-    return Cache(codes.NAME, sum(there), fault=fault)
+    return Cache(codes.NAME, sum(there), fault=fault, in_part=missing > 0 and len(there) > 0)
 
 
 def _engine(index: Index, name: str) -> Cache:

@@ -29,6 +29,10 @@ class Candidates:
         """No candidates yet, room for `wanted` a query."""
         return cls(np.full((queries, wanted), -np.inf, np.float32), np.full((queries, wanted), -1, np.int64))
 
+    def part(self, start: int, stop: int) -> Candidates:
+        """Those of some queries; what is taken in there is taken in here."""
+        return Candidates(self.scores[start:stop], self.vectors[start:stop])
+
     @property
     def floor(self) -> NDArray[np.float32]:
         """(queries,) score that a further vector has to reach."""

@@ -9,200 +9,201 @@ integers is exact, and by Cauchy-Schwarz
 so that a vector whose integer product stays below the score of the candidates so far by more than
 both bounds cannot be among the nearest: nothing is lost. What is left is looked at again, first with
 the first bound alone, then exactly, on the stored vector, whose checksum is compared.
+
+A pair that is looked at again costs many products of floats. Where vectors lie close together, the
+bounds rule few of them out: such pieces are scored in floats altogether, and after too many of them
+so is the rest of the scan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.reader import Index, Shard
-from pytest_replication.search.blocks import Checksum, advise, hidden_in
+from pytest_replication.search.blocks import Checksum, rows_of_block
 from pytest_replication.search.candidates import Candidates, Vectors
-from pytest_replication.search.codes import Codes, row_checksums
-from pytest_replication.search.kernel import QUERY_MAX, IntegerProduct
+from pytest_replication.search.coded import CodedQueries, CodedShard
+from pytest_replication.search.codes import Codes
+from pytest_replication.search.floats import QUERIES, Buffer, take_in
+from pytest_replication.search.kernel import IntegerProduct
 
 _ROWS = 2048
 """Codes of a product: their products with all queries of a call stay in the cache of a core."""
 _SEED = 4096
-"""Vectors that are scored at once while there are no candidates to compare with."""
+"""Vectors that are scored in floats at first: candidates of fewer rule out too little."""
 _BATCH = 65536
 """Most vectors that are judged by the candidates from before them."""
+_DEAR = 32
+"""Scores in floats that take as long as one pair that is looked at again: some 1 us each, on two cores."""
+_TRIAL = 12288
+"""Vectors that codes are tried on, at least: the share that they rule out grows with what was seen."""
+_PENDING = 1 << 17
+"""Pairs of some queries that are kept before they are sorted in."""
 
-
-@dataclass(frozen=True, slots=True)
-class CodedQueries:
-    """Queries with their codes.
-
-    Attributes:
-        vectors: (n, dim) float32 unit vectors.
-        codes: (dim, n) int8.
-        steps: (n,) float64, what a step of each code is worth.
-        errors: (n,) float64, length of what each code leaves out.
-        lengths: (n,) float64, length of each vector: one, up to rounding.
-    """
-
-    vectors: Vectors
-    codes: NDArray[np.int8]
-    steps: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    lengths: NDArray[np.float64]
-
-    @property
-    def slack(self) -> float:
-        """More than rounding to float32 can change two scores: n 2^-24 |x| |q| for n terms each."""
-        return float(4 * self.vectors.shape[1] * 2.0**-24)
-
-    @classmethod
-    def of(cls, vectors: Vectors) -> CodedQueries:
-        """Code (n, dim) unit vectors, each with a scale of its own."""
-        wide = vectors.astype(np.float64)
-        steps = np.abs(wide).max(axis=1) / QUERY_MAX
-        codes = np.rint(wide / steps[:, None])
-        errors = np.linalg.norm(wide - codes * steps[:, None], axis=1)
-        lengths = np.linalg.norm(wide, axis=1)
-        return cls(vectors, np.ascontiguousarray(codes.T.astype(np.int8)), steps, errors, lengths)
+_Pairs = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]
+"""Queries, scores, and numbers of vectors."""
 
 
 class CoarseScan:
-    """Scans one shard by its codes.
+    """Scans shards by their codes.
 
     Args:
         index: an open index.
-        shard: one of its shards.
-        codes: the codes of that shard.
+        queries: (n, dim) float32 unit vectors.
+        best: their candidates, which the scan brings up to date.
         product: multiplies integers.
+        buffer: room for scores.
     """
 
-    def __init__(self, index: Index, shard: Shard, codes: Codes, product: IntegerProduct) -> None:
-        rows, views, dim = shard.shape
-        self._index, self._codes, self._product = index, codes, product
-        self._first = shard.first * views
-        self._mapped = shard.embeddings()[0]
-        self._stored = self._mapped.reshape(rows * views, dim)
-        self._path = shard.embeddings_path
-
-    def take_in(self, queries: CodedQueries, best: Candidates) -> int:
-        """Bring the candidates of all queries up to date with the shard; returns the vectors scanned."""
-        total, done = len(self._stored), 0
-        check = Checksum(
-            self._codes.path, self._codes.checksum, self._codes.path.stat().st_size - self._nbytes
-        )
-        with ThreadPoolExecutor(threads(), "scan") as pool:
-            while done < total:
-                floor = best.floor
-                if np.isneginf(floor).any():
-                    count = min(_SEED, total - done)
-                    self._take_all(queries, best, done, count)
-                    check.update(self._codes.codes[done : done + count])
-                else:
-                    # Batches grow with what was seen, so that candidates sharpen early.
-                    count = min(_BATCH, max(_SEED, self._first + done), total - done)
-                    self._take_batch(queries, best, done, count, pool, check)
-                done += count
-        check.compare()
-        for mapped in (self._mapped, self._codes.codes):
-            advise(mapped, "MADV_DONTNEED")
-        return done
+    def __init__(
+        self, index: Index, queries: Vectors, best: Candidates, product: IntegerProduct, buffer: Buffer
+    ) -> None:
+        self._index, self._product, self._buffer = index, product, buffer
+        starts = range(0, len(queries), QUERIES)
+        self._parts = [_Part(queries[at : at + QUERIES], best.part(at, at + QUERIES)) for at in starts]
+        self._tried = self._again = 0
 
     @property
-    def _nbytes(self) -> int:
-        return int(self._codes.codes.nbytes)
+    def pays(self) -> bool:
+        """Whether codes save work: looking again at what they left took less time than floats for all."""
+        queries = sum(len(part.queries.vectors) for part in self._parts)
+        return self._tried < _TRIAL or self._again * _DEAR <= self._tried * queries
 
-    def _take_all(self, queries: CodedQueries, best: Candidates, start: int, count: int) -> None:
-        rows = np.arange(start, start + count)
-        rows = np.delete(rows, hidden_in(self._index, self._first + start, count))
-        scores = queries.vectors @ self._exact(rows).T
-        for query in range(len(scores)):
-            best.insert(query, scores[query], self._first + rows)
+    def take_in(self, shard: Shard, codes: Codes) -> int:
+        """Bring the candidates of all queries up to date with a shard; returns the vectors scanned."""
+        coded = CodedShard(self._index, shard, codes)
+        start = codes.path.stat().st_size - codes.codes.nbytes
+        check = Checksum(codes.path, codes.checksum, start)
+        done = 0
+        with ThreadPoolExecutor(threads(), "scan") as pool:
+            while done < len(coded):
+                pays, begun = self.pays, self._begun(coded.first + done)
+                if not pays or not begun:
+                    count = _SEED if pays else rows_of_block(codes.codes.shape[1])
+                    stop = min(done + count, len(coded))
+                    self._by_floats(coded, done, stop, self._parts)
+                    check.update(codes.codes[done:stop])
+                else:
+                    # Batches grow with what was seen, so that candidates sharpen early.
+                    stop = min(done + min(_BATCH, max(_SEED, coded.first + done)), len(coded))
+                    self._take_batch(coded, done, stop, pool, check)
+                done = stop
+        check.compare()
+        coded.give_back()
+        return done
+
+    def _begun(self, seen: int) -> bool:
+        """Whether there are candidates to compare with."""
+        return seen >= _SEED and not any(np.isneginf(part.best.floor).any() for part in self._parts)
 
     def _take_batch(
-        self,
-        queries: CodedQueries,
-        best: Candidates,
-        start: int,
-        count: int,
-        pool: ThreadPoolExecutor,
-        check: Checksum,
+        self, coded: CodedShard, start: int, stop: int, pool: ThreadPoolExecutor, check: Checksum
     ) -> None:
-        floor = best.floor.astype(np.float64)
-        starts = range(start, start + count, _ROWS)
-        found = pool.map(
-            lambda at: self._survivors(queries, floor, at, min(at + _ROWS, start + count)), starts
+        floors = [part.best.floor.astype(np.float64) for part in self._parts]
+        pieces = [(at, min(at + _ROWS, stop)) for at in range(start, stop, _ROWS)]
+        looked = pool.map(
+            lambda piece: [
+                self._survivors(coded, part.queries, floor, *piece)
+                for part, floor in zip(self._parts, floors, strict=True)
+            ],
+            pieces,
         )
-        kept = []
-        for at, (pairs, rows, scores) in zip(starts, found, strict=True):
-            check.update(self._codes.codes[at : min(at + _ROWS, start + count)])
-            kept.append((pairs, scores, self._first + rows))
-        best.insert_pairs(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
+        for piece, found in zip(pieces, looked, strict=True):
+            check.update(coded.codes.codes[slice(*piece)])
+            crowded = []
+            for part, (pairs, count) in zip(self._parts, found, strict=True):
+                self._again += count
+                if pairs is None:
+                    crowded.append(part)
+                else:
+                    part.keep(pairs)
+            self._by_floats(coded, *piece, crowded)
+            self._tried += piece[1] - piece[0]
+        for part in self._parts:
+            part.sort_in()
+
+    def _by_floats(self, coded: CodedShard, start: int, stop: int, parts: list[_Part]) -> None:
+        if not parts:
+            return
+        block, hidden = coded.block(start, stop), coded.hidden(start, stop)
+        for part in parts:
+            take_in(part.queries.vectors, block, coded.first + start, hidden, part.best, self._buffer)
 
     def _survivors(
-        self, queries: CodedQueries, floor: NDArray[np.float64], start: int, stop: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Pairs that reach the floor: queries, places in the shard, exact scores."""
-        codes, errors = self._codes.codes[start:stop], self._codes.errors[start:stop]
-        hidden = np.zeros(stop - start, bool)
-        hidden[hidden_in(self._index, self._first + start, stop - start)] = True
+        self, coded: CodedShard, queries: CodedQueries, floor: NDArray[np.float64], start: int, stop: int
+    ) -> tuple[_Pairs | None, int]:
+        """Pairs that reach the floor, None if too many might, and how many might."""
+        codes, errors = coded.codes.codes[start:stop], coded.codes.errors[start:stop]
         error = float(errors.max(initial=0))
-        bound = error * queries.lengths + (self._codes.length + error) * queries.errors
-        least = np.floor((floor - bound - queries.slack) / (self._codes.scale * queries.steps))
+        bound = error * queries.lengths + (coded.codes.length + error) * queries.errors
+        least = np.floor((floor - bound - queries.slack) / (coded.codes.scale * queries.steps))
         limits = least.clip(-(2**31), 2**31 - 1).astype(np.int32)
-        rows, pairs = np.divmod(np.flatnonzero(self._product(codes, queries.codes) >= limits), len(limits))
-        pairs, rows = self._refine(queries, floor, codes, errors, pairs, rows)
-        alive = ~hidden[rows]
-        return self._rescore(queries, floor, pairs[alive], start + rows[alive])
+        possible = self._product(codes, queries.codes) >= limits
+        count = int(np.count_nonzero(possible))
+        # Floats for a piece also compare the checksum of each of its rows.
+        if count > len(codes) + possible.size // _DEAR:
+            return None, count
+        rows, pairs = np.divmod(np.flatnonzero(possible), len(limits))
+        pairs, rows = _refine(coded, queries, floor, start, pairs, rows)
+        alive = ~np.isin(rows, coded.hidden(start, stop))
+        return _rescore(coded, queries, floor, pairs[alive], start + rows[alive]), count
 
-    def _refine(
-        self,
-        queries: CodedQueries,
-        floor: NDArray[np.float64],
-        codes: NDArray[np.uint8],
-        errors: NDArray[np.float32],
-        pairs: NDArray[np.int64],
-        rows: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Score codes against whole queries, which leaves only the error of the code."""
-        kept = []
-        for part in _parts(len(pairs)):
-            wide = codes[rows[part]].astype(np.float32) - np.float32(128)
-            scores = np.einsum("ij,ij->i", wide, queries.vectors[pairs[part]]) * np.float32(self._codes.scale)
-            bound = errors[rows[part]] * queries.lengths[pairs[part]] + queries.slack
-            kept.append(scores + bound >= floor[pairs[part]])
-        if not kept:
-            return pairs, rows
-        keep = np.concatenate(kept)
-        return pairs[keep], rows[keep]
 
-    def _rescore(
-        self,
-        queries: CodedQueries,
-        floor: NDArray[np.float64],
-        pairs: NDArray[np.int64],
-        rows: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        scores = np.empty(len(pairs), np.float32)
-        for part in _parts(len(pairs)):
-            scores[part] = np.einsum("ij,ij->i", self._exact(rows[part]), queries.vectors[pairs[part]])
-        better = scores >= floor[pairs]
-        return pairs[better], rows[better], scores[better]
+class _Part:
+    """Some of the queries, and what was found for them that is not sorted in yet."""
 
-    def _exact(self, rows: NDArray[np.int64]) -> Vectors:
-        """Stored vectors, each compared with its checksum."""
-        unique, places = np.unique(rows, return_inverse=True)
-        stored = self._stored[unique]
-        if not np.array_equal(row_checksums(stored), self._codes.checksums[unique]):
-            raise IndexCorrupt(
-                f"{self._path} has changed since it was written (the checksum of a vector differs): restore "
-                "it, or "
-                "build the index again with 'pytest-replication build IMAGES --out … --overwrite'"
-            )
-        return np.asarray(stored, np.float32)[places]
+    def __init__(self, vectors: Vectors, best: Candidates) -> None:
+        self.queries, self.best = CodedQueries.of(vectors), best
+        self._kept: list[_Pairs] = []
+
+    def keep(self, pairs: _Pairs) -> None:
+        self._kept.append(pairs)
+        if sum(len(queries) for queries, _, _ in self._kept) > _PENDING:
+            self.sort_in()
+
+    def sort_in(self) -> None:
+        if self._kept:
+            self.best.insert_pairs(*(np.concatenate(kind) for kind in zip(*self._kept, strict=True)))
+        self._kept = []
+
+
+def _refine(
+    coded: CodedShard,
+    queries: CodedQueries,
+    floor: NDArray[np.float64],
+    start: int,
+    pairs: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Score codes against whole queries, which leaves only the error of the code."""
+    keep = np.empty(len(pairs), bool)
+    for part in _parts(len(pairs)):
+        places = start + rows[part]
+        wide = coded.codes.codes[places].astype(np.float32) - np.float32(128)
+        scores = np.einsum("ij,ij->i", wide, queries.vectors[pairs[part]]) * np.float32(coded.codes.scale)
+        bound = coded.codes.errors[places] * queries.lengths[pairs[part]] + queries.slack
+        keep[part] = scores + bound >= floor[pairs[part]]
+    return pairs[keep], rows[keep]
+
+
+def _rescore(
+    coded: CodedShard,
+    queries: CodedQueries,
+    floor: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    places: NDArray[np.int64],
+) -> _Pairs:
+    """Score stored vectors."""
+    scores = np.empty(len(pairs), np.float32)
+    for part in _parts(len(pairs)):
+        scores[part] = np.einsum("ij,ij->i", coded.some(places[part]), queries.vectors[pairs[part]])
+    better = scores >= floor[pairs]
+    return pairs[better], scores[better], coded.first + places[better]
 
 
 def _parts(count: int, size: int = 8192) -> Iterator[slice]:

@@ -3,15 +3,14 @@
 A vector x is stored as integers c with one scale s for its shard, x ~ s * c, and with the length of
 what that leaves out, |x - s * c|. With this length no score can hide: for any query q the score
 differs from that of the codes by at most the length times |q| (Cauchy-Schwarz). Codes live in
-``engines/int8/SHARD`` and name the vectors that they were made from by sha256.
+``engines/int8/SHARD`` and name the vectors that they were made from by sha256. The scale and the
+lengths decide what is passed over, so all of it is under a digest.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +27,10 @@ from pytest_replication.index.shard import EMBEDDINGS, describe_file
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search.blocks import blocks
 from pytest_replication.search.kernel import CODE_MAX
+from pytest_replication.search.sealed import seal, unseal
 
 NAME = "int8"
-_FORMAT = 1
+_FORMAT = 2
 _CODES, _ERRORS, _CHECKSUMS, _JSON = "codes.npy", "errors.npy", "checksums.npy", "codes.json"
 
 
@@ -43,14 +43,12 @@ class _Entry:
         scale: what a step of a code is worth.
         length: largest length of a vector.
         files: size and checksums of the other files.
-        format: of the folder.
     """
 
     of: str
     scale: float
     length: float
     files: dict[str, FileEntry]
-    format: int = _FORMAT
 
 
 class Codes:
@@ -106,8 +104,7 @@ class Codes:
     def _damaged(self, name: str) -> IndexCorrupt:
         return IndexCorrupt(
             f"{self.folder / name} is not the file that was written: delete {self.folder.parent} (it is "
-            "derived), "
-            "or make it anew with 'pytest-replication engine INDEX int8'"
+            "derived), or make it anew with 'pytest-replication engine INDEX int8'"
         )
 
 
@@ -116,6 +113,7 @@ def open_codes(index: Index, shard: Shard) -> Codes | None:
 
     Raises:
         IndexCorrupt: they are there but damaged.
+        SearchError: so is what describes them.
     """
     folder = folder_of(index) / shard.entry.name
     entry = _read(folder)
@@ -164,13 +162,13 @@ def folder_of(index: Index) -> Path:
 
 
 def sizes(index: Index) -> list[int]:
-    """Bytes of the codes of each shard that has them."""
-    found = []
-    for shard in index.shards:
-        with suppress(IndexCorrupt, SearchError):
-            if (codes := open_codes(index, shard)) is not None:
-                found.append(sum(file.bytes for file in codes._entry.files.values()))
-    return found
+    """Bytes of the codes of each shard that has them.
+
+    Raises:
+        IndexCorrupt, SearchError: as `open_codes`.
+    """
+    there = [codes for shard in index.shards if (codes := open_codes(index, shard)) is not None]
+    return [sum(file.bytes for file in codes._entry.files.values()) for codes in there]
 
 
 def damages(index: Index) -> list[str]:
@@ -224,7 +222,7 @@ def _write(root: Path, shard: Shard) -> None:
     np.save(temporary / _CHECKSUMS, checksums)
     files = {name: describe_file(temporary / name) for name in (_CODES, _ERRORS, _CHECKSUMS)}
     entry = _Entry(shard.entry.files[EMBEDDINGS].sha256, scale, length * 1.000001, files)
-    (temporary / _JSON).write_text(json.dumps(asdict(entry), indent=1))
+    (temporary / _JSON).write_text(seal(_FORMAT, asdict(entry)), encoding="utf-8")
     for path in temporary.iterdir():
         with path.open("rb+") as file:
             os.fsync(file.fileno())
@@ -237,21 +235,23 @@ def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:
     import xxhash
 
     rows = np.ascontiguousarray(stored).view(np.uint8)
-    return np.fromiter((xxhash.xxh3_64_intdigest(row.data) for row in rows), np.uint64, len(rows))
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, rows), np.uint64, len(rows))
 
 
 def _read(folder: Path) -> _Entry | None:
     try:
-        body = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+        body = unseal((folder / _JSON).read_text(encoding="utf-8"), _FORMAT)
+        if body is None:
+            return None
         files = {name: FileEntry(**body["files"][name]) for name in (_CODES, _ERRORS, _CHECKSUMS)}
         entry = _Entry(**{**body, "files": files})
-        usable = entry.scale > 0 and entry.length > 0 and np.isfinite([entry.scale, entry.length]).all()
+        if not (entry.scale > 0 and entry.length >= 0 and np.isfinite([entry.scale, entry.length]).all()):
+            raise ValueError(f"scale {entry.scale}, length {entry.length}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SearchError(
             f"{folder / _JSON} is damaged ({error}): delete {folder.parent} (it is derived), or make it anew "
-            "with "
-            "'pytest-replication engine INDEX int8'"
+            "with 'pytest-replication engine INDEX int8'"
         ) from error
-    return entry if usable and entry.format == _FORMAT else None
+    return entry

@@ -15,18 +15,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import IndexCorrupt, SearchError
+from pytest_replication.errors import SearchError
 from pytest_replication.index.reader import Index, Shard
 from pytest_replication.search.blocks import advise, blocks, hidden_in
 from pytest_replication.search.candidates import Candidates, Vectors
-from pytest_replication.search.coarse import CoarseScan, CodedQueries
+from pytest_replication.search.coarse import CoarseScan
 from pytest_replication.search.codes import open_codes
 from pytest_replication.search.collect import collect, tidy, unit_queries
+from pytest_replication.search.floats import Buffer, take_in
 from pytest_replication.search.kernel import integer_product
 from pytest_replication.search.matches import Neighbours
 
-_QUERIES = 512
-"""Samples scored at once: bounds the score matrix to _QUERIES x rows of a block."""
 _SPARE = 4
 """Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""
 _TOLERANCE = 1e-4
@@ -53,12 +52,13 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     views = samples.shape[1]
     best = Candidates.empty(len(queries), (k + _SPARE) * len(index.manifest.views))
     scanned = coded = 0
-    buffer, product, coded_queries = Buffer(), None, None
+    buffer, coarse = Buffer(), None
     for shard in index.shards:
         codes = open_codes(index, shard)
         if codes is not None and (product := integer_product()) is not None:
-            coded_queries = coded_queries or CodedQueries.of(queries)
-            coded += CoarseScan(index, shard, codes, product).take_in(coded_queries, best)
+            coarse = coarse or CoarseScan(index, queries, best, product, buffer)
+        if codes is not None and coarse is not None and coarse.pays:
+            coded += coarse.take_in(shard, codes)
         else:
             scanned += _scan(index, shard, queries, best, buffer)
     searched = (scanned + coded) // len(index.manifest.views) - len(index.removed)
@@ -74,43 +74,9 @@ def _scan(index: Index, shard: Shard, queries: Vectors, best: Candidates, buffer
     """Score every stored vector of a shard in float32; returns how many."""
     scanned = 0
     for first, block in blocks(shard):
-        _take_in(queries, block, first, hidden_in(index, first, len(block)), best, buffer)
+        take_in(queries, block, first, hidden_in(index, first, len(block)), best, buffer)
         scanned += len(block)
     return scanned
-
-
-class Buffer:
-    """Room for a matrix of scores; the same memory for every block."""
-
-    def __init__(self) -> None:
-        self._memory: Vectors = np.empty((0, 0), np.float32)
-
-    def room(self, queries: int, vectors: int) -> Vectors:
-        """An array of a shape, whatever it holds."""
-        if self._memory.shape[0] < queries or self._memory.shape[1] < vectors:
-            self._memory = np.empty((queries, vectors), np.float32)
-        return self._memory[:queries, :vectors]
-
-
-def _take_in(
-    queries: Vectors, block: Vectors, first: int, hidden: NDArray[np.int64], best: Candidates, buffer: Buffer
-) -> None:
-    """Score a block of stored vectors, the first of which has the number `first`."""
-    for start in range(0, len(queries), _QUERIES):
-        part = queries[start : start + _QUERIES]
-        scores = buffer.room(len(part), len(block))
-        np.matmul(part, block.T, out=scores)
-        scores[:, hidden] = -np.inf
-        top = scores.max(axis=1)
-        if np.isnan(top).any() or top.max() == np.inf:  # NaN passes through max
-            raise IndexCorrupt(
-                f"a vector between {first} and {first + len(block)} of the index is not finite: "
-                "run 'pytest-replication verify'"
-            )
-        floor = best.scores[start : start + len(part)].min(axis=1)
-        for query in map(int, np.flatnonzero(top > floor)):
-            better = np.flatnonzero(scores[query] > floor[query])
-            best.insert(start + query, scores[query, better], better + first)
 
 
 def _score_again(index: Index, queries: Vectors, best: Candidates) -> NDArray[np.float64]:

@@ -71,8 +71,10 @@ class Match:
         record: the training image.
         view: view of the training image that scored.
         sample_view: view of the sample that scored.
-        copies: how often the training image stands in the index, itself included; None if that
-            was not counted.
+        copies: training images that are duplicates of this one, itself included; None if that was
+            not counted.
+        exact: those of them with the same vector.
+        alike: score from which on two training images were counted as duplicates.
     """
 
     sample: int
@@ -82,6 +84,8 @@ class Match:
     view: str
     sample_view: str
     copies: int | None = None
+    exact: int | None = None
+    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ def name_matches(
                 view=names[neighbours.views[sample, rank]],
                 sample_view=names[neighbours.sample_views[sample, rank]],
                 copies=duplicates.copies_of(int(row)) if duplicates else None,
+                exact=duplicates.exact_of(int(row)) if duplicates else None,
+                alike=duplicates.threshold if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import SearchError
+from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.search.collect import collect, tidy, unit_queries
-from pytest_replication.search.engines import Certificate, Engine, certificate_for, engine_class, open_engine
+from pytest_replication.search.engines import Certificate, Engine, engine_class, open_engine
+from pytest_replication.search.engines.certificate import CONFIDENCE
 from pytest_replication.search.engines.vectors import check_vectors, cosines
 from pytest_replication.search.matches import Neighbours, SearchedBy
 from pytest_replication.surroundings import EngineChoice
@@ -25,6 +26,7 @@ def propose(
     k: int,
     choice: EngineChoice,
     threshold: float | None = None,
+    confidence: float = CONFIDENCE,
 ) -> tuple[Neighbours, SearchedBy]:
     """Find training images near samples through an approximate engine.
 
@@ -37,16 +39,20 @@ def propose(
         k: training images a sample.
         choice: the engine, and whether a certificate of its recall is looked for.
         threshold: score that the certificate has to be about.
+        confidence: that the certificate has to have.
 
     Returns:
         The neighbours of each sample, and what is known of the recall.
 
     Raises:
-        SettingsError: there is no engine of that name, or its library is not installed.
+        SettingsError: there is no engine of that name, its library is not installed, or the recall that
+            is demanded is none.
         SearchError: the engine cannot be used as things are: the reason, and what mends it.
         IndexCorrupt: a shard is damaged.
     """
     engine_class(choice.engine)
+    if not 0 < choice.min_recall < 1:
+        raise SettingsError(f"min_recall {choice.min_recall} is no recall between 0 and 1: 99.9 % is 0.999")
     if len(index.removed):
         raise SearchError(
             f"{len(index.removed)} rows of {index.path} are removed but still stored, and would crowd out "
@@ -55,7 +61,7 @@ def propose(
     views = len(index.manifest.views)
     candidates = max(CANDIDATES, 2 * k * views)
     engine = open_engine(index, choice.engine)
-    by = _recall(index, engine, choice, threshold, candidates)
+    by = _recall(index, engine, choice, threshold, candidates, confidence)
     check_vectors(index)
     queries = unit_queries(index, samples)
     numbers = np.full((len(queries), candidates), -1, np.int64)
@@ -71,7 +77,12 @@ def propose(
 
 
 def _recall(
-    index: Index, engine: Engine, choice: EngineChoice, threshold: float | None, candidates: int
+    index: Index,
+    engine: Engine,
+    choice: EngineChoice,
+    threshold: float | None,
+    candidates: int,
+    confidence: float,
 ) -> SearchedBy:
     """What is known of the recall; the engine is told to look as hard as its certificate demands."""
     if threshold is None:
@@ -80,14 +91,17 @@ def _recall(
         return SearchedBy(
             engine.name, None, note=f"{engine.name} may not pass a check (allow-approximate is off)"
         )
-    found = certificate_for(index, engine.name, threshold, choice.min_recall, candidates)
+    found = engine.entry.certificate_for(threshold, choice.min_recall, candidates, confidence)
     if found is None:
+        more = confidence > CONFIDENCE
         return SearchedBy(
             engine.name,
             None,
             note=f"{engine.name} has no certificate of a recall of {choice.min_recall:g} at {threshold:g} "
-            f"('pytest-replication engine {index.path} {engine.name} --threshold {threshold:g} "
-            f"--min-recall {choice.min_recall:g}' measures it)",
+            + (f"with {confidence:g} confidence " if more else "")
+            + f"('pytest-replication engine {index.path} {engine.name} --threshold {threshold:g} "
+            f"--min-recall {choice.min_recall:g}{f' --confidence {confidence:g}' if more else ''}' "
+            "measures it)",
         )
     engine.effort = found.effort
     return _certified(found)

@@ -22,7 +22,6 @@ from pytest_replication.search.engines import (
     Refusal,
     add_certificate,
     build_engine,
-    certificate_for,
     certify,
     engine_class,
     engine_names,
@@ -240,7 +239,7 @@ def test_a_healthy_engine_is_certified(make: MakeIndex, engine_name: str) -> Non
     assert found.bound >= 0.999
     assert engine.effort == found.effort <= engine.exhaustive
     add_certificate(index, found)
-    assert certificate_for(index, engine_name, 0.7, 0.999, 20) == found
+    assert read_entry(index, engine_name).certificate_for(0.7, 0.999, 20) == found
     queries, numbers = planted(index, 0.7, 1000, 12345)
     scores = queries.astype(np.float64) @ stored(index).T
     best = np.take_along_axis(scores, engine.candidates(queries, 20), axis=1).max(axis=1)

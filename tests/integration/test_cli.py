@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,46 @@ def test_verify(built: Path, damaged: Path) -> None:
     assert "DAMAGED" in broken.stderr
 
 
+def test_verify_of_an_index_that_is_not_finished(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "bad.png").write_text("no image")
+    index = tmp_path / "index"
+    assert call("build", pictures, "--out", index, "--embedder", "pixels").returncode == 3
+    done = call("verify", index)
+    assert done.returncode == 3
+    assert f"{index}: UNFINISHED: the 4 files that are there are sound, but the build of" in done.stderr
+    assert "--max-rejected 1 accepts the gap" in done.stderr
+    assert "DAMAGED" not in done.stderr
+    removed = call("remove", index, "--id", "00.png")
+    assert removed.returncode == 3
+    assert "--max-rejected 1 accepts the gap" in removed.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("remove", "x/index", "--id", "1"),
+        ("compact", "x/index"),
+        ("build", "bad.tgz", "--out", "x/index", "--embedder", "pixels"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_refused_leaves_no_folder(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with tarfile.open(tmp_path / "bad.tgz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a.jpg"))
+    content = bytearray((tmp_path / "bad.tgz").read_bytes())
+    content[-8] ^= 255
+    (tmp_path / "bad.tgz").write_bytes(content)
+    done = call(*command, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tgz"]
+
+
 def test_search(built: Path, training: Path) -> None:
     done = call("search", built, training / "cat.jpg", training / "coffee.jpg", "-k", "2")
     lines = done.stdout.splitlines()
     assert lines[0] == str(training / "cat.jpg")
-    assert lines[1] == f"   1.000  {training / 'cat.jpg'}"
+    assert lines[1] == f"   1.000  {training / 'cat.jpg'}  (id cat.jpg)"
     assert len(lines) == 6
     data = json.loads(call("search", built, training, "--json", "-k", "1").stdout)
     assert len(data) == 20
@@ -94,6 +130,9 @@ def test_check_exits_0_1_or_3(built: Path, training: Path, unrelated: Path) -> N
     failed = call("check", built, training, "--threshold", "0.9", "--json")
     data = json.loads(failed.stdout)
     assert (failed.returncode, data["outcome"], data["replicated"]) == (1, "fail", 20)
+    assert {len(found) for found in data["neighbours"]} == {1}
+    more = call("check", built, training, "--threshold", "0.9", "--json", "--neighbours", "7")
+    assert {len(found) for found in json.loads(more.stdout)["neighbours"]} == {7}
     unsure = call("check", built, unrelated, "--threshold", "0.9", "--max-rate", "0.1")
     assert (unsure.returncode, unsure.stdout.startswith("INCONCLUSIVE: ")) == (3, True)
 
@@ -122,6 +161,25 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
         (("check", "INDEX", "SAMPLES", "--threshold", "7"), 2, "can never decide"),
         (("check", "INDEX", "SAMPLES"), 2, "no threshold"),
         (("check", "INDEX", "nothing"), 3, "there is no model 'nothing'"),
+        (("check", "INDEX", __file__), 3, "is a file: give the folder that the samples are in"),
+        (("check", "INDEX", "no_such:make"), 3, "elsewhere the variable PYTHONPATH"),
+        (("check", "INDEX", "SAMPLES", "--thresh", "0.9"), 2, "unrecognized arguments: --thresh"),
+        (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "0.5"),
+            2,
+            "'0.5' is neither a number of images",
+        ),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "half%"),
+            2,
+            "nor a share from 0% to below 100%",
+        ),
+        (
+            ("build", "SAMPLES", "--out", "x", "--max-rejected", "100%"),
+            2,
+            "nor a share from 0% to below 100%",
+        ),
         (("check", "nothing", "SAMPLES"), 3, "there is no index at nothing"),
         (("info", "nothing"), 3, "there is no index at nothing"),
         (("build", "nothing", "--out", "x"), 3, "nothing does not exist"),
@@ -229,10 +287,12 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     )
     appended = json.loads(call("append", index, training, "--json").stdout)
     assert (appended["rows"], appended["listed"], appended["known"]) == (32, 20, 0)
-    (tmp_path / "out.txt").write_text("03.png\n")
+    (tmp_path / "out.txt").write_text("# opted out in May\n\n03.png\n#\n")
     removed = call("remove", index, "--id", "04.png", "--list", tmp_path / "out.txt")
     assert "2 training images removed, 0 had been before, 30 left" in removed.stdout
     assert call("remove", index, "--id", "nobody").returncode == 2
+    (tmp_path / "odd.txt").write_text("#17\n")  # an id may begin so
+    assert "no training image of id #17" in call("remove", index, "--list", tmp_path / "odd.txt").stderr
     info = call("info", index).stdout
     assert "removed      2 training images, 2 still stored" in info
     assert "folder" in info
@@ -243,18 +303,36 @@ def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) ->
     assert made["made"] == made["shards"] == 3
     assert call("verify", both).returncode == 0
     assert json.loads(call("info", both, "--json").stdout)["removed"] == 2
+    assert call("remove", both, "--id", "coffee.jpg").returncode == 2
+    assert f"  source 2     folder {training}: 20 of 20" in call("info", both).stdout
+    assert "1 training image removed" in call("remove", both, "--id", "coffee.jpg", "--source", "2").stdout
+    assert "1 had been before" in call("remove", both, "--id", "coffee.jpg", "--all-sources").stdout
 
 
-def test_import(built: Path, tmp_path: Path) -> None:
+def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:
     import numpy as np
 
     from pytest_replication import open_index
 
     np.save(tmp_path / "v.npy", open_index(built).shards[0].embeddings()[0][:, 0])
-    done = call("import", tmp_path / "v.npy", "--out", tmp_path / "index", "--embedder", "pixels")
+    args = ("import", tmp_path / "v.npy", "--out", tmp_path / "index")
+    unnamed = call(*args)
+    assert unnamed.returncode == 2
+    assert "required: --embedder" in unnamed.stderr
+    other = call(*args, "--embedder", "sscd")
+    assert other.returncode == 2
+    assert "not of 512: name the embedder that made them with --embedder" in other.stderr
+    done = call(*args, "--embedder", "pixels")
     assert done.returncode == 0
     assert "NOT proved" in done.stdout
     assert "embedder declared and NOT proved" in call("info", tmp_path / "index").stdout
+    check = ("check", tmp_path / "index", unrelated, "--threshold", "0.9")
+    refused = call(*check)
+    assert refused.returncode == 3
+    assert "--allow-unproved (pytest-replication check)" in refused.stderr
+    allowed = call(*check, "--allow-unproved")
+    assert allowed.returncode == 0
+    assert "WARNING    vectors of the index were imported" in allowed.stdout
 
 
 def test_duplicates(training: Path, tmp_path: Path) -> None:
@@ -267,12 +345,39 @@ def test_duplicates(training: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     assert call("build", folder, "--out", index, "--embedder", "pixels").returncode == 0
     assert "not counted" in call("info", index).stdout
-    data = json.loads(call("duplicates", index, "--json").stdout)
+    unasked = call("duplicates", index)
+    assert unasked.returncode == 2
+    assert "pixels of" in unasked.stderr
+    assert "give --threshold" in unasked.stderr
+    count = ("duplicates", index, "--threshold", "0.95")
+    data = json.loads(call(*count, "--json").stdout)
     assert (data["images"], data["groups"], data["largest"][0]["copies"]) == (2, 1, 2)
-    assert "2 of 3 training images are duplicates" in call("duplicates", index).stdout
+    shown = call(*count).stdout
+    assert "2 of 3 training images are duplicates" in shown
+    assert "  2 alike, 2 exactly  " in shown
+    check = call("check", index, folder, "--threshold", "0.9")
+    assert ", stands 2 times in the training set" in check.stdout
     assert "2 images in 1 group (score >= 0.95)" in call("info", index).stdout
     assert json.loads(call("info", index, "--json").stdout)["duplicates"]["images"] == 2
     assert call("verify", index).returncode == 0
+
+
+def test_info_tells_whether_all_shards_have_engine_codes(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = damaged
+    codes = index / "engines" / "int8"
+    told = []
+    for gone in ((), ("000000",), ("000000", "000001", "000002")):
+        assert cli.main(["engine", str(index), "int8"]) == 0
+        for name in gone:
+            shutil.rmtree(codes / name)
+        capsys.readouterr()
+        assert cli.main(["info", str(index)]) == 0
+        told.append(capsys.readouterr().out)
+    assert "speeds up the exact scan" in told[0]
+    assert "int8: in use in part: 1 of 3 shards have none" in told[1]
+    assert "int8: NOT in use: 3 of 3 shards have none" in told[2]
 
 
 def test_an_approximate_engine_is_built_certified_and_relied_on(
@@ -308,6 +413,17 @@ def test_an_approximate_engine_is_built_certified_and_relied_on(
     again = json.loads(call("engine", index, "faiss-ivf", "--threshold", "0.9", "--json").stdout)
     assert again["results"][0]["certified"] is True
     assert call("verify", index).returncode == 0
+
+
+@pytest.mark.parametrize("verb", [("engine", "annoy"), ("check", "photos", "--engine", "annoy")])
+@pytest.mark.parametrize("share", ["0", "1", "99.9", "-1", "nan", "x"])
+def test_a_recall_of_an_engine_that_is_none_is_wrong_usage(
+    built: Path, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...], share: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb[0], str(built), *verb[1:], "--min-recall", share])
+    assert caught.value.code == 2
+    assert "argument --min-recall" in capsys.readouterr().err
 
 
 def test_an_engine_whose_recall_cannot_be_proved_is_refused(
@@ -347,7 +463,7 @@ def test_info_accounts_for_every_image(
     assert len(json.loads(call("info", index, "--rejected", "--json").stdout)) == 23
     assert call(*build, "--max-rejected", "23").returncode == 0
     assert call("append", index, unrelated).returncode == 0
-    assert call("duplicates", index).returncode == 0
+    assert call("duplicates", index, "--threshold", "0.95").returncode == 0
     text = call("info", index).stdout
     assert f"folder {pictures}: 13 of 36 images (23 rejected)\n" in text
     assert f"folder {unrelated}: 11 of 11 images, added 2" in text
@@ -362,7 +478,7 @@ def test_info_accounts_for_every_image(
     assert "12 of 36 images (23 rejected, 1 removed)" in masked
     assert call("compact", index).returncode == 0
     assert "12 of 36 images (23 rejected, 1 removed)" in call("info", index).stdout
-    assert call("duplicates", index).returncode == 0
+    assert call("duplicates", index, "--threshold", "0.95").returncode == 0
     assert "duplicates   none (score >= 0.95)" in call("info", index).stdout
     (first, _) = json.loads(call("info", index, "--json").stdout)["sources"]
     assert (first["rows"], first["rejected"], first["removed"], first["listed"]) == (12, 23, 1, 36)

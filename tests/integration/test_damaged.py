@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication import cli, open_index
+from pytest_replication.errors import IndexUnavailable
 
 Answer = tuple[int, str, str]
 Build = Callable[..., Answer]
@@ -238,6 +239,18 @@ def test_an_empty_tar_beside_a_full_one(
     status, _, error = build(source, "--overwrite")
     assert status == 3
     assert f"{tmp_path / '1.tar'} is not a tar, plain or gzipped" in error
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_that_was_cut_off_is_an_error_and_no_gap_to_accept(
+    pictures: Path, tmp_path: Path, build: Build, mode: str
+) -> None:
+    source = tar(tmp_path / "0.tar", [(f"{i}.png", good(pictures, i)) for i in range(12)], mode)
+    os.truncate(source, source.stat().st_size // 2)
+    status, _, error = build(source, "--max-rejected", "90%")
+    assert (status, f"error: {source} " in error, "fetch it again" in error) == (3, True, True)
+    with pytest.raises(IndexUnavailable):
+        open_index(tmp_path / "index")
 
 
 def test_a_tar_alone_that_is_empty_makes_no_index(tmp_path: Path, build: Build) -> None:

@@ -111,7 +111,7 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     other_format: ("manifest.json is in format 99, this version reads format 2", "install the version"),
     manifest_edited: ("manifest.json has changed since it was written", "--overwrite"),
     other_embedder: ("was made with another embedder", "--replication-embedder"),
-    unfinished: ("the build of", "give the command that was interrupted"),
+    unfinished: ("the build of", "give the same 'pytest-replication build' again"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
     other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
     totals_wrong: ("lists 21 images of folder", "--overwrite"),
@@ -219,7 +219,7 @@ def test_two_builders_at_once(damaged: Path, training: Path) -> None:
         command = [sys.executable, "-m", "pytest_replication.cli", "build", training, "--out", damaged]
         done = subprocess.run([*command, "--embedder", "pixels"], capture_output=True, text=True)
     assert done.returncode == 3
-    assert f"another process is building {damaged}" in done.stderr
+    assert f"another process is writing {damaged}" in done.stderr
 
 
 def test_an_index_that_cannot_be_written_can_be_checked(run_suite: RunSuite, damaged: Path) -> None:

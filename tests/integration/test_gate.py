@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from pytest_replication import open_index, remove_images
+from pytest_replication.index.imported import ImportOptions, import_index
 
 from .conftest import FAILING, MODEL, PASSING, RunSuite
 
@@ -182,6 +186,31 @@ def test_a_bad_ini_value_is_one_sentence_and_exit_4(run_suite: RunSuite, pyteste
     result = run_suite(PASSING)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: ini key replication_threshold: 'half' is not a number"])
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("replication_treshold", "did you mean replication_threshold"),
+        ("replication-max-rate", "did you mean replication_max_rate"),
+        ("replication_xyz", "known are replication_index, "),
+    ],
+)
+@pytest.mark.parametrize("where", ["ini", "option"])
+def test_a_misspelled_ini_key_is_one_sentence_and_exit_4(
+    run_suite: RunSuite, pytester: pytest.Pytester, key: str, said: str, where: str
+) -> None:
+    if where == "ini":
+        pytester.makeini(f"[pytest]\n{key} = 0.5\n")
+    result = run_suite(PASSING, *(() if where == "ini" else ("-o", f"{key}=0.5")))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: there is no ini key {key}: {said}*"])
+
+
+def test_ini_keys_of_others_are_not_ours_to_judge(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nreplications = 3\nreplication_of_others = 4\n")
+    pytester.makeconftest("def pytest_addoption(parser): parser.addini('replication_of_others', 'x')")
+    run_suite(PASSING).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("value", ["2", "50", "-1"])
@@ -486,3 +515,47 @@ def test_a_recall_that_cannot_be_proved_is_wrong_usage(run_suite: RunSuite, opti
 def test_an_engine_that_no_one_knows_is_an_error(run_suite: RunSuite) -> None:
     result = run_suite(PASSING, "--replication-engine=anoy")
     result.stdout.fnmatch_lines(["E*SettingsError: there is no engine 'anoy'; known are annoy, *"])
+
+
+def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(
+    run_suite: RunSuite, damaged: Path, plugin_args: tuple[str, ...]
+) -> None:
+    remove_images(damaged, ids=["cat.jpg", "coffee.jpg"])
+    code = """
+        def test_twice(assert_no_replication):
+            from pathlib import Path
+            from PIL import Image
+            image = Image.open(min(Path("photos/unrelated").iterdir()))
+            assert_no_replication([image, image], threshold=0.9)
+            assert_no_replication("photos/unrelated", threshold=0.9)
+    """
+    result = run_suite(code, *plugin_args, index=damaged)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "PASS *",
+            "      WARNING: only 1 of 2 samples is distinct: the bounds of the rate count these",
+            "PASS *",
+            "index *: 18 training images, pixels",
+            "WARNING: 2 training images were removed from the index: copies of them are not found",
+        ]
+    )
+    assert result.stdout.str().count("were removed from the index") == 1
+
+
+def test_an_unproved_import_is_an_error_until_it_is_allowed(
+    run_suite: RunSuite, pytester: pytest.Pytester, built_pixels: Path, plugin_args: tuple[str, ...]
+) -> None:
+    shards = open_index(built_pixels).shards
+    np.save("v.npy", np.concatenate([shard.embeddings()[0][:, 0] for shard in shards]))
+    import_index("npy:v.npy", "imported", ImportOptions(embedder="pixels"))
+    refused = run_suite(PASSING, *plugin_args, index="imported")
+    refused.assert_outcomes(errors=1)
+    refused.stdout.fnmatch_lines(["*IndexMismatch: vectors of imported were imported and nothing proves *"])
+    run_suite(FAILING, *plugin_args, index="imported").assert_outcomes(failed=1)
+    pytester.makeini("[pytest]\nreplication_allow_unproved = true\n")
+    allowed = run_suite(PASSING, *plugin_args, index="imported")
+    allowed.assert_outcomes(passed=1)
+    allowed.stdout.fnmatch_lines(
+        ["PASS *", "WARNING: vectors of the index were imported and nothing proves *"]
+    )

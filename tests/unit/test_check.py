@@ -17,8 +17,9 @@ from pytest_replication import (
     check_replication,
     open_index,
 )
-from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
+from pytest_replication.errors import IndexMismatch, SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
+from pytest_replication.index.imported import ImportOptions, import_index
 from pytest_replication.surroundings import EngineChoice, Surroundings, current, surrounded_by
 
 
@@ -29,6 +30,7 @@ class Run(Surroundings):
     opened: Index
     given_threshold: tuple[float, str] | None = None
     given_rate: tuple[float, str] | None = None
+    unproved_allowed: bool = False
     breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
 
@@ -43,6 +45,9 @@ class Run(Surroundings):
 
     def engine(self) -> EngineChoice:
         return EngineChoice()
+
+    def allow_unproved(self) -> bool:
+        return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
@@ -155,3 +160,36 @@ def test_more_samples_than_a_batch_keep_their_order(
         samples[277] = cat.convert("RGB")
     verdict = check_replication(samples, 0.98, index=pixels_index)
     assert [m.sample for m in verdict.replicated] == [277]
+
+
+@pytest.fixture
+def unproved(built_pixels: Path, training: Path, tmp_path: Path) -> Index:
+    """An index of imported vectors that nothing proves."""
+    shards = open_index(built_pixels).shards
+    np.save(tmp_path / "v.npy", np.concatenate([shard.embeddings()[0][:, 0] for shard in shards]))
+    import_index(f"npy:{tmp_path / 'v.npy'}", tmp_path / "unproved", ImportOptions(embedder="pixels"))
+    return open_index(tmp_path / "unproved")
+
+
+def test_an_unproved_import_passes_only_where_that_is_allowed(unproved: Index, unrelated: Path) -> None:
+    for rate in (0.0, 0.1):
+        with pytest.raises(
+            IndexMismatch, match=r"nothing proves that pixels made .* --images FOLDER .*allow"
+        ):
+            assert_no_replication(unrelated, 0.9, max_rate=rate, index=unproved)
+    assert assert_no_replication(unrelated, 0.9, index=unproved, allow_unproved=True).passed
+    run = Run(unproved, (0.9, "ini file"), unproved_allowed=True)
+    with surrounded_by(run):
+        assert assert_no_replication(unrelated).policy.allow_unproved
+        with pytest.raises(IndexMismatch):
+            assert_no_replication(unrelated, allow_unproved=False)
+
+
+def test_a_copy_in_an_unproved_import_is_a_failure(unproved: Index, training: Path) -> None:
+    with pytest.raises(ReplicationDetected, match="WARNING    vectors of the index were imported"):
+        assert_no_replication(training, 0.9, index=unproved)
+
+
+def test_a_word_does_not_allow_it(unproved: Index, unrelated: Path) -> None:
+    with pytest.raises(SettingsError, match="allow_unproved is 'no'; expected True or False"):
+        check_replication(unrelated, 0.9, index=unproved, allow_unproved="no")  # type: ignore[arg-type]

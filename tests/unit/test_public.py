@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 
@@ -35,6 +37,26 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     for kind in kinds:
         assert kind.__name__ in drawn
         assert kind.__module__ == "pytest_replication"
+
+
+def test_errors_come_home_from_other_processes() -> None:
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, BaseException)]
+    assert len(kinds) > 15
+    for kind in kinds:
+        needs_verdict = kind in (errors.Inconclusive, errors.ReplicationDetected)
+        error = kind("said", "verdict") if needs_verdict else kind("said")
+        error.add_note("note")
+        found = pickle.loads(pickle.dumps(error))
+        assert (type(found), str(found), found.__dict__) == (kind, "said", error.__dict__)
+
+
+class Own(errors.ReplicationError):
+    """Of another package."""
+
+
+def test_errors_of_other_packages_come_home_too() -> None:
+    assert copy.copy(Own("said")).args == ("said",)
+    assert isinstance(copy.copy(Own("said")), Own)
 
 
 def test_only_one_error_is_a_failure() -> None:

@@ -151,6 +151,22 @@ def test_a_certified_engine_may_pass_and_widens_the_bound() -> None:
     assert claimed.outcome is Outcome.INCONCLUSIVE  # the exact scan would prove it
 
 
+@pytest.mark.parametrize(("asked", "certified", "left"), [(0.95, 0.95, 0.9), (0.6, 0.99, 0.59)])
+def test_what_two_bounds_leave_open_adds_up(asked: float, certified: float, left: float) -> None:
+    matches = by_engine(hits(0, 100), 0.999)
+    matches = replace(matches, by=replace(matches.by, confidence=certified))
+    assert judge(matches, Policy(0.5, confidence=asked)).confidence == pytest.approx(left)
+    assert judge(hits(0, 100), Policy(0.5, confidence=asked)).confidence == asked
+
+
+@pytest.mark.parametrize("certified", [0.95, 0.0, math.nan])
+def test_a_certificate_of_less_confidence_than_asked_is_none(certified: float) -> None:
+    matches = by_engine(hits(0, 100), 0.999)
+    matches = replace(matches, by=replace(matches.by, confidence=certified))
+    with pytest.raises(SearchError, match="no certificate"):
+        judge(matches, Policy(0.5, confidence=0.96))
+
+
 @pytest.mark.parametrize("recall", [None, 0.0, -1.0, math.nan, 1.5])
 def test_an_engine_without_a_bound_passes_nothing(recall: float | None) -> None:
     with pytest.raises(SearchError, match="annoy found no failure, and has no certificate at 0.5"):

@@ -135,6 +135,15 @@ def file_version(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
+def lies_in(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Whether a path lies in a folder when all links are followed; False for text that cannot be a path."""
+    try:
+        real, home = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    except (OSError, ValueError):
+        return False
+    return real != home and real.is_relative_to(home)
+
+
 def exists(name: str) -> bool:
     """Whether a path exists; False for text that cannot be a path."""
     try:

@@ -24,6 +24,9 @@ _SIDECAR = 1 << 20
 _MOST = 64
 """Images of one key that are held until its sidecars are seen: bounds memory."""
 
+_HELD = 64 << 20
+"""Bytes of images of one key that are held, out of a compressed tar; or a single image of more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -49,12 +52,23 @@ class Group:
         images: its image members, in the order of the tar.
         caption: from ``KEY.txt``, else ``caption`` or ``text`` of ``KEY.json``.
         label: from ``KEY.cls``, else ``label`` of ``KEY.json``.
+        suffixes: of all images of the key so far, also where they are too many for one group.
     """
 
     key: str
     images: list[Found] = field(default_factory=list)
     caption: str | None = None
     label: str | None = None
+    suffixes: set[str] = field(default_factory=set)
+
+    def is_full(self, member: Member) -> bool:
+        """Whether another member would be too much to hold."""
+        held = sum(len(found.data) for found in self.images if found.data is not None)
+        return len(self.images) == _MOST or (held > 0 and held + member.size > _HELD)
+
+    def rest(self) -> Group:
+        """A group for what else has the key."""
+        return Group(self.key, [], self.caption, self.label, self.suffixes)
 
 
 def groups(tar: TarReader) -> Iterator[Group]:
@@ -69,12 +83,15 @@ def groups(tar: TarReader) -> Iterator[Group]:
             key, suffix = split(member.name)
             if key.rpartition("/")[2] == "":
                 continue  # dot files, as in folders
-            if key != group.key or len(group.images) == _MOST:
+            image = _is_image(tar, member, suffix)
+            if key != group.key or (image and group.is_full(member)):
                 if group.images:
                     yield group
-                same = key == group.key
-                group = Group(key, [], group.caption if same else None, group.label if same else None)
-            _take(tar, group, suffix, member)
+                group = group.rest() if key == group.key else Group(key)
+            if image:
+                _add(tar, group, suffix, member)
+            elif member.fault is None and suffix in _TEXTS and member.size <= _SIDECAR:
+                _annotate(group, suffix, tar.read(member).decode("utf-8", "replace"))
     except DamagedTar:
         if group.images:
             yield group
@@ -90,20 +107,17 @@ def split(name: str) -> tuple[str, str]:
     return parent + slash + stem, suffix
 
 
-def _take(tar: TarReader, group: Group, suffix: str, member: Member) -> None:
-    if suffix.rpartition(".")[2].lower() in IMAGES or (
-        member.fault is None and _is_image(tar, member, suffix)
-    ):
-        member = replace(member, fault=member.fault or too_large(member.size))
-        data = tar.read(member) if tar.compressed and member.fault is None else None
-        group.images.append(Found(member, suffix, data))
-    elif member.fault is None and suffix in _TEXTS and member.size <= _SIDECAR:
-        _annotate(group, suffix, tar.read(member).decode("utf-8", "replace"))
+def _add(tar: TarReader, group: Group, suffix: str, member: Member) -> None:
+    member = replace(member, fault=member.fault or too_large(member.size))
+    data = tar.read(member) if tar.compressed and member.fault is None else None
+    group.images.append(Found(member, suffix, data))
 
 
 def _is_image(tar: TarReader, member: Member, suffix: str) -> bool:
-    """Whether a member without the name of an image is one all the same."""
-    if suffix in _TEXTS:
+    """Whether a member has the name of an image, or is one all the same."""
+    if suffix.rpartition(".")[2].lower() in IMAGES:
+        return True
+    if member.fault is not None or suffix in _TEXTS:
         return False
     head = tar.read(member, 12)
     return head.startswith(_SIGNATURES) or (head.startswith(b"RIFF") and head.endswith(b"WEBP"))

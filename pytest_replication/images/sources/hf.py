@@ -17,6 +17,7 @@ from pytest_replication.images.sources.base import (
     exists,
     faulty,
     file_version,
+    lies_in,
     printable,
     storable,
 )
@@ -55,13 +56,16 @@ class HfSource(Source):
         splits: name and ``datasets.Dataset`` of each split, in order.
         name: what messages call the source.
         uri: where it is.
+        homes: folders that hold the files of its rows; a path that leads out of them is not read.
 
     Raises:
         SourceError: a split has no column of images, or lists of them.
     """
 
-    def __init__(self, splits: Sequence[tuple[str, Any]], name: str, uri: str) -> None:
-        self.name, self._uri = name, uri
+    def __init__(
+        self, splits: Sequence[tuple[str, Any]], name: str, uri: str, homes: Sequence[Path] = ()
+    ) -> None:
+        self.name, self._uri, self._homes = name, uri, homes
         self._parts = [_part(split, rows, name) for split, rows in splits]
 
     def __len__(self) -> int:
@@ -86,17 +90,19 @@ class HfSource(Source):
             if data := image.get("bytes"):
                 yield ImageRef(id_, uri, data, digest(data), caption, label)
             elif path := image.get("path"):
-                yield _file(id_, Path(path), caption, label)
+                yield self._file(id_, Path(path), caption, label)
             else:
                 yield faulty(id_, uri, "the row holds no image bytes and no path", caption=caption)
 
-
-def _file(id_: str, path: Path, caption: str | None, label: str | None) -> ImageRef:
-    if (version := file_version(path)) == "missing":
-        return faulty(
-            id_, printable(path), "the row holds no image bytes, and its path does not exist", "", caption
-        )
-    return ImageRef(id_, printable(path.absolute()), path, version, caption, label)
+    def _file(self, id_: str, given: Path, caption: str | None, label: str | None) -> ImageRef:
+        """Refer to a file that a row names: what is data may not name any file of this machine."""
+        inside = [path for home in self._homes if lies_in(path := home.absolute() / given, home)]
+        for path in inside:
+            if (version := file_version(path)) != "missing":
+                return ImageRef(id_, printable(path), path, version, caption, label)
+        what = "does not exist" if inside else "leads out of the data set"
+        fault = f"the row holds no image bytes, and its path {what}"
+        return faulty(id_, printable(given), fault, "", caption)
 
 
 def open_hf(rest: str) -> Source:
@@ -136,7 +142,7 @@ def _open_path(path: Path, split: str | None) -> Source:
     splits = _splits(found, path, split)
     for _, rows in splits:
         _check_whole(rows)
-    return HfSource(splits, f"hf {path}", printable(path.absolute()))
+    return HfSource(splits, f"hf {path}", printable(path.absolute()), [path])
 
 
 def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
@@ -160,7 +166,16 @@ def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
             "here and name hf:FOLDER"
         ) from error
     name = f"hf {repo}@{revision}"
-    return HfSource(_splits(found, repo, split), name, f"hf:{repo}@{revision}")
+    return HfSource(_splits(found, repo, split), name, f"hf:{repo}@{revision}", _caches())
+
+
+def _caches() -> list[Path]:
+    """Folders that the library fetches files of the hub into, and unpacks archives."""
+    from datasets import config
+    from huggingface_hub import constants
+
+    found = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE)
+    return [Path(folder) for folder in found]
 
 
 def _library() -> Any:

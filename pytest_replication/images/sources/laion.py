@@ -13,6 +13,7 @@ from pytest_replication.images.sources.base import (
     exists,
     faulty,
     file_version,
+    lies_in,
     printable,
     storable,
 )
@@ -57,7 +58,7 @@ class LaionSource(Source):
         for id_, table in self._tables:
             naming, caption = _naming_column(table), table.first_of(_CAPTIONS)
             columns = (naming, caption, "label", "status", "error_message")
-            for number, row in enumerate(table.rows([c for c in columns if c and c in table.schema.names])):
+            for number, row in enumerate(table.rows([c for c in columns if c in table.plain])):
                 at = printable(f"{id_}#{number}"), printable(f"{table.path.absolute()}#{number}")
                 texts = text_of(row, caption), text_of(row, "label")
                 path = self._find(keys, naming, row[naming])
@@ -76,6 +77,8 @@ class LaionSource(Source):
             return storable(f"{naming} {name} leads out of the folder of images") or ""
         if file_version(Path(path)) == "missing":
             return storable(f"no image file beside the metadata row ({naming} {name})") or ""
+        if not lies_in(path, self._root):
+            return storable(f"{naming} {name} is a link that leads out of the folder of images") or ""
         return Path(path)
 
 

@@ -13,6 +13,9 @@ from pytest_replication.images.sources.pnm import encode_image
 class MemorySource(Source):
     """Images in memory, in one of the forms of `images_in_memory`.
 
+    They lie nowhere, so that the uri is made of their content: the same image is known again whatever
+    list it stands in, and others do not take its place. The id is the number in the list.
+
     Raises:
         SourceError: they are in another form.
     """
@@ -30,4 +33,5 @@ class MemorySource(Source):
     def __iter__(self) -> Iterator[ImageRef]:
         for number, image in enumerate(self._images):
             data = encode_image(image)
-            yield ImageRef(f"{number:06d}", f"memory:{number}", data, digest(data))
+            content = digest(data)
+            yield ImageRef(f"{number:06d}", f"memory:{content[:16]}", data, content)

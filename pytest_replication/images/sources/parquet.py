@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.errors import SourceError
+from pytest_replication.images.read import too_large
 from pytest_replication.images.sources.base import ImageRef, Source, digest, faulty, printable, storable
 from pytest_replication.images.sources.files import folder
-from pytest_replication.images.sources.tables import CAPTIONS, Table, text_of
+from pytest_replication.images.sources.tables import CAPTIONS, Table, is_binary, is_plain, is_text, text_of
 
 _BINARY = ("image", "jpg", "jpeg", "png", "webp")
 """Names of plain binary columns that hold encoded images."""
@@ -70,10 +71,12 @@ def parquet_files(path: Path) -> list[tuple[str, Path]]:
 def _refs(id_: str, table: Table) -> Iterator[ImageRef]:
     images = image_columns(table)
     caption = table.first_of(CAPTIONS)
-    state = ("key", "status", "error_message") if {"key", "status"} <= set(table.schema.names) else ()
-    columns = [c for c in (*images, caption, "label", *state) if c in table.schema.names]
+    plain = table.plain
+    state = ("key", "status", "error_message") if {"key", "status"} <= plain else ()
+    leaves = [f"{c}.{field}" for c in images if c not in plain for field in ("bytes", "path")]
+    leaves += [c for c in (*images, caption, "label", *state) if c in plain]
     file = printable(table.path.absolute())
-    for number, row in enumerate(table.rows(columns)):
+    for number, row in enumerate(table.rows(leaves)):
         texts = text_of(row, caption), text_of(row, "label")
         for column in images:
             part = f"/{column}" if len(images) > 1 else ""
@@ -81,7 +84,9 @@ def _refs(id_: str, table: Table) -> Iterator[ImageRef]:
             inside = path or (row["key"] if state else None)
             uri = printable(f"{file}#{number}{part}{f'/{inside}' if inside else ''}")
             where = printable(f"{id_}#{number}{part}")
-            if data:
+            if data and (fault := too_large(len(data))):
+                yield faulty(where, uri, fault, "", texts[0])
+            elif data:
                 yield ImageRef(where, uri, data, digest(data), *texts)
             else:
                 yield faulty(where, uri, failure(row) or "the row holds no image bytes", "", texts[0])
@@ -118,7 +123,7 @@ def image_columns(table: Table) -> list[str]:
                 f"{table.path} has lists of images in its column {field.name}, which are not read: write one "
                 "image a row"
             )
-        if _is_image(field.type) or (field.name in _BINARY and _is_binary(field.type)):
+        if _is_image(field.type) or (field.name in _BINARY and is_binary(field.type)):
             found.append(str(field.name))
     if not found:
         raise SourceError(
@@ -130,7 +135,7 @@ def image_columns(table: Table) -> list[str]:
 
 def holds_images(table: Table) -> bool:
     """Whether a parquet file holds images, rather than what is known about them."""
-    return any(_is_image(f.type) or (f.name in _BINARY and _is_binary(f.type)) for f in table.schema)
+    return any(_is_image(f.type) or (f.name in _BINARY and is_binary(f.type)) for f in table.schema)
 
 
 def _features(schema: Any) -> dict[str, str]:
@@ -145,7 +150,10 @@ def _features(schema: Any) -> dict[str, str]:
 def _is_image(kind: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_struct(kind)) and {"bytes", "path"} <= {field.name for field in kind}
+    if not pa.types.is_struct(kind):
+        return False
+    fields = {field.name: field.type for field in kind}
+    return is_text(fields.get("bytes", kind)) and is_plain(fields.get("path", kind))
 
 
 def _is_list_of_images(kind: Any) -> bool:
@@ -153,9 +161,3 @@ def _is_list_of_images(kind: Any) -> bool:
 
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     return bool(lists) and _is_image(kind.value_type)
-
-
-def _is_binary(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

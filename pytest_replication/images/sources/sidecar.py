@@ -20,7 +20,7 @@ class _Row:
 
 def is_sidecar(table: Table) -> bool:
     """Whether a parquet file says what became of URLs, and holds no images itself."""
-    return {"key", "status"} <= set(table.schema.names) and not holds_images(table)
+    return {"key", "status"} <= table.plain and not holds_images(table)
 
 
 def sidecar_of(path: Path, suffixes: Sequence[str]) -> Table | None:
@@ -91,6 +91,6 @@ class Sidecar:
 
 def _rows(table: Table) -> Iterator[_Row]:
     caption = table.first_of(CAPTIONS)
-    columns = [c for c in ("key", "status", "error_message", caption) if c and c in table.schema.names]
+    columns = [c for c in ("key", "status", "error_message", caption) if c in table.plain]
     for row in table.rows(columns):
         yield _Row(printable(row["key"]), text_of(row, caption), failure(row))

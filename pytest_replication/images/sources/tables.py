@@ -1,4 +1,9 @@
-"""Rows of parquet files, a batch at a time, with every way of being damaged turned into one sentence."""
+"""Rows of parquet files, a batch at a time, with every way of being damaged turned into one sentence.
+
+Memory is bounded before anything is unpacked: by the headers of the pages (`pages`), and because only
+columns of one plain value a row are read. No value is larger than its page, so that these sizes say how
+many rows fit into a batch, also where a dictionary holds one value for all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources.base import storable
+from pytest_replication.images.sources.pages import Page, pages
 
 _BATCH = 64
-"""Rows held at a time; each may carry an image."""
+"""Most rows that are held at a time; each may carry an image."""
+
+_HELD = 32 << 20
+"""Bytes that the rows of a batch may take; a single row may be larger."""
+
+_PAGE, _RATIO = 64 << 20, 100
+"""A page that unpacks to more bytes than this, and to so many times its own, is there to fill the memory."""
 
 CAPTIONS = ("text", "caption", "TEXT")
 """Columns that hold captions, the first one that exists is taken."""
@@ -42,25 +54,91 @@ class Table:
         with _damage(path, "cannot be read as parquet"), _open(path) as parquet:
             return cls(path, parquet.schema_arrow, parquet.metadata.num_rows)
 
-    def first_of(self, names: Sequence[str]) -> str | None:
-        """The first of some columns that exists."""
-        return next((name for name in names if name in self.schema.names), None)
+    @property
+    def plain(self) -> frozenset[str]:
+        """Names of the columns of one plain value a row: text, numbers, bytes; no lists."""
+        return frozenset(str(field.name) for field in self.schema if is_plain(field.type))
 
-    def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def first_of(self, names: Sequence[str]) -> str | None:
+        """The first of some plain columns that exists."""
+        plain = self.plain
+        return next((name for name in names if name in plain), None)
+
+    def rows(self, leaves: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Read some columns of all rows, in order.
 
+        Args:
+            leaves: plain columns by name, and plain fields of structs as ``COLUMN.FIELD``.
+
         Raises:
-            SourceError: the file is damaged, or gives another number of rows than its footer names.
+            SourceError: the file is damaged, gives another number of rows than its footer names, or is made
+                to fill the memory.
         """
         given = 0
         with _damage(self.path, "is damaged"):
-            # Threads would read ahead through the whole file, however slow the network is.
-            with _open(self.path) as parquet:
-                for batch in parquet.iter_batches(_BATCH, columns=list(columns), use_threads=False):
-                    given += batch.num_rows
-                    yield from batch.to_pylist()
+            with _open(self.path) as parquet, self.path.open("rb") as file:
+                for group in range(parquet.num_row_groups):
+                    size = self._rows_a_batch(parquet, group, file, leaves)
+                    # Threads would read ahead through the whole file, however slow the network is.
+                    read = parquet.iter_batches(size, [group], columns=list(leaves), use_threads=False)
+                    for batch in read:
+                        given += batch.num_rows
+                        yield from batch.to_pylist()
         if given != self.count:
             raise SourceError(f"{self.path} is damaged: it gave {given} of {self.count} rows; fetch it again")
+
+    def _rows_a_batch(self, parquet: Any, group: int, file: IO[bytes], leaves: Sequence[str]) -> int:
+        """Rows of a row group that fit into memory, from the largest page of each column."""
+        columns = parquet.metadata.row_group(group)
+        wanted, largest = set(leaves), 0
+        for number in range(columns.num_columns):
+            column = columns.column(number)
+            name = column.path_in_schema
+            if name not in leaves:
+                continue
+            if name not in wanted or parquet.schema.column(number).max_repetition_level:
+                raise SourceError(
+                    f"{self.path} has several columns {name}, or lists in it: rename all but one"
+                )
+            wanted.remove(name)
+            start = column.data_page_offset
+            if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
+                start = column.dictionary_page_offset
+            walk = pages(file, start, column.total_compressed_size, column.num_values)
+            largest += max((self._unpacked(page, name) for page in walk), default=0)
+        return max(1, min(_BATCH, _HELD // max(1, largest)))
+
+    def _unpacked(self, page: Page, column: str) -> int:
+        if page.unpacked > max(_PAGE, _RATIO * page.stored):
+            raise SourceError(
+                f"{self.path} cannot be read into memory: {page.stored:,} bytes of its column {column} "
+                f"unpack to {page.unpacked:,}; write it again with fewer rows a page"
+            )
+        return page.unpacked
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether an arrow type is that of one value whose size its bytes in the file bound."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return is_plain(kind.value_type)
+    tests = (is_text, types.is_primitive, types.is_decimal, types.is_null)
+    return any(test(kind) for test in tests)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether an arrow type is text or bytes, of any length."""
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind)) or is_binary(kind)
+
+
+def is_binary(kind: Any) -> bool:
+    """Whether an arrow type is bytes, of any length."""
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def text_of(row: dict[str, Any], column: str | None) -> str | None:

@@ -22,6 +22,9 @@ _GZIP = b"\x1f\x8b"
 _PADDING = tarfile.RECORDSIZE + tarfile.BLOCKSIZE
 """Most zero bytes that a writer leaves behind the last member; more of them were never written."""
 
+_HEADERS = 1 << 20
+"""Most bytes of headers (long names, attributes, maps of sparse files) that belong to one member."""
+
 _UNREADABLE = (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError, RecursionError)
 """What the standard library raises over a damaged archive."""
 
@@ -67,7 +70,8 @@ class TarReader:
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
         try:
-            self._tar = tarfile.TarFile(fileobj=self._stream)
+            self._headers, self._begun = _Headers(self._stream), False
+            self._tar = tarfile.TarFile(fileobj=cast(IO[bytes], self._headers))
         except _UNREADABLE as error:
             self._stream.close()
             raise SourceError(f"{path} is not a tar, plain or gzipped: {error}; fetch it again") from error
@@ -110,8 +114,12 @@ class TarReader:
         return data
 
     def _next(self) -> tarfile.TarInfo | None:
-        before = self._tar.offset
+        before = self._tar.offset if self._begun else -1  # the first one was read when it was opened
+        self._begun = True
+        self._headers.left = _HEADERS
         found = self._tar.next()
+        if sum(len(key) + len(value) for key, value in self._tar.pax_headers.items()) > _HEADERS:
+            raise DamagedTar(_TOO_MANY)
         self._tar.members.clear()  # type: ignore[attr-defined]  # tarfile keeps all it ever saw
         if found is not None and (found.size < 0 or (self._tar.offset <= before and found.offset > 0)):
             raise DamagedTar(f"the size of {_shown(found.name)} is damaged")
@@ -143,13 +151,48 @@ class TarReader:
             raise DamagedTar(str(error) or type(error).__name__) from error
 
 
+class _Headers:
+    """What `tarfile` reads of a stream: headers only, and of these no more than fits into memory.
+
+    It takes the size of a long name, or the number of holes of a sparse file, from the archive and reads as
+    much at once; a few bytes of gzip may stand for all of it.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.left = _HEADERS
+        self._stream = stream
+        self.tell, self.seek = stream.tell, stream.seek
+
+    def read(self, size: int) -> bytes:
+        """Read bytes of a header.
+
+        Raises:
+            tarfile.ReadError: there are too many before one member.
+        """
+        self.left -= size
+        if self.left < 0:
+            raise tarfile.ReadError(_TOO_MANY)
+        return self._stream.read(size)
+
+
+_TOO_MANY = f"more than {_HEADERS:,} bytes of headers belong to one member"
+
+
 def check_tar(path: Path) -> None:
-    """Look at the first member of a tar.
+    """Look at the first member of a tar and, where it is not compressed, at its end mark.
 
     Raises:
-        SourceError: it does not exist, cannot be read, or does not begin as a tar does.
+        SourceError: it does not exist, cannot be read, does not begin as a tar does, or was cut off.
     """
-    TarReader(path).__exit__()
+    with TarReader(path) as tar:
+        if not tar.compressed and not _ends(path):
+            raise SourceError(f"{path} was cut off: it does not end in a block of zeros; fetch it again")
+
+
+def _ends(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-tarfile.BLOCKSIZE, os.SEEK_END)
+        return not any(file.read())
 
 
 def _open(path: Path, compressed: bool) -> IO[bytes]:

@@ -33,15 +33,16 @@ _SAMPLE = 64
 class WebdatasetSource(Source):
     """Tars whose members are grouped by key: ``KEY.jpg``, ``KEY.txt``, ``KEY.cls``, ``KEY.json``.
 
-    An uncompressed tar is listed without reading its images. A tar that is damaged gives the images
-    before the damage, and one rejected row that says so; one without images gives a rejected row.
+    An uncompressed tar is listed without reading its images. A tar that was cut off or is
+    damaged is an error, since nothing tells how much it should hold; one without images gives a rejected row.
 
     Args:
         tars: id and path of each tar, in order.
         name: what messages call the source.
 
     Raises:
-        SourceError: a tar is missing, cannot be read, or is none.
+        SourceError: a tar is missing, cannot be read, was cut off or is none; while it is listed, that it
+            is damaged.
     """
 
     counted = False  # only reading all headers would tell
@@ -94,8 +95,7 @@ def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
                 yield from _refs_of(group, sidecar, path, version)
                 empty = False
         except DamagedTar as error:
-            yield faulty(printable(id_), uri, f"the tar is damaged: {error}; fetch it again", version)
-            empty = False
+            raise SourceError(f"{path} is damaged: {error}; fetch it again, or write it anew") from error
     yield from sidecar.rest("the tar")
     if empty and not sidecar.count:
         yield faulty(printable(id_), uri, "the tar holds no images", version)
@@ -103,12 +103,11 @@ def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
 
 def _refs_of(group: Group, sidecar: Sidecar, path: Path, version: str) -> Iterator[ImageRef]:
     caption = sidecar.caption(group.key) or group.caption
-    suffixes: set[str] = set()
     for found in group.images:
         name = f"{group.key}.{found.suffix}" if found.suffix else group.key
-        if found.suffix in suffixes:  # a tar may hold a name twice, and both images are in it
+        if found.suffix in group.suffixes:  # a tar may hold a name twice, and both images are in it
             name += f"@{found.member.offset}"
-        suffixes.add(found.suffix)
+        group.suffixes.add(found.suffix)
         at = f"{found.member.offset} {found.member.size}"
         yield ImageRef(
             id=f"{sidecar.id}/{name}",

@@ -69,7 +69,10 @@ def open_embeddings(
         raise SourceError(f"{path} does not exist: name the embeddings as KIND:PATH")
     found = _OPENERS[kind](_Asked(path, dim, metric, names))
     if dim is not None and found.dim != dim:
-        raise SettingsError(f"{found.name} holds vectors of {found.dim} numbers, not of {dim}: correct dim")
+        raise SettingsError(
+            f"{found.name} holds vectors of {found.dim} numbers, not of {dim}: name the embedder that made "
+            "them with --embedder, or correct --dim"
+        )
     return found
 
 

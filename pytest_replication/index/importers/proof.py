@@ -12,7 +12,7 @@ from PIL import Image
 
 from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.probe import embed_images
-from pytest_replication.errors import IndexMismatch
+from pytest_replication.errors import IndexMismatch, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.read import read_file
 from pytest_replication.index.importers.base import Embeddings
@@ -55,16 +55,16 @@ def prove_imported(
         tolerance: lowest cosine that counts as the same vector.
 
     Returns:
-        None where too few images can be read: the embeddings are unproved.
+        None where no folder was given and too few images can be read: the embeddings are unproved.
 
     Raises:
         IndexMismatch: vectors are of another length or differ.
-        SourceError: the embeddings are damaged.
+        SourceError: the embeddings are damaged, or too few images can be read below the folder.
     """
     if embeddings.dim != embedder.spec.dim:
         raise IndexMismatch(
             f"{embeddings.name} holds vectors of {embeddings.dim} numbers, {embedder.spec.name} makes "
-            f"{embedder.spec.dim}: name the embedder that made them"
+            f"{embedder.spec.dim}: name the embedder that made them with --embedder"
         )
     least = min(least, embeddings.rows)
     cosines = [
@@ -72,7 +72,9 @@ def prove_imported(
         for stored, record, image in _readable(embeddings, images, max(wanted, least))
     ]
     if len(cosines) < max(least, 1):
-        return None
+        if images is None:
+            return None
+        raise SourceError(_too_few(embeddings, images, len(cosines), least))
     lowest, example = min(cosines)
     wrong = sum(cosine < tolerance for cosine, _ in cosines)
     if wrong:
@@ -96,6 +98,15 @@ def _readable(
         image = _image(block.records[0], images)
         if image is not None:
             yield block.vectors[0], block.records[0], image
+
+
+def _too_few(embeddings: Embeddings, images: Path, found: int, least: int) -> str:
+    example = embeddings.block(0, 1).records[0].uri
+    return (
+        f"{embeddings.name} cannot be proved: {found} of the images that were looked for below {images} can "
+        f"be read, and {max(least, 1)} are needed; name the folder that its names ({example}) are relative "
+        "to, or name none, and every verdict will say that the embedder is not proved"
+    )
 
 
 def _image(record: Record, images: Path | None) -> Image.Image | None:

@@ -33,9 +33,11 @@ class Certificate:
         confidence: of the bound, one-sided.
         min_recall: what the bound had to reach.
         engine: name of the engine.
+        library: name and version of the library that made its files.
         parameters: that it was built with.
         effort: with which it was measured, and has to be searched.
         generation: digest of the shards that it was built from.
+        files: digest of its files. The same shards and parameters do not always give the same files.
         seed: of the planted queries; `planted` makes the same again.
         created: ISO 8601, UTC.
     """
@@ -48,9 +50,11 @@ class Certificate:
     confidence: float
     min_recall: float
     engine: str
+    library: str
     parameters: Mapping[str, int]
     effort: int
     generation: str
+    files: str
     seed: int
     created: str
 
@@ -69,7 +73,13 @@ class Certificate:
         )
 
     def covers(
-        self, threshold: float, min_recall: float, k: int, generation: str, confidence: float = CONFIDENCE
+        self,
+        threshold: float,
+        min_recall: float,
+        k: int,
+        generation: str,
+        files: str,
+        confidence: float = CONFIDENCE,
     ) -> bool:
         """Whether a gate may rely on it.
 
@@ -78,6 +88,7 @@ class Certificate:
             min_recall: that the gate demands.
             k: candidates that the gate asks for each vector: at least those of the certificate.
             generation: digest of the shards as they are now.
+            files: digest of the files of the engine that is searched.
             confidence: that the gate demands.
         """
         return (
@@ -87,6 +98,7 @@ class Certificate:
             and self.confidence >= confidence
             and self.k <= k
             and self.generation == generation
+            and self.files == files
         )
 
 

@@ -11,9 +11,10 @@ from typing import Any, Self
 from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS
-from pytest_replication.search.engines.certificate import Certificate
+from pytest_replication.search.engines.certificate import CONFIDENCE, Certificate
+from pytest_replication.search.sealed import digest, seal, unseal
 
-FORMAT = 1
+FORMAT = 2
 NAME = "engine.json"
 METRIC = "cosine"
 
@@ -52,19 +53,49 @@ class EngineEntry:
     files: Mapping[str, FileEntry]
     certificates: tuple[Certificate, ...] = ()
 
-    def with_certificate(self, certificate: Certificate) -> Self:
-        """Add a certificate; one for the same threshold, candidates and recall is replaced."""
+    @property
+    def digest(self) -> str:
+        """Digest of its files: their names, sizes and checksums."""
+        return digest({name: asdict(file) for name, file in self.files.items()})
 
-        def purpose(one: Certificate) -> tuple[float, int, float]:
-            return one.threshold, one.k, one.min_recall
+    def owns(self, certificate: Certificate) -> bool:
+        """Whether a certificate adds up, and was measured on the very files of this engine."""
+        told = (certificate.engine, certificate.library, certificate.generation, certificate.files)
+        same = told == (self.engine, self.library, self.generation, self.digest)
+        return same and certificate.sound and dict(certificate.parameters) == dict(self.parameters)
+
+    def certificate_for(
+        self, threshold: float, min_recall: float, k: int, confidence: float = CONFIDENCE
+    ) -> Certificate | None:
+        """Look up the certificate that lets a gate pass on the word of this engine.
+
+        Args:
+            threshold: of the gate. Only a certificate for the same one (to 6 decimals) will do.
+            min_recall: that the gate demands.
+            k: candidates that the gate asks for each vector. Asking for more than was certified
+                finds more, so certificates for k or fewer will do.
+            confidence: that the gate demands.
+
+        Returns:
+            The one with the least effort; the engine has to be searched with that. None if none
+            will do.
+        """
+        question = (threshold, min_recall, k, self.generation, self.digest, confidence)
+        fit = [one for one in self.certificates if one.covers(*question)]
+        return min(fit, key=lambda certificate: certificate.effort, default=None)
+
+    def with_certificate(self, certificate: Certificate) -> Self:
+        """Add a certificate; one for the same threshold, candidates, recall and confidence is replaced."""
+
+        def purpose(one: Certificate) -> tuple[float, int, float, float]:
+            return one.threshold, one.k, one.min_recall, one.confidence
 
         others = tuple(one for one in self.certificates if purpose(one) != purpose(certificate))
         return replace(self, certificates=(*others, certificate))
 
     def to_json(self) -> str:
         """Serialise, with a digest of the content as the last key."""
-        body = {"format": FORMAT, **asdict(self)}
-        return json.dumps({**body, "sha256": _digest(body)}, indent=1) + "\n"
+        return seal(FORMAT, asdict(self))
 
 
 def parse_entry(text: str) -> EngineEntry:
@@ -74,16 +105,12 @@ def parse_entry(text: str) -> EngineEntry:
         ValueError: it is none, is of another format, has changed, or contradicts itself.
     """
     try:
-        body = json.loads(text)
-        if not isinstance(body, dict) or body.get("format") != FORMAT:
+        body = unseal(text, FORMAT)
+        if body is None:
             raise ValueError(f"it is not of format {FORMAT}")
-        digest = body.pop("sha256", None)
-        if digest != _digest(body):
-            raise ValueError("its digest differs")
-        del body["format"]
         entry = _from_body(body)
         _check_certificates(entry)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{error} does not fit") from error
     return entry
 
@@ -99,8 +126,7 @@ def generation_of(index: Index) -> str:
 
 def _check_certificates(entry: EngineEntry) -> None:
     for certificate in entry.certificates:
-        told = (certificate.engine, certificate.generation, dict(certificate.parameters))
-        if not certificate.sound or told != (entry.engine, entry.generation, dict(entry.parameters)):
+        if not entry.owns(certificate):
             raise ValueError(f"its certificate for {certificate.threshold:g} does not add up")
 
 
@@ -108,8 +134,3 @@ def _from_body(body: dict[str, Any]) -> EngineEntry:
     body["files"] = {name: FileEntry(**values) for name, values in body["files"].items()}
     body["certificates"] = tuple(Certificate(**values) for values in body["certificates"])
     return EngineEntry(**body)
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

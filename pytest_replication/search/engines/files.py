@@ -4,42 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from pytest_replication.errors import BuildError, IndexLocked, SearchError
+from pytest_replication.errors import SearchError
 from pytest_replication.index.manifest import FileEntry, replace_file, sync_folder
 from pytest_replication.index.shard import describe_file
 from pytest_replication.search.engines.entry import NAME, EngineEntry
-
-LOCK = ".lock"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the folder of all engines of an index; it is made if need be.
-
-    Raises:
-        IndexLocked: another process holds it.
-        BuildError: the folder cannot be written.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        folder.mkdir(exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise IndexLocked(
-            f"another process works on the engines in {folder} (it holds {folder / LOCK}): wait for it"
-        ) from error
-    except OSError as error:
-        raise BuildError(f"{folder} cannot be written ({error}): engines lie beside their index") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def describe(folder: Path) -> dict[str, FileEntry]:

@@ -144,9 +144,11 @@ class _Measure:
             confidence=self.confidence,
             min_recall=self.min_recall,
             engine=self.engine.name,
+            library=entry.library,
             parameters=dict(entry.parameters),
             effort=trial.effort,
             generation=entry.generation,
+            files=entry.digest,
             seed=seed,
             created=now(),
         )
@@ -189,6 +191,19 @@ def _efforts(engine: Engine) -> Iterator[int]:
 def _check(
     index: Index, engine: Engine, threshold: float, k: int, count: int, min_recall: float, confidence: float
 ) -> None:
+    check_terms(threshold, k, count, min_recall, confidence)
+    if engine.entry.generation != generation_of(index):
+        raise SearchError(
+            f"the {engine.name} engine is one of other vectors than {index.path} holds: open its own"
+        )
+
+
+def check_terms(threshold: float, k: int, count: int, min_recall: float, confidence: float) -> None:
+    """Refuse what no measurement could certify; the arguments are those of `certify`.
+
+    Raises:
+        SettingsError: a number outside its range, or too few queries for the recall.
+    """
     check_threshold(round(threshold, DECIMALS))
     if k < 1 or count < MIN_PLANTED:
         raise SettingsError(
@@ -203,8 +218,4 @@ def _check(
         raise SettingsError(
             f"{count} planted queries cannot prove a recall of {min_recall:g} at {confidence:g} confidence, "
             f"whatever is found: give at least {samples_to_prove(0, 1 - min_recall, confidence)}"
-        )
-    if engine.entry.generation != generation_of(index):
-        raise SearchError(
-            f"the {engine.name} engine is one of other vectors than {index.path} holds: open its own"
         )

@@ -10,17 +10,17 @@ import shutil
 import time
 from pathlib import Path
 
-from pytest_replication.errors import BuildError, SearchError, SettingsError
+from pytest_replication.errors import BuildError, IndexUnavailable, SearchError, SettingsError
 from pytest_replication.index.layout import ENGINES
+from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import now
-from pytest_replication.index.reader import Index
+from pytest_replication.index.reader import Index, index_as_it_is
 from pytest_replication.search.engines.base import Engine
-from pytest_replication.search.engines.certificate import CONFIDENCE, Certificate
+from pytest_replication.search.engines.certificate import Certificate
 from pytest_replication.search.engines.entry import METRIC, NAME, EngineEntry, generation_of, parse_entry
 from pytest_replication.search.engines.files import (
     check_files,
     describe,
-    locked,
     put_in_place,
     write_entry,
 )
@@ -41,15 +41,17 @@ def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEnt
         SettingsError: no engine of that name, or its library is not installed.
         SearchError: its library gives wrong results on this machine.
         IndexCorrupt: a shard is damaged.
-        IndexLocked: another process builds an engine of this index.
-        BuildError: it cannot be built or written; an older one is kept.
+        IndexLocked: another process builds an engine of this index, or compacts it.
+        BuildError: it cannot be built or written, or the index has changed since it was opened; an
+            older one is kept.
     """
     engine = engine_class(name)
     library = engine.library()
     prove(engine, index.manifest.embedder.dim)
+    _check_unchanged(index, name)
     check_vectors(index, progress=progress)
     folder = index.path / ENGINES
-    with locked(folder):
+    with engines_locked(index.path):
         temporary = folder / f".new-{name}"
         try:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -71,6 +73,7 @@ def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEnt
                 files=describe(temporary),
             )
             write_entry(temporary, entry)
+            _check_unchanged(index, name)  # again: building takes hours
             put_in_place(temporary, folder / name)
         except OSError as error:
             raise BuildError(
@@ -97,11 +100,14 @@ def open_engine(index: Index, name: str) -> Engine:
     check_files(folder, entry.files, _rebuild(index, name))
     prove(kind, entry.dim)
     try:
-        return kind.open(folder, entry)
+        engine = kind.open(folder, entry)
     except (KeyError, TypeError, ValueError, SettingsError) as error:
         raise SearchError(
             f"{folder / NAME} does not fit the files beside it ({error!r}): {_rebuild(index, name)}"
         ) from error
+    if read_entry(index, name).files != entry.files:  # then what was loaded is not what was compared
+        raise SearchError(f"{folder} was built anew while it was opened: open it again")
+    return engine
 
 
 def read_entry(index: Index, name: str) -> EngineEntry:
@@ -167,10 +173,9 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
         BuildError: it cannot be written.
     """
     name = certificate.engine
-    with locked(index.path / ENGINES):
+    with engines_locked(index.path):
         entry = read_entry(index, name)
-        same = certificate.generation == entry.generation
-        if not (same and certificate.sound and dict(certificate.parameters) == dict(entry.parameters)):
+        if not entry.owns(certificate):
             raise SearchError(
                 f"the certificate for {certificate.threshold:g} is not one of the {name} engine that "
                 f"{index.path} has now: certify it again"
@@ -183,29 +188,17 @@ def add_certificate(index: Index, certificate: Certificate) -> EngineEntry:
     return entry
 
 
-def certificate_for(
-    index: Index, name: str, threshold: float, min_recall: float, k: int, *, confidence: float = CONFIDENCE
-) -> Certificate | None:
-    """Look up the certificate that lets a gate pass on the word of an engine.
-
-    Args:
-        index: an open index.
-        name: of the engine.
-        threshold: of the gate. Only a certificate for the same one (to 6 decimals) will do.
-        min_recall: that the gate demands.
-        k: candidates that the gate asks for each vector. Asking for more than was certified finds
-            more, so certificates for k or fewer will do.
-        confidence: that the gate demands.
-
-    Returns:
-        The one with the least effort; the engine has to be searched with that. None if none will do.
-
-    Raises:
-        SettingsError, SearchError: as `read_entry`.
-    """
-    entry = read_entry(index, name)
-    fit = [c for c in entry.certificates if c.covers(threshold, min_recall, k, entry.generation, confidence)]
-    return min(fit, key=lambda certificate: certificate.effort, default=None)
+def _check_unchanged(index: Index, name: str) -> None:
+    """Refuse to make an engine of vectors that the index on disk holds no more."""
+    try:
+        found = generation_of(index_as_it_is(index.path))
+    except IndexUnavailable:
+        found = ""
+    if found != generation_of(index):
+        raise BuildError(
+            f"{index.path} has changed since it was opened to build its {name} engine: "
+            f"'pytest-replication engine {index.path} {name}' builds one of what it holds now"
+        )
 
 
 def _folder(index: Index, name: str) -> Path:

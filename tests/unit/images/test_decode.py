@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,3 +143,15 @@ def test_what_is_no_image_is_refused_with_a_reason(data: bytes, reason: str) -> 
 def test_pixels_of_unknown_range_are_refused(values: np.ndarray) -> None:
     with pytest.raises(UndecodableImage, match="outside"):
         normalise(Image.fromarray(values))
+
+
+def test_warnings_of_pillow_neither_show_nor_decide(picture: Callable[..., Image.Image]) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # five entries are announced, none is there
+    data = encoded(picture(1), "JPEG", exif=exif)
+    before = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode(data).size == (48, 32)
+        with pytest.raises(UserWarning, match="Corrupt EXIF"), Image.open(io.BytesIO(data)) as image:
+            image.getexif()
+    assert warnings.filters == before

@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from pytest_replication import BuildOptions, build_index, open_index
-from pytest_replication.errors import IndexIncomplete, SettingsError, SourceError, TooManyRejected
+from pytest_replication import BuildOptions, build_index, cli, open_index
+from pytest_replication.errors import (
+    IndexCorrupt,
+    IndexIncomplete,
+    SettingsError,
+    SourceError,
+    TooManyRejected,
+)
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
+from pytest_replication.index.known import known_images
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
@@ -84,12 +95,27 @@ def test_an_append_does_not_finish_a_merge(index: Path, unrelated: Path, tmp_pat
     write_manifest(merged, cut)
     with pytest.raises(IndexIncomplete, match="merge into .* has not finished: give the same .* merge"):
         append_index(merged, unrelated)
-    assert merge_indexes([index, tmp_path / "other"], merged).manifest.hidden == 1
+    merge_indexes([index, tmp_path / "other"], merged)
+    assert open_index(merged).manifest.hidden == 1
 
 
 def test_another_source_is_searched_too(index: Path, unrelated: Path) -> None:
     assert append_index(index, unrelated).rows == 23
     assert open_index(index).rows == 23
+
+
+def test_images_in_memory_are_known_by_their_content(
+    picture: Callable[..., Image.Image], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    build_index([picture(0), picture(1)], index, PIXELS)
+    assert append_index(index, [picture(2), picture(3)]).rows == 4
+    report = append_index(index, [picture(4), picture(3), picture(0)])
+    assert (report.listed, report.known, report.rows) == (1, 2, 5)
+    remove_images(index, sha256=[open_index(index).records([1])[1].sha256 or ""])
+    report = append_index(index, [picture(1), picture(5)])
+    assert (report.known, report.rows) == (1, 5)
+    assert len({record.uri for record in open_index(index).records(range(6)).values()}) == 6
 
 
 def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
@@ -98,15 +124,28 @@ def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
 
 
 def test_a_changed_file_has_to_be_removed_first(
-    index: Path, pictures: Path, picture: Callable[..., object]
+    index: Path, pictures: Path, unrelated: Path, tmp_path: Path, picture: Callable[..., object]
 ) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(next(unrelated.iterdir()), tmp_path / "other" / "03.png")  # the id that changes
+    append_index(index, tmp_path / "other")
+    old = hashlib.sha256((pictures / "03.png").read_bytes()).hexdigest()
     picture(99).save(pictures / "03.png")  # type: ignore[attr-defined]
-    with pytest.raises(SourceError, match=r"03\.png has changed since it was indexed.*--id 03\.png"):
+    said = rf"03\.png has changed since it was indexed \(its sha256 was {old}\): '[^']*' takes only the old"
+    with pytest.raises(SourceError, match=said) as caught:
         append_index(index, pictures)
-    assert open_index(index).rows == 12  # nothing was begun
-    remove_images(index, ids=["03.png"])
+    assert open_index(index).rows == 13  # nothing was begun
+    command = shlex.split(str(caught.value).split("'")[1])
+    assert command[1:] == ["remove", str(index), "--id", str(pictures / "03.png"), "--source", "0"]
+    assert cli.main(command[1:]) == 0
+    assert open_index(index).removed.tolist() == [3]
     report = append_index(index, pictures)
-    assert (report.listed, report.known, report.rows) == (1, 11, 12)
+    assert (report.listed, report.known, report.rows) == (1, 11, 13)
+    assert append_index(index, tmp_path / "other").known == 1
+    # Changed once more: the row that is meant now is the one in the last source.
+    picture(98).save(pictures / "03.png")  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match="--source 2' takes"):
+        append_index(index, pictures)
 
 
 def test_a_removed_image_does_not_come_back(index: Path, pictures: Path, tmp_path: Path) -> None:
@@ -120,6 +159,29 @@ def test_a_removed_image_does_not_come_back(index: Path, pictures: Path, tmp_pat
         assert (report.rows, report.rejected.count) == (11, 0)
         assert open_index(index).manifest.opted_out >= 1
         compact_index(index)
+
+
+def test_removed_images_are_known_after_they_were_deleted_too(index: Path, pictures: Path) -> None:
+    remove_images(index, ids=["03.png", "07.png"])
+    compact_index(index)
+    before = read_manifest(index)
+    for _ in range(2):
+        report = append_index(index, pictures)
+        assert (report.listed, report.known, report.rows) == (0, 12, 10)
+    assert read_manifest(index) == before
+    assert (before.opted_out, before.listed) == (2, 12)
+
+
+def test_new_images_beside_removed_ones_are_counted_alone(
+    index: Path, pictures: Path, picture: Callable[..., object]
+) -> None:
+    remove_images(index, ids=["03.png"])
+    compact_index(index)
+    grow(pictures, picture, 30)
+    (pictures / "31.png").write_bytes(b"")
+    report = append_index(index, pictures, AppendOptions(max_rejected=1))
+    assert (report.listed, report.known, report.rejected.count, report.rows) == (2, 12, 1, 12)
+    assert open_index(index).manifest.opted_out == 1
 
 
 def test_an_unfinished_append_is_never_searched_and_goes_on(
@@ -165,6 +227,29 @@ def test_an_unfinished_build_comes_first(pictures: Path, unrelated: Path, tmp_pa
         build_index(pictures, tmp_path / "index", PIXELS)
     with pytest.raises(IndexIncomplete, match="build' again first"):
         append_index(tmp_path / "index", unrelated)
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "records.parquet", "rejected.parquet"])
+@pytest.mark.parametrize("missing", [True, False])
+def test_an_append_drops_no_damaged_shard(index: Path, unrelated: Path, name: str, missing: bool) -> None:
+    path = index / "shards" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink() if missing else path.write_bytes(content)
+    manifest, shards = read_manifest(index), sorted(index.glob("shards/*/*"))
+    with pytest.raises(IndexCorrupt, match=f"000000.{name} (is missing|has changed).*: restore it, or build"):
+        append_index(index, unrelated)
+    assert (read_manifest(index), sorted(index.glob("shards/*/*"))) == (manifest, shards)
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "rejected.parquet"])
+def test_what_is_known_is_read_from_sound_files_only(index: Path, name: str) -> None:
+    path = index / "shards" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IndexCorrupt, match=f"{name} has changed since it was written"):
+        known_images(index / "shards", read_manifest(index).shards, np.empty(0, np.int64))
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"decoders": -1}, {"max_rejected": 1.5}])

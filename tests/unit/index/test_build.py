@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,12 +19,14 @@ from pytest_replication.errors import (
     IndexCorrupt,
     IndexIncomplete,
     IndexLocked,
+    IndexUnavailable,
     SettingsError,
     SourceError,
     TooManyRejected,
 )
 from pytest_replication.images.sources import ImageRef, Source, open_source
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.append import append_index
+from pytest_replication.index.removed import remove_images
 from pytest_replication.index.writer import IndexWriter
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -67,7 +71,8 @@ def test_the_same_command_again_does_nothing(pictures: Path, tmp_path: Path) -> 
 
 def test_images_in_memory_can_be_indexed(picture: Callable[..., Image.Image], tmp_path: Path) -> None:
     build_index([picture(0), picture(1)], tmp_path / "index", PIXELS)
-    assert open_index(tmp_path / "index").records([1])[1].uri == "memory:1"
+    record = open_index(tmp_path / "index").records([1])[1]
+    assert (record.id, record.uri) == ("000001", f"memory:{record.sha256[:16]}")
 
 
 def test_float16_halves_the_vectors(pictures: Path, tmp_path: Path) -> None:
@@ -201,7 +206,7 @@ def test_a_build_over_a_lost_probe_is_no_success(pictures: Path, tmp_path: Path)
 
 
 def test_two_builders_do_not_meet(pictures: Path, tmp_path: Path) -> None:
-    with IndexWriter(tmp_path / "index"), pytest.raises(IndexLocked, match="another process is building"):
+    with IndexWriter(tmp_path / "index"), pytest.raises(IndexLocked, match="another process is writing"):
         build_index(pictures, tmp_path / "index", PIXELS)
 
 
@@ -294,18 +299,137 @@ def test_many_shapes_at_once_keep_order_and_memory(
     assert max(AsItIs.batches[5:]) == 2
 
 
-@pytest.mark.parametrize("damage", ["missing", "flipped"])
-def test_a_build_makes_damaged_shards_again(pictures: Path, tmp_path: Path, damage: str) -> None:
+def damage(index: Path, *shards: int, name: str = "embeddings.npy") -> None:
+    for shard in shards:
+        path = index / "shards" / f"{shard:06d}" / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+
+def state(index: Path) -> dict[Path, bytes]:
+    """Every file of an index but its lock."""
+    return {path: path.read_bytes() for path in index.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("lost", "spoiled", "resumed"), [([1], [], 7), ([], [1], 7), ([0], [2], 5), ([0, 1], [2], 0)]
+)
+def test_a_build_makes_damaged_shards_again_and_no_others(
+    pictures: Path, tmp_path: Path, lost: list[int], spoiled: list[int], resumed: int, workers: int
+) -> None:
     build_index(pictures, tmp_path / "index", PIXELS)
-    whole = vectors(tmp_path / "index")
-    path = tmp_path / "index" / "shards" / "000001" / "embeddings.npy"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.unlink() if damage == "missing" else path.write_bytes(content)
-    report = build_index(pictures, tmp_path / "index", PIXELS)
-    assert report.resumed == 5
-    assert np.array_equal(vectors(tmp_path / "index"), whole)
-    assert verify_index(tmp_path / "index", progress=False).sound
+    before = state(tmp_path / "index")
+    for shard in lost:
+        shutil.rmtree(tmp_path / "index" / "shards" / f"{shard:06d}")
+    damage(tmp_path / "index", *spoiled)
+    report = build_index(pictures, tmp_path / "index", replace(PIXELS, workers=workers))
+    assert (report.resumed, report.rows) == (resumed, 12)
+    assert state(tmp_path / "index") == before
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "rejected.parquet"])
+def test_a_build_makes_damaged_lists_again(pictures: Path, tmp_path: Path, name: str) -> None:
+    spoil(pictures)
+    options = replace(PIXELS, max_rejected=3)
+    build_index(pictures, tmp_path / "index", options)
+    before = state(tmp_path / "index")
+    damage(tmp_path / "index", 0, name=name)
+    assert build_index(pictures, tmp_path / "index", options).resumed == 7
+    assert state(tmp_path / "index") == before
+
+
+def test_a_mend_that_is_interrupted_goes_on(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    before = state(tmp_path / "index")
+    damage(tmp_path / "index", 0, 2)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(Interrupting(pictures, 11), tmp_path / "index", PIXELS)
+    with pytest.raises(IndexIncomplete):
+        open_index(tmp_path / "index")
+    assert build_index(pictures, tmp_path / "index", PIXELS).resumed == 10
+    assert state(tmp_path / "index") == before
+
+
+def test_a_damaged_shard_of_images_that_changed_is_not_made_again(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    damage(tmp_path / "index", 1)
+    before = state(tmp_path / "index")
+    (pictures / "07.png").write_bytes((pictures / "06.png").read_bytes())
+    with pytest.raises(SourceError, match=r"has changed since the build began \(between 05\.png and 09\.png"):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    assert state(tmp_path / "index") == before
+
+
+def test_a_source_that_lost_the_images_of_a_damaged_shard(pictures: Path, tmp_path: Path) -> None:
+    class Streamed(Interrupting):
+        counted = False
+
+    build_index(Streamed(pictures, 12), tmp_path / "index", PIXELS)
+    damage(tmp_path / "index", 2)
+    before = state(tmp_path / "index")
+    for number in (10, 11):
+        (pictures / f"{number}.png").unlink()
+    with pytest.raises(SourceError, match="has changed since the build began"):
+        build_index(Streamed(pictures, 12), tmp_path / "index", PIXELS)
+    assert state(tmp_path / "index") == before
+
+
+def test_a_build_of_something_else_leaves_a_damaged_index(
+    pictures: Path, unrelated: Path, tmp_path: Path
+) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    damage(tmp_path / "index", 1)
+    before = state(tmp_path / "index")
+    with pytest.raises(SourceError, match="listed images 11 against 12"):
+        build_index(unrelated, tmp_path / "index", PIXELS)
+    assert state(tmp_path / "index") == before
+
+
+def test_a_damaged_index_with_removed_images_is_not_made_again(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "index", PIXELS)
+    remove_images(tmp_path / "index", ids=["00.png"])
+    damage(tmp_path / "index", 1)
+    before = state(tmp_path / "index")
+    said = (
+        "000001.embeddings.npy has changed .*: restore it, or .*--overwrite, which forgets what was removed"
+    )
+    with pytest.raises(IndexCorrupt, match=said):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    assert state(tmp_path / "index") == before
+
+
+def test_a_file_that_cannot_be_read_now_costs_no_shard(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(path: Path) -> None:
+        raise OSError(24, "Too many open files")
+
+    build_index(pictures, tmp_path / "index", PIXELS)
+    before = state(tmp_path / "index")
+    monkeypatch.setattr("pytest_replication.index.sound.describe_file", busy)
+    for work in (build_index, lambda source, out, how: append_index(out, source)):
+        with pytest.raises(IndexUnavailable, match="Too many open files.*nothing was changed"):
+            work(pictures, tmp_path / "index", PIXELS)
+    assert state(tmp_path / "index") == before
+
+
+def test_a_lower_limit_does_not_close_an_index_that_is_served(pictures: Path, tmp_path: Path) -> None:
+    spoil(pictures)
+    options = replace(PIXELS, max_rejected=3)
+    build_index(pictures, tmp_path / "index", options)
+    before = state(tmp_path / "index")
+    for limit in (0, 2, 0.2):
+        with pytest.raises(TooManyRejected, match=r"3 of 12 training images cannot be read, and . may"):
+            build_index(pictures, tmp_path / "index", replace(options, max_rejected=limit))
+    damage(tmp_path / "index", 2)
+    with pytest.raises(TooManyRejected):
+        build_index(pictures, tmp_path / "index", PIXELS)
+    assert {path for path, content in state(tmp_path / "index").items() if before[path] != content} == {
+        tmp_path / "index" / "shards" / "000002" / "embeddings.npy"
+    }
+    assert open_index(tmp_path / "index").rows == 9
 
 
 def test_a_build_that_read_too_little_says_how_to_accept_it(pictures: Path, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_replication import BuildOptions, build_index, check_replication, open_index
-from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
-from pytest_replication.index.imported import ImportOptions, import_index
+from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
+from pytest_replication.errors import IndexMismatch, SettingsError, SourceError, TooManyRejected
+from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.verify import verify_index
 from pytest_replication.reports.data import verdict_data
@@ -31,10 +31,14 @@ def options(tmp_path: Path, training: Path | None) -> ImportOptions:
     return ImportOptions(embedder="pixels", images=training, names=tmp_path / "names.txt")
 
 
+def imported(source: str, out: Path, options: ImportOptions) -> Index:
+    return open_index(import_index(source, out, options).index)
+
+
 def test_a_proved_import_answers_as_the_built_index(
     vectors: np.ndarray, training: Path, unrelated: Path, tmp_path: Path
 ) -> None:
-    index = import_index(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", options(tmp_path, training))
+    index = imported(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", options(tmp_path, training))
     source = index.manifest.sources[0]
     assert (index.rows, source.proved, source.unproved) == (20, 20, False)
     assert source.lowest is not None
@@ -50,34 +54,41 @@ def test_a_proved_import_answers_as_the_built_index(
 def test_without_images_every_verdict_says_that_it_is_unproved(
     vectors: np.ndarray, unrelated: Path, tmp_path: Path
 ) -> None:
-    index = import_index(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", options(tmp_path, None))
-    verdict = check_replication(unrelated, 0.9, index=index)
+    index = imported(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", options(tmp_path, None))
+    verdict = check_replication(unrelated, 0.9, index=index, allow_unproved=True)
     assert "imported and nothing proves that this embedder made them" in render(verdict)
     assert verdict_data(verdict)["index"]["unproved"] is True
 
 
+def test_a_wrong_folder_of_images_makes_no_index(vectors: np.ndarray, tmp_path: Path) -> None:
+    wrong = options(tmp_path, tmp_path / "gone")
+    with pytest.raises(SourceError, match="0 of the images .*gone can be read, and 20 are needed"):
+        import_index(f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index", wrong)
+    assert not (tmp_path / "index").exists()
+
+
 def test_an_import_is_not_taken_for_another(vectors: np.ndarray, training: Path, tmp_path: Path) -> None:
     name, out = f"npy:{tmp_path / 'vectors.npy'}", tmp_path / "index"
-    whole = import_index(name, out, options(tmp_path, training)).manifest
-    assert import_index(name, out, options(tmp_path, training)).rows == 20
+    whole = imported(name, out, options(tmp_path, training)).manifest
+    assert imported(name, out, options(tmp_path, training)).rows == 20
     write_manifest(out, replace(read_manifest(out), shards=(), complete=False))
-    assert import_index(name, out, options(tmp_path, training)).manifest.fingerprint == whole.fingerprint
+    assert imported(name, out, options(tmp_path, training)).manifest.fingerprint == whole.fingerprint
     with pytest.raises(SourceError, match="images embedded again 0 against 20"):
-        import_index(name, out, options(tmp_path, None))
+        imported(name, out, options(tmp_path, None))
     np.save(tmp_path / "vectors.npy", vectors[::-1])
     with pytest.raises(IndexMismatch, match="get another vector"):
-        import_index(name, out, options(tmp_path, training))
+        imported(name, out, options(tmp_path, training))
     with pytest.raises(SourceError, match="has changed since its import began"):
         write_manifest(out, replace(read_manifest(out), sources=(replace(whole.sources[0], proved=0),)))
-        import_index(name, out, options(tmp_path, None))
-    replaced = import_index(name, out, replace(options(tmp_path, None), overwrite=True))
+        imported(name, out, options(tmp_path, None))
+    replaced = imported(name, out, replace(options(tmp_path, None), overwrite=True))
     assert replaced.manifest.unproved
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "float64"}, {"max_rejected": -1}])
+@pytest.mark.parametrize("wrong", [{"dtype": "float64"}, {"max_rejected": -1}, {"max_rejected": 1.5}])
 def test_options_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
-        ImportOptions(**wrong)  # type: ignore[arg-type]
+        ImportOptions(embedder="pixels", **wrong)  # type: ignore[arg-type]
 
 
 def test_images_without_a_vector_are_counted(vectors: np.ndarray, tmp_path: Path) -> None:
@@ -89,7 +100,11 @@ def test_images_without_a_vector_are_counted(vectors: np.ndarray, tmp_path: Path
     (folder / "atrain_features.dat.csv").write_text("index,filename\n" + rows)
     (folder / "atrain_features.bad.csv").write_text("index,filename,error\n20,bad.jpg,unreadable\n")
     given = ImportOptions(embedder="pixels")
-    with pytest.raises(SourceError, match="no vector for 1 images.*--max-rejected 1"):
-        import_index(f"fastdup:{folder}", tmp_path / "index", given)
-    index = import_index(f"fastdup:{folder}", tmp_path / "index", replace(given, max_rejected=1))
-    assert (index.rows, index.manifest.rejected, index.manifest.listed) == (20, 1, 21)
+    for too_low in (0, 0.04):
+        with pytest.raises(TooManyRejected, match="no vector for 1 images, and 0 may.*--max-rejected 1"):
+            import_index(f"fastdup:{folder}", tmp_path / "index", replace(given, max_rejected=too_low))
+    for number, limit in enumerate((1, 0.05)):
+        out = tmp_path / f"index-{number}"
+        report = import_index(f"fastdup:{folder}", out, replace(given, max_rejected=limit))
+        assert report == ImportReport(out, f"fastdup {folder}", 21, 20, 1, 0, None)
+        assert open_index(out).manifest.sources[0].max_rejected == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 
 from pytest_replication.embedders.pixels import PixelEmbedder
 from pytest_replication.embedders.probe import prove
-from pytest_replication.errors import IndexCorrupt, IndexMismatch
-from pytest_replication.index.probe import check_probe, write_probe
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexMismatch
+from pytest_replication.index.probe import check_probe, copy_probe, write_probe
 
 
 def test_the_same_embedder_agrees(tmp_path: Path) -> None:
@@ -51,3 +52,19 @@ def test_another_number_of_dimensions_is_refused(tmp_path: Path) -> None:
     write_probe(tmp_path, prove(PixelEmbedder())[:, :5])
     with pytest.raises(IndexMismatch, match=r"shape \(4, 5\)"):
         check_probe(tmp_path, PixelEmbedder())
+
+
+def test_a_copy_is_compared(tmp_path: Path) -> None:
+    entry = write_probe(tmp_path, prove(PixelEmbedder()))
+    (tmp_path / "new").mkdir()
+    copy_probe(tmp_path, entry, tmp_path / "new")
+    assert check_probe(tmp_path / "new", PixelEmbedder()) < 1e-6
+    with pytest.raises(IndexCorrupt, match=r"probe\.npz has changed since it was written"):
+        copy_probe(tmp_path, replace(entry, sha256="0" * 64), tmp_path / "new")
+    with pytest.raises(IndexCorrupt, match=r"probe\.npz cannot be read \(No such file"):
+        copy_probe(tmp_path / "nowhere", entry, tmp_path / "new")
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"probe\.npz cannot be written"):
+        write_probe(tmp_path / "nowhere", prove(PixelEmbedder()))

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from pytest_replication import BuildOptions, build_index, check_replication, open_index
-from pytest_replication.errors import IndexCorrupt, IndexIncomplete, IndexNotFound, SettingsError
+from pytest_replication.errors import (
+    BuildError,
+    IndexCorrupt,
+    IndexIncomplete,
+    IndexNotFound,
+    SettingsError,
+)
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.removed import remove_images
@@ -61,6 +67,20 @@ def test_what_is_not_there_removes_nothing(index: Path) -> None:
     with pytest.raises(SettingsError, match="nothing is named"):
         remove_images(index)
     assert open_index(index).rows == 12
+
+
+def test_another_image_is_never_masked_in_the_place_of_the_named_one(index: Path) -> None:
+    digest = open_index(index).records([0])[0].sha256
+    assert digest is not None
+    files = [index / "shards" / name / "records.parquet" for name in ("000000", "000001")]
+    first, second = (path.read_bytes() for path in files)
+    for path, content in zip(files, (second, first), strict=True):
+        path.write_bytes(content)
+    before = read_manifest(index)
+    for named in ({"ids": ["03.png"]}, {"sha256": [digest]}):
+        with pytest.raises(IndexCorrupt, match=r"records\.parquet has changed since it was written"):
+            remove_images(index, **named)
+    assert read_manifest(index) == before
 
 
 def test_the_last_image_stays(index: Path) -> None:
@@ -131,6 +151,37 @@ def test_compact_deletes_what_engines_have_made_of_removed_images(index: Path) -
     left = {path.name for path in (index / "engines" / "int8").iterdir()}
     assert left == {"000000", "000001", "000002"} - {touched}
     assert write_codes(open_index(index), progress=False) == 1
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "records.parquet", "rejected.parquet"])
+def test_compact_gives_no_new_checksum_to_a_damaged_file(index: Path, name: str) -> None:
+    remove_images(index, ids=["03.png"])
+    path = index / "shards" / "000000" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    before = read_manifest(index)
+    with pytest.raises(IndexCorrupt, match=f"000000.{name} has changed since it was written"):
+        compact_index(index)
+    assert read_manifest(index) == before
+    assert not verify_index(index, progress=False).sound
+
+
+def test_compact_writes_no_vector_that_no_build_would(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove_images(index, ids=["03.png"])
+    monkeypatch.setattr(
+        "pytest_replication.index.reader.map_embeddings", lambda path, shape, dtype: (np.zeros(shape), 0)
+    )
+    with pytest.raises(BuildError, match="not of unit length"):
+        compact_index(index)
+
+
+def test_compact_of_halves(pictures: Path, tmp_path: Path) -> None:
+    build_index(pictures, tmp_path / "half", replace(PIXELS, dtype="float16"))
+    remove_images(tmp_path / "half", ids=["03.png"])
+    before = stored(tmp_path / "half")
+    assert compact_index(tmp_path / "half").deleted == 1
+    assert np.array_equal(stored(tmp_path / "half"), np.delete(before, 3, axis=0))
 
 
 def test_compact_leaves_engines_where_nothing_was_removed(index: Path) -> None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index import tokens as module
+from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.manifest import NAME, parse_manifest, read_manifest, write_manifest
@@ -79,9 +82,16 @@ def test_every_row_has_the_tokens_of_its_image(built: Path, pictures: Path) -> N
         assert with_tokens.entry.files["embeddings.npy"] == without.entry.files["embeddings.npy"]
 
 
-def test_worker_processes_make_the_same_bytes(built: Path, pictures: Path) -> None:
-    build_index(pictures, built.parent / "two", replace(CELLS, workers=2))
+@pytest.mark.parametrize("bytes_", [False, True])
+def test_worker_processes_make_the_same_bytes(built: Path, pictures: Path, bytes_: bool) -> None:
+    """Where the images come with their bytes, too: both ways of the handover."""
+    source, paths = pictures, sorted(pictures.iterdir())
+    if bytes_:
+        source = built.parent / "pictures.parquet"
+        pq.write_table(pa.table({"image": [path.read_bytes() for path in paths]}), source)
+    build_index(source, built.parent / "two", replace(CELLS, workers=2))
     assert np.array_equal(stored(built.parent / "two"), stored(built))
+    assert not (built.parent / "two" / "shards" / ".handed").exists()
 
 
 def test_unreadable_images_have_no_tokens(cells: str, pictures: Path, tmp_path: Path) -> None:
@@ -115,12 +125,51 @@ def test_an_interrupted_build_ends_the_same(built: Path, pictures: Path, tmp_pat
     assert ours.fingerprint == theirs.fingerprint
 
 
-def test_damaged_tokens_are_made_anew_by_the_same_build(built: Path, pictures: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("gone", [False, True])
+def test_damaged_tokens_are_made_anew_by_the_same_build(
+    built: Path, pictures: Path, workers: int, gone: bool
+) -> None:
+    before, path = open_index(built).manifest, built / "shards" / "000001" / "tokens.npy"
+    if gone:
+        path.unlink()
+    else:
+        spoil(path)
+    assert build_index(pictures, built, replace(CELLS, workers=workers)).resumed == 7
+    assert open_index(built).manifest.shards == before.shards
+    assert verify_index(built, progress=False).sound
+
+
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_nothing_is_made_of_damaged_tokens(built: Path, unrelated: Path, damage: str) -> None:
+    path = built / "shards" / "000001" / "tokens.npy"
+    remove_images(built, ids=["06.png"])
+    whole, before = path.read_bytes(), read_manifest(built)
+    if damage == "missing":
+        path.unlink()
+    else:
+        spoil(path)
+    says = r"tokens.npy (is missing|has changed since it was written)"
+    with pytest.raises(IndexCorrupt, match=says):
+        compact_index(built)
+    with pytest.raises(IndexCorrupt, match=says):
+        append_index(built, unrelated, AppendOptions(progress=False))
+    assert read_manifest(built) == before
+    path.write_bytes(whole)
+    assert compact_index(built).deleted == 1
+
+
+def test_an_append_that_is_given_up_leaves_the_tokens_as_they_were(
+    built: Path, unrelated: Path, tmp_path: Path
+) -> None:
     before = stored(built)
-    spoil(built / "shards" / "000001" / "tokens.npy")
-    build_index(pictures, built, CELLS)
+    with pytest.raises(KeyboardInterrupt):
+        append_index(built, Interrupted(unrelated, 7), AppendOptions(progress=False))
+    assert len(read_manifest(built).shards) == 4
+    abandon_append(built)
     assert np.array_equal(stored(built), before)
     assert verify_index(built, progress=False).sound
+    assert len(list(built.glob("shards/*/tokens.npy"))) == 3
 
 
 def spoil(path: Path) -> None:
@@ -169,7 +218,7 @@ def test_compact_deletes_the_tokens_of_removed_images(built: Path) -> None:
 
 def test_merge_carries_tokens_along(built: Path, unrelated: Path, pictures: Path, tmp_path: Path) -> None:
     build_index(unrelated, tmp_path / "b", replace(CELLS, shard_rows=7))
-    merged = merge_indexes([built, tmp_path / "b"], tmp_path / "ab")
+    merged = open_index(merge_indexes([built, tmp_path / "b"], tmp_path / "ab").index)
     assert np.array_equal(stored(merged), np.concatenate([stored(built), stored(tmp_path / "b")]))
     assert verify_index(merged.path, progress=False).sound
     build_index(unrelated, tmp_path / "c", replace(CELLS, tokens=False))

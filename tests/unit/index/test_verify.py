@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_replication.index import Index
+from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.verify import verify_index
 
 FILES = [
@@ -30,6 +32,17 @@ def test_a_flipped_bit_is_found(damaged: Path, name: str) -> None:
     assert not found.sound
     assert len(found.faults) == 1
     assert f"{damaged / name} has changed: sha256 is" in found.faults[0]
+
+
+def test_an_index_that_is_not_finished_is_not_damaged(damaged: Path) -> None:
+    whole = read_manifest(damaged)
+    write_manifest(damaged, replace(whole, complete=False))
+    found = verify_index(damaged, progress=False)
+    assert (found.sound, found.faults) == (False, [])
+    assert "has not finished (20 of 20 images" in found.unfinished
+    (damaged / FILES[1]).unlink()
+    both = verify_index(damaged, progress=False)
+    assert (len(both.faults), both.unfinished) == (1, found.unfinished)
 
 
 def test_a_file_that_is_missing_is_a_fault(damaged: Path) -> None:

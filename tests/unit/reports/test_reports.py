@@ -8,6 +8,7 @@ import pytest
 from pytest_replication.index import Record
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
+from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.verdicts import Policy, Verdict, judge
 
@@ -32,6 +33,9 @@ def verdict(k: int, n: int, policy: Policy | None = None, rejected: int = 0, see
 def test_the_first_line_tells_the_whole_story() -> None:
     assert headline(verdict(3, 8)) == (
         "3 of 8 samples replicate training images (worst score 0.900, threshold 0.5)"
+    )
+    assert headline(verdict(1, 8)) == (
+        "1 of 8 samples replicates a training image (worst score 0.900, threshold 0.5)"
     )
     assert headline(verdict(0, 8)) == (
         "none of 8 samples replicates a training image (closest score 0.100, threshold 0.5)"
@@ -72,6 +76,23 @@ def test_a_gap_in_the_index_is_said_in_every_verdict() -> None:
         )
 
 
+def test_every_warning_is_in_the_text_and_in_the_plain_data() -> None:
+    found = verdict(0, 8, Policy(0.5, allow_unproved=True))
+    subject = replace(found.matches.subject, rejected=1, removed=2, unproved=True, distinct=3)
+    again = judge(replace(found.matches, subject=subject), found.policy)
+    said = warnings(verdict_data(again))
+    assert said == [
+        "1 training image could not be read and is NOT in the index: copies of it are not found",
+        "2 training images were removed from the index: copies of them are not found",
+        "vectors of the index were imported and nothing proves that this embedder made them",
+        "only 3 of 8 samples are distinct: the bounds of the rate count these",
+    ]
+    assert [line for line in render(again).splitlines() if "WARNING" in line] == [
+        f"  WARNING    {one}" for one in said
+    ]
+    assert warnings(verdict_data(found)) == []
+
+
 def test_inconclusive_says_what_would_settle_it() -> None:
     policy = Policy(0.5, max_rate=0.05)
     assert "about 59 samples, if the observed rate holds; 50 were given" in render(verdict(0, 50, policy))
@@ -103,16 +124,22 @@ def test_data_is_plain_and_complete() -> None:
         "view": "whole",
         "sample_view": "whole",
         "copies": None,
+        "exact_copies": None,
+        "copies_threshold": None,
     }
     assert len(data["neighbours"]) == 2
-    assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=False)
+    assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=0)
+    both = verdict(1, 1)
+    first = both.matches.of[0][0]
+    two = replace(both, matches=replace(both.matches, of=((first, replace(first, score=0.2)),)))
+    assert [len(verdict_data(two, neighbours=n)["neighbours"][0]) for n in (1, 2, 9, None)] == [1, 2, 2, 2]
 
 
 def test_samples_that_are_all_the_same_are_told() -> None:
     found = verdict(0, 30)
     matches = replace(found.matches, subject=replace(found.matches.subject, distinct=1))
     again = judge(matches, found.policy)
-    assert "only 1 of 30 samples are distinct" in render(again)
+    assert "only 1 of 30 samples is distinct" in render(again)
     assert again.rate_upper == pytest.approx(0.95)
 
 
@@ -137,6 +164,8 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
         "1234 training images, searched by annoy: recall above 99.901 % at 0.5 "
         "(0 of 3000 planted copies missed, 95 % confidence)"
     ) in render(found)
+    assert "(at 90 % confidence, if samples are independent)" in render(found)
+    assert verdict_data(found)["confidence"] == pytest.approx(0.9)
     assert verdict_data(found)["search"] == {
         "engine": "annoy",
         "recall": 0.99901,
@@ -153,3 +182,66 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
     assert "all searched (exact)" in render(refused)
     assert "engine     the exact scan decided: annoy has no certificate" in render(refused)
     assert verdict_data(hit)["search"]["recall"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("copies", "exact", "said"),
+    [
+        (1, 1, 'cat.jpg "a cat"'),
+        (4, 1, ", 4 training images score >= 0.95 with it, itself included"),
+        (4, 2, ", 4 training images score >= 0.95 with it, itself included, 2 of them exactly the same"),
+        (4, 4, ", stands 4 times in the training set"),
+    ],
+)
+def test_what_is_like_the_training_image_is_told(copies: int, exact: int, said: str) -> None:
+    found = verdict(1, 1)
+    match = replace(found.matches.of[0][0], copies=copies, exact=exact, alike=0.95)
+    text = render(judge(replace(found.matches, of=((match,),)), found.policy))
+    assert next(line for line in text.splitlines() if "training  " in line).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "told"),
+    [
+        (
+            0.8999,
+            0.9,
+            "none of 1 samples replicates a training image (closest score 0.899900, threshold 0.9)",
+        ),
+        (0.9, 0.9, "1 of 1 samples replicates a training image (worst score 0.900, threshold 0.9)"),
+        (0.950004, 0.95, "1 of 1 samples replicates a training image (worst score 0.950004, threshold 0.95)"),
+        (
+            0.999999,
+            0.9999999,
+            "none of 1 samples replicates a training image (closest score 0.999999, threshold 0.9999999)",
+        ),
+    ],
+)
+def test_a_score_and_a_threshold_that_differ_are_told_apart(
+    score: float, threshold: float, told: str
+) -> None:
+    found = verdict(1, 1)
+    match = replace(found.matches.of[0][0], score=score)
+    again = judge(replace(found.matches, of=((match,),)), Policy(threshold))
+    assert headline(again) == told
+    assert f"    {told.split('score ')[1].split(',')[0]}  sample" in render(again)
+
+
+@pytest.mark.parametrize(("threshold", "told"), [(0.998, False), (0.999, True), (1.0, True)])
+def test_a_threshold_that_only_identical_vectors_reach_is_told(threshold: float, told: bool) -> None:
+    said = f"at a threshold of {threshold:g} only samples with the vector of a training image count"
+    assert (said in render(verdict(0, 1, Policy(threshold)))) is told
+
+
+def test_names_and_captions_cannot_forge_a_line() -> None:
+    found = verdict(1, 1)
+    match = found.matches.of[0][0]
+    record = replace(match.record, uri="a\nPASS: forged\x1b[1A", caption="b\r\n  WARNING none\u2028c")
+    subject = replace(
+        found.matches.subject, samples=("s\n0 of 1",), source="x\ny", index="i\x1b[2J", embedder="e\nf"
+    )
+    of = ((replace(match, record=record),),)
+    text = render(judge(replace(found.matches, of=of, subject=subject), found.policy))
+    assert len(text.splitlines()) == len(render(found).splitlines())
+    assert r'a\nPASS: forged\x1b[1A "b\r\n  WARNING none\u2028c"' in text
+    assert "\x1b" not in text

@@ -33,7 +33,7 @@ def test_they_are_listed_with_their_size(index: Index) -> None:
     write_codes(index)
     entry = build_engine(index, "faiss-ivf")
     codes, engine = caches(index)
-    assert (codes.name, codes.fault) == ("int8", "")
+    assert (codes.name, codes.fault, codes.in_part) == ("int8", "", False)
     assert codes.bytes > 80 * 16
     assert (engine.name, engine.fault, engine.certificates) == ("faiss-ivf", "", ())
     assert engine.bytes == sum(file.bytes for file in entry.files.values())
@@ -47,7 +47,12 @@ def test_codes_that_are_missing_are_told_and_no_damage(index: Index) -> None:
     shutil.rmtree(index.path / "engines" / "int8" / "000001")
     (codes,) = caches(index)
     assert codes.fault.startswith("1 of 2 shards have none: 'pytest-replication engine")
+    assert codes.in_part
     assert damages(index) == []
+    shutil.rmtree(index.path / "engines" / "int8" / "000000")
+    (codes,) = caches(index)
+    assert codes.fault.startswith("2 of 2 shards have none")
+    assert not codes.in_part
 
 
 @pytest.mark.parametrize("file", ["codes.npy", "errors.npy", "checksums.npy"])
@@ -70,7 +75,9 @@ def test_codes_of_another_size_or_without_a_readable_description_are_found(index
         str(folder / "000000" / "codes.json"),
         str(folder / "000001" / "errors.npy"),
     ]
-    assert caches(index)[0].fault.startswith("2 of 2 shards")
+    (codes,) = caches(index)
+    assert f"{folder / '000000' / 'codes.json'} is damaged" in codes.fault
+    assert not codes.in_part
 
 
 def test_an_engine_that_changed_is_found(index: Index) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from pytest_replication.errors import IndexCorrupt, SearchError
 from pytest_replication.index.manifest import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.search import coarse, exact, kernel, search
-from pytest_replication.search.coarse import CodedQueries
-from pytest_replication.search.codes import open_codes, write_codes
+from pytest_replication.search.coded import CodedQueries
+from pytest_replication.search.codes import damages, open_codes, sizes, write_codes
+from pytest_replication.search.sealed import seal, unseal
 
 MakeIndex = Callable[..., Index]
 
@@ -64,6 +66,8 @@ def assert_same(index: Index, queries: np.ndarray, k: int, monkeypatch: pytest.M
     spread=st.sampled_from([0.0, 0.01, 1.0]),
     dtype=st.sampled_from(["<f4", "<f2"]),
     removed=st.booleans(),
+    dear=st.sampled_from([1, 4, 32, 10**9]),
+    trial=st.sampled_from([0, 10**9]),
     seed=st.integers(0, 99),
 )
 def test_nothing_is_lost(
@@ -75,10 +79,16 @@ def test_nothing_is_lost(
     spread: float,
     dtype: str,
     removed: bool,
+    dear: int,
+    trial: int,
     seed: int,
 ) -> None:
     monkeypatch.setattr(coarse, "_SEED", 8)  # so that small sets reach the integers
     monkeypatch.setattr(coarse, "_ROWS", 16)
+    monkeypatch.setattr(coarse, "QUERIES", 3)
+    monkeypatch.setattr(coarse, "_DEAR", dear)
+    monkeypatch.setattr(coarse, "_TRIAL", trial)
+    monkeypatch.setattr(coarse, "_PENDING", 5)
     base = unit(seed, 1, views, dim)
     shards = [base + spread * unit(seed + i + 1, n, views, dim) for i, n in enumerate(sizes)]
     shards = [vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in shards]
@@ -108,6 +118,90 @@ def test_rows_at_the_edge_of_the_candidates_are_found(
     assert_same(index, queries, 5, monkeypatch)
     best = np.argsort(-cosines[:, 0])[:5]
     assert search(index, queries, 5).rows[0].tolist() == best.tolist()
+
+
+class Asked:
+    """Counts what an integer product is asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shapes: list[tuple[int, int]] = []
+        product = kernel.onnx_product()
+        assert product is not None
+
+        def counting(codes: np.ndarray, queries: np.ndarray) -> np.ndarray:
+            self.shapes.append((codes.shape[0], queries.shape[1]))
+            return product(codes, queries)
+
+        monkeypatch.setattr(exact, "integer_product", lambda: counting)
+
+    @property
+    def rows(self) -> int:
+        return sum(rows for rows, _ in self.shapes)
+
+
+def close(seed: int, count: int, spread: float = 0.05) -> np.ndarray:
+    """Vectors near each other, as those of faces are."""
+    rows = 1 + spread * np.random.default_rng(seed).standard_normal((count, 1, 64))
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def test_many_samples_are_scored_some_at_a_time(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([unit(0, 9000, 1, 64)])
+    write_codes(index, progress=False)
+    asked = Asked(monkeypatch)
+    assert_same(index, unit(5, 1200, 1, 64), 2, monkeypatch)
+    assert {queries for _, queries in asked.shapes} == {512, 1200 - 1024}
+    assert max(rows for rows, _ in asked.shapes) <= 2048
+    assert asked.rows == 3 * (9000 - 4096)
+
+
+def test_where_vectors_lie_close_together_floats_take_over(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([close(0, 30000), close(1, 30000)])
+    write_codes(index, progress=False)
+    asked, looked = Asked(monkeypatch), []
+    refine = coarse._refine
+
+    def counting(*arguments: object) -> object:
+        looked.append(len(arguments[4]))  # type: ignore[arg-type]
+        return refine(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(coarse, "_refine", counting)
+    assert_same(index, np.concatenate([close(7, 40), close(0, 3)]), 3, monkeypatch)
+    assert asked.rows == 12288  # of 60,000: it was tried, and given up for this shard and the next
+    assert sum(looked) <= 43 * asked.rows / 32 + asked.rows
+
+
+def test_a_few_vectors_that_lie_close_together_cost_no_other_its_codes(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = unit(0, 40000, 1, 64)
+    rows[20480:22528] = close(1, 2048)
+    index = make_index([rows])
+    write_codes(index, progress=False)
+    asked, in_floats = Asked(monkeypatch), []
+    take_in = coarse.take_in
+    monkeypatch.setattr(coarse, "take_in", lambda *a: (in_floats.append(len(a[1])), take_in(*a)))
+    queries = np.concatenate([unit(5, 55, 1, 64), close(9, 5)])
+    assert_same(index, queries, 3, monkeypatch)
+    assert asked.rows == 40000 - 4096
+    assert in_floats == [4096, 2048]  # the first ones, and the piece that is crowded
+
+
+def test_a_vector_that_changed_is_found_also_where_floats_take_over(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([close(0, 30000)])
+    write_codes(index, progress=False)
+    path = index.shards[0].embeddings_path
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IndexCorrupt, match="the checksum of a vector differs"):
+        search(open_index(index.path), close(7, 40))
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 33, 512]))
@@ -152,17 +246,70 @@ def test_a_shard_without_codes_is_scanned_in_floats(coded: Index, monkeypatch: p
     assert_same(coded, unit(5, 3, 1, 64), 3, monkeypatch)
 
 
+def description(index: Index) -> Path:
+    return index.path / "engines" / "int8" / "000000" / "codes.json"
+
+
+def rewrite(path: Path, form: int = 2, **changes: object) -> None:
+    """Change a description, with a digest that is right."""
+    body = unseal(path.read_text(), 2)
+    assert body is not None
+    path.write_text(seal(form, body | changes))
+
+
 def test_codes_of_other_vectors_are_not_used(coded: Index) -> None:
-    path = coded.path / "engines" / "int8" / "000000" / "codes.json"
-    body = json.loads(path.read_text())
-    path.write_text(json.dumps(body | {"of": "ab" * 32}))
+    rewrite(description(coded), of="ab" * 32)
     assert open_codes(coded, coded.shards[0]) is None
-    path.write_text(json.dumps(body | {"format": 9}))
-    assert open_codes(coded, coded.shards[0]) is None
-    path.write_text("{")
-    with pytest.raises(SearchError, match=r"codes\.json is damaged.*engine INDEX int8"):
-        open_codes(coded, coded.shards[0])
     assert write_codes(coded, progress=False) == 1
+    assert open_codes(coded, coded.shards[0]) is not None
+
+
+def test_codes_of_another_format_are_none(coded: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = description(coded)
+    body = json.loads(path.read_text())
+    del body["sha256"]
+    path.write_text(json.dumps(body | {"format": 1}))
+    assert open_codes(coded, coded.shards[0]) is None
+    assert_same(coded, unit(5, 3, 1, 64), 3, monkeypatch)
+    assert write_codes(coded, progress=False) == 1
+    assert open_codes(coded, coded.shards[0]) is not None
+
+
+@pytest.mark.parametrize("key", ["scale", "length"])
+def test_one_changed_digit_of_what_decides_is_an_error_and_made_anew(coded: Index, key: str) -> None:
+    path = description(coded)
+    text = path.read_text()
+    written = json.dumps(json.loads(text)[key])
+    damaged = next(written[:i] + "0" + written[i + 1 :] for i, c in enumerate(written) if c in "123456789")
+    path.write_text(text.replace(written, damaged))
+    with pytest.raises(
+        SearchError, match=r"codes\.json is damaged \(its digest differs\).*engine INDEX int8"
+    ):
+        search(open_index(coded.path), unit(5, 3, 1, 64))
+    assert [fault.partition(" (")[0] for fault in damages(coded)] == [f"{path} is damaged"]
+    assert write_codes(coded, progress=False) == 1
+    assert damages(coded) == []
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"scale": 0.0}, {"scale": float("nan")}, {"length": -1.0}, {"files": {}}]
+)
+def test_a_description_that_makes_no_sense_is_an_error(coded: Index, changes: dict[str, object]) -> None:
+    rewrite(description(coded), **changes)
+    with pytest.raises(SearchError, match=r"codes\.json is damaged"):
+        open_codes(coded, coded.shards[0])
+
+
+def test_a_shard_without_rows_has_codes_like_any_other(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index([unit(0, 40, 1, 16), unit(0, 0, 1, 16), unit(1, 30, 1, 16)])
+    assert write_codes(index, progress=False) == 3
+    assert write_codes(index, progress=False) == 0
+    assert len(sizes(index)) == 3
+    monkeypatch.setattr(coarse, "_SEED", 8)
+    assert_same(index, unit(5, 3, 1, 16), 3, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["codes.npy", "errors.npy", "checksums.npy"])

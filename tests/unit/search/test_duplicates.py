@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_replication import Index, check_replication, open_index
+from pytest_replication import Index, Outcome, check_replication, open_index
 from pytest_replication.errors import IndexCorrupt, SettingsError
 from pytest_replication.index.append import append_index
 from pytest_replication.index.build import BuildOptions, build_index
@@ -112,3 +112,18 @@ def test_what_cannot_be(pixels_index: Index, damaged: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(IndexCorrupt, match="duplicates-.*again"):
         _ = open_index(damaged).duplicates
+
+
+def test_a_run_goes_on_when_duplicates_are_counted_again_meanwhile(damaged: Path, training: Path) -> None:
+    opened = open_index(damaged)
+    store_duplicates(opened, find_duplicates(opened, progress=False))
+    run = open_index(damaged)
+    (before,) = damaged.glob("duplicates-*")
+    store_duplicates(opened, find_duplicates(opened, 0.01, progress=False))
+    assert not before.exists()
+    verdict = check_replication([training / "cat.jpg"], 0.9, index=run)
+    assert (verdict.outcome, verdict.worst.copies) == (Outcome.FAIL, None)
+    assert check_replication([training / "cat.jpg"], 0.9, index=damaged).worst.copies is not None
+    with pytest.raises(IndexCorrupt, match="duplicates-.* is missing"):
+        next(damaged.glob("duplicates-*")).unlink()
+        open_index(damaged)

@@ -21,7 +21,7 @@ from pytest_replication.index import Index
 from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
-from pytest_replication.search import exact, search
+from pytest_replication.search import exact, floats, search
 
 DIM = 16
 MakeIndex = Callable[..., Index]
@@ -94,7 +94,7 @@ def test_it_finds_what_brute_force_finds(
     seed: int,
 ) -> None:
     monkeypatch.setattr("pytest_replication.search.blocks._BLOCK_BYTES", block * DIM * 4)
-    monkeypatch.setattr(exact, "_QUERIES", 2)
+    monkeypatch.setattr(floats, "QUERIES", 2)
     shards = [unit(seed * 10 + i, n, views, DIM) for i, n in enumerate(sizes)]
     queries = unit(1000 + seed, samples, views, DIM)
     found = search(write_index(tmp_path_factory.mktemp("i") / "index", shards), queries, k)
@@ -206,10 +206,10 @@ def test_rows_that_were_not_searched_are_an_error(
 
 def test_wrong_linear_algebra_is_an_error(make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     index = make_index(unit(0, 8, 1, DIM))
-    take_in = exact._take_in
+    take_in = exact.take_in
     monkeypatch.setattr(
         exact,
-        "_take_in",
+        "take_in",
         lambda queries, block, *rest: take_in(queries, block * np.float32(1.001), *rest),
     )
     with pytest.raises(SearchError, match="wrong results on this machine"):

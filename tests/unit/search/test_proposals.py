@@ -87,6 +87,7 @@ def test_a_pass_rests_on_the_certificate_and_tells_it(
     assert (by.engine, by.recall, by.threshold) == (certificate.engine, certificate.bound, THRESHOLD)
     assert (by.planted, by.misses, by.confidence) == (3000, certificate.misses, 0.95)
     assert verdict.rate_upper == pytest.approx(exact.rate_upper / certificate.bound)
+    assert (exact.confidence, verdict.confidence) == (0.95, pytest.approx(0.9))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,26 @@ def test_a_certificate_is_for_one_threshold(index: Index, certificate: Certifica
     verdict = check_replication(unrelated, 0.91, index=index, engine=allowed(certificate.engine))
     assert verdict.matches.by.exact
     assert f"{certificate.engine} --threshold 0.91 --min-recall 0.999' measures it" in verdict.matches.by.note
+
+
+def test_the_confidence_of_a_check_is_asked_of_the_certificate(
+    index: Index, certificate: Certificate, unrelated: Path
+) -> None:
+    engine = allowed(certificate.engine)
+    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=engine, confidence=0.9999)
+    assert verdict.matches.by.exact
+    assert "at 0.9 with 0.9999 confidence" in verdict.matches.by.note
+    assert "--min-recall 0.999 --confidence 0.9999' measures it" in verdict.matches.by.note
+    assert verdict.confidence == 0.9999
+
+
+@pytest.mark.parametrize("min_recall", [0.0, 1.0, 7.0, -1.0, float("nan")])
+def test_a_recall_that_is_none_is_an_error(
+    index: Index, engine: Engine, unrelated: Path, min_recall: float
+) -> None:
+    choice = EngineChoice(engine.name, allow_approximate=True, min_recall=min_recall)
+    with pytest.raises(SettingsError, match="is no recall between 0 and 1"):
+        check_replication(unrelated, THRESHOLD, index=index, engine=choice)
 
 
 def test_a_rate_that_cannot_be_told_is_left_to_the_exact_scan(

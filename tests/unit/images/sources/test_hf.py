@@ -91,19 +91,27 @@ def test_rows_without_bytes_are_read_from_their_path_or_rejected(
 ) -> None:
     from pytest_replication.images.sources.hf import HfSource
 
-    gone = {"bytes": None, "path": str(tmp_path / "gone.jpg")}
-    images = [{"bytes": None, "path": str(photos[0])}, gone, None]
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    given = [str(photos[0]), photos[0].name, "gone.jpg"]
+    given += [str(tmp_path / "secret.jpg"), "../secret.jpg", str(tmp_path / "more" / "link.jpg"), "a\0b"]
+    images = [*({"bytes": None, "path": path} for path in given), None]
+    homes = [photos[0].parent, tmp_path / "more"]
     features = datasets.Features({"image": datasets.Image(decode=False)})
     by_path = datasets.Dataset.from_dict({"image": images}, features=features).cast_column(
         "image", datasets.Image()
     )
-    found = list(HfSource([("train", by_path)], "name", "uri"))
-    assert (found[0].content, found[0].uri) == (photos[0], str(photos[0]))
-    assert [ref.fault for ref in found] == [
-        None,
-        "the row holds no image bytes, and its path does not exist",
-        "the row holds no image bytes and no path",
-    ]
+    found = list(HfSource([("train", by_path)], "name", "uri", homes))
+    assert [(ref.content, ref.uri) for ref in found[:2]] == [(photos[0], str(photos[0]))] * 2
+    gone, out = (
+        f"the row holds no image bytes, and its path {what}"
+        for what in ("does not exist", "leads out of the data set")
+    )
+    nothing = "the row holds no image bytes and no path"
+    assert [ref.fault for ref in found] == [None, None, gone, out, out, out, out, nothing]
+    assert all(ref.read() == b"" for ref in found[2:])
+    assert {ref.fault for ref in HfSource([("train", by_path)], "name", "uri")} == {out, nothing}
 
 
 def test_several_image_columns_are_all_listed(photos: list[Path], tmp_path: Path) -> None:
@@ -225,8 +233,14 @@ def on_hub(rows: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return put
 
 
-def test_a_commit_of_the_hub_is_read(on_hub: Callable[[str], None], photos: list[Path]) -> None:
+def test_a_commit_of_the_hub_is_read(
+    on_hub: Callable[[str], None], photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     on_hub(COMMIT)
+    assert {ref.fault for ref in open_source(HUB)} == {
+        "the row holds no image bytes, and its path leads out of the data set"
+    }
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", photos[0].parent)
     found = list(open_source(HUB))
     assert len(found) == 5
     assert found[0].read() == photos[0].read_bytes()

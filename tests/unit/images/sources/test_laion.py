@@ -52,6 +52,33 @@ def test_rows_are_joined_by_a_path(
     ]
 
 
+def test_a_link_that_leads_out_is_not_followed(pictures: Path, tmp_path: Path, write_rows: Write) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "000010001.jpg").write_bytes(b"secret")
+    (pictures / "file.png").symlink_to(outside / "000010001.jpg")
+    (pictures / "folder").symlink_to(outside)
+    (pictures / "00001").symlink_to(outside)
+    (pictures / "loop").symlink_to("loop")
+    (pictures / "near.png").symlink_to("05.png")
+    names = ["file.png", "folder/000010001.jpg", "near.png", "loop"]
+    by_path = write_rows(tmp_path / "path.parquet", path=names)
+    by_key = write_rows(tmp_path / "key.parquet", key=["000010001"])
+    found = [*open_source(f"laion:{by_path}:{pictures}"), *open_source(f"laion:{by_key}:{pictures}")]
+    assert [ref.fault for ref in found] == [
+        "path file.png is a link that leads out of the folder of images",
+        "path folder/000010001.jpg is a link that leads out of the folder of images",
+        None,
+        "no image file beside the metadata row (path loop)",
+        "key 000010001 is a link that leads out of the folder of images",
+    ]
+    assert found[0].read() == b""
+    assert found[2].read() == (pictures / "05.png").read_bytes()
+    pictures.rename(tmp_path / "elsewhere")  # the folder itself may be a link
+    pictures.symlink_to(tmp_path / "elsewhere")
+    assert [ref.fault for ref in open_source(f"laion:{by_path}:{pictures}")][2] is None
+
+
 def test_rows_are_joined_by_the_key_of_img2dataset(tmp_path: Path, write_rows: Write) -> None:
     images = tmp_path / "images"
     for name in (

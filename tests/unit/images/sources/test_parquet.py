@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,11 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_replication.errors import SourceError
+from pytest_replication.images import read as read_module
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source, open_source
+from pytest_replication.images.sources import tables as tables_module
 from pytest_replication.images.sources.tables import Table
 
 Write = Callable[..., Path]
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def ids(source: Source) -> list[str]:
@@ -156,6 +160,86 @@ def test_lists_of_images_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"images": pa.array([[]], kind)}), tmp_path / "t.parquet")
     with pytest.raises(SourceError, match="lists of images in its column images"):
         open_source(tmp_path / "t.parquet")
+
+
+def test_values_that_a_dictionary_repeats_do_not_fill_the_memory(tmp_path: Path) -> None:
+    image = pa.array([{"bytes": bytes(4 << 20), "path": "a"}] * 64, IMAGE)
+    pq.write_table(pa.table({"image": image}), tmp_path / "t.parquet", compression="zstd")
+    del image
+    assert (tmp_path / "t.parquet").stat().st_size < 4000
+    before, count, most = pa.total_allocated_bytes(), 0, 0
+    for ref in open_source(tmp_path / "t.parquet"):
+        most = max(most, pa.total_allocated_bytes() - before)
+        assert len(ref.read()) == 4 << 20
+        count += 1
+    assert count == 64
+    assert most < 48 << 20
+
+
+def test_a_page_that_would_fill_the_memory_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables_module, "_PAGE", 1 << 20)
+    path = tmp_path / "t.parquet"
+    for dictionary in (True, False):
+        table = pa.table({"text": ["t"], "jpg": pa.array([bytes(3 << 20)], pa.binary())})
+        pq.write_table(table, path, compression="zstd", use_dictionary=dictionary)
+        with pytest.raises(
+            SourceError, match=r"bytes of its column jpg unpack to 3,145,7\d\d; write it again"
+        ):
+            list(open_source(path))
+    noise = np.random.default_rng(0).bytes(3 << 20)
+    pq.write_table(pa.table({"jpg": pa.array([noise], pa.binary())}), path, compression="zstd")
+    assert [ref.read() for ref in open_source(path)] == [noise]
+
+
+def test_a_value_that_no_image_is_as_large_as_is_a_fault(
+    tmp_path: Path, write_rows: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_module, "MAX_BYTES", 5)
+    path = write_rows(tmp_path / "t.parquet", jpg=[b"a", b"a" * 6, b"a" * 5], text=["x", "y", "z"])
+    found = list(open_source(path))
+    assert [ref.fault for ref in found] == [None, "6 bytes are more than 5", None]
+    assert (found[1].read(), found[1].caption) == (b"", "y")
+
+
+def test_row_groups_of_different_pages_keep_their_order(
+    tmp_path: Path, write_rows: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables_module, "_HELD", 4000)
+    rows = [bytes([number]) * (10 + 900 * (number % 7)) for number in range(150)]
+    table = pa.table({"jpg": pa.array(rows, pa.binary())})
+    for size in (1, 40, 64, 150):
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=size)
+        assert [ref.read() for ref in open_source(tmp_path / "t.parquet")] == rows
+
+
+def test_lists_are_not_read(tmp_path: Path) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string()), ("boxes", pa.list_(pa.int64()))])
+    image = pa.array([{"bytes": b"x", "path": "a", "boxes": [1, 2]}], kind)
+    columns = {"image": image, "text": [["a", "b"]], "caption": ["c"], "label": [[1]]}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns | {"key": [["k"]], "status": ["failed"]}), path)
+    (ref,) = open_source(path)
+    assert (ref.read(), ref.caption, ref.label, ref.fault) == (b"x", "c", None, None)
+    wide = pa.array([None], pa.binary(1 << 20))  # each null takes as much
+    pq.write_table(pa.table({"image": image, "text": wide}), path)
+    assert [ref.caption for ref in open_source(path)] == [None]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.binary()), pa.int64(), pa.binary(3)])
+def test_bytes_of_another_type_are_no_images(kind: pa.DataType, tmp_path: Path) -> None:
+    image = pa.array([None], pa.struct([("bytes", kind), ("path", pa.string())]))
+    pq.write_table(pa.table({"image": image}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="has no column image"):
+        open_source(tmp_path / "t.parquet")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([b"a"]), pa.array([b"b"])], names=["jpg", "jpg"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="has several columns jpg"):
+        list(open_source(tmp_path / "t.parquet"))
 
 
 def test_a_file_that_gives_fewer_rows_than_it_names_is_refused(tmp_path: Path, write_rows: Write) -> None:

@@ -87,7 +87,9 @@ def test_a_metric_for_another_kind_is_refused(everything: Path, kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["npy", "dcr", "clip-retrieval"])
 def test_another_dim_is_refused(everything: Path, kind: str) -> None:
-    with pytest.raises(SettingsError, match="holds vectors of 5 numbers, not of 6: correct dim"):
+    with pytest.raises(
+        SettingsError, match="holds vectors of 5 numbers, not of 6: name the embedder that made them"
+    ):
         open_embeddings(str(everything / CASES[kind]), dim=6)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
 from pytest_replication.embedders.base import Prepared
 from pytest_replication.embedders.probe import embed_images
-from pytest_replication.errors import IndexMismatch
+from pytest_replication.errors import IndexMismatch, SourceError
 from pytest_replication.images.decode import decode
 from pytest_replication.index.importers import Embeddings, open_embeddings, prove_imported
 
@@ -137,7 +137,21 @@ def test_relative_names_are_looked_for_in_the_folder_of_images(
     assert proof is not None
     assert proof.checked == 31
     assert prove_imported(imported(names), embedder, None) is None
-    assert prove_imported(imported(names), embedder, photographs[0].parents[2]) is None
+
+
+def test_a_folder_without_the_images_is_an_error_and_no_proof_left_out(
+    imported: Callable, embedder: Embedder, photographs: list[Path]
+) -> None:
+    names = [path.relative_to(path.parents[1]) for path in photographs]
+    wrong = photographs[0].parents[2]
+    with pytest.raises(
+        SourceError,
+        match=rf"cannot be proved: 0 of the images that were looked for below {wrong} can be read, and 31 are "
+        rf"needed; name the folder that its names \({names[0]}\) are relative to",
+    ):
+        prove_imported(imported(names), embedder, wrong)
+    with pytest.raises(SourceError, match="0 of the images .* and 1 are needed"):
+        prove_imported(imported(names), embedder, wrong, least=0)
 
 
 def test_a_small_set_needs_every_image(
@@ -157,7 +171,8 @@ def test_images_that_cannot_be_decoded_count_as_unreadable(
     (tmp_path / "broken.jpg").write_bytes(photographs[0].read_bytes()[:900])
     os.mkfifo(tmp_path / "pipe.jpg")  # reading it would never end
     names: list[object] = [tmp_path / "broken.jpg", "nul\0.jpg", tmp_path / "pipe.jpg", *photographs[3:]]
-    assert prove_imported(imported(names), embedder, None) is None
+    with pytest.raises(SourceError, match="28 of the images .* and 31 are needed"):
+        prove_imported(imported(names), embedder, tmp_path)
     proof = prove_imported(imported(names), embedder, tmp_path, least=28)
     assert proof is not None
     assert proof.checked == 28

@@ -21,9 +21,11 @@ def certificate(**changes: Any) -> Certificate:
         confidence=0.95,
         min_recall=0.999,
         engine="toy",
+        library="toy 1",
         parameters={"flavour": 1},
         effort=4,
         generation="g",
+        files="f",
         seed=2,
         created="now",
     )
@@ -58,23 +60,24 @@ def test_only_numbers_that_prove_it_are_sound(planted: int, misses: int, min_rec
 )
 def test_numbers_that_do_not_add_up_are_not_sound(changes: dict[str, Any]) -> None:
     assert not certificate(**changes).sound
-    assert not certificate(**changes).covers(0.5, 0.9, 20, "g")
+    assert not certificate(**changes).covers(0.5, 0.9, 20, "g", "f")
 
 
 @pytest.mark.parametrize(
     ("question", "covered"),
     [
-        ((0.5, 0.999, 20, "g"), True),
-        ((0.5, 0.999, 500, "g"), True),
-        ((0.5000004, 0.999, 20, "g"), True),
-        ((0.5, 0.9, 20, "g"), True),
-        ((0.500001, 0.999, 20, "g"), False),
-        ((0.6, 0.999, 20, "g"), False),
-        ((0.5, 0.9995, 20, "g"), False),
-        ((0.5, 0.999, 19, "g"), False),
-        ((0.5, 0.999, 20, "another"), False),
-        ((0.5, 0.999, 20, "g", 0.99), False),
-        ((float("nan"), 0.999, 20, "g"), False),
+        ((0.5, 0.999, 20, "g", "f"), True),
+        ((0.5, 0.999, 500, "g", "f"), True),
+        ((0.5000004, 0.999, 20, "g", "f"), True),
+        ((0.5, 0.9, 20, "g", "f"), True),
+        ((0.500001, 0.999, 20, "g", "f"), False),
+        ((0.6, 0.999, 20, "g", "f"), False),
+        ((0.5, 0.9995, 20, "g", "f"), False),
+        ((0.5, 0.999, 19, "g", "f"), False),
+        ((0.5, 0.999, 20, "another", "f"), False),
+        ((0.5, 0.999, 20, "g", "another"), False),
+        ((0.5, 0.999, 20, "g", "f", 0.99), False),
+        ((float("nan"), 0.999, 20, "g", "f"), False),
     ],
 )
 def test_it_covers_what_it_was_measured_for(question: tuple[Any, ...], covered: bool) -> None:

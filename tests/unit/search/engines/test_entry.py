@@ -18,9 +18,6 @@ from pytest_replication.search.engines import Certificate, EngineEntry
 from pytest_replication.search.engines.entry import generation_of, parse_entry
 from pytest_replication.stats.intervals import lower_bound
 
-CERTIFICATE = Certificate(
-    0.5, 20, 3000, 0, lower_bound(3000, 3000), 0.95, 0.999, "toy", {"flavour": 1}, 4, "g", 2, "now"
-)
 ENTRY = EngineEntry(
     engine="toy",
     library="toy 1",
@@ -34,6 +31,23 @@ ENTRY = EngineEntry(
     seconds=0.5,
     created="now",
     files={"vectors.npy": FileEntry(10, "a", "b")},
+)
+CERTIFICATE = Certificate(
+    threshold=0.5,
+    k=20,
+    planted=3000,
+    misses=0,
+    bound=lower_bound(3000, 3000),
+    confidence=0.95,
+    min_recall=0.999,
+    engine="toy",
+    library="toy 1",
+    parameters={"flavour": 1},
+    effort=4,
+    generation="g",
+    files=ENTRY.digest,
+    seed=2,
+    created="now",
 )
 
 
@@ -73,8 +87,11 @@ def test_certificates_come_along() -> None:
 
 def test_a_certificate_takes_the_place_of_one_for_the_same() -> None:
     again, other = replace(CERTIFICATE, effort=8), replace(CERTIFICATE, threshold=0.6)
-    entry = ENTRY.with_certificate(CERTIFICATE).with_certificate(other).with_certificate(again)
-    assert entry.certificates == (other, again)
+    surer = replace(CERTIFICATE, confidence=0.99, min_recall=0.998, bound=lower_bound(3000, 3000, 0.99))
+    entry = ENTRY
+    for one in (CERTIFICATE, other, surer, again):
+        entry = entry.with_certificate(one)
+    assert entry.certificates == (other, surer, again)
 
 
 @given(st.data())
@@ -94,15 +111,15 @@ def test_no_changed_character_goes_unseen(data: st.DataObject) -> None:
     ("text", "told"),
     [
         ("", "Expecting value"),
-        ("[]", "it is not of format 1"),
-        ("{}", "it is not of format 1"),
-        (sealed(body(format=2)), "it is not of format 1"),
+        ("[]", "it is no object"),
+        ("{}", "it is not of format 2"),
+        (sealed(body(format=1)), "it is not of format 2"),
         (json.dumps(body()), "its digest differs"),
-        (sealed({"format": 1}), "'files' does not fit"),
+        (sealed({"format": 2}), "'files' does not fit"),
         (sealed(body(more=1)), "does not fit"),
         (sealed(body(files=[])), "does not fit"),
         (sealed(body(certificates=[{}])), "does not fit"),
-        ("[" * 100_000, "does not fit"),
+        ("[" * 100_000, "it is nested too deeply"),
     ],
 )
 def test_what_is_no_entry_is_refused(text: str, told: str) -> None:
@@ -116,6 +133,8 @@ def test_what_is_no_entry_is_refused(text: str, told: str) -> None:
         {"misses": 1},
         {"generation": "other"},
         {"engine": "other"},
+        {"library": "toy 2"},
+        {"files": "other"},
         {"parameters": {"flavour": 2}},
         {"bound": 1.0},
     ],
@@ -125,6 +144,23 @@ def test_a_certificate_of_something_else_is_refused(changes: dict[str, Any]) -> 
     found["certificates"][0] |= changes
     with pytest.raises(ValueError, match="certificate for 0.5 does not add up"):
         parse_entry(sealed(found))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"vectors.npy": FileEntry(10, "a", "c")},
+        {"vectors.npy": FileEntry(11, "a", "b")},
+        {"other.npy": FileEntry(10, "a", "b")},
+        {"vectors.npy": FileEntry(10, "a", "b"), "other.npy": FileEntry(10, "a", "b")},
+    ],
+)
+def test_a_certificate_is_for_the_very_files(files: dict[str, FileEntry]) -> None:
+    assert ENTRY.owns(CERTIFICATE)
+    changed = replace(ENTRY, files=files)
+    assert not changed.owns(CERTIFICATE)
+    assert replace(changed, certificates=(CERTIFICATE,)).certificate_for(0.5, 0.999, 20) is None
 
 
 def test_the_generation_is_that_of_vectors_and_their_order(

@@ -15,17 +15,20 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pytest_replication import Index
+from pytest_replication import Index, open_index
 from pytest_replication.errors import BuildError, IndexCorrupt, IndexLocked, SearchError, SettingsError
+from pytest_replication.index.compact import compact_index
+from pytest_replication.index.manifest import SourceEntry
+from pytest_replication.index.removed import remove_images
+from pytest_replication.index.shard import Record
+from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search.engines import (
     Certificate,
     Engine,
     add_certificate,
     build_engine,
     built_engines,
-    certificate_for,
     certify,
-    files,
     open_engine,
     read_entry,
     store,
@@ -121,6 +124,83 @@ def test_a_rename_that_fails_puts_the_older_one_back(built: Index, monkeypatch: 
     assert open_engine(built, "toy").entry == before
 
 
+def while_it_is_built(toy: type[Engine], patch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    build = toy.build
+
+    def meanwhile(index: Index, folder: Path, *, progress: bool) -> Any:
+        made = build(index, folder, progress=progress)
+        happens()
+        return made
+
+    patch.setattr(toy, "build", meanwhile)
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_an_engine_of_an_index_that_changed_meanwhile_is_not_kept(
+    built: Index, toy: type[Engine], unit: Unit, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    def happens() -> None:
+        if change == "overwrite":
+            (built.path / "manifest.json").unlink()
+            return
+        with IndexWriter(built.path) as writer:
+            writer.edit()
+            writer.add_source(SourceEntry("y", 1))
+            writer.add_shard(unit(9, 1, 2, 12), [Record("n", "/n", "s", 1, 1)], [], "listing")
+            writer.finish(1, 0)
+
+    before = read_entry(built, "toy")
+    while_it_is_built(toy, monkeypatch, happens)
+    for _ in range(2):  # and it is told at once the next time
+        with pytest.raises(BuildError, match="has changed since it was opened to build its toy engine"):
+            build_engine(built, "toy", progress=False)
+        monkeypatch.setattr(toy, "build", lambda *args, **kwargs: pytest.fail("it was built"))
+    assert open_engine(built, "toy").entry == before
+    assert names(built.path / "engines") == [".lock", "toy"]
+
+
+def test_compacting_while_an_engine_is_built_leaves_no_vector_of_a_removed_image(
+    index: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_images(index.path, ids=["0-3"])
+    removed = np.array(index.shards[0].embeddings()[0][3, 0])
+    refused = []
+
+    def happens() -> None:
+        with pytest.raises(IndexLocked, match="another process works on the engines") as caught:
+            compact_index(index.path)
+        refused.append(caught)
+        assert open_index(index.path).manifest.hidden == 1
+
+    opened = open_index(index.path)
+    while_it_is_built(toy, monkeypatch, happens)
+    build_engine(opened, "toy", progress=False)
+    assert len(refused) == 1
+    compact_index(index.path)
+    with pytest.raises(BuildError, match="has changed since it was opened"):
+        build_engine(opened, "toy", progress=False)
+    left = [
+        path for path in index.path.rglob("*") if path.is_file() and removed.tobytes() in path.read_bytes()
+    ]
+    assert left == []
+
+
+def test_an_index_is_not_replaced_while_its_engine_is_built(
+    index: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def happens() -> None:
+        with IndexWriter(index.path) as writer:
+            with pytest.raises(IndexLocked, match="another process works on the engines"):
+                writer.clear()
+
+    while_it_is_built(toy, monkeypatch, happens)
+    build_engine(index, "toy", progress=False)
+    assert open_engine(open_index(index.path), "toy").entry.vectors == 120
+    with IndexWriter(index.path) as writer:
+        writer.clear()
+    assert names(index.path / "engines") == [".lock"]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -159,7 +239,7 @@ def test_a_killed_build_leaves_nothing_that_opens(index: Index, step: str) -> No
 
 
 def test_a_second_builder_is_told_to_wait(built: Index) -> None:
-    with FileLock(built.path / "engines" / files.LOCK):
+    with FileLock(built.path / "engines" / ".lock"):
         with pytest.raises(IndexLocked, match="another process works on the engines"):
             build_engine(built, "toy", progress=False)
     build_engine(built, "toy", progress=False)
@@ -281,7 +361,7 @@ def test_the_engine_of_another_index_is_refused(
 ) -> None:
     other = made_up_index(tmp_path / "other", unit(99, rows, views, dim))
     shutil.copytree(built.path / "engines", other.path / "engines")
-    for ask in (open_engine, read_entry, lambda i, n: certificate_for(i, n, 0.9, 0.999, 3)):
+    for ask in (open_engine, read_entry):
         with pytest.raises(SearchError, match="is for other vectors than .* holds now"):
             ask(other, "toy")
 
@@ -297,30 +377,88 @@ def test_a_certificate_is_kept_and_found(built: Index) -> None:
     entry = add_certificate(built, found)
     assert entry.certificates == (found,)
     assert read_entry(built, "toy") == entry == open_engine(built, "toy").entry
-    assert certificate_for(built, "toy", 0.9, 0.999, 3) == found
-    assert certificate_for(built, "toy", 0.9, 0.99, 50) == found
-    assert certificate_for(built, "toy", 0.8, 0.999, 3) is None
-    assert certificate_for(built, "toy", 0.9, 0.9999, 3) is None
-    assert certificate_for(built, "toy", 0.9, 0.999, 2) is None
-    assert certificate_for(built, "toy", 0.9, 0.999, 3, confidence=0.99) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 3) == found
+    assert read_entry(built, "toy").certificate_for(0.9, 0.99, 50) == found
+    assert read_entry(built, "toy").certificate_for(0.8, 0.999, 3) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.9999, 3) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 2) is None
+    assert read_entry(built, "toy").certificate_for(0.9, 0.999, 3, confidence=0.99) is None
 
 
 def test_the_certificate_with_the_least_effort_is_taken(built: Index) -> None:
     found = certified(built)
     for effort, k in ((8, 3), (4, 20), (2, 50)):
         add_certificate(built, replace(found, effort=effort, k=k))
-    efforts = [certificate_for(built, "toy", 0.9, 0.999, k) for k in (3, 20, 49, 50)]
+    efforts = [read_entry(built, "toy").certificate_for(0.9, 0.999, k) for k in (3, 20, 49, 50)]
     assert [one.effort for one in efforts if one] == [8, 4, 4, 2]
 
 
 @pytest.mark.parametrize(
-    "changes", [{"generation": "other"}, {"parameters": {"flavour": 2}}, {"misses": 5}, {"planted": 100}]
+    "changes",
+    [
+        {"generation": "other"},
+        {"library": "toy 2"},
+        {"files": "other"},
+        {"parameters": {"flavour": 2}},
+        {"misses": 5},
+        {"planted": 100},
+    ],
 )
 def test_a_certificate_of_something_else_is_not_kept(built: Index, changes: dict[str, Any]) -> None:
     found = certified(built)
     with pytest.raises(SearchError, match="is not one of the toy engine"):
         add_certificate(built, replace(found, **changes))
     assert read_entry(built, "toy").certificates == ()
+
+
+def other_files(monkeypatch: pytest.MonkeyPatch, toy: type[Engine]) -> None:
+    """From now on the same vectors and parameters give other files."""
+    build = toy.build
+
+    def another(index: Index, folder: Path, *, progress: bool) -> Any:
+        made = build(index, folder, progress=progress)
+        np.save(folder / "vectors.npy", np.roll(np.load(folder / "vectors.npy"), 1, axis=0))
+        return made
+
+    monkeypatch.setattr(toy, "build", another)
+
+
+def test_a_certificate_of_files_that_were_replaced_meanwhile_is_not_kept(
+    built: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(built, "toy")
+    other_files(monkeypatch, toy)
+    propose, rebuilt = engine._propose, []
+
+    def meanwhile(queries: np.ndarray, k: int) -> np.ndarray:
+        if not rebuilt:
+            rebuilt.append(build_engine(built, "toy", progress=False))
+        return propose(queries, k)
+
+    monkeypatch.setattr(engine, "_propose", meanwhile)
+    engine.effort = 8
+    found = certify(built, engine, 0.9, k=3, progress=False)
+    assert isinstance(found, Certificate)
+    assert (rebuilt[0].parameters, rebuilt[0].generation) == (found.parameters, found.generation)
+    with pytest.raises(SearchError, match="is not one of the toy engine that .* has now: certify it again"):
+        add_certificate(built, found)
+    assert read_entry(built, "toy").certificates == ()
+
+
+def test_an_engine_that_is_replaced_while_it_is_opened_is_not_used(
+    built: Index, toy: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_certificate(built, certified(built))
+    other_files(monkeypatch, toy)
+    opens = toy.open
+
+    def late(folder: Path, entry: Any) -> Engine:
+        build_engine(built, "toy", progress=False)
+        return opens(folder, entry)
+
+    monkeypatch.setattr(toy, "open", late)
+    with pytest.raises(SearchError, match="was built anew while it was opened"):
+        open_engine(built, "toy")
 
 
 def test_a_certificate_that_cannot_be_written_is_told(built: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +478,7 @@ def test_a_forged_certificate_is_found(built: Index, folder: Path) -> None:
     body["certificates"][0]["threshold"] = 0.5
     (folder / "engine.json").write_text(json.dumps(body))
     with pytest.raises(SearchError, match="its digest differs"):
-        certificate_for(built, "toy", 0.5, 0.999, 3)
+        read_entry(built, "toy")
 
 
 def test_engines_that_lie_there_are_listed(index: Index) -> None:

@@ -1,0 +1,59 @@
+"""What weakens a verdict, whatever its outcome: in every report, and worded in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_replication.reports.words import plural, threshold_text
+
+_IDENTICAL = 0.999
+"""Threshold from which on next to nothing but identical vectors reaches it."""
+
+
+def warnings(data: Mapping[str, Any]) -> list[str]:
+    """All warnings of a verdict, a sentence each.
+
+    Args:
+        data: what `verdict_data` makes of it.
+    """
+    return [*index_warnings(data["index"]), *check_warnings(data)]
+
+
+def index_warnings(index: Mapping[str, Any]) -> list[str]:
+    """Those that hold for every verdict on the same index."""
+    found = []
+    if index["rejected"]:
+        images = _images(index["rejected"], "could not be read and is", "could not be read and are")
+        found.append(f"{images} NOT in the index: copies of {_them(index['rejected'])} are not found")
+    if index["removed"]:
+        images = _images(index["removed"], "was", "were")
+        found.append(f"{images} removed from the index: copies of {_them(index['removed'])} are not found")
+    if index["unproved"]:
+        found.append("vectors of the index were imported and nothing proves that this embedder made them")
+    return found
+
+
+def check_warnings(data: Mapping[str, Any]) -> list[str]:
+    """Those that are about the samples and the threshold."""
+    found = []
+    distinct, samples = data["distinct_samples"], data["samples"]
+    if 0 < distinct < samples:
+        are = "is" if distinct == 1 else "are"
+        found.append(
+            f"only {distinct} of {samples} samples {are} distinct: the bounds of the rate count these"
+        )
+    if data["threshold"] >= _IDENTICAL:
+        found.append(
+            f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
+            "training image count: a copy that was encoded again scores less"
+        )
+    return found
+
+
+def _images(count: int, one: str, several: str) -> str:
+    return f"{plural(count, 'training image')} {one if count == 1 else several}"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"

@@ -1,0 +1,19 @@
+"""Counts and scores in words, the same in every report. Standard library only."""
+
+from __future__ import annotations
+
+
+def plural(count: int, one: str, several: str = "") -> str:
+    """A number with what is counted: 1 image, 2 images."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+def score_text(score: float, threshold: float) -> str:
+    """A score in three digits, or in six where three would show the same as a threshold that it is not."""
+    alike = f"{score:.3f}" == f"{threshold:.3f}" and score != threshold
+    return f"{score:.6f}" if alike else f"{score:.3f}"
+
+
+def threshold_text(threshold: float) -> str:
+    """A threshold as it was given."""
+    return f"{threshold:.9g}"
