@@ -279,7 +279,12 @@ def test_anything_unexpected_is_3(
     assert "error: info broke down: ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) -> None:
+def test_the_life_of_an_index(
+    pictures: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*args: object) -> Run:  # in this process: it is called often
+        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
+
     index, other, both = tmp_path / "a", tmp_path / "b", tmp_path / "ab"
     assert (
         call("build", pictures, "--out", index, "--embedder", "pixels", "--max-rejected", "5%").returncode
@@ -335,7 +340,10 @@ def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:
     assert "WARNING    vectors of the index were imported" in allowed.stdout
 
 
-def test_duplicates(training: Path, tmp_path: Path) -> None:
+def test_duplicates(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*args: object) -> Run:  # in this process: it is called often
+        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
+
     photo = min(training.iterdir())
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -381,9 +389,13 @@ def test_info_tells_whether_all_shards_have_engine_codes(
 
 
 def test_an_approximate_engine_is_built_certified_and_relied_on(
-    built: Path, unrelated: Path, training: Path, tmp_path: Path
+    built: Path, unrelated: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("faiss")
+
+    def call(*args: object) -> Run:  # in this process: it is called often
+        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
+
     index = Path(shutil.copytree(built, tmp_path / "index"))
     asked = call("engine", index, "faiss-ivf")
     assert asked.returncode == 2
