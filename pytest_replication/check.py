@@ -26,6 +26,7 @@ from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
 
@@ -138,7 +139,14 @@ def decide(
     return judge(matches, policy)
 
 
-def nearest(samples: Samples, index: Index, k: int = 5, *, engine: str = EXACT) -> Matches:
+def nearest(
+    samples: Samples,
+    index: Index,
+    k: int = 5,
+    *,
+    engine: str = EXACT,
+    rescoring: Rescoring | None = None,
+) -> Matches:
     """Find the nearest training images of samples, without judging them.
 
     Args:
@@ -146,16 +154,23 @@ def nearest(samples: Samples, index: Index, k: int = 5, *, engine: str = EXACT) 
         index: an open index.
         k: training images a sample.
         engine: what searches; an approximate one may overlook some.
+        rescoring: how more candidates than k are scored again; None to keep the inner product.
 
     Raises:
         ReplicationError: as `check_replication`.
     """
+    if rescoring is not None:
+        rescoring.check(index, k)
+    count = k if rescoring is None else rescoring.candidates
     vectors, subject = _embed(samples, index, k, "")
     if engine == EXACT:
-        return name_matches(index, search(index, vectors, k), subject)
-    from pytest_replication.search.proposals import propose
+        found, by = search(index, vectors, count), SearchedBy()
+    else:
+        from pytest_replication.search.proposals import propose
 
-    found, by = propose(index, vectors, k, EngineChoice(engine))
+        found, by = propose(index, vectors, count, EngineChoice(engine))
+    if rescoring is not None:
+        found = rescore(index, samples, found, k, rescoring)
     return name_matches(index, found, subject, by)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_replication import __version__
 from pytest_replication._cli import (
     append,
+    benchmark,
     build,
     check,
     compact,
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb == "benchmark":
+        return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
         return ""
     again = "the same command" + (" without --overwrite" if getattr(args, "overwrite", False) else " again")
@@ -101,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         verify,
         search,
         check,
+        benchmark,
         weights,
     ):
         verb = module.add_parser(verbs)

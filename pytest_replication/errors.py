@@ -22,6 +22,7 @@
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── SearchError                  the search cannot vouch for its own result
+    ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     └── Inconclusive                 too few samples for the rate that was claimed
 """
 
@@ -103,6 +104,10 @@ class EmbedderUnavailable(EmbedderError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class BenchmarkError(ReplicationError):
+    """A benchmark has no set, picture or truth that it could use."""
 
 
 class Inconclusive(ReplicationError):

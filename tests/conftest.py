@@ -58,6 +58,13 @@ def picture() -> Callable[..., Image.Image]:
 
 
 @pytest.fixture
+def cells(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make an embedder with tokens known, here and in worker processes, as an installed package does."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "cells"))
+    return "cells"
+
+
+@pytest.fixture
 def pictures(tmp_path: Path, picture: Callable[..., Image.Image]) -> Path:
     """Folder of 12 made-up images."""
     folder = tmp_path / "pictures"

@@ -39,6 +39,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="Keep a small picture of each image for reports, of this longest side (default: none)",
     )
+    parser.add_argument(
+        "--tokens",
+        action="store_true",
+        help="Store the tokens of every image too, for 'search --score split': needs an embedder with tokens "
+        "and much room, which is told before the build starts",
+    )
     return parser
 
 
@@ -55,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         decoders=args.decoders,
         workers=args.workers,
         thumbnails=args.thumbnails,
+        tokens=args.tokens,
         overwrite=args.overwrite,
     )
     show(build_index(args.source, args.out, options), args.json)

@@ -15,6 +15,7 @@ from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
 from pytest_replication.index.rejections import each_rejected
+from pytest_replication.index.tokens import shown
 from pytest_replication.search.caches import Cache, caches
 from pytest_replication.search.codes import NAME as INT8
 
@@ -71,6 +72,7 @@ def _data(index: Index) -> dict[str, Any]:
         "views": [view.name for view in manifest.views],
         "dtype": manifest.dtype,
         "thumbnails": manifest.thumbnails,
+        "tokens": manifest.tokens,
         "duplicates": _duplicates_data(index),
         "engines": [asdict(cache) for cache in caches(index)],
         "shards": len(manifest.shards),
@@ -96,6 +98,7 @@ def _text(index: Index) -> str:
         f"({', '.join(view.name for view in manifest.views)}), {embedder.dim} numbers of {_dtype(index)}",
         f"  size         {plural(len(manifest.shards), 'shard')}, {_size(index) / 1e6:.1f} MB"
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
+        *([f"  tokens       {shown(manifest.tokens)} of each view, float16"] if manifest.tokens else []),
         f"  duplicates   {_duplicates(index)}",
         *(f"  engine       {_cache(cache)}" for cache in caches(index)),
         f"  created      {manifest.created} ({_age(manifest.created)}) by pytest-replication "

@@ -7,11 +7,17 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
+from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
+from pytest_replication.scoring import NORMS
+from pytest_replication.scoring.rerank import SPLIT_SCORES
 from pytest_replication.search import Matches
+from pytest_replication.search.rescore import Rescoring
 from pytest_replication.surroundings import EXACT
+
+_INNER = "inner"
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -32,6 +38,26 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="NAME",
         help="What searches; an approximate one may overlook images (default: %(default)s)",
     )
+    default = Rescoring()
+    parser.add_argument(
+        "--score",
+        choices=(_INNER, *SPLIT_SCORES),
+        default=_INNER,
+        help="Order by the inner product, or score its best again by corresponding or any two chunks: needs "
+        "an index with tokens (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--norm",
+        choices=NORMS,
+        help="What of a split score is of unit length: each chunk, or all together, which only ranks "
+        f"(default: {default.norm})",
+    )
+    parser.add_argument(
+        "--rerank",
+        type=int,
+        metavar="N",
+        help=f"Training images an image that are scored again (default: {default.candidates})",
+    )
     return parser
 
 
@@ -40,12 +66,24 @@ def run(args: argparse.Namespace) -> int:
     single = len(args.images) == 1 and Path(args.images[0]).is_dir()
     samples = Samples.of(args.images[0] if single else args.images)
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    matches = nearest(samples, index, args.k, engine=args.engine)
+    matches = nearest(samples, index, args.k, engine=args.engine, rescoring=_rescoring(args))
     if args.json:
         print_json(_data(matches))
     else:
-        print(_text(matches))
+        print(_text(matches, decimals=6 if args.norm == "concat" else 3))
     return 0
+
+
+def _rescoring(args: argparse.Namespace) -> Rescoring | None:
+    given = {"norm": args.norm, "candidates": args.rerank}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if args.score != _INNER:
+        return Rescoring(args.score, **chosen)
+    if chosen:
+        raise SettingsError(
+            "--norm and --rerank belong to a split score: give --score split or cross as well"
+        )
+    return None
 
 
 def _data(matches: Matches) -> list[dict[str, object]]:
@@ -60,9 +98,12 @@ def _data(matches: Matches) -> list[dict[str, object]]:
     ]
 
 
-def _text(matches: Matches) -> str:
+def _text(matches: Matches, decimals: int) -> str:
     lines = []
     for name, found in zip(matches.subject.samples, matches.of, strict=True):
         lines.append(name)
-        lines += [f"  {match.score:6.3f}  {match.record.uri}  (id {match.record.id})" for match in found]
+        lines += [
+            f"  {match.score:{decimals + 3}.{decimals}f}  {match.record.uri}  (id {match.record.id})"
+            for match in found
+        ]
     return "\n".join(map(one_line, lines))

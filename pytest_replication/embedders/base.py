@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 Prepared = NDArray[Any]
 """One image, resized and laid out as the network wants it."""
@@ -72,12 +72,27 @@ class EmbedderOptions:
         preset: name of a preprocessing preset, None for the embedder's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         weights_sha256: the digest that the weights must have, None if any will do.
+        name: the registry name that was asked for, so that one factory can serve several.
+        parameters: what follows the registry name and a question mark, as ``layer=2&pool=gem``.
     """
 
     argument: str = ""
     preset: str | None = None
     device: str = "auto"
     weights_sha256: str | None = None
+    name: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse_parameters(self) -> None:
+        """For embedders that take none.
+
+        Raises:
+            SettingsError: there are some.
+        """
+        if self.parameters:
+            raise SettingsError(
+                f"the embedder {self.name} takes no parameters, not {', '.join(self.parameters)}"
+            )
 
 
 class Embedder(ABC):
@@ -89,12 +104,15 @@ class Embedder(ABC):
         batch_size: number of images that `embed` is best given at once.
         drift: largest 1 - cosine by which the embedding of one image may differ between two
             machines or batch sizes.
+        token_shape: number of chunks that `tokens` gives for one image, and length of a chunk; None
+            for an embedder that sees an image as a whole only.
     """
 
     spec: EmbedderSpec
     default_threshold: Threshold | None = None
     batch_size: int = 8
     drift: float = 1e-4
+    token_shape: tuple[int, int] | None = None
 
     @abstractmethod
     def prepare(self, image: Image.Image) -> Prepared:
@@ -103,6 +121,52 @@ class Embedder(ABC):
     @abstractmethod
     def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Run the network over prepared images: (n, dim), of any length above zero."""
+
+    def tokens(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Describe the parts of prepared images: (n, chunks, length), in a fixed order, not normalised.
+
+        The tokens of a transformer after its final norm, the class token first; the cells of a
+        convolution map, row by row.
+
+        Raises:
+            EmbedderError: this embedder has none.
+        """
+        raise EmbedderError(
+            f"{self.spec.name} describes an image by one vector, it has no tokens: cut the vector into "
+            "equal slices, or take a transformer or a convolution map"
+        )
+
+    def forward_with_tokens(
+        self, batch: Sequence[Prepared]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `forward` and `tokens` give; for embedders that have both from one run of the network."""
+        return self.forward(batch), self.tokens(batch)
+
+    def embed_with_tokens(self, batch: Sequence[Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embed prepared images as a whole and in parts.
+
+        Args:
+            batch: what `prepare` returned, at least one.
+
+        Returns:
+            (n, dim) float32 unit rows, and (n, chunks, length) float32 tokens, not normalised.
+
+        Raises:
+            EmbedderError: a wrong shape, or numbers that are not finite; or it has no tokens.
+        """
+        rows, found = self.forward_with_tokens(batch)
+        tokens = np.asarray(found, np.float32)
+        if self.token_shape is None or tokens.shape != (len(batch), *self.token_shape):
+            raise EmbedderError(
+                f"{self.spec.name} gave tokens of shape {tokens.shape} for {len(batch)} images; expected "
+                f"{(len(batch), *(self.token_shape or ()))}"
+            )
+        if not np.isfinite(tokens).all():
+            raise EmbedderError(
+                f"{self.spec.name} gave tokens that are not finite; its weights are damaged or it was given "
+                "pixels outside its range"
+            )
+        return self._unit(rows, len(batch)), tokens
 
     def embed(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Embed prepared images.
@@ -116,11 +180,14 @@ class Embedder(ABC):
         Raises:
             EmbedderError: a wrong shape, or vectors that are not finite or have no direction.
         """
-        rows = np.asarray(self.forward(batch), dtype=np.float32)
-        if rows.shape != (len(batch), self.spec.dim):
+        return self._unit(self.forward(batch), len(batch))
+
+    def _unit(self, given: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        rows = np.asarray(given, dtype=np.float32)
+        if rows.shape != (count, self.spec.dim):
             raise EmbedderError(
-                f"{self.spec.name} gave an array of shape {rows.shape} for {len(batch)} images; "
-                f"expected ({len(batch)}, {self.spec.dim})"
+                f"{self.spec.name} gave an array of shape {rows.shape} for {count} images; "
+                f"expected ({count}, {self.spec.dim})"
             )
         norms = np.linalg.norm(rows.astype(np.float64), axis=1)
         if not np.isfinite(norms).all() or norms.min(initial=1.0) < 1e-12:

@@ -55,6 +55,7 @@ class OpenClipEmbedder(Embedder):
 
 def load(options: EmbedderOptions) -> Embedder:
     """Entry point of ``openclip``."""
+    options.refuse_parameters()
     if options.preset:
         raise SettingsError("openclip uses each model's own preprocessing; it takes no preset")
     require_torch("openclip", "openclip")

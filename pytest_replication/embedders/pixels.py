@@ -54,6 +54,7 @@ class PixelEmbedder(Embedder):
 
 def load(options: EmbedderOptions) -> Embedder:
     """Entry point of ``pixels``."""
+    options.refuse_parameters()
     if options.argument or options.preset:
         raise SettingsError("the embedder pixels takes neither an argument nor a preset")
     require_cpu(options.device, "the embedder pixels")

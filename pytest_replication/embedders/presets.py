@@ -37,6 +37,7 @@ class Preset:
         crop: then cut this many pixels square from the centre; 0 for none.
         mean: subtracted from pixels in [0, 1], for each of red, green, blue.
         std: divides what is left.
+        interpolation: ``bilinear`` or ``bicubic``, both Pillow's, which smooth what they shrink.
     """
 
     name: str
@@ -45,10 +46,17 @@ class Preset:
     crop: int
     mean: Triple
     std: Triple
+    interpolation: str = "bilinear"
+
+    @property
+    def side(self) -> int | None:
+        """Width and height of what the network gets; None if they differ from image to image."""
+        return self.crop or self.square or None
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop: (height, width, 3) uint8."""
-        image = image.resize(self._target(*image.size), Image.Resampling.BILINEAR)
+        filter_ = Image.Resampling[self.interpolation.upper()]
+        image = image.resize(self._target(*image.size), filter_)
         if self.crop:
             left, top = (image.width - self.crop) // 2, (image.height - self.crop) // 2
             image = image.crop((left, top, left + self.crop, top + self.crop))
@@ -67,7 +75,7 @@ class Preset:
         if not self.square:
             size = f"short side {self.short_side} (long side at most {LONGEST}-fold)"
         crop = f", centre crop {self.crop}" if self.crop else ""
-        return f"{self.name}: bilinear to {size}{crop}, mean {self.mean}, std {self.std}"
+        return f"{self.name}: {self.interpolation} to {size}{crop}, mean {self.mean}, std {self.std}"
 
     def _target(self, width: int, height: int) -> tuple[int, int]:
         if self.square:

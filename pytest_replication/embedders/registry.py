@@ -52,20 +52,35 @@ def load_embedder(
 
     Args:
         name: a registry name, with an argument behind a colon where it takes one, such as
-            ``sscd``, ``sscd:/path/sscd_disc_mixup.onnx`` or ``openclip:ViT-B-32/openai``.
+            ``sscd``, ``sscd:/path/sscd_disc_mixup.onnx`` or ``openclip:ViT-B-32/openai``, and with
+            parameters behind a question mark where it takes some: ``dino-vitb16?pool=gem:/path``.
         preset: a preprocessing preset; None for the embedder's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         weights_sha256: refuse weights with another digest.
 
     Raises:
         EmbedderUnavailable: no embedder of that name, or its weights or packages are missing.
-        SettingsError: the device is none.
+        SettingsError: the device is none, or the parameters cannot be read.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise SettingsError(f"there is no device {device!r}: give auto, cpu, mps, cuda or cuda:N")
-    key, _, argument = name.partition(":")
-    options = EmbedderOptions(argument, preset, device, weights_sha256)
+    front, _, argument = name.partition(":")
+    key, _, query = front.partition("?")
+    options = EmbedderOptions(argument, preset, device, weights_sha256, key, _parameters(name, query))
     return _factory(key)(options)
+
+
+def _parameters(name: str, query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not (key and equals and value) or key in found:
+            raise SettingsError(
+                f"{part!r} in {name!r} is no parameter of an embedder: write NAME?key=value&key=value:PATH, "
+                "each key once"
+            )
+        found[key] = value
+    return found
 
 
 def _factory(key: str) -> Factory:

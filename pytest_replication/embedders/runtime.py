@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import Prepared, threads
+from pytest_replication.embedders.weight_files import first_line, refuse_other_files
 from pytest_replication.errors import EmbedderUnavailable
 
 
@@ -32,32 +33,55 @@ class Network(ABC):
         """Run one batch of equal shapes."""
 
 
+_EIGHT_BIT = (b"uantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
+"""Parts of the names of ONNX operators that compute in 8 bits."""
+
+_OUTSIDE = b"\x0a\x08location\x12"
+"""Where a tensor of an ONNX file begins to say in which other file its numbers are."""
+
+
 class OnnxNetwork(Network):
-    """An ONNX file in onnxruntime, with one image input and one (n, dim) output.
+    """An ONNX file in onnxruntime, with one image input and one output.
+
+    Attributes:
+        input_shape: of a batch as the file declares it; what it leaves open is a name or None.
 
     Raises:
-        EmbedderUnavailable: the file is not such a network.
+        EmbedderUnavailable: the file is not such a network, or keeps weights in another file.
     """
 
     def __init__(self, path: Path) -> None:
         import onnxruntime as ort
 
+        refuse_other_files(path, "an ONNX network")
+        content = path.read_bytes()
+        if _OUTSIDE in content:
+            raise EmbedderUnavailable(
+                f"{path} keeps its weights in another file, which its sha256 does not cover: save it as one "
+                "file (torch.onnx.export(…, external_data=False), or onnx.save(onnx.load(PATH), NEW))"
+            )
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # parallel over images instead, see __call__
         options.log_severity_level = 3
         try:
-            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no public base class
-            raise EmbedderUnavailable(f"{path} cannot be loaded as ONNX: {error}") from error
+            raise EmbedderUnavailable(
+                f"{path} cannot be loaded as ONNX ({first_line(error)}): it is damaged, or no ONNX file; "
+                "fetch or export it again"
+            ) from error
         inputs, outputs = session.get_inputs(), session.get_outputs()
         layout = (inputs[0].type, len(inputs[0].shape)) if len(inputs) == 1 else None
         if layout not in (("tensor(uint8)", 4), ("tensor(float)", 4)) or len(outputs) != 1:
+            found = ", ".join(f"{x.name}: {x.type} {x.shape}" for x in inputs)
             raise EmbedderUnavailable(
-                f"{path} does not take one batch of images and give one batch of vectors"
+                f"{path} does not take one batch of images, float (n, 3, h, w) or uint8 (n, h, w, 3), and "
+                f"give one batch of vectors: its inputs are {found or 'none'}, its outputs "
+                f"{', '.join(x.name for x in outputs) or 'none'}; export it with one of each"
             )
         self.takes_pixels = layout[0] == "tensor(uint8)"
-        # The known uint8 network is quantised throughout; a float one is taken at its word.
-        self.quantised = self.takes_pixels
+        self.quantised = any(operator in content for operator in _EIGHT_BIT)
+        self.input_shape: tuple[int | str | None, ...] = tuple(inputs[0].shape)
         self._session = session
         self._input = inputs[0].name
         self._pool = ThreadPoolExecutor(threads(), thread_name_prefix="onnx")
@@ -82,15 +106,18 @@ class TorchNetwork(Network):
     Args:
         module: an ``nn.Module`` or a TorchScript module from images to vectors.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        call: what to compute from images with the module's weights, on its device; None for the
+            module itself.
     """
 
-    def __init__(self, module: Any, device: str) -> None:
+    def __init__(self, module: Any, device: str, call: Callable[[Any], Any] | None = None) -> None:
         import torch
 
         self._device = torch_device(device)
         if threads() < torch.get_num_threads():  # workers of pytest-xdist share the cores
             torch.set_num_threads(threads())
-        self._module = module.to(self._device).eval()
+        module = module.to(self._device).eval()
+        self._call = module if call is None else call
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run one batch."""
@@ -98,7 +125,7 @@ class TorchNetwork(Network):
 
         with torch.inference_mode():
             images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
-            rows: NDArray[np.float32] = self._module(images).float().cpu().numpy()
+            rows: NDArray[np.float32] = self._call(images).float().cpu().numpy()
         return rows
 
 
@@ -134,7 +161,9 @@ def require_torch(what: str, extra: str) -> None:
         ) from error
 
 
-def in_equal_shapes(network: Network, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+def in_equal_shapes(
+    network: Callable[[NDArray[Any]], NDArray[np.float32]], batch: Sequence[Prepared]
+) -> NDArray[np.float32]:
     """Run images of several shapes, each shape as one batch, and put the rows back in order."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for position, image in enumerate(batch):

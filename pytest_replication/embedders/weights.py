@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_replication.embedders.base import sha256_of
+from pytest_replication.embedders.catalogue import ENTRIES
+from pytest_replication.embedders.sscd_variants import VARIANTS
 from pytest_replication.errors import EmbedderUnavailable
 
 CACHE_VARIABLE = "PYTEST_REPLICATION_CACHE"
@@ -27,10 +29,9 @@ class Published:
 
 
 PUBLISHED = {
-    # The state dict: the TorchScript file at the same address is a program, this is data.
-    "sscd": Published(
-        "https://dl.fbaipublicfiles.com/sscd-copy-detection/sscd_disc_mixup.torchvision.pt", "MIT"
-    ),
+    # State dicts: the TorchScript files at the same address are programs, these are data.
+    **{name: Published(variant.url, variant.licence) for name, variant in VARIANTS.items() if variant.url},
+    **{entry.name: Published(entry.url, entry.licence) for entry in ENTRIES.values() if entry.url},
 }
 
 

@@ -23,6 +23,7 @@ from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.selection import stored_images
+from pytest_replication.index.tokens import check_tokens_alike
 from pytest_replication.index.unfinished import give_up, require_append
 from pytest_replication.index.workers import WorkerSettings
 from pytest_replication.index.writer import IndexWriter
@@ -92,6 +93,7 @@ def append_index(
             embedder = opened.embedder
         with IndexWriter(folder) as writer:
             _take_up(writer, images, folder)
+            check_tokens_alike(writer.manifest, embedder, folder)
             known, refs = _new_images(writer.manifest, images, folder)
             rejected, ingested = Rejections(0, {}, ()), Ingested(0, 0)
             if refs is not None:
@@ -104,6 +106,7 @@ def append_index(
                     options.decoders,
                     pinned.thumbnails,
                     read_removed(folder, pinned).sha256,
+                    pinned.tokens is not None,
                 )
                 name = options.embedder or pinned.embedder.location
                 settings = WorkerSettings(name, embedder.spec, options.device, how, options.workers)

@@ -19,12 +19,15 @@ from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import write_probe
 from pytest_replication.index.reader import open_index
 from pytest_replication.index.rejections import Rejections
+from pytest_replication.index.tokens import bytes_of, make_room, shown, token_shape
 from pytest_replication.index.workers import Elsewhere, WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
 _SHARD_ROWS = 1024
 _SHARDS = 1000
 """Shards above which they get larger instead of more: the manifest names every one."""
+_TOKEN_BYTES = 256 << 20
+"""Tokens a shard, which a build holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class BuildOptions:
         workers: processes that embed.
         thumbnails: longest side in pixels of the small pictures that are kept for reports, 0 for
             none.
+        tokens: store the tokens of every image as well, for split scores; says on standard error what
+            that takes, unless `progress` is off.
         overwrite: delete an index that is in the folder.
         progress: show a progress bar when standard error is a terminal.
     """
@@ -59,6 +64,7 @@ class BuildOptions:
     decoders: int | None = None
     workers: int = 1
     thumbnails: int = 0
+    tokens: bool = False
     overwrite: bool = False
     progress: bool = True
 
@@ -120,6 +126,8 @@ def build_index(
         IndexCorrupt: what is left cannot be searched, such as an index without a single row.
         IndexLocked: another process is building the same index.
         EmbedderError: the embedder cannot be loaded or is not fit.
+        SettingsError: tokens are wanted of an embedder that has none.
+        BuildError: there is no room for them.
     """
     options = options or BuildOptions()
     clock = Stopwatch()
@@ -130,6 +138,7 @@ def build_index(
         with clock("load"):
             embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
             probes = prove(embedder)
+        shape = token_shape(embedder) if options.tokens else None
         with IndexWriter(folder) as writer:
             if options.overwrite:
                 writer.clear()
@@ -142,8 +151,13 @@ def build_index(
                 _check_same(manifest, embedder, images, options, folder)
                 if manifest.complete and manifest.rejected > allow(options.max_rejected, manifest.listed):
                     check_rejected(writer, folder, options.max_rejected, again)
+            make_room(folder, writer.manifest, len(images), say=options.progress)
             how = PipelineOptions(
-                writer.manifest.views, options.batch_size, options.decoders, options.thumbnails
+                writer.manifest.views,
+                options.batch_size,
+                options.decoders,
+                options.thumbnails,
+                tokens=shape is not None,
             )
             settings = WorkerSettings(options.embedder, embedder.spec, options.device, how, options.workers)
             ingested = add_images(
@@ -185,18 +199,26 @@ def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: 
     from pytest_replication import __version__
 
     listed = len(images) if images.counted else None
+    tokens = token_shape(embedder) if options.tokens else None
     return Manifest(
         embedder=embedder.spec,
         decoder=DECODER,
         views=WHOLE,
         dtype=DTYPES[options.dtype],
-        shard_rows=options.shard_rows or max(_SHARD_ROWS, -(-len(images) // _SHARDS)),
+        shard_rows=options.shard_rows or _shard_rows(len(images), tokens),
         created=now(),
         writer=__version__,
         probe=probe,
         sources=(SourceEntry(images.name, listed, added=now()),),
         thumbnails=options.thumbnails,
+        tokens=tokens,
     )
+
+
+def _shard_rows(images: int, tokens: tuple[int, int] | None) -> int:
+    """A shard is in memory while it is made: those with tokens get no larger than that allows."""
+    rows = max(_SHARD_ROWS, -(-images // _SHARDS))
+    return rows if tokens is None else max(1, min(rows, _TOKEN_BYTES // bytes_of(tokens)))
 
 
 def _check_same(
@@ -205,12 +227,14 @@ def _check_same(
     if len(found.sources) > 1:
         raise SourceError(_appended_to(found, folder))
     differences = embedder.spec.differences(found.embedder)
+    tokens = token_shape(embedder) if options.tokens else None
     for what, here, there in (
         ("vectors", "embedded", "imported" if found.sources[0].imported else "embedded"),
         ("decoder", DECODER, found.decoder),
         ("dtype", DTYPES[options.dtype], found.dtype),
         ("shard rows", options.shard_rows or found.shard_rows, found.shard_rows),
         ("thumbnails", options.thumbnails, found.thumbnails),
+        ("tokens", shown(tokens), shown(found.tokens)),
         ("listed images", len(images) if images.counted else None, found.sources[0].listed),
     ):
         if here != there and None not in (here, there):

@@ -80,7 +80,15 @@ def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEnt
     records = read_records(shard.folder / RECORDS, kept.tolist())
     rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []
     vectors = np.ascontiguousarray(shard.embeddings()[0][kept])
-    return writer.rewrite_shard(shard.entry, vectors, [records[row] for row in kept.tolist()], rejected)
+    tokens = None if shard.token_shape is None else _kept_tokens(shard, kept)
+    rows = [records[row] for row in kept.tolist()]
+    return writer.rewrite_shard(shard.entry, vectors, rows, rejected, tokens)
+
+
+def _kept_tokens(shard: Shard, kept: NDArray[np.int64]) -> NDArray[np.float16]:
+    stored = shard.tokens()
+    by_row = stored.reshape(*shard.shape[:2], *stored.shape[1:])
+    return np.ascontiguousarray(by_row[kept]).reshape(-1, *stored.shape[1:])
 
 
 def _compacted(writer: IndexWriter, folder: Path, manifest: Manifest, shards: list[ShardEntry]) -> Manifest:

@@ -1,7 +1,8 @@
-"""Images on their way to a worker process: their bytes lie on disk, not in the memory of both.
+"""Images on their way to a worker process, and tokens on their way back: they lie on disk, not in memory.
 
 A worker embeds a whole shard, so that all workers together have workers + 2 shards at hand. A source
-that reads bytes to list its images (parquet, a compressed tar) would hold as many shards of them.
+that reads bytes to list its images (parquet, a compressed tar) would hold as many shards of them, and
+so would the process that writes hold tokens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
@@ -52,9 +56,38 @@ class Parcel:
                     ref = replace(ref, content=data)
                 yield ref
 
+    def leave_tokens(self, tokens: NDArray[np.float16]) -> None:
+        """Put what the images have become into a file beside that of their bytes.
+
+        Raises:
+            BuildError: the disk cannot be written.
+        """
+        try:
+            self._tokens.parent.mkdir(parents=True, exist_ok=True)
+            np.save(self._tokens, tokens, allow_pickle=False)
+        except OSError as error:
+            raise BuildError(f"{self._tokens} cannot be written ({error}): {_AGAIN}") from error
+
+    def take_tokens(self) -> NDArray[np.float16]:
+        """Read what `leave_tokens` has left.
+
+        Raises:
+            BuildError: it is not all there.
+        """
+        try:
+            found: NDArray[np.float16] = np.load(self._tokens, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise BuildError(f"{self._tokens} cannot be read ({error}): {_AGAIN}") from error
+        return found
+
     def drop(self) -> None:
-        """Delete the file."""
+        """Delete the files."""
         self.path.unlink(missing_ok=True)
+        self._tokens.unlink(missing_ok=True)
+
+    @property
+    def _tokens(self) -> Path:
+        return self.path.with_suffix(".npy")
 
 
 class Handover:

@@ -116,11 +116,16 @@ def add_images(
         with clock("write"):
             if old is None:
                 writer.add_shard(
-                    found.embeddings, found.records, found.rejected, listing.digest, found.dropped
+                    found.embeddings,
+                    found.records,
+                    found.rejected,
+                    listing.digest,
+                    found.dropped,
+                    found.tokens,
                 )
             else:
                 compare(listing, old)
-                writer.remake_shard(old, found.embeddings, found.records, found.rejected)
+                writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.tokens)
 
     def compare(listing: Listing, old: ShardEntry) -> None:
         if listing.digest != old.listing:

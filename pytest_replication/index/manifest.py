@@ -17,6 +17,7 @@ from pytest_replication.errors import IndexCorrupt, IndexNotFound, IndexVersionU
 from pytest_replication.images.views import View
 
 VECTORS = "embeddings.npy"
+TOKENS = "tokens.npy"
 FORMAT = 2
 NAME = "manifest.json"
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -137,6 +138,7 @@ class Manifest:
         removed: rows that are masked in every search, and images that must not come back.
         hidden: number of stored rows that are masked.
         duplicates: how often each training image stands in the index, where that was counted.
+        tokens: chunks of a view and length of a chunk, where tokens are stored beside the vectors.
     """
 
     embedder: EmbedderSpec
@@ -154,6 +156,7 @@ class Manifest:
     removed: Attachment | None = None
     hidden: int = 0
     duplicates: Attachment | None = None
+    tokens: tuple[int, int] | None = None
 
     @property
     def stored(self) -> int:
@@ -218,7 +221,12 @@ class Manifest:
         return json.dumps({**body, "sha256": _digest(body)}, indent=1) + "\n"
 
     def _body(self) -> dict[str, Any]:
-        return {"format": FORMAT, **asdict(self)}
+        body = {"format": FORMAT, **asdict(self)}
+        if self.tokens is None:
+            del body[
+                "tokens"
+            ]  # the manifests of indexes without tokens are as they were before there were any
+        return body
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -308,6 +316,10 @@ def _from_body(body: dict[str, Any]) -> Manifest:
     for name in ("removed", "duplicates"):
         if body[name] is not None:
             body[name] = Attachment(**{**body[name], "file": FileEntry(**body[name]["file"])})
+    if (tokens := body.get("tokens")) is not None:
+        chunks, length = body["tokens"] = tuple(tokens)
+        if not (type(chunks) is type(length) is int and min(chunks, length) >= 1):
+            raise ValueError(f"tokens {tokens}")
     manifest = Manifest(**body)
     if manifest.dtype not in DTYPES.values() or not manifest.views:
         raise ValueError(f"dtype {manifest.dtype}, {len(manifest.views)} views")

@@ -45,7 +45,8 @@ def merge_indexes(
     goes on when it is given again; when it was finished, what was removed from a part since is masked.
 
     Args:
-        parts: folders of complete indexes, made with the same embedder, decoder, views and dtype.
+        parts: folders of complete indexes, made with the same embedder, decoder, views and dtype, all with
+            tokens or none.
         out: folder of the new index.
         overwrite: delete an index that is in the folder.
 
@@ -91,7 +92,7 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
     for part in parts[1:]:
         other = part.manifest
         differences = first.embedder.differences(other.embedder)
-        for what in ("decoder", "views", "dtype"):
+        for what in ("decoder", "views", "dtype", "tokens"):
             mine, theirs = getattr(first, what), getattr(other, what)
             if mine != theirs:
                 differences.append(f"{what} {mine!r} against {theirs!r}")

@@ -23,6 +23,7 @@ from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.views import View, cut
 from pytest_replication.index.shard import Record, Rejected
+from pytest_replication.index.tokens import to_half
 
 _AHEAD = 4
 """Batches decoded ahead of the network: bounds memory and hides the time of decoding."""
@@ -57,12 +58,14 @@ class Embedded:
         records: one a row.
         rejected: images that could not be read.
         dropped: images that were left out because they were removed from the index before.
+        tokens: (rows * views, chunks, length) float16, where they were wanted.
     """
 
     embeddings: NDArray[np.float32]
     records: list[Record]
     rejected: list[Rejected]
     dropped: int = 0
+    tokens: NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class PipelineOptions:
         decoders: threads, None for one a core.
         thumbnails: longest side of the small pictures that the records carry, 0 for none.
         opted_out: sha256 of images that must not be embedded.
+        tokens: keep the tokens as well.
     """
 
     views: tuple[View, ...]
@@ -82,9 +86,11 @@ class PipelineOptions:
     decoders: int | None = None
     thumbnails: int = 0
     opted_out: frozenset[str] = frozenset()
+    tokens: bool = False
 
 
 _Shape = tuple[tuple[int, ...], ...]
+_Row = tuple[NDArray[np.float32], NDArray[np.float16] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ class Pipeline:
                 so that a resumed build makes the same batches and thus the same bytes.
             progress: called with the number of images done.
         """
-        rows: dict[int, NDArray[np.float32]] = {}
+        rows: dict[int, _Row] = {}
         records: dict[int, Record] = {}
         rejected: list[Rejected] = []
         dropped = 0
@@ -156,15 +162,31 @@ class Pipeline:
             rows |= self._embed_batch(batch)
             progress(len(batch))
         empty = np.empty((0, len(self._options.views), self._embedder.spec.dim), np.float32)
-        embeddings = np.stack([rows[position] for position in records]) if records else empty
-        return Embedded(embeddings, list(records.values()), rejected, dropped)
+        embeddings = np.stack([rows[position][0] for position in records]) if records else empty
+        tokens = self._in_order(rows, records) if self._options.tokens else None
+        return Embedded(embeddings, list(records.values()), rejected, dropped, tokens)
 
-    def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, NDArray[np.float32]]:
-        """Embed decoded images: (views, dim) by position."""
+    def _in_order(self, rows: dict[int, _Row], records: dict[int, Record]) -> NDArray[np.float16]:
+        """Lay out tokens, and let go of each on the way: a shard of them fills the memory once only."""
+        views = len(self._options.views)
+        shape = self._embedder.token_shape or ()
+        laid = np.empty((len(records), views, *shape), np.float16)
+        for place, position in enumerate(records):
+            laid[place] = rows.pop(position)[1]
+        return laid.reshape(-1, *shape)
+
+    def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, _Row]:
+        """Embed decoded images: (views, dim), and (views, chunks, length) where wanted, by position."""
+        views = [view for _, item in batch for view in item.views]
+        shape = (len(batch), len(self._options.views))
         with self._clock("network"):
-            found = self._embedder.embed([view for _, item in batch for view in item.views])
-        by_image = found.reshape(len(batch), len(self._options.views), -1)
-        return {position: vectors for (position, _), vectors in zip(batch, by_image, strict=True)}
+            if not self._options.tokens:
+                vectors = self._embedder.embed(views).reshape(*shape, -1)
+                return {position: (row, None) for (position, _), row in zip(batch, vectors, strict=True)}
+            found, tokens = self._embedder.embed_with_tokens(views)
+        half = to_half(tokens).reshape(*shape, *tokens.shape[1:])
+        rows = zip(batch, found.reshape(*shape, -1), half, strict=True)
+        return {position: (row, parts) for (position, _), row, parts in rows}
 
     def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Result]:
         """Decode in threads, a bounded number (and number of bytes) ahead, in order."""

@@ -13,20 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders import Embedder, load_embedder
-from pytest_replication.errors import EmbedderUnavailable, IndexCorrupt, IndexIncomplete, IndexMismatch
+from pytest_replication.errors import (
+    EmbedderUnavailable,
+    IndexCorrupt,
+    IndexIncomplete,
+    IndexMismatch,
+    SettingsError,
+)
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest
+from pytest_replication.index.manifest import TOKENS, Manifest, ShardEntry, read_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.rejections import Rejections, count_rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import (
     EMBEDDINGS,
-    FILES,
+    HALF,
     RECORDS,
     Record,
+    files_of,
     map_embeddings,
     read_records,
 )
@@ -43,6 +50,7 @@ class Shard:
         first: number of its first row within the index.
         shape: rows, views, dim.
         dtype: of the stored vectors.
+        token_shape: chunks of a view and length of a chunk; None where no tokens are stored.
     """
 
     folder: Path
@@ -50,6 +58,7 @@ class Shard:
     first: int
     shape: tuple[int, int, int]
     dtype: str
+    token_shape: tuple[int, int] | None = None
 
     @property
     def embeddings_path(self) -> Path:
@@ -63,6 +72,20 @@ class Shard:
             IndexCorrupt: the file does not hold what the manifest says.
         """
         return map_embeddings(self.embeddings_path, self.shape, self.dtype)
+
+    def tokens(self) -> NDArray[np.float16]:
+        """Memory-mapped (rows * views, chunks, length) tokens, in the order of the vectors.
+
+        They are those of the embedder, up to a factor for each view that no score depends on.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: the file does not hold what the manifest says.
+        """
+        if self.token_shape is None:
+            raise SettingsError(f"{self.folder} holds no tokens: build the index again with --tokens")
+        shape = (self.shape[0] * self.shape[1], *self.token_shape)
+        return map_embeddings(self.folder / TOKENS, shape, HALF)[0]
 
 
 class Index:
@@ -84,7 +107,8 @@ class Index:
         first = 0
         for entry in manifest.shards:
             shape = (entry.rows, len(manifest.views), manifest.embedder.dim)
-            self.shards.append(Shard(path / SHARDS / entry.name, entry, first, shape, manifest.dtype))
+            folder = path / SHARDS / entry.name
+            self.shards.append(Shard(folder, entry, first, shape, manifest.dtype, manifest.tokens))
             first += entry.rows
 
     def __repr__(self) -> str:
@@ -97,6 +121,11 @@ class Index:
     def rows(self) -> int:
         """Training images that are searched: those that are stored and were not removed."""
         return self.manifest.rows
+
+    @property
+    def token_shape(self) -> tuple[int, int] | None:
+        """Chunks of a view and length of a chunk; None where no tokens are stored."""
+        return self.manifest.tokens
 
     @cached_property
     def removed(self) -> NDArray[np.int64]:
@@ -236,7 +265,7 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
 def _check_sizes(folder: Path, manifest: Manifest) -> None:
     expected = [(folder / PROBE, manifest.probe)]
     for shard in manifest.shards:
-        if set(shard.files) != set(FILES):
+        if set(shard.files) != set(files_of(manifest)):
             raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
         expected += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
     attached = (manifest.removed, manifest.duplicates)

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import VECTORS, FileEntry, sync_folder
+from pytest_replication.index.manifest import TOKENS, VECTORS, FileEntry, Manifest, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 EMBEDDINGS, RECORDS, REJECTED = VECTORS, "records.parquet", "rejected.parquet"
 FILES = (EMBEDDINGS, RECORDS, REJECTED)
+HALF = "<f2"
 _ROW_GROUP = 4096
 _BLOCK = 1 << 22
 
@@ -62,12 +63,18 @@ class Rejected:
     version: str | None = None
 
 
+def files_of(manifest: Manifest) -> tuple[str, ...]:
+    """Names of the files that every shard of an index has."""
+    return FILES if manifest.tokens is None else (*FILES, TOKENS)
+
+
 def write_shard(
     folder: Path,
     embeddings: NDArray[Any],
     records: Sequence[Record],
     rejected: Sequence[Rejected],
     dtype: str,
+    tokens: NDArray[np.float16] | None = None,
 ) -> None:
     """Write the files of a shard into an empty folder and make them durable.
 
@@ -77,18 +84,21 @@ def write_shard(
         records: one a row, in order.
         rejected: the listed images that are not rows.
         dtype: ``<f4`` or ``<f2``.
+        tokens: (rows * views, chunks, length), where the index stores them.
     """
     import pyarrow.parquet as pq
 
     np.save(folder / EMBEDDINGS, np.ascontiguousarray(embeddings, dtype=dtype), allow_pickle=False)
     pq.write_table(_table(records, _record_schema()), folder / RECORDS, row_group_size=_ROW_GROUP)
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
-    sync_shard(folder)
+    if tokens is not None:
+        np.save(folder / TOKENS, np.ascontiguousarray(tokens, dtype=HALF), allow_pickle=False)
+    sync_shard(folder, FILES if tokens is None else (*FILES, TOKENS))
 
 
-def sync_shard(folder: Path) -> None:
+def sync_shard(folder: Path, names: Sequence[str]) -> None:
     """Make the files of a shard durable: a manifest may not outlive what it names."""
-    for name in FILES:
+    for name in names:
         with (folder / name).open("rb+") as file:
             os.fsync(file.fileno())
     sync_folder(folder)
@@ -108,10 +118,11 @@ def describe_file(path: Path) -> FileEntry:
 
 
 def map_embeddings(path: Path, shape: tuple[int, int, int], dtype: str) -> tuple[NDArray[Any], int]:
-    """Memory-map the vectors of a shard after checking the header against the manifest.
+    """Memory-map the vectors or tokens of a shard after checking the header against the manifest.
 
     Returns:
-        The (rows, views, dim) array and the byte at which it starts in the file.
+        The array, (rows, views, dim) or (rows * views, chunks, length), and the byte at which it
+        starts in the file.
 
     Raises:
         IndexCorrupt: the header says something else, or the file is too short for it.

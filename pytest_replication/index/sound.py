@@ -23,25 +23,25 @@ def is_sound(folder: Path, entry: ShardEntry) -> bool:
     Raises:
         IndexUnavailable: a file is there and cannot be read, which says nothing about its content.
     """
-    return _fault(folder, entry, FILES) is None
+    return _fault(folder, entry, _files(entry)) is None
 
 
 def require_sound(
-    folder: Path, entry: ShardEntry, names: Sequence[str] = FILES, remedy: str = RESTORE
+    folder: Path, entry: ShardEntry, names: Sequence[str] | None = None, remedy: str = RESTORE
 ) -> None:
     """Refuse files of a shard that are not the ones that its manifest describes.
 
     Args:
         folder: of the shard.
         entry: what the manifest says of it.
-        names: of the files.
+        names: of the files, None for all.
         remedy: what mends it, for the message.
 
     Raises:
         IndexCorrupt: one is missing or has changed.
         IndexUnavailable: one cannot be read.
     """
-    if fault := _fault(folder, entry, names):
+    if fault := _fault(folder, entry, _files(entry) if names is None else names):
         raise IndexCorrupt(f"{fault}: {remedy}")
 
 
@@ -67,6 +67,11 @@ def read_sound_columns(
         yield values
     if count != expected:
         raise IndexCorrupt(f"{folder / name} has {count} rows, expected {expected}: {RESTORE}")
+
+
+def _files(entry: ShardEntry) -> tuple[str, ...]:
+    """The files that every shard has, and those that this one has besides, such as its tokens."""
+    return (*FILES, *(name for name in entry.files if name not in FILES))
 
 
 def _fault(folder: Path, entry: ShardEntry, names: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import BuildError
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import FileEntry, Manifest, sync_folder
-from pytest_replication.index.shard import FILES, describe_file
+from pytest_replication.index.shard import describe_file
 
 
 @contextmanager
@@ -43,9 +43,9 @@ def staged(index: Path, name: str) -> Iterator[Path]:
         ) from error
 
 
-def describe_shard(folder: Path) -> dict[str, FileEntry]:
+def describe_shard(folder: Path, names: Sequence[str]) -> dict[str, FileEntry]:
     """Size and checksums of every file of a shard."""
-    return {name: describe_file(folder / name) for name in FILES}
+    return {name: describe_file(folder / name) for name in names}
 
 
 def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> None:
@@ -66,3 +66,25 @@ def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> No
     lengths = np.sqrt(np.einsum("ijk,ijk->ij", embeddings, embeddings, dtype=np.float64))
     if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
         raise BuildError(f"{manifest.embedder.name} gave vectors that are not of unit length")
+
+
+def check_tokens(tokens: NDArray[np.float16] | None, rows: int, manifest: Manifest) -> None:
+    """Refuse tokens that do not fit an index, or are missing from it.
+
+    Args:
+        tokens: (rows * views, chunks, length) float16, finite; None for none.
+        rows: how many there have to be.
+        manifest: of the index.
+
+    Raises:
+        BuildError: another shape or type, or tokens that are not finite.
+    """
+    expected = None if manifest.tokens is None else (rows * len(manifest.views), *manifest.tokens)
+    shape = None if tokens is None else tokens.shape
+    if shape != expected:
+        raise BuildError(
+            f"tokens of shape {shape} were to be stored, expected {expected}: an index stores tokens of all "
+            "its images, or of none"
+        )
+    if tokens is not None and not (tokens.dtype == np.float16 and np.isfinite(tokens).all()):
+        raise BuildError(f"{manifest.embedder.name} gave tokens that are not finite numbers of 16 bits")

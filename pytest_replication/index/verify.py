@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.manifest import TOKENS
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.reader import Shard, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
 from pytest_replication.index.unfinished import describe_unfinished
 
 _BLOCK = 16384
+_TOKEN_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +104,17 @@ def _check_content(shard: Shard) -> list[str]:
         if not (np.abs(np.linalg.norm(block, axis=-1) - 1) < 1e-3).all():
             faults.append(f"{shard.embeddings_path} holds vectors that are not of unit length")
             break
-    return faults
+    return faults + _check_tokens(shard)
+
+
+def _check_tokens(shard: Shard) -> list[str]:
+    if shard.token_shape is None:
+        return []
+    try:
+        tokens = shard.tokens()
+    except IndexCorrupt as error:
+        return [str(error)]
+    step = max(1, _TOKEN_BYTES // (tokens[:1].nbytes or 1))
+    if all(np.isfinite(tokens[start : start + step]).all() for start in range(0, len(tokens), step)):
+        return []
+    return [f"{shard.folder / TOKENS} holds tokens that are not finite"]

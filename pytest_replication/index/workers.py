@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Elsewhere(ShardEmbedder):
     def __init__(self, settings: WorkerSettings, index: Path) -> None:
         self.ahead = settings.workers + 1
         self._handover = Handover(index)
+        self._tokens = settings.options.tokens
         self._pool = ProcessPoolExecutor(
             settings.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(settings,)
         )
@@ -69,6 +70,8 @@ class Elsewhere(ShardEmbedder):
         def result() -> Embedded:
             with _told():
                 found = future.result()
+            if self._tokens:
+                found = replace(found, tokens=parcel.take_tokens())
             parcel.drop()
             progress(len(parcel))
             return found
@@ -127,7 +130,10 @@ def _embed(parcel: Parcel) -> Embedded:
     if isinstance(_pipeline, ReplicationError):
         raise _pipeline
     assert _pipeline is not None  # noqa: S101
-    return _pipeline.embed(parcel.open(), lambda done: None)
+    found = _pipeline.embed(parcel.open(), lambda done: None)
+    if found.tokens is not None:
+        parcel.leave_tokens(found.tokens)
+    return replace(found, tokens=None)
 
 
 def _die_with_parent() -> None:

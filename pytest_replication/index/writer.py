@@ -20,8 +20,8 @@ from pytest_replication.errors import BuildError, IndexCorrupt
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import write_attachment
 from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
-from pytest_replication.index.shard import FILES, Record, Rejected, sync_shard, write_shard
-from pytest_replication.index.staging import check_vectors, describe_shard, staged
+from pytest_replication.index.shard import Record, Rejected, files_of, sync_shard, write_shard
+from pytest_replication.index.staging import check_tokens, check_vectors, describe_shard, staged
 from pytest_replication.index.state import IndexState
 
 
@@ -52,6 +52,7 @@ class IndexWriter(IndexState):
         rejected: Sequence[Rejected],
         listing: str,
         dropped: int = 0,
+        tokens: NDArray[np.float16] | None = None,
     ) -> None:
         """Write a shard and make it part of the last source.
 
@@ -61,15 +62,17 @@ class IndexWriter(IndexState):
             rejected: the listed images that are not rows.
             listing: digest of all images that were listed for it.
             dropped: listed images that are neither, because they were removed from the index.
+            tokens: (rows * views, chunks, length) float16, if the index stores them.
 
         Raises:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
                 that cannot be written.
         """
         check_vectors(embeddings, len(records), self.manifest)
+        check_tokens(tokens, len(records), self.manifest)
         entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
         with self._new_shard(entry) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
 
     def remake_shard(
         self,
@@ -77,6 +80,7 @@ class IndexWriter(IndexState):
         embeddings: NDArray[np.float32],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
+        tokens: NDArray[np.float16] | None = None,
     ) -> None:
         """Write a damaged shard anew in its place; until `finish` the index is not complete.
 
@@ -85,17 +89,19 @@ class IndexWriter(IndexState):
             embeddings: as for `add_shard`, as what follows.
             records: one a row.
             rejected: the listed images that are not rows.
+            tokens: of the rows, if the index stores them.
 
         Raises:
             BuildError: as for `add_shard`.
         """
         check_vectors(embeddings, len(records), self.manifest)
+        check_tokens(tokens, len(records), self.manifest)
         if self.manifest.complete:
             self._commit(replace(self.manifest, complete=False))
         layout.drop_shards(self._folder, keep={s.name for s in self.manifest.shards if s.name != old.name})
         with staged(self._folder, old.name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
-        files = describe_shard(self._folder_of(old))
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+        files = describe_shard(self._folder_of(old), files_of(self.manifest))
         entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
         shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
         self._commit(replace(self.manifest, shards=shards))
@@ -108,9 +114,9 @@ class IndexWriter(IndexState):
             BuildError: a disk that cannot be written.
         """
         with self._new_shard(entry) as new:
-            for name in FILES:
+            for name in files_of(self.manifest):
                 shutil.copyfile(folder / name, new / name)
-            sync_shard(new)
+            sync_shard(new, files_of(self.manifest))
 
     def rewrite_shard(
         self,
@@ -118,6 +124,7 @@ class IndexWriter(IndexState):
         embeddings: NDArray[Any],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
+        tokens: NDArray[np.float16] | None = None,
     ) -> ShardEntry:
         """Write what is left of a shard beside it; `commit` has to put it in its place.
 
@@ -125,12 +132,13 @@ class IndexWriter(IndexState):
             BuildError: vectors that do not fit, or a disk that cannot be written.
         """
         check_vectors(embeddings, len(records), self.manifest)
+        check_tokens(tokens, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype)
-        return replace(entry, files=describe_shard(self._folder_of(entry)))
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+        return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""
@@ -180,7 +188,7 @@ class IndexWriter(IndexState):
         name = self._next_name
         with staged(self._folder, name) as folder:
             yield folder
-            files = describe_shard(folder)
+            files = describe_shard(folder, files_of(self.manifest))
             if entry.files and files != entry.files:
                 raise IndexCorrupt(
                     f"shard {entry.name} is not the one that its manifest describes: run 'pytest-replication "

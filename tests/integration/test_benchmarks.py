@@ -243,6 +243,23 @@ def test_engines(kept: Path, tmp_path: Path) -> None:
     assert not (kept / "index" / "engines").exists()  # rows that are kept stay as they are
 
 
+def test_split(tmp_path: Path) -> None:
+    sizes = ("--images", 60, "--chunks", 5, "--length", 16, "--queries", 1, 3, "--runs", 2)
+    keep = tmp_path / "tokens.npy"
+    found = results_of("split", tmp_path, *sizes, "--cross-images", 40, "--keep", keep)
+    assert (found["shape"], found["bytes"]) == ([60, 5, 16], 9600)
+    assert [(row["score"], row["images"], row["queries"]) for row in found["scores"]] == [
+        ("split", 60, 1),
+        ("split", 60, 3),
+        ("cross", 40, 1),
+        ("cross", 40, 3),
+    ]
+    assert all(row["planted_first"] and row["pairs_a_second"] > 0 for row in found["scores"])
+    other = call("split", tmp_path, "--images", 61, *sizes[2:], "--keep", keep)
+    assert other.returncode == 1
+    assert "holds something else" in other.stderr
+
+
 def test_fashion_mnist(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

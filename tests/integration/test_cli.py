@@ -215,6 +215,17 @@ def test_weights_at_hand_and_weights_out_of_reach(tmp_path: Path) -> None:
     assert "sha256" in call("weights", "list").stdout
 
 
+def test_weights_of_a_variant_are_told_apart_from_those_of_sscd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path))
+    assert cli.main(["weights", "list", "sscd-disc-blur"]) == 0
+    assert "weights pull sscd-disc-blur" in capsys.readouterr().out
+    (tmp_path / "sscd_disc_blur.torchvision.pt").write_bytes(b"weights")
+    assert cli.main(["weights", "list", "sscd-disc-blur"]) == 0
+    assert str(tmp_path / "sscd_disc_blur.torchvision.pt") in capsys.readouterr().out
+
+
 def test_weights_pull(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,7 +239,7 @@ def test_weights_pull(
 def test_without_weights_the_list_says_where_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pytest_replication.embedders.sscd.candidates", list)
+    monkeypatch.setattr("pytest_replication.embedders.sscd.candidates", lambda name: [])
     assert cli.main(["weights", "list"]) == 0
     assert "weights pull sscd" in capsys.readouterr().out
 
@@ -483,3 +494,27 @@ def test_info_accounts_for_every_image(
     assert "duplicates   none (score >= 0.95)" in call("info", index).stdout
     (first, _) = json.loads(call("info", index, "--json").stdout)["sources"]
     assert (first["rows"], first["rejected"], first["removed"], first["listed"]) == (12, 23, 1, 36)
+
+
+def test_benchmark(training: Path, unrelated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ("benchmark", "--out", out, "--set", "edits", "--images", training, "--others", unrelated)
+    asked += ("--count", 6, "--negatives", 2, "--embedder", "pixels", "--score", "inner", "inner+norm")
+    missing = call(*asked)
+    assert missing.returncode == 3
+    assert "needs a background set: give --background IMAGES" in missing.stderr
+    asked += ("--background", unrelated, "--no-figures")
+    done = call(*asked)
+    assert done.returncode == 0, done.stderr
+    assert "| mAP | edits |" in done.stdout
+    assert "| recall at false-positive rate 1 % | edits |" in done.stdout
+    assert "results.csv" in done.stdout
+    assert (out / "results.csv").read_text().count("\n") == 3
+    again = json.loads(call(*asked, "--json").stdout)
+    assert [(row["set"], row["extractor"], row["score"]) for row in again] == [
+        ("edits", "pixels", "inner"),
+        ("edits", "pixels", "inner+norm"),
+    ]
+    assert f"{again[0]['metrics']['mAP']:.3f}" in done.stdout
+    unknown = call("benchmark", "--out", out, "--set", "cutmx", "--embedder", "pixels")
+    assert (unknown.returncode, "there is no set 'cutmx'" in unknown.stderr) == (3, True)

@@ -46,9 +46,10 @@ def commands(program: str, text: str = README) -> list[list[str]]:
 
 
 @pytest.fixture
-def beside_the_readme(pytester: pytest.Pytester, sscd_index: Index, unrelated: Path) -> Path:
+def beside_the_readme(pytester: pytest.Pytester, sscd_index: Index, training: Path, unrelated: Path) -> Path:
     """A folder with all that the README's examples name."""
     (pytester.path / "index").symlink_to(sscd_index.path)
+    (pytester.path / "photos").symlink_to(training)
     (pytester.path / "samples").symlink_to(unrelated)
     pytester.makepyfile(my_model=MODEL.replace("unrelated", "generate"))
     return pytester.path
@@ -84,6 +85,20 @@ def test_the_python_example_of_the_readme(
     score, upper = map(float, capsys.readouterr().out.split())
     assert score < 0.5
     assert 0 < upper < 0.3
+
+
+def test_the_benchmark_of_the_readme(
+    beside_the_readme: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(beside_the_readme)
+    (arguments,) = (words for words in shown("pytest-replication") if words[0] == "benchmark")
+    assert cli.main(arguments) == 0
+    out = capsys.readouterr().out
+    for extractor in ("sscd", "pixels"):
+        assert f"| {extractor}, inner | " in out
+    for name in ("results.json", "results.csv", "curves.png", "heat-map.png"):
+        assert (beside_the_readme / "bench" / name).stat().st_size > 0
 
 
 ALL_COMMANDS = [

@@ -16,6 +16,7 @@ _NAMES = {
     "numpy ndarray": "ndarray",
     "numpy dtype": "dtype",
     "_codecs encode": "encode",
+    "__builtin__ bytes": "bytes",  # protocols before 3 write b"" so, and with it arrays without rows
     **{f"{core}.multiarray _reconstruct": "reconstruct" for core in _CORES},
     **{f"{core}.multiarray scalar": "scalar" for core in _CORES},
     **{f"{core}.numeric _frombuffer": "frombuffer" for core in _CORES},
@@ -104,6 +105,8 @@ def noted(name: Name, arguments: tuple[Any, ...]) -> Any:
     match name.what, arguments:
         case "encode", (str(text), "latin1"):
             return text.encode("latin-1")
+        case "bytes", ():
+            return b""
         case "dtype", (str(code), False, True):
             return Dtype(code)
         case "reconstruct", (Name("ndarray"), (0,), b"b"):

@@ -16,6 +16,7 @@ import os
 import pickletools
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -28,6 +29,8 @@ _NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1")
 _TEXTS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")
 _BYTES = ("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8")
 _PUSHED = frozenset((*_NUMBERS, *_TEXTS, *_BYTES))
+_FLOATS = ("FLOAT", "BINFLOAT")
+_OLD_TEXTS = ("BINSTRING", "SHORT_BINSTRING")
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUTS, _GETS = ("PUT", "BINPUT", "LONG_BINPUT"), ("GET", "BINGET", "LONG_BINGET")
@@ -35,11 +38,30 @@ _NOTHING = ("PROTO", "FRAME", "STOP")
 _DAMAGED = (ValueError, LookupError, TypeError, OverflowError, AssertionError, struct.error, EOFError)
 
 
-def read_pickle(path: Path) -> Any:
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a pickle is read for.
+
+    Attributes:
+        holds: what is expected in it, for messages.
+        instead: how else to save it, for messages.
+        numbers: whether it may hold numbers that are not whole, and text as Python 2 wrote it, in ASCII.
+    """
+
+    holds: str
+    instead: str
+    numbers: bool = False
+
+
+EMBEDDINGS = Use("embeddings", "save the vectors with np.save and the names as a .txt list")
+
+
+def read_pickle(path: Path, use: Use = EMBEDDINGS) -> Any:
     """Read the one value of a pickle.
 
     Returns:
-        Text, bytes, whole numbers, lists, tuples, dicts with text as keys, and `Array`.
+        Text, bytes, whole numbers, lists, tuples, dicts with text as keys, and `Array`; numbers
+        that are not whole if they are expected.
 
     Raises:
         SourceError: the file is damaged, too large, or holds anything else.
@@ -47,22 +69,20 @@ def read_pickle(path: Path) -> Any:
     try:
         size = path.stat().st_size
         if size > _memory() // 2:
-            raise SourceError(
-                f"{path} has {size:,} bytes, more than half of the memory: save its vectors as .npy"
-            )
+            raise SourceError(f"{path} has {size:,} bytes, more than half of the memory: {use.instead}")
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            value = _Machine(size).run(cast(IO[bytes], data))
+            value = _Machine(size, use.numbers).run(cast(IO[bytes], data))
             if data.tell() != size:
                 raise ValueError(f"{size - data.tell()} bytes follow its end")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     except Refused as refused:
         raise SourceError(
-            f"{path} is refused, for its pickle holds {refused}, which embeddings do not need; nothing in it "
-            "was run: save the vectors with np.save and the names as a .txt list"
+            f"{path} is refused, for its pickle holds {refused}, which {use.holds} do not need; nothing in "
+            f"it was run: {use.instead}"
         ) from None
     except MemoryError as error:
-        raise SourceError(f"{path} needs more memory than there is: save its vectors as .npy") from error
+        raise SourceError(f"{path} needs more memory than there is: {use.instead}") from error
     except _DAMAGED as error:
         raise SourceError(f"{path} is no whole pickle ({error}): copy or write it again") from error
     return value
@@ -76,16 +96,22 @@ def _memory() -> int:
         return _WITHOUT_SIZE
 
 
+def _is_number_or_old_text(name: str, argument: Any) -> bool:
+    return name in _FLOATS or (name in _OLD_TEXTS and argument.isascii())
+
+
 class _Machine:
     """Follows the instructions of one pickle.
 
     Args:
         budget: bytes that calls may copy. Each byte of an honest file is copied once; a small file
             that calls for the same large text again and again would fill the memory.
+        numbers: see `Use`.
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, numbers: bool = False) -> None:
         self._budget = budget
+        self._numbers = numbers
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
@@ -116,7 +142,7 @@ class _Machine:
         return value
 
     def _follow(self, name: str, argument: Any) -> None:
-        if name in _PUSHED:
+        if name in _PUSHED or (self._numbers and _is_number_or_old_text(name, argument)):
             self._push(argument)
         elif name in _CONSTANTS:
             self._push(_CONSTANTS[name])

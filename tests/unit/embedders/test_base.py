@@ -49,6 +49,54 @@ def test_unusable_vectors_are_errors(output: object, message: str) -> None:
         Toy(output).embed(ONE)
 
 
+class Parts(Toy):
+    token_shape = (2, 3)
+
+    def __init__(self, tokens: object) -> None:
+        super().__init__([[3, 0, 4]])
+        self.parts = tokens
+
+    def tokens(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        return np.asarray(self.parts, dtype=float)
+
+
+def test_an_image_as_a_whole_and_in_parts() -> None:
+    row, tokens = Parts([[[1, 2, 3], [0, 0, 0]]]).embed_with_tokens(ONE)
+    assert row[0].tolist() == pytest.approx([0.6, 0, 0.8])
+    assert (tokens.dtype, tokens.tolist()) == (np.float32, [[[1, 2, 3], [0, 0, 0]]])
+
+
+def test_one_run_of_the_network_can_give_both() -> None:
+    class Both(Parts):
+        def forward(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+            raise AssertionError
+
+        def forward_with_tokens(self, batch: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+            return self.output, self.tokens(batch)
+
+    assert Both([[[1, 2, 3], [4, 5, 6]]]).embed_with_tokens(ONE)[1].sum() == 21
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ([[[1, 2, 3]]], r"tokens of shape \(1, 1, 3\) for 1 images; expected \(1, 2, 3\)"),
+        ([[[1, 2], [1, 2]]], "tokens of shape"),
+        ([[[1, 2, 3], [4, 5, np.nan]]], "tokens that are not finite"),
+        ([[[1, 2, 3], [4, 5, 1e39]]], "tokens that are not finite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_unusable_tokens_are_errors(tokens: object, message: str) -> None:
+    with pytest.raises(EmbedderError, match=message):
+        Parts(tokens).embed_with_tokens(ONE)
+
+
+def test_tokens_of_an_embedder_without() -> None:
+    with pytest.raises(EmbedderError, match="it has no tokens"):
+        Toy([[3, 0, 4]]).embed_with_tokens(ONE)
+
+
 def test_differences_name_both_sides_and_ignore_the_location() -> None:
     assert SPEC.differences(replace(SPEC, location="elsewhere", preset="x")) == []
     other = replace(SPEC, weights_sha256="cd" * 32, dim=4)

@@ -34,7 +34,7 @@ def test_a_program_registers_its_own_and_gets_argument_and_options() -> None:
 
     registry.register_embedder("mine", factory)
     load_embedder("mine:C:/a:b", preset="p", device="cpu", weights_sha256="d")
-    assert seen == [EmbedderOptions("C:/a:b", "p", "cpu", "d")]
+    assert seen == [EmbedderOptions("C:/a:b", "p", "cpu", "d", "mine")]
 
 
 @pytest.mark.usefixtures("nothing_registered")
@@ -72,3 +72,30 @@ def test_a_device_that_is_none_is_refused(device: str) -> None:
 def test_a_device_that_would_be_ignored_is_refused(name: str) -> None:
     with pytest.raises(EmbedderUnavailable, match="runs on the CPU only"):
         load_embedder(name, device="cuda")
+
+
+def test_parameters_reach_the_factory_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[EmbedderOptions] = []
+    monkeypatch.setitem(registry._registered, "toy", lambda options: seen.append(options) or PixelEmbedder())
+    load_embedder("toy?layer=2&pool=gem:/a:b")
+    load_embedder("toy")
+    assert [(o.name, o.argument, dict(o.parameters)) for o in seen] == [
+        ("toy", "/a:b", {"layer": "2", "pool": "gem"}),
+        ("toy", "", {}),
+    ]
+
+
+@pytest.mark.parametrize("query", ["layer", "layer=", "=2", "layer=1&layer=2"])
+def test_parameters_that_cannot_be_read_are_refused(query: str) -> None:
+    with pytest.raises(SettingsError, match="is no parameter of an embedder"):
+        load_embedder(f"pixels?{query}")
+
+
+def test_an_embedder_without_parameters_refuses_them() -> None:
+    with pytest.raises(SettingsError, match="the embedder pixels takes no parameters, not layer"):
+        load_embedder("pixels?layer=2")
+
+
+def test_an_embedder_without_tokens_says_so() -> None:
+    with pytest.raises(EmbedderError, match="pixels describes an image by one vector, it has no tokens"):
+        load_embedder("pixels").tokens([])

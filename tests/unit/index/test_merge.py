@@ -125,9 +125,13 @@ def test_a_damaged_probe_is_not_taken_in(parts: list[Path], tmp_path: Path) -> N
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the names of open files")
 def test_what_a_manifest_names_is_on_disk_before_it(
-    parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cells: str, pictures: Path, unrelated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file was synchronised before the manifest that names it was."""
+    with_tokens = replace(PIXELS, embedder=cells, tokens=True)
+    parts = [
+        build_index(folder, tmp_path / folder.name[:1], with_tokens).index for folder in (pictures, unrelated)
+    ]
     real, synced, named = os.fsync, set(), []
 
     def fsync(handle: int) -> None:
@@ -136,7 +140,7 @@ def test_what_a_manifest_names_is_on_disk_before_it(
         synced.add(path.name if path.parent.parent.name != "shards" else f"{path.parent.name}/{path.name}")
         if path.name == ".manifest.json.new":
             shards = parse_manifest(path.read_text(), path).shards
-            files = {f".new-{shard.name}/{name}" for shard in shards for name in FILES}
+            files = {f".new-{shard.name}/{name}" for shard in shards for name in (*FILES, "tokens.npy")}
             named.append(({".probe.npz.new"} | files) - synced)
 
     monkeypatch.setattr(os, "fsync", fsync)

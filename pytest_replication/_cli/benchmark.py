@@ -1,0 +1,110 @@
+"""``benchmark``: which extractor and score find copies best, on sets made of the user's own images."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
+from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
+from pytest_replication.benchmark.results import Row, as_csv, as_table
+from pytest_replication.benchmark.run import RESULTS, run_benchmark
+
+_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "benchmark",
+        help="Measure which extractor and score find copies best",
+        description="Measure how well extractors and scores find copies: in sets made of your own images, "
+        "in published retrieval sets, or in sets that another tool made. Results, features and figures go "
+        "to OUT; a run that was stopped goes on where it was.",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="OUT", help="Folder of the benchmark")
+    parser.add_argument(
+        "--set",
+        required=True,
+        nargs="+",
+        dest="sets",
+        metavar="SET",
+        help="Kinds to make of --images and --objects (cutmix, segmix, segmix_hard, segmix_resized, "
+        "patch_outpaint, diagonal_outpaint, edits), folders of sets, or published sets as NAME=FOLDER",
+    )
+    parser.add_argument("--images", metavar="SOURCE", help="Images that sets are made of")
+    parser.add_argument(
+        "--objects",
+        metavar="MASKS",
+        help="Images with masks, for the kinds that need them: cutouts:FOLDER, voc:FOLDER, coco:JSON:FOLDER",
+    )
+    parser.add_argument(
+        "--others", metavar="SOURCE", help="Images that are no training images: hosts, negatives"
+    )
+    parser.add_argument(
+        "--count", type=int, default=100, metavar="N", help="Copies a set (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--negatives", type=int, default=0, metavar="N", help="Queries a set that copy nothing (default: 0)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Of the sets (default: %(default)s)")
+    parser.add_argument(
+        "--fill", metavar="FOLDER", help="Diffusers pipeline that outpaints (default: OpenCV)"
+    )
+    parser.add_argument(
+        "--embedder", required=True, nargs="+", dest="embedders", metavar="NAME", help="Extractors"
+    )
+    parser.add_argument(
+        "--score",
+        nargs="+",
+        dest="scores",
+        default=["inner"],
+        metavar="NAME",
+        help="inner, split, split-concat, cross, cross-concat; inner+whiten, inner+norm and others "
+        "(default: inner)",
+    )
+    parser.add_argument("--background", metavar="SOURCE", help="Images that are in no set, to learn from")
+    parser.add_argument("--no-figures", action="store_true", help="Draw no figures")
+    add_device(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
+    sets = choose_sets(args.sets, chosen, args.out / "sets")
+    background = [] if args.background is None else pictures_of(args.background)
+    rows = run_benchmark(
+        sets, args.embedders, args.scores, args.out, background=background, device=args.device
+    )
+    (args.out / "results.csv").write_text(as_csv(rows), encoding="utf-8")
+    figures = [] if args.no_figures else _draw(rows, args.out)
+    if args.json:
+        print_json(
+            [
+                {
+                    "set": row.set,
+                    "extractor": row.extractor,
+                    "score": row.score,
+                    "queries": row.queries,
+                    "database": row.database,
+                    "metrics": dict(row.metrics),
+                }
+                for row in rows
+            ]
+        )
+        return 0
+    for metric in _SHOWN:
+        if any(row.metrics.get(metric) is not None for row in rows):
+            print(as_table(rows, metric), end="\n\n")
+    print(f"{args.out / RESULTS}, results.csv" + "".join(f", {path.name}" for path in figures))
+    return 0
+
+
+def _draw(rows: Sequence[Row], out: Path) -> list[Path]:
+    curves, heat_map = out / "curves.png", out / "heat-map.png"
+    draw_curves(rows, curves)
+    draw_heat_map(rows, "mAP", heat_map)
+    return [curves, heat_map]

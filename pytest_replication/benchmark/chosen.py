@@ -1,0 +1,131 @@
+"""The sets that a user chose: made of their images, read from a folder, or published ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_replication.benchmark.real import REAL_SETS, open_real_set
+from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
+from pytest_replication.benchmark.synthetic.kinds import KINDS
+from pytest_replication.benchmark.synthetic.make import make_set
+from pytest_replication.errors import BenchmarkError
+from pytest_replication.images.sources import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What synthetic sets are made of.
+
+    Attributes:
+        images: source of the training images.
+        objects: images with masks, for the kinds that need them.
+        others: source of images that are no training images.
+        count: copies a set.
+        negatives: queries a set that copy nothing.
+        seed: of all of them.
+        fill: folder of a pipeline that outpaints.
+    """
+
+    images: str | None = None
+    objects: str | None = None
+    others: str | None = None
+    count: int = 100
+    negatives: int = 0
+    seed: int = 0
+    fill: str | None = None
+
+
+def choose_sets(
+    names: Sequence[str], chosen: Chosen, folder: Path, *, progress: bool = True
+) -> list[RetrievalSet]:
+    """Make or read the sets of some names.
+
+    Args:
+        names: kinds of synthetic sets; folders that hold a set; published sets as ``NAME=FOLDER``.
+        chosen: what synthetic sets are made of.
+        folder: where those are kept; one that was made with the same arguments is taken as it is.
+        progress: show progress bars when standard error is a terminal.
+
+    Raises:
+        BenchmarkError: a name that is none of these, images that are missing, or a set in the folder
+            that was made otherwise.
+    """
+    return [_choose(name, chosen, folder, progress) for name in names]
+
+
+def pictures_of(folder: str) -> list[Picture]:
+    """All pictures of a folder and the folders below it, by name.
+
+    Raises:
+        BenchmarkError: it is no folder, or there is none in it.
+        SourceError: it cannot be listed.
+    """
+    found = [Picture(ref.id, ref.content) for ref in open_source(folder) if isinstance(ref.content, Path)]
+    if not found:
+        raise BenchmarkError(f"{folder} is no folder with images: give one as the background")
+    return found
+
+
+def _choose(name: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
+    published, equals, root = name.partition("=")
+    if equals and published.partition(":")[0] in REAL_SETS:
+        return open_real_set(published, Path(root))
+    if name in KINDS:
+        return _made(name, chosen, folder / name, progress)
+    if (Path(name) / DESCRIPTION).is_file():
+        return read_set(Path(name))
+    raise BenchmarkError(
+        f"there is no set {name!r}: give a kind ({', '.join(KINDS)}), a folder that holds a set, or a "
+        f"published set ({', '.join(REAL_SETS)}) as NAME=FOLDER"
+    )
+
+
+def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
+    option = "--objects" if KINDS[kind].masks else "--images"
+    images = chosen.objects if KINDS[kind].masks else chosen.images
+    if images is None:
+        raise BenchmarkError(f"a set {kind} is made of images: give them with {option}")
+    recipe = {
+        "images": images,
+        "others": chosen.others,
+        "count": chosen.count,
+        "negatives": chosen.negatives,
+        "seed": chosen.seed,
+        "fill": chosen.fill if KINDS[kind].fill else None,
+    }
+    note = folder.with_name(f"{kind}.json")
+    if (folder / DESCRIPTION).is_file():
+        _check_recipe(note, recipe, folder)
+        return read_set(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(_text(recipe), encoding="utf-8")
+    return make_set(
+        kind,
+        images,
+        folder,
+        seed=chosen.seed,
+        count=chosen.count,
+        negatives=chosen.negatives,
+        others=chosen.others,
+        fill=recipe["fill"],
+        progress=progress,
+    )
+
+
+def _check_recipe(note: Path, recipe: Mapping[str, object], folder: Path) -> None:
+    try:
+        same = note.read_text(encoding="utf-8") == _text(recipe)
+    except OSError:
+        same = False
+    if not same:
+        raise BenchmarkError(
+            f"{folder} holds a set that was made otherwise: delete it, or give another --out or the same "
+            "arguments"
+        )
+
+
+def _text(recipe: Mapping[str, object]) -> str:
+    return json.dumps(recipe, indent=1, sort_keys=True) + "\n"

@@ -1,0 +1,143 @@
+"""What an extractor makes of the pictures of a set: embedded once, kept on disk, taken up again.
+
+Pictures are embedded in chunks; each chunk is a file of vectors, and one of tokens where these are
+asked for, which becomes visible by one rename. The folder is named by what decides its content: the
+extractor's identity and the bytes of the pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.benchmark.sets import Picture
+from pytest_replication.embedders.base import Embedder, threads
+from pytest_replication.errors import BenchmarkError
+
+CHUNK = 256
+"""Pictures that are lost at most when a run is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of the pictures of one side of a set, in its order.
+
+    Attributes:
+        vectors: (n, dim) float32 unit rows.
+        tokens: (m, chunks, length) float16 arrays that follow each other, memory-mapped; None where
+            the extractor has none, or none were asked for.
+    """
+
+    vectors: NDArray[np.float32]
+    tokens: tuple[NDArray[np.float16], ...] | None = None
+
+
+def features(
+    pictures: Sequence[Picture],
+    embedder: Embedder,
+    cache: Path,
+    *,
+    tokens: bool = False,
+    title: str = "",
+    progress: bool = True,
+) -> Features:
+    """Embed pictures, as far as the cache does not hold them.
+
+    Args:
+        pictures: in the order that the features shall have.
+        embedder: the extractor.
+        cache: folder for features of all sets and extractors.
+        tokens: also keep the tokens, if the extractor has any.
+        title: of the progress bar.
+        progress: show it when standard error is a terminal.
+
+    Raises:
+        BenchmarkError: a picture cannot be read, or the cache cannot be written.
+        EmbedderError: the extractor misbehaves.
+    """
+    from tqdm import tqdm
+
+    wanted = tokens and embedder.token_shape is not None
+    folder = cache / key_of(pictures, embedder)
+    vectors, chunks = [], []
+    with tqdm(total=len(pictures), desc=title, unit="image", disable=None if progress else True) as bar:
+        for number, start in enumerate(range(0, len(pictures), CHUNK)):
+            part = pictures[start : start + CHUNK]
+            files = [folder / f"vectors-{number:05d}.npy", folder / f"tokens-{number:05d}.npy"][: 1 + wanted]
+            if not all(file.is_file() for file in files):
+                _embed(part, embedder, files)
+            vectors.append(_load(files[0], (len(part), embedder.spec.dim)))
+            if wanted:
+                chunks.append(_load(files[1], (len(part), *(embedder.token_shape or ()))))
+            bar.update(len(part))
+    return Features(np.concatenate(vectors).astype(np.float32), tuple(chunks) if wanted else None)
+
+
+def _embed(part: Sequence[Picture], embedder: Embedder, files: Sequence[Path]) -> None:
+    vectors, tokens = [], []
+    with ThreadPoolExecutor(threads(), "prepare") as pool:
+        for batch in _batches(part, embedder.batch_size):
+            prepared = list(pool.map(lambda picture: embedder.prepare(picture.load()), batch))
+            vectors.append(embedder.embed(prepared))
+            if len(files) > 1:
+                tokens.append(embedder.tokens(prepared).astype(np.float16))
+    _save(files[0], np.concatenate(vectors))
+    if len(files) > 1:
+        _save(files[1], np.concatenate(tokens))
+
+
+def _batches(pictures: Sequence[Picture], size: int) -> Iterator[tuple[Picture, ...]]:
+    left = iter(pictures)
+    while batch := tuple(itertools.islice(left, size)):
+        yield batch
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    temporary = path.with_name(f".new-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(temporary, array)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written ({error}): free some space, or give --out") from error
+
+
+def _load(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BenchmarkError(f"{path} is damaged ({error}): delete it, it is made again") from error
+    if array.shape != shape:
+        raise BenchmarkError(f"{path} has shape {array.shape}, expected {shape}: delete it, it is made again")
+    return array
+
+
+def key_of(pictures: Sequence[Picture], embedder: Embedder) -> str:
+    """Name what decides the features of pictures: the extractor, and the bytes of each."""
+    spec = asdict(embedder.spec)
+    for where in ("location", "preset"):  # not part of the identity
+        spec.pop(where)
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
+    with ThreadPoolExecutor(threads(), "digest") as pool:
+        for picture, content in zip(pictures, pool.map(_digest, pictures), strict=True):
+            digest.update(json.dumps([picture.id, picture.box, content]).encode())
+    name = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in embedder.spec.name)
+    return f"{name[:60]}-{digest.hexdigest()[:24]}"
+
+
+def _digest(picture: Picture) -> str:
+    try:
+        with picture.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BenchmarkError(f"the picture {picture.path} cannot be read: {error}") from error

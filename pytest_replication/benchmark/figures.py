@@ -1,0 +1,99 @@
+"""Figures of a benchmark: precision over recall for each set, and a heat map of sets and extractors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_replication.benchmark.results import Row, grid
+from pytest_replication.errors import BenchmarkError
+
+_SIZE = 3.2
+"""Inches of one panel."""
+_PALETTE = "tab10"
+
+
+def draw_curves(rows: Sequence[Row], path: Path) -> None:
+    """One panel a set: precision over recall of all pairs, one line an extractor and score.
+
+    Raises:
+        BenchmarkError: matplotlib is missing, or the file cannot be written.
+    """
+    plt = _pyplot()
+    sets, ways = grid(rows)
+    columns = min(3, len(sets))
+    lines = -(-len(sets) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(_SIZE * columns, _SIZE * lines + 1), squeeze=False, sharex=True, sharey=True
+    )
+    colours = plt.get_cmap(_PALETTE)
+    for panel, name in zip(axes.flat, sets, strict=False):
+        for row in (row for row in rows if row.set == name):
+            recall, precision = zip(*row.curve, strict=True)
+            number = ways.index((row.extractor, row.score))
+            panel.plot(
+                recall,
+                precision,
+                color=colours(number % 10),
+                linestyle=("-", "--", ":", "-.")[number // 10 % 4],
+                label=f"{row.extractor}, {row.score}",
+            )
+        panel.set(title=name, xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    for panel in list(axes.flat)[len(sets) :]:
+        panel.axis("off")
+    handles = {
+        label: handle
+        for panel in axes.flat
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=2, fontsize=8)
+    figure.tight_layout(rect=(0, 0.04 + 0.025 * (len(handles) + 1) // 2, 1, 1))
+    _save(plt, figure, path)
+
+
+def draw_heat_map(rows: Sequence[Row], metric: str, path: Path) -> None:
+    """Extractors and scores down, sets across, a metric as colour and number.
+
+    Raises:
+        BenchmarkError: matplotlib is missing, or the file cannot be written.
+    """
+    plt = _pyplot()
+    sets, ways = grid(rows)
+    found = {(row.extractor, row.score, row.set): row.metrics.get(metric) for row in rows}
+    values = np.array([[found.get((*way, name)) for name in sets] for way in ways], dtype=float)
+    figure, axis = plt.subplots(figsize=(3 + 0.9 * len(sets), 1.2 + 0.35 * len(ways)))
+    axis.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
+    axis.set_yticks(range(len(ways)), [f"{extractor}, {score}" for extractor, score in ways])
+    for (line, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            colour = "black" if value > 0.6 else "white"
+            axis.text(column, line, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    axis.set_title(metric)
+    figure.tight_layout()
+    _save(plt, figure, path)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise BenchmarkError(
+            f"figures need matplotlib ({error}): install the extra [bench] of pytest-replication"
+        ) from error
+    return pyplot
+
+
+def _save(plt: Any, figure: Any, path: Path) -> None:
+    try:
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error}") from error
+    finally:
+        plt.close(figure)

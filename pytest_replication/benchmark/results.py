@@ -1,0 +1,127 @@
+"""What a benchmark found: one row a set, extractor and score; kept as JSON after every row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_replication.errors import BenchmarkError
+
+FORMAT = 1
+POINTS = 200
+"""Points of a precision-recall curve that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one extractor and score did on one set.
+
+    Attributes:
+        set: name of the set.
+        extractor: name of the extractor, as its identity has it.
+        score: name of the score.
+        metrics: by name, in [0, 1]; None where a set has no such metric.
+        curve: recall and precision of pairs over one threshold, as points.
+        queries: number of queries.
+        database: number of pictures in the database.
+        seconds: that embedding and scoring took; embedding that was found in the cache takes none.
+        key: what decides the numbers: the set, the extractor with its weights, the score.
+        about: of the set.
+    """
+
+    set: str
+    extractor: str
+    score: str
+    metrics: Mapping[str, float | None]
+    curve: Sequence[tuple[float, float]]
+    queries: int
+    database: int
+    seconds: float
+    key: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_results(path: Path, rows: Sequence[Row]) -> None:
+    """Write all rows by one rename.
+
+    Raises:
+        BenchmarkError: the file cannot be written.
+    """
+    temporary = path.with_name(f".new-{path.name}")
+    text = json.dumps({"format": FORMAT, "rows": [asdict(row) for row in rows]}, indent=1)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error}") from error
+
+
+def read_results(path: Path) -> list[Row]:
+    """Read the rows of an earlier run; none if there was none.
+
+    Raises:
+        BenchmarkError: the file is damaged.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise ValueError(f"it has format {data['format']}, expected {FORMAT}")
+        rows = [Row(**row) for row in data["rows"]]
+        return [Row(**(asdict(row) | {"curve": [(a, b) for a, b in row.curve]})) for row in rows]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path} is damaged ({error}): delete it, it is made again") from error
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """One line a row, one column a metric; empty where a set has no such metric."""
+    names = _metrics(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["set", "extractor", "score", "queries", "database", *names])
+    for row in rows:
+        values = ["" if (value := row.metrics.get(name)) is None else f"{value:.6f}" for name in names]
+        writer.writerow([row.set, row.extractor, row.score, row.queries, row.database, *values])
+    return text.getvalue()
+
+
+def as_table(rows: Sequence[Row], metric: str) -> str:
+    """Extractors and scores down, sets across, in Markdown; the best of a set is marked.
+
+    Raises:
+        BenchmarkError: no row has the metric.
+    """
+    if metric not in _metrics(rows):
+        raise BenchmarkError(f"there is no metric {metric!r}; there are {', '.join(_metrics(rows))}")
+    sets, ways = grid(rows)
+    lines = [f"| {metric} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    found = {(row.extractor, row.score, row.set): row.metrics.get(metric) for row in rows}
+    best = {name: max((found.get((*way, name)) or 0.0 for way in ways), default=0.0) for name in sets}
+    for extractor, score in ways:
+        cells = [_cell(found.get((extractor, score, name)), best[name]) for name in sets]
+        lines.append(f"| {extractor}, {score} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def grid(rows: Sequence[Row]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Names of the sets, and pairs of an extractor and a score, each in the order of the rows."""
+    sets = list(dict.fromkeys(row.set for row in rows))
+    return sets, list(dict.fromkeys((row.extractor, row.score) for row in rows))
+
+
+def _cell(value: float | None, best: float) -> str:
+    if value is None:
+        return ""
+    return f"**{value:.3f}**" if value == best else f"{value:.3f}"
+
+
+def _metrics(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.metrics))

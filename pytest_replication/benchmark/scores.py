@@ -1,0 +1,137 @@
+"""Scores by name: how the features of a query and of a picture become one number.
+
+``inner``; ``split`` and ``cross``, over tokens or, for an extractor without, equal slices of its
+vector; each of these two with ``-concat`` for the norm of the code released with Somepalli et al.
+(CVPR 2023). ``inner`` may be followed by ``+centre``, ``+pca`` or ``+whiten``, learnt on the
+background set, and by ``+norm``, score normalisation against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.benchmark.features import Features
+from pytest_replication.embedders.base import Embedder
+from pytest_replication.errors import BenchmarkError
+from pytest_replication.scoring import (
+    Background,
+    NormSpec,
+    Whitening,
+    cross_split_product,
+    slices,
+    split_product,
+)
+
+SLICES = 16
+"""Most slices of a vector that stand in for tokens."""
+Matrix = NDArray[np.floating]
+_Product = Callable[[NDArray[Any], NDArray[Any]], Matrix]
+
+_PARTS: dict[str, _Product] = {
+    "split": lambda a, b: split_product(a, b, "chunk"),
+    "split-concat": lambda a, b: split_product(a, b, "concat"),
+    "cross": lambda a, b: cross_split_product(a, b, "chunk"),
+    "cross-concat": lambda a, b: cross_split_product(a, b, "concat"),
+}
+_LEARNT = {"centre": "centre", "pca": "pca", "whiten": "pca-whiten"}
+_A_DIMENSION = 2
+"""Background pictures for each dimension that a projection keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One way to compare.
+
+    Attributes:
+        name: as the user writes it.
+        base: ``inner``, or a key of the products of parts.
+        learnt: what is learnt on the background before; empty for nothing.
+        normalised: whether scores are normalised against the background.
+    """
+
+    name: str
+    base: str
+    learnt: str = ""
+    normalised: bool = False
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether it looks at parts."""
+        return self.base != "inner"
+
+    @property
+    def needs_background(self) -> bool:
+        """Whether it looks at a background set."""
+        return bool(self.learnt) or self.normalised
+
+    def fits(self, embedder: Embedder) -> bool:
+        """Whether an extractor has what it compares."""
+        return not self.needs_tokens or embedder.token_shape is not None or slices_of(embedder.spec.dim) > 1
+
+    def matrix(self, queries: Features, database: Features, background: Features | None = None) -> Matrix:
+        """Compare all queries with the whole database: (queries, database).
+
+        Raises:
+            BenchmarkError: it needs a background set.
+            SettingsError: the background set is too small.
+        """
+        if self.needs_background and background is None:
+            raise BenchmarkError(f"the score {self.name} needs a background set: give --background IMAGES")
+        if self.needs_tokens:
+            return self._parts(queries, database)
+        sides = [queries.vectors, database.vectors]
+        if background is not None and self.learnt:
+            sides = _learn(self.learnt, background.vectors, [*sides, background.vectors])
+        elif background is not None:
+            sides.append(background.vectors)
+        scores: Matrix = sides[0] @ sides[1].T
+        if self.normalised:
+            return Background(sides[2], "background").normalise(scores, sides[0], NormSpec())
+        return scores
+
+    def _parts(self, queries: Features, database: Features) -> Matrix:
+        """Compare parts, one chunk of the database at a time: tokens of all of it may not fit."""
+        product = _PARTS[self.base]
+        if queries.tokens is None or database.tokens is None:
+            count = slices_of(queries.vectors.shape[1])
+            return product(slices(queries.vectors, count), slices(database.vectors, count))
+        rows = [[product(mine, other) for other in database.tokens] for mine in queries.tokens]
+        return np.block(rows)
+
+
+def score_named(name: str) -> Score:
+    """Find a score.
+
+    Raises:
+        BenchmarkError: there is none of this name.
+    """
+    base, *steps = name.split("+")
+    normalised = steps[-1:] == ["norm"]
+    learnt = steps[:-1] if normalised else steps
+    known = base == "inner" or (base in _PARTS and not steps)
+    if not known or len(learnt) > 1 or not set(learnt) <= set(_LEARNT):
+        raise BenchmarkError(
+            f"there is no score {name!r}; there are {', '.join(_PARTS)}, and inner, which may be followed by "
+            f"+{', +'.join(_LEARNT)} and by +norm"
+        )
+    return Score(name, base, "".join(learnt), normalised)
+
+
+def slices_of(dim: int) -> int:
+    """Into how many equal slices a vector is cut: the most that divide its length, up to `SLICES`."""
+    return max(count for count in range(1, SLICES + 1) if dim % count == 0)
+
+
+def _learn(
+    kind: str, background: NDArray[np.float32], sides: list[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    most = min(background.shape[1], len(background) // _A_DIMENSION)
+    dim = None if kind == "centre" else most
+    # Literal by construction: the keys of _LEARNT are checked by score_named.
+    whitening = Whitening.learn(background, dim, _LEARNT[kind])  # type: ignore[arg-type]
+    return [whitening.apply(side) for side in sides]

@@ -1,0 +1,51 @@
+"""The folder that a synthetic set is written to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pytest_replication.benchmark.sets import DESCRIPTION, TRUTH
+from pytest_replication.errors import BenchmarkError
+
+SIDES = ("queries", "database")
+"""Names of the folders of pictures."""
+
+
+def keep_out(folder: Path, *given: object) -> None:
+    """Refuse to make a set of images that would be deleted for it.
+
+    Raises:
+        BenchmarkError: a path that was given, or one behind a colon or in a list, lies in the folder.
+    """
+    for images in given:
+        if isinstance(images, (list, tuple)):
+            keep_out(folder, *images)
+        elif isinstance(images, (str, Path)):
+            for part in (str(images), *str(images).split(":")):
+                if part and Path(part).resolve().is_relative_to(folder.resolve()):
+                    raise BenchmarkError(
+                        f"the images {images} lie in {folder}, where the set goes: give another folder"
+                    )
+
+
+def prepare(folder: Path, *, overwrite: bool) -> None:
+    """Make an empty folder with both sides; what is left of a set is deleted, anything else is not."""
+    if (folder / DESCRIPTION).exists() and not overwrite:
+        raise BenchmarkError(f"{folder} holds a set already: give another folder, or overwrite it")
+    try:
+        found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        strange = found - {*SIDES, TRUTH, DESCRIPTION}
+        if strange:
+            raise BenchmarkError(
+                f"{folder} holds {min(strange)}, which is no part of a set: give another folder"
+            )
+        # The description goes first: without it, what is left is no set.
+        for name in (DESCRIPTION, TRUTH):
+            (folder / name).unlink(missing_ok=True)
+        for side in SIDES:
+            if side in found:
+                shutil.rmtree(folder / side)
+            (folder / side).mkdir(parents=True)
+    except OSError as error:
+        raise BenchmarkError(f"{folder} cannot be used for a set: {error}") from error

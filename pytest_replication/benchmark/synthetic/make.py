@@ -1,0 +1,121 @@
+"""Make a synthetic set: copies of the user's own images, with the truth beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pytest_replication.benchmark.sets import RetrievalSet, write_truth
+from pytest_replication.benchmark.synthetic.fill import open_filler
+from pytest_replication.benchmark.synthetic.folder import keep_out, prepare
+from pytest_replication.benchmark.synthetic.items import Items, open_items
+from pytest_replication.benchmark.synthetic.kinds import checked_parameters, kind_named
+from pytest_replication.benchmark.synthetic.maker import Maker
+from pytest_replication.benchmark.synthetic.masks import open_masks
+from pytest_replication.benchmark.synthetic.plan import OTHERS, SetOptions, share_out
+from pytest_replication.benchmark.synthetic.truth import Twins, with_truth
+from pytest_replication.errors import BenchmarkError
+
+
+def make_set(
+    kind: str,
+    images: object,
+    out_folder: Path,
+    *,
+    seed: int = 0,
+    count: int = 100,
+    each: int = 1,
+    negatives: int = 0,
+    distractors: int | None = None,
+    direction: str = "gate",
+    longest: int = 512,
+    least: float = 0.01,
+    parameters: Mapping[str, float] | None = None,
+    others: object = None,
+    fill: object = None,
+    twins: Iterable[tuple[str, str]] = (),
+    overwrite: bool = False,
+    progress: bool = True,
+) -> RetrievalSet:
+    """Make a synthetic set and write it to a folder.
+
+    A copy shows its source, and for some kinds a host as well. No host is in the database of a gate
+    set, so that all there is to find is the source. The same arguments give the same bytes.
+
+    Args:
+        kind: one of `kinds.KINDS`.
+        images: the training images: whatever an index can be built from; for the kinds that need
+            masks, whatever `masks.open_masks` takes.
+        out_folder: must not exist, be empty, or hold a set whose making was cut short.
+        seed: see `plan.SetOptions`, as for all up to ``parameters``.
+        count: number of copies.
+        each: copies of each source, before a source is used again.
+        negatives: number of queries that should find nothing.
+        distractors: number of further images in the database; None for all.
+        direction: ``gate`` or ``paper``.
+        longest: longest side of all pictures, in pixels.
+        least: smallest share of a copy that shows its source.
+        parameters: what the recipe is given.
+        others: images that are no training images: hosts and negatives. None to take them from the
+            training images, which then are in no database.
+        fill: what fills outpainted copies: the folder of a pipeline of diffusers, or None for OpenCV.
+        twins: pairs of ids of near duplicates (``others/ID`` for the others). A picture that shows a
+            twin of what a query shows is junk for it. Pictures of the same pixels are found here.
+        overwrite: replace a set that is there.
+        progress: show a bar, on a terminal.
+
+    Returns:
+        The set, as `sets.read_set` reads it.
+
+    Raises:
+        BenchmarkError: arguments that cannot be used, too few images, an image that cannot be read, or
+            a folder that holds something else.
+        SourceError: the images cannot be listed.
+        ModelError: the pipeline that fills fails.
+    """
+    options = SetOptions(
+        seed, count, each, negatives, distractors, direction, longest, least, dict(parameters or {})
+    )
+    what = kind_named(kind)
+    arguments = checked_parameters(kind, what, options.parameters)
+    listed = open_masks(images) if what.masks else open_items(images)
+    spare = None if others is None else open_items(others)
+    parts = share_out(listed, spare, what, options)
+    known = _joined(twins, listed, spare)
+    filler = open_filler(fill) if what.fill else None
+    keep_out(out_folder, images, others)
+    prepare(out_folder, overwrite=overwrite)
+    maker = Maker(kind, what, arguments, options, parts, filler, out_folder, known, progress)
+    queries, database, skipped = maker.pieces()
+    about: dict[str, Any] = {
+        "kind": kind,
+        **asdict(options),
+        "parameters": arguments,
+        "images": {"name": listed.name, "listed": len(listed.images)},
+        "others": None if spare is None else {"name": spare.name, "listed": len(spare.images)},
+        "hosts": len(parts.hosts),
+        "skipped": skipped,
+        "same": maker.same(),
+    }
+    if filler is not None:
+        about["fill"] = dict(filler.about)
+    if direction == "paper":  # copies are no queries there, which would say it themselves
+        about["copies"] = {piece.picture.id: dict(piece.made) for piece in database if piece.made}
+    made = RetrievalSet(
+        kind, with_truth(queries, database, known), tuple(piece.picture for piece in database), about
+    )
+    write_truth(out_folder, made)
+    return made
+
+
+def _joined(pairs: Iterable[tuple[str, str]], images: Items, others: Items | None) -> Twins:
+    spare = () if others is None else others.images
+    twins = Twins([*(item.id for item in images.images), *(f"{OTHERS}{item.id}" for item in spare)])
+    for one, other in pairs:
+        for id_ in (one, other):
+            if id_ not in twins:
+                raise BenchmarkError(f"the twins name {id_!r}, which is not among the images")
+        twins.join(one, other)
+    return twins

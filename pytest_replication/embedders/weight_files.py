@@ -1,0 +1,62 @@
+"""Files of weights as they come: what is none is told by its first bytes, before a library sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pytest_replication.errors import EmbedderUnavailable
+
+
+def refuse_other_files(path: Path, what: str) -> None:
+    """Recognise what lies in the place of weights when a download went wrong.
+
+    Args:
+        path: the file.
+        what: what was expected, for the message.
+
+    Raises:
+        EmbedderUnavailable: it is missing, empty, a web page or a Git LFS pointer.
+    """
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no file"
+        raise EmbedderUnavailable(f"there is {kind} at {path}, where {what} was expected: check the path")
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise EmbedderUnavailable(f"{path} is empty, expected {what}: fetch it again")
+    if head.lstrip().startswith(b"<"):
+        raise EmbedderUnavailable(
+            f"{path} is a web page, expected {what}: fetch the file itself from its own address"
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise EmbedderUnavailable(
+            f"{path} is a Git LFS pointer, expected {what}: run 'git lfs pull' where it came from"
+        )
+
+
+def open_torchscript(path: Path) -> Any:
+    """Load a TorchScript module. It is a program: only for a file that the user named.
+
+    Raises:
+        EmbedderUnavailable: the file is none, such as a state dict or a whole pickled model.
+    """
+    import warnings
+
+    import torch
+
+    refuse_other_files(path, "a TorchScript module")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            # torch would have it exported anew; the published file is what it is.
+            return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError) as error:
+        raise EmbedderUnavailable(
+            f"{path} cannot be loaded as TorchScript ({first_line(error)}): save the model with "
+            "torch.jit.trace(model, images).save(PATH)"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

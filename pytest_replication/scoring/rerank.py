@@ -1,0 +1,116 @@
+"""Order what an inner product has found by a split score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.scoring.split import cross_split_product, split_product
+from pytest_replication.scoring.tokens import Norm, Tokens
+
+SplitScore = Literal["split", "cross"]
+SPLIT_SCORES: tuple[SplitScore, ...] = get_args(SplitScore)
+
+Lookup = Callable[[NDArray[np.int64]], Tokens]
+"""From (m,) rows to the (m, views, chunks, length) tokens of these training images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """Candidates in a new order, best first; candidates that are none come last.
+
+    Attributes:
+        rows: (n, k) int64 row numbers, -1 where there is none.
+        scores: (n, k) float64, -inf where there is none.
+        views: (n, k) int64 view of the training image that scored.
+        sample_views: (n, k) int64 view of the sample that scored.
+        chunks: (n, k, 2) int32 chunk of the sample and chunk of the training image that scored.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    views: NDArray[np.int64]
+    sample_views: NDArray[np.int64]
+    chunks: NDArray[np.int32]
+
+
+def rerank(
+    rows: NDArray[np.int64],
+    samples: Tokens,
+    lookup: Lookup,
+    *,
+    score: SplitScore = "split",
+    norm: Norm = "chunk",
+) -> Reranked:
+    """Score candidates again and order them anew.
+
+    Args:
+        rows: (n, k) rows of training images, best first, -1 where there is none.
+        samples: (n, views, chunks, length) tokens of the samples.
+        lookup: gives the stored tokens of rows.
+        score: ``split`` or ``cross``.
+        norm: ``chunk`` or ``concat``, see `split_product`.
+
+    Returns:
+        The same candidates; of equal scores the one that was better before stays first.
+
+    Raises:
+        SearchError: shapes that do not agree, or tokens that are not finite.
+        SettingsError: an unknown score or norm.
+    """
+    if score not in SPLIT_SCORES:
+        raise SettingsError(f"there is no split score {score!r}: give {' or '.join(SPLIT_SCORES)}")
+    if rows.ndim != 2 or samples.ndim != 4 or len(rows) != len(samples):
+        raise SearchError(
+            f"candidates of shape {rows.shape} do not fit sample tokens of shape {samples.shape}, expected "
+            "(n, k) and (n, views, chunks, length)"
+        )
+    found = Reranked(
+        rows=np.full(rows.shape, -1, np.int64),
+        scores=np.full(rows.shape, -np.inf),
+        views=np.zeros(rows.shape, np.int64),
+        sample_views=np.zeros(rows.shape, np.int64),
+        chunks=np.zeros((*rows.shape, 2), np.int32),
+    )
+    for number, (candidates, tokens) in enumerate(zip(rows, samples, strict=True)):
+        there = candidates[candidates >= 0]
+        if len(there):
+            _rerank_one(found, number, there, tokens, lookup(there), score, norm)
+    return found
+
+
+def _rerank_one(
+    found: Reranked,
+    sample: int,
+    rows: NDArray[np.int64],
+    tokens: Tokens,
+    stored: Tokens,
+    score: SplitScore,
+    norm: Norm,
+) -> None:
+    """Fill in the candidates of one sample; `tokens` are (views, chunks, length)."""
+    if stored.ndim != 4 or len(stored) != len(rows):
+        raise SearchError(f"the tokens of {len(rows)} candidates have shape {stored.shape}")
+    flat = stored.reshape(-1, *stored.shape[2:])
+    if score == "split":
+        scores, same = split_product(flat, tokens, norm, which=True)
+        chunks = np.stack([same, same], axis=-1)
+    else:
+        scores, chunks = cross_split_product(flat, tokens, norm, which=True)
+    # (candidates, views * sample views): each candidate by its best pair of views.
+    pairs = scores.reshape(len(rows), -1)
+    best = pairs.argmax(axis=1)
+    here = np.arange(len(rows))
+    top = pairs[here, best]
+    order = np.argsort(-top, kind="stable")
+    place = slice(0, len(rows))
+    found.rows[sample, place] = rows[order]
+    found.scores[sample, place] = top[order]
+    found.views[sample, place], found.sample_views[sample, place] = np.divmod(best[order], len(tokens))
+    won = chunks.reshape(len(rows), pairs.shape[1], 2)[here, best][order]
+    found.chunks[sample, place] = won[:, ::-1]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
+from pytest_replication.errors import BenchmarkError
+
+
+@pytest.fixture
+def chosen(training: Path, unrelated: Path) -> Chosen:
+    return Chosen(str(training), None, str(unrelated), count=4, negatives=2)
+
+
+def test_a_kind_is_made_of_the_users_images_and_taken_as_it_is_again(chosen: Chosen, tmp_path: Path) -> None:
+    (made,) = choose_sets(["edits"], chosen, tmp_path, progress=False)
+    assert (made.name, len(made.queries), len(made.database)) == ("edits", 6, 20)
+    changed = (tmp_path / "edits" / "set.json").stat().st_mtime_ns
+    assert choose_sets(["edits"], chosen, tmp_path, progress=False) == [made]
+    assert (tmp_path / "edits" / "set.json").stat().st_mtime_ns == changed
+
+
+def test_a_set_that_was_made_otherwise_is_not_taken(chosen: Chosen, tmp_path: Path) -> None:
+    choose_sets(["edits"], chosen, tmp_path, progress=False)
+    with pytest.raises(BenchmarkError, match="holds a set that was made otherwise: delete it"):
+        choose_sets(["edits"], replace(chosen, seed=1), tmp_path, progress=False)
+    (tmp_path / "edits.json").unlink()
+    with pytest.raises(BenchmarkError, match="was made otherwise"):
+        choose_sets(["edits"], chosen, tmp_path, progress=False)
+
+
+def test_a_folder_with_a_set_is_read(chosen: Chosen, tmp_path: Path) -> None:
+    (made,) = choose_sets(["edits"], chosen, tmp_path, progress=False)
+    assert choose_sets([str(tmp_path / "edits")], Chosen(), tmp_path / "else", progress=False) == [made]
+
+
+def test_a_published_set_is_opened_with_its_own_messages(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="copydays"):
+        choose_sets([f"copydays:strong={tmp_path / 'missing'}"], Chosen(), tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(("kind", "option"), [("edits", "--images"), ("segmix", "--objects")])
+def test_images_that_are_missing_are_asked_for(tmp_path: Path, kind: str, option: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"a set {kind} is made of images: give them with {option}"):
+        choose_sets([kind], Chosen(), tmp_path, progress=False)
+
+
+def test_a_name_that_is_no_set_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"there is no set 'cutmx': give a kind \(cutmix, "):
+        choose_sets(["cutmx"], Chosen(), tmp_path, progress=False)
+
+
+def test_pictures_of_a_folder(unrelated: Path, tmp_path: Path) -> None:
+    found = pictures_of(str(unrelated))
+    assert [picture.id for picture in found] == sorted(path.name for path in unrelated.iterdir())
+    assert found[0].load().mode == "RGB"
+    import numpy as np
+
+    np.save(tmp_path / "a.npy", np.full((2, 8, 8, 3), 200, np.uint8))
+    with pytest.raises(BenchmarkError, match="is no folder with images"):
+        pictures_of(str(tmp_path / "a.npy"))

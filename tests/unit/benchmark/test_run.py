@@ -1,0 +1,303 @@
+"""A benchmark from sets to rows: cached, resumed, and equal to what its parts give by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pytest_replication.benchmark import features as features_module
+from pytest_replication.benchmark.features import Features, features
+from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
+from pytest_replication.benchmark.metrics import masks, summarise
+from pytest_replication.benchmark.results import as_csv, as_table, read_results, write_results
+from pytest_replication.benchmark.run import run_benchmark
+from pytest_replication.benchmark.scores import score_named, slices_of
+from pytest_replication.benchmark.sets import Picture, Query, RetrievalSet
+from pytest_replication.embedders import Embedder, EmbedderOptions, load_embedder, registry
+from pytest_replication.embedders.base import EmbedderSpec, Prepared
+from pytest_replication.errors import BenchmarkError, SettingsError
+
+
+class Cells(Embedder):
+    """Mean colours of 2 x 2 cells: four tokens of three numbers."""
+
+    token_shape = (4, 3)
+    batch_size = 3
+    calls = 0
+
+    def __init__(self) -> None:
+        self.spec = EmbedderSpec("cells", 12, None, "2 x 2 cells", "cells")
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        return np.asarray(image.resize((2, 2), Image.Resampling.BOX), np.float32) - 100
+
+    def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        Cells.calls += len(batch)
+        return np.stack(batch).reshape(len(batch), -1)
+
+    def tokens(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        return np.stack(batch).reshape(len(batch), 4, 3)
+
+
+@pytest.fixture(autouse=True)
+def cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._registered, "cells", lambda options: Cells())
+    monkeypatch.setattr(Cells, "calls", 0)
+    monkeypatch.setattr(features_module, "CHUNK", 4)
+
+
+@pytest.fixture
+def pictures(training: Path) -> list[Picture]:
+    return [Picture(path.name, path) for path in sorted(training.iterdir())]
+
+
+@pytest.fixture
+def made(pictures: list[Picture], unrelated: Path) -> RetrievalSet:
+    """Five training images look for themselves, two strangers look for nothing."""
+    strangers = [Picture(path.name, path) for path in sorted(unrelated.iterdir())[:2]]
+    found = [Query(picture, frozenset({picture.id})) for picture in pictures[:5]]
+    return RetrievalSet("itself", (*found, *(Query(p, frozenset()) for p in strangers)), tuple(pictures[:9]))
+
+
+def test_rows_are_what_the_parts_give_by_hand(made: RetrievalSet, tmp_path: Path) -> None:
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path, progress=False)
+    embedder = load_embedder("pixels")
+
+    def embed(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        return embedder.embed([embedder.prepare(picture.load()) for picture in pictures])
+
+    scores = embed([query.picture for query in made.queries]) @ embed(made.database).T
+    assert dict(row.metrics) == pytest.approx(summarise(scores, *masks(made)))
+    assert row.metrics["accuracy@1"] == 1.0
+    assert (row.set, row.extractor, row.score, row.queries, row.database) == (
+        "itself",
+        "pixels",
+        "inner",
+        7,
+        9,
+    )
+    assert row.curve[-1][0] == 1.0
+
+
+def test_nothing_is_embedded_or_measured_twice(made: RetrievalSet, tmp_path: Path) -> None:
+    first = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    assert Cells.calls == 7 + 9
+    assert run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False) == first
+    both = run_benchmark(
+        [made], ["cells"], ["inner", "inner+norm"], tmp_path, background=made.database[:3], progress=False
+    )
+    assert Cells.calls == 16 + 3
+    assert both[0] == first[0]
+    assert read_results(tmp_path / "results.json") == both
+
+
+def test_a_run_that_was_killed_goes_on(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = Cells.forward
+
+    def dying(self: Cells, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        if Cells.calls >= 8:
+            raise KeyboardInterrupt
+        return forward(self, batch)
+
+    monkeypatch.setattr(Cells, "forward", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    kept = len(list((tmp_path / "features").rglob("vectors-*.npy")))
+    assert kept == 2
+    monkeypatch.setattr(Cells, "forward", forward)
+    Cells.calls = 0
+    run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    assert Cells.calls == 16 - 4 - 3  # two chunks of the queries were there
+
+
+def test_another_picture_under_the_same_name_is_embedded_again(
+    made: RetrievalSet, tmp_path: Path, picture: Callable[..., Image.Image]
+) -> None:
+    own = tmp_path / "own.png"
+    picture(1).save(own)
+    changed = replace(made, database=(*made.database[:8], Picture("own", own)))
+    before = run_benchmark([changed], ["cells"], ["inner"], tmp_path / "out", progress=False)
+    picture(2).save(own)
+    calls = Cells.calls
+    after = run_benchmark([changed], ["cells"], ["inner"], tmp_path / "out", progress=False)
+    assert Cells.calls == calls + 9
+    assert before[0].key != after[0].key
+
+
+def test_tokens_are_kept_where_a_score_needs_them(made: RetrievalSet, tmp_path: Path) -> None:
+    rows = run_benchmark(
+        [made],
+        ["cells", "pixels"],
+        ["inner", "split", "cross", "split-concat", "cross-concat"],
+        tmp_path,
+        progress=False,
+    )
+    # 769 is a prime number: the vector of pixels has no equal slices.
+    assert [(row.extractor, row.score) for row in rows] == [
+        ("cells", "inner"),
+        ("cells", "split"),
+        ("cells", "cross"),
+        ("cells", "split-concat"),
+        ("cells", "cross-concat"),
+        ("pixels", "inner"),
+    ]
+    assert rows[1].metrics["accuracy@1"] == 1.0
+
+
+def test_scores_of_parts_are_those_of_all_chunks_at_once(pictures: list[Picture], tmp_path: Path) -> None:
+    from pytest_replication.scoring import split_product
+
+    found = features(pictures[:9], Cells(), tmp_path, tokens=True, progress=False)
+    assert found.tokens is not None
+    assert [len(part) for part in found.tokens] == [4, 4, 1]
+    whole = np.concatenate(found.tokens)
+    assert score_named("split").matrix(found, found) == pytest.approx(split_product(whole, whole), abs=1e-6)
+    without = Features(found.vectors)
+    assert score_named("split").matrix(without, without).shape == (9, 9)
+
+
+def test_background_changes_scores_as_defined(pictures: list[Picture], tmp_path: Path) -> None:
+    embedder = load_embedder("pixels")
+    one, two, behind = (
+        features(p, embedder, tmp_path, progress=False) for p in (pictures[:4], pictures[4:9], pictures[9:])
+    )
+    plain = score_named("inner").matrix(one, two)
+    nearest = -np.sort(-(one.vectors @ behind.vectors.T), axis=1)[:, :3]
+    normalised = score_named("inner+norm").matrix(one, two, behind)
+    assert normalised == pytest.approx(plain - nearest.mean(axis=1)[:, None], abs=1e-6)
+    centred = [side.vectors - behind.vectors.mean(axis=0) for side in (one, two)]
+    a, b = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in centred)
+    assert score_named("inner+centre").matrix(one, two, behind) == pytest.approx(a @ b.T, abs=1e-5)
+    assert score_named("inner+whiten+norm").matrix(one, two, behind).shape == (4, 5)
+    assert score_named("inner+pca").matrix(one, two, behind).shape == (4, 5)
+
+
+@pytest.mark.parametrize("name", ["", "dot", "split+norm", "inner+", "inner+norm+whiten", "inner+whiten+pca"])
+def test_a_score_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(BenchmarkError, match="there is no score"):
+        score_named(name)
+
+
+def test_slices_divide_the_vector() -> None:
+    assert [slices_of(dim) for dim in (512, 64, 7, 769, 30)] == [16, 16, 7, 1, 15]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sets": []}, "0 sets, 1 extractors and 1 scores are no benchmark"),
+        ({"embedders": []}, "1 sets, 0 extractors"),
+        ({"scores": []}, "1 extractors and 0 scores"),
+        ({"sets": "twice"}, "two sets are named itself"),
+        ({"scores": ["inner+norm"]}, "the score inner.norm needs a background set"),
+        ({"scores": ["split"]}, "none of the scores split fits any of pixels"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_is_refused(
+    made: RetrievalSet, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    arguments: dict[str, Any] = {"sets": [made], "embedders": ["pixels"], "scores": ["inner"], **changes}
+    if arguments["sets"] == "twice":
+        arguments["sets"] = [made, made]
+    with pytest.raises(BenchmarkError, match=message):
+        run_benchmark(
+            arguments["sets"], arguments["embedders"], arguments["scores"], tmp_path, progress=False
+        )
+
+
+def test_a_score_without_its_background_is_refused(pictures: list[Picture], tmp_path: Path) -> None:
+    found = features(pictures[:2], load_embedder("pixels"), tmp_path, progress=False)
+    with pytest.raises(BenchmarkError, match="needs a background set"):
+        score_named("inner+norm").matrix(found, found)
+    with pytest.raises(SettingsError, match="asks for 3 neighbours"):
+        score_named("inner+norm").matrix(found, found, found)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nonsense"])
+def test_a_damaged_cache_is_told(made: RetrievalSet, tmp_path: Path, damage: bytes) -> None:
+    run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    (tmp_path / "results.json").unlink()
+    next((tmp_path / "features").rglob("vectors-00000.npy")).write_bytes(damage)
+    with pytest.raises(BenchmarkError, match="is damaged .* delete it, it is made again"):
+        run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+
+
+def test_a_cache_of_another_shape_is_told(made: RetrievalSet, tmp_path: Path) -> None:
+    run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    (tmp_path / "results.json").unlink()
+    np.save(next((tmp_path / "features").rglob("vectors-00000.npy")), np.ones((1, 12), np.float32))
+    with pytest.raises(BenchmarkError, match=r"has shape \(1, 12\), expected \(4, 12\)"):
+        run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+
+
+def test_pictures_and_places_that_cannot_be_used_are_told(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    gone = replace(made, database=(*made.database, Picture("gone", tmp_path / "gone.png")))
+    with pytest.raises(BenchmarkError, match=r"the picture .*gone\.png cannot be read"):
+        run_benchmark([gone], ["cells"], ["inner"], tmp_path, progress=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(BenchmarkError, match="cannot be written"):
+        features(pictures[:1], load_embedder("pixels"), tmp_path / "file", progress=False)
+    with pytest.raises(BenchmarkError, match="cannot be written"):
+        write_results(tmp_path / "file" / "results.json", [])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9, "rows": []}', '{"format": 1, "rows": [{}]}'])
+def test_damaged_results_are_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(BenchmarkError, match="is damaged"):
+        read_results(tmp_path / "results.json")
+
+
+def test_results_are_shown_as_table_and_csv(made: RetrievalSet, tmp_path: Path) -> None:
+    others = replace(made, name="other", queries=made.queries[:5])
+    rows = run_benchmark([made, others], ["pixels", "cells"], ["inner"], tmp_path, progress=False)
+    lines = as_table(rows, "accuracy@1").splitlines()
+    assert lines[0] == "| accuracy@1 | itself | other |"
+    assert lines[2].startswith("| pixels, inner | **1.000** | **1.000** |")
+    empty = as_table(rows, "recall at false-positive rate 1 %").splitlines()[2]
+    assert empty.endswith("|  |")  # a set without negatives has no such rate
+    table = [line.split(",") for line in as_csv(rows).splitlines()]
+    assert table[0][:5] == ["set", "extractor", "score", "queries", "database"]
+    assert [line[:3] for line in table[1:]] == [
+        ["itself", "pixels", "inner"],
+        ["other", "pixels", "inner"],
+        ["itself", "cells", "inner"],
+        ["other", "cells", "inner"],
+    ]
+    with pytest.raises(BenchmarkError, match="there is no metric 'mAPP'"):
+        as_table(rows, "mAPP")
+
+
+def test_figures_are_drawn(made: RetrievalSet, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rows = run_benchmark([made], ["pixels", "cells"], ["inner", "split"], tmp_path, progress=False)
+    draw_curves(rows, tmp_path / "curves.png")
+    draw_heat_map(rows, "mAP", tmp_path / "map.png")
+    for name in ("curves.png", "map.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.size[0] > 200
+            assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
+    with pytest.raises(BenchmarkError, match="cannot be written"):
+        draw_heat_map(rows, "mAP", tmp_path / "missing" / "map.png")
+
+
+def test_options_reach_the_factory(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[EmbedderOptions] = []
+    monkeypatch.setitem(registry._registered, "seen", lambda options: seen.append(options) or Cells())
+    run_benchmark([made], ["seen?a=1:x"], ["inner"], tmp_path, device="cpu", progress=False)
+    assert (seen[0].argument, seen[0].device, dict(seen[0].parameters)) == ("x", "cpu", {"a": "1"})
+    assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["extractor"] == "cells"
