@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.embedders.catalogue import Entry
+from pytest_replication.embedders.weight_files import refuse_other_files
 from pytest_replication.errors import EmbedderUnavailable
 
 CLASSIFIER = ("head.", "head_dist.", "fc.", "classifier.")
@@ -27,18 +28,9 @@ def read(path: Path) -> Mapping[str, Any]:
     Raises:
         EmbedderUnavailable: it is no file of weights, is cut short, or holds more than data.
     """
+    refuse_other_files(path, "a file of weights")
     with path.open("rb") as file:
-        head = file.read(512)
-    if not head.strip():
-        raise EmbedderUnavailable(f"{path} is empty: fetch the weights again")
-    if head.lstrip().startswith(b"<"):
-        raise EmbedderUnavailable(
-            f"{path} is a web page and not a file of weights: fetch the file itself from its own address"
-        )
-    if head.startswith(b"version https://git-lfs"):
-        raise EmbedderUnavailable(
-            f"{path} is a Git LFS pointer and not the weights: run 'git lfs pull' where it came from"
-        )
+        head = file.read(9)
     content = _safetensors(path) if head[8:9] == b"{" else _torch(path)
     if not isinstance(content, Mapping):
         raise EmbedderUnavailable(

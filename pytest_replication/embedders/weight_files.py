@@ -23,7 +23,7 @@ def refuse_other_files(path: Path, what: str) -> None:
         raise EmbedderUnavailable(f"there is {kind} at {path}, where {what} was expected: check the path")
     with path.open("rb") as file:
         head = file.read(512)
-    if not head:
+    if not head.strip():
         raise EmbedderUnavailable(f"{path} is empty, expected {what}: fetch it again")
     if head.lstrip().startswith(b"<"):
         raise EmbedderUnavailable(

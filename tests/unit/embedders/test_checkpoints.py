@@ -54,8 +54,8 @@ def refused(content: object, folder: Path, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty: fetch the weights again"),
-        (b"\n<!DOCTYPE html><html>", "is a web page and not a file of weights"),
+        (b"", "is empty, expected a file of weights: fetch it again"),
+        (b"\n<!DOCTYPE html><html>", "is a web page, expected a file of weights"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "is a Git LFS pointer"),
         (b"not weights at all", "cannot be read as weights"),
         (b'\x40\0\0\0\0\0\0\0{"a": 1', "cannot be read as safetensors .* damaged or cut short"),
