@@ -65,7 +65,8 @@ def main() -> None:
 def compare(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work: Path) -> dict[str, Any]:
     np.save(work / "samples.npy", made_up.samples(index, recipe, args.samples))
     # The engines are built in a folder of links, so that rows that are kept stay as they are.
-    linked = made_up.first_shards(index, work / "linked", len(index.shards))
+    linked = made_up.first_shards(index, work / "linked", len(index.shards), codes=False)
+    plain = made_up.first_shards(index, work / "plain", len(index.shards), codes=False)
     results: dict[str, Any] = {
         "rows": index.rows,
         "dim": recipe.dim,
@@ -73,7 +74,7 @@ def compare(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work
         "planted": args.planted,
         "min_recall": MIN_RECALL,
         "candidates": args.candidates,
-        "exact": exact(args, linked, index, work),
+        "exact": exact(args, linked, plain, work),
         "engines": {},
     }
     save("engines", results, show=False)

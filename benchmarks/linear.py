@@ -51,7 +51,7 @@ def main() -> None:
 
 def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work: Path) -> dict[str, Any]:
     np.save(work / "samples.npy", made_up.samples(index, recipe, args.samples))
-    coded = made_up.first_shards(index, work / "coded", len(index.shards))
+    coded = made_up.first_shards(index, work / "coded", len(index.shards), codes=False)
     say("making codes")
     code_seconds, _ = seconds(lambda: write_codes(coded))
     sizes = []

@@ -38,6 +38,7 @@ from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.shard import Record, describe_file
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search.codes import NAME as CODES
+from pytest_replication.search.codes import open_codes
 from pytest_replication.search.engines import planted
 
 Vectors = NDArray[np.float32]
@@ -239,20 +240,24 @@ def samples(index: Index, recipe: Recipe, count: int) -> Vectors:
     return np.concatenate(parts)
 
 
-def first_shards(index: Index, folder: Path, count: int) -> Index:
-    """An index of the first shards of another, with their codes: links, no copies.
+def first_shards(index: Index, folder: Path, count: int, *, codes: bool = True) -> Index:
+    """An index of the first shards of another: links, no copies.
 
     Args:
         index: an open index of one source.
         folder: a new folder.
         count: shards of it.
+        codes: link the codes too, of shards that have them.
     """
-    kept = index.manifest.shards[:count]
-    for below in (SHARDS, f"{ENGINES}/{CODES}"):
+    shards = index.shards[:count]
+    kept = tuple(shard.entry for shard in shards)
+    coded = [shard for shard in shards if codes and open_codes(index, shard) is not None]
+    for below, linked in ((SHARDS, shards), (f"{ENGINES}/{CODES}", coded)):
         (folder / below).mkdir(parents=True)
-        for shard in kept:
-            if (there := index.path / below / shard.name).is_dir():
-                (folder / below / shard.name).symlink_to(there.resolve(), target_is_directory=True)
+        for shard in linked:
+            name = shard.entry.name
+            there = (index.path / below / name).resolve()
+            (folder / below / name).symlink_to(there, target_is_directory=True)
     (folder / PROBE).touch()
     source = replace(index.manifest.sources[0], listed=sum(shard.listed for shard in kept))
     write_manifest(folder, replace(index.manifest, shards=kept, sources=(source,)))

@@ -87,15 +87,16 @@ def product(always: bool) -> Iterator[None]:
 def results(args: argparse.Namespace, recipe: made_up.Recipe, index: Index, work: Path) -> dict[str, Any]:
     wanted = made_up.samples(index, recipe, args.samples)
     np.save(work / "samples.npy", wanted)
-    coded = made_up.first_shards(index, work / "coded", len(index.shards))
+    plain = made_up.first_shards(index, work / "plain", len(index.shards), codes=False)
+    coded = made_up.first_shards(index, work / "coded", len(index.shards), codes=False)
     code_seconds, _ = seconds(lambda: write_codes(coded))
     runs: dict[str, list[Any]] = {side: [] for side in args.sides}
     for _ in range(args.runs):
         for side in args.sides:
-            runs[side].append(in_turn(args, side, index, coded, work))
+            runs[side].append(in_turn(args, side, plain, coded, work))
     told: dict[str, dict[str, Any]] = {side: summary(found) for side, found in runs.items()}
     for side in told.keys() - {"faiss"}:
-        cold = in_turn(args, side, index, coded, work, "--cold")
+        cold = in_turn(args, side, plain, coded, work, "--cold")
         told[side] |= {"cold_seconds": round(cold["first"], 2), "bytes_from_storage": cold["from_storage"]}
     print(table([{"side": side, **row} for side, row in told.items()]), end="\n\n")
     first = runs[args.sides[0]]

@@ -88,9 +88,12 @@ def _embed(part: Sequence[Picture], embedder: Embedder, files: Sequence[Path]) -
     with ThreadPoolExecutor(threads(), "prepare") as pool:
         for batch in _batches(part, embedder.batch_size):
             prepared = list(pool.map(lambda picture: embedder.prepare(picture.load()), batch))
-            vectors.append(embedder.embed(prepared))
             if len(files) > 1:
-                tokens.append(embedder.tokens(prepared).astype(np.float16))
+                rows, parts = embedder.embed_with_tokens(prepared)
+                vectors.append(rows)
+                tokens.append(parts.astype(np.float16))
+            else:
+                vectors.append(embedder.embed(prepared))
     _save(files[0], np.concatenate(vectors))
     if len(files) > 1:
         _save(files[1], np.concatenate(tokens))

@@ -46,14 +46,12 @@ class Backbone:
             )
         return self.features(images[:, :, :height, :width])
 
-    def tokens(self, images: Any) -> Any:
-        """Tokens after the final norm: (n, tokens, width)."""
-        raw = self.raw(images)
+    def tokens(self, raw: Any) -> Any:
+        """Tokens after the final norm, of those before it: (n, tokens, width)."""
         return raw if self.late_norm is None else self.late_norm(raw)
 
-    def mean(self, images: Any) -> Any:
+    def mean(self, raw: Any) -> Any:
         """Mean of all tokens but the class token, the final norm where the network has it: (n, width)."""
-        raw = self.raw(images)
         rows = (raw[:, 1:] if self.class_token else raw).mean(dim=1)
         return rows if self.late_norm is None else self.late_norm(rows)
 

@@ -110,7 +110,8 @@ class VisionEmbedder(Embedder):
             raise SettingsError(f"{name} has no class token: give pool=avg or pool=gem")
         self._backbone, self._use, self._power, self._preset = backbone, use, power, preset
         self._vectors = TorchNetwork(backbone.module, device, self._describe)
-        self._cells = TorchNetwork(backbone.module, device, backbone.tokens)
+        self._cells = TorchNetwork(backbone.module, device, self._tokens)
+        self._both = TorchNetwork(backbone.module, device, self._describe_with_tokens)
         dim = self._try(name)
         self.spec = EmbedderSpec(name, dim, weights_sha256, preset.describe(), location, preset.name)
 
@@ -137,16 +138,36 @@ class VisionEmbedder(Embedder):
             )
         return in_equal_shapes(self._cells, batch)
 
+    def forward_with_tokens(
+        self, batch: Sequence[Prepared]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both from one run, unless the vector is a mean over several sizes of the input."""
+        if self._use.scales != 1 or self.token_shape is None:
+            return super().forward_with_tokens(batch)
+        rows = in_equal_shapes(self._both, batch)
+        vectors, tokens = np.split(rows, [self.spec.dim], axis=1)
+        return vectors, tokens.reshape(len(batch), *self.token_shape)
+
     def _describe(self, images: Any) -> Any:
         if self._use.scales == 1:
-            return self._pool(images)
-        return over_scales(images, self._pool)
+            return self._pool(self._backbone.raw(images))
+        return over_scales(images, lambda scaled: self._pool(self._backbone.raw(scaled)))
 
-    def _pool(self, images: Any) -> Any:
+    def _tokens(self, images: Any) -> Any:
+        return self._backbone.tokens(self._backbone.raw(images))
+
+    def _describe_with_tokens(self, images: Any) -> Any:
+        """Vector and tokens of each image in one row."""
+        import torch
+
+        raw = self._backbone.raw(images)
+        return torch.cat([self._pool(raw), self._backbone.tokens(raw).flatten(1)], dim=1)
+
+    def _pool(self, raw: Any) -> Any:
         backbone, pool = self._backbone, self._use.pool
         if pool == "avg":
-            return backbone.mean(images)
-        rows = pooled(backbone.tokens(images), pool, class_token=backbone.class_token, power=self._power)
+            return backbone.mean(raw)
+        rows = pooled(backbone.tokens(raw), pool, class_token=backbone.class_token, power=self._power)
         return whitened(rows, *backbone.whitening) if backbone.whitening else rows
 
     def _try(self, name: str) -> int:

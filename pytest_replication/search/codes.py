@@ -149,7 +149,7 @@ def write_codes(index: Index, *, progress: bool = True) -> int:
         names = {shard.entry.name for shard in index.shards}
         for path in root.iterdir():
             if path.name not in names:
-                shutil.rmtree(path)
+                _delete(path)
         todo = [shard for shard in index.shards if not _is_sound(index, shard)]
         for shard in tqdm(todo, unit="shard", disable=None if progress else True):
             _write(root, shard)
@@ -198,8 +198,8 @@ def _is_sound(index: Index, shard: Shard) -> bool:
 
 def _write(root: Path, shard: Shard) -> None:
     temporary, final = root / f".new-{shard.entry.name}", root / shard.entry.name
-    for path in (temporary, final):
-        shutil.rmtree(path, ignore_errors=True)
+    _delete(temporary)
+    _delete(final)
     temporary.mkdir()
     rows, views, dim = shard.shape
     largest = max((float(np.abs(block).max()) for _, block in blocks(shard)), default=0.0)
@@ -228,6 +228,14 @@ def _write(root: Path, shard: Shard) -> None:
             os.fsync(file.fileno())
     temporary.rename(final)
     sync_folder(root)
+
+
+def _delete(path: Path) -> None:
+    """Delete what stands in the place of codes: a folder, or a link or a file that was put there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:

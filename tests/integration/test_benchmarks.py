@@ -166,6 +166,8 @@ def test_a_scan_by_codes_counts_what_it_looks_at(monkeypatch: pytest.MonkeyPatch
     with made_up.made_up(made_up.Recipe(ROWS, DIM, SHARD), kept) as (index, work):
         coded = made_up.first_shards(index, work / "coded", len(index.shards))
         scan.write_codes(coded, progress=False)
+        assert scan.uses_codes(made_up.first_shards(coded, work / "part", 1))
+        assert not scan.uses_codes(made_up.first_shards(coded, work / "plain", 1, codes=False))
         wanted = made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 4)
         assert 4 * scan.K <= scan.count_rescored(coded, wanted) < 4 * ROWS
         assert scan.count_rescored(index, wanted) == 0  # this one has no codes

@@ -100,6 +100,22 @@ def test_three_scales(vit: Any, file: Path) -> None:
     assert embedder.token_shape == (101, 64)
 
 
+@pytest.mark.parametrize(
+    "parameters", [{}, {"pool": "cls+gem"}, {"pool": "avg", "layer": "2"}, {"scales": "3"}]
+)
+def test_vectors_and_tokens_together_are_what_each_is_alone(
+    file: Path, parameters: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = loaded(file, **parameters)
+    prepared = [embedder.prepare(image) for image in IMAGES]
+    alone = embedder.embed(prepared), embedder.tokens(prepared)
+    runs, raw = [], Backbone.raw
+    monkeypatch.setattr(Backbone, "raw", lambda self, images: runs.append(len(images)) or raw(self, images))
+    for found, expected in zip(embedder.embed_with_tokens(prepared), alone, strict=True):
+        assert np.abs(found - expected).max() < 1e-5
+    assert len(runs) == (4 if "scales" in parameters else 1)
+
+
 def test_its_own_preset_is_that_of_timm(file: Path) -> None:
     data = timm.data.resolve_model_data_config(timm.create_model("test_vit"))
     preset = loaded(file)._preset
@@ -193,7 +209,7 @@ def test_an_architecture_without_a_map_or_plain_tokens_is_refused(tmp_path: Path
     with pytest.raises(
         EmbedderUnavailable, match=r"features of the shape \(1, 197, 192\), expected a map of 192"
     ):
-        backbone.tokens(torch.zeros(1, 3, 224, 224))
+        backbone.raw(torch.zeros(1, 3, 224, 224))
 
 
 def test_arguments_that_an_architecture_does_not_take_are_named() -> None:

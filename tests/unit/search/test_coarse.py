@@ -329,6 +329,18 @@ def test_damaged_codes_are_an_error_and_made_anew(coded: Index, name: str, damag
     assert search(open_index(coded.path), queries).searched == 12000
 
 
+def test_links_and_files_in_the_place_of_codes_are_replaced(coded: Index, tmp_path: Path) -> None:
+    root = coded.path / "engines" / "int8"
+    (root / "000000").rename(tmp_path / "elsewhere")
+    (root / "000000").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "codes.npy").write_bytes(b"")
+    (root / "of a shard that is gone").write_bytes(b"")
+    assert write_codes(coded, progress=False) == 1
+    assert not (root / "000000").is_symlink()
+    assert (tmp_path / "elsewhere" / "codes.npy").exists()
+    assert {path.name for path in root.iterdir()} == {shard.entry.name for shard in coded.shards}
+
+
 def test_a_changed_vector_is_found_although_only_candidates_are_read(coded: Index) -> None:
     stored = coded.shards[0].embeddings()[0]
     query = np.array(stored[8000], np.float32)[None]
