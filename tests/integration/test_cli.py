@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tarfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,27 @@ from pytest_replication.embedders import weights
 Run = subprocess.CompletedProcess[str]
 
 
-def call(*args: object, cwd: Path | None = None, **env: str) -> Run:
+def start(*args: object, cwd: Path | None = None) -> Run:
+    """Run the program, in a process of its own."""
     program = Path(sys.executable).with_name("pytest-replication")
-    return subprocess.run(
-        [program, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=os.environ | env
-    )
+    return subprocess.run([program, *map(str, args)], capture_output=True, text=True, cwd=cwd)
+
+
+def call(*args: object) -> Run:
+    """Run what the program runs, in this process: a start takes longer than most verbs."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = cli.main([str(arg) for arg in args])
+        except SystemExit as stop:  # a wrong use of an option
+            status = int(stop.code or 0)
+    return Run(args, status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Path:
     out = tmp_path_factory.mktemp("cli") / "index"
-    done = call("build", training, "--out", out, "--embedder", "pixels")
+    done = start("build", training, "--out", out, "--embedder", "pixels")
     assert done.returncode == 0, done.stderr
     assert f"{out}: 20 training images from folder {training}" in done.stdout
     assert "images/s (load " in done.stdout
@@ -106,7 +117,7 @@ def test_what_is_refused_leaves_no_folder(tmp_path: Path, command: tuple[str, ..
     content = bytearray((tmp_path / "bad.tgz").read_bytes())
     content[-8] ^= 255
     (tmp_path / "bad.tgz").write_bytes(content)
-    done = call(*command, cwd=tmp_path)
+    done = start(*command, cwd=tmp_path)
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.tgz"]
@@ -143,7 +154,7 @@ def test_check_takes_a_function_from_where_the_user_stands(built: Path, tmp_path
         "def make(seeds):\n"
         "    return [Image.new('RGB', (8, 8), (s % 256, 9, 99)) for s in seeds]\n"
     )
-    done = call("check", built, "toy_generator:make", "--count", "7", "--threshold", "0.9", cwd=tmp_path)
+    done = start("check", built, "toy_generator:make", "--count", "7", "--threshold", "0.9", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "none of 7 samples" in done.stdout
 
@@ -192,7 +203,7 @@ def test_wrong_use_is_2_and_cannot_tell_is_3(
     built: Path, unrelated: Path, tmp_path: Path, args: tuple[str, ...], status: int, message: str
 ) -> None:
     names = {"INDEX": built, "SAMPLES": unrelated}
-    done = call(*(names.get(arg, arg) for arg in args), cwd=tmp_path)
+    done = start(*(names.get(arg, arg) for arg in args), cwd=tmp_path)
     assert done.returncode == status
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -260,7 +271,7 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(
 
 def test_a_model_that_raises_is_not_a_model_that_copies(built: Path, tmp_path: Path) -> None:
     (tmp_path / "raising.py").write_text("def make(seeds):\n    raise RuntimeError('out of memory')\n")
-    done = call("check", built, "raising:make", "--threshold", "0.9", cwd=tmp_path)
+    done = start("check", built, "raising:make", "--threshold", "0.9", cwd=tmp_path)
     assert done.returncode == 3
     assert "raising:make raised RuntimeError" in done.stderr
     assert "Traceback" not in done.stderr
@@ -279,12 +290,7 @@ def test_anything_unexpected_is_3(
     assert "error: info broke down: ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_the_life_of_an_index(
-    pictures: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def call(*args: object) -> Run:  # in this process: it is called often
-        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
-
+def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) -> None:
     index, other, both = tmp_path / "a", tmp_path / "b", tmp_path / "ab"
     assert (
         call("build", pictures, "--out", index, "--embedder", "pixels", "--max-rejected", "5%").returncode
@@ -340,10 +346,7 @@ def test_import(built: Path, unrelated: Path, tmp_path: Path) -> None:
     assert "WARNING    vectors of the index were imported" in allowed.stdout
 
 
-def test_duplicates(training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def call(*args: object) -> Run:  # in this process: it is called often
-        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
-
+def test_duplicates(training: Path, tmp_path: Path) -> None:
     photo = min(training.iterdir())
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -389,12 +392,9 @@ def test_info_tells_whether_all_shards_have_engine_codes(
 
 
 def test_an_approximate_engine_is_built_certified_and_relied_on(
-    built: Path, unrelated: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    built: Path, unrelated: Path, training: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("faiss")
-
-    def call(*args: object) -> Run:  # in this process: it is called often
-        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
 
     index = Path(shutil.copytree(built, tmp_path / "index"))
     asked = call("engine", index, "faiss-ivf")
@@ -457,12 +457,7 @@ def test_an_engine_whose_recall_cannot_be_proved_is_refused(
     assert "certified at" not in call("info", index).stdout
 
 
-def test_info_accounts_for_every_image(
-    pictures: Path, unrelated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def call(*args: object) -> Run:  # in this process: it is called often
-        return Run(args, cli.main([str(arg) for arg in args]), *capsys.readouterr())
-
+def test_info_accounts_for_every_image(pictures: Path, unrelated: Path, tmp_path: Path) -> None:
     (pictures / "03 again.png").write_bytes((pictures / "03.png").read_bytes())
     for number in range(22):
         (pictures / f"cut {number:02d}.png").write_bytes((pictures / "00.png").read_bytes()[: 900 + number])

@@ -98,7 +98,8 @@ class DiffusersFiller:
             import diffusers
         except ImportError as error:
             raise BenchmarkError(
-                f"outpainting with a diffusion model needs diffusers ({error}): pip install diffusers"
+                f"outpainting with a diffusion model needs diffusers ({error}): install the extra "
+                "[diffusers] of pytest-replication"
             ) from error
         library: Any = diffusers
         try:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pytest_replication import cli
+from pytest_replication.benchmark.results import read_results
 from pytest_replication.benchmark.synthetic.fill import DiffusersFiller, TeleaFiller, open_filler
 from pytest_replication.errors import BenchmarkError, ModelError
 
@@ -199,7 +201,7 @@ def test_without_diffusers_the_error_says_what_to_install(
         return real(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", missing_diffusers)
-    with pytest.raises(BenchmarkError, match="pip install diffusers"):
+    with pytest.raises(BenchmarkError, match=r"install the extra \[diffusers\]"):
         DiffusersFiller(tmp_path)
 
 
@@ -224,6 +226,30 @@ def test_a_real_pipeline_of_random_weights(
         assert again is not None
         assert (again.tobytes() == filled.tobytes()) is same
     assert filler.about["pipeline"] == "StableDiffusionInpaintPipeline"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_fills_with_a_pipeline(tmp_path: Path, picture: Callable[..., Image.Image]) -> None:
+    pytest.importorskip("diffusers")
+    pytest.importorskip("transformers")
+    tiny_pipeline(tmp_path / "tiny")
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        picture(number).save(tmp_path / "photos" / f"{number}.png")
+    asked = [
+        "benchmark",
+        "--out",
+        tmp_path / "out",
+        "--set",
+        "patch_outpaint",
+        "--images",
+        tmp_path / "photos",
+    ]
+    asked += ["--fill", tmp_path / "tiny", "--count", 2, "--negatives", 0, "--embedder", "pixels", "--json"]
+    assert cli.main([str(arg) for arg in asked]) == 0
+    (row,) = read_results(tmp_path / "out" / "results.json")
+    assert row.about["fill"]["pipeline"] == "StableDiffusionInpaintPipeline"
 
 
 def tiny_pipeline(folder: Path) -> None:
