@@ -91,7 +91,15 @@ def _data(matches: Matches) -> list[dict[str, object]]:
         {
             "sample": name,
             "neighbours": [
-                {"score": m.score, "training_id": m.record.id, "training_uri": m.record.uri} for m in found
+                {
+                    "score": m.score,
+                    "training_id": m.record.id,
+                    "training_uri": m.record.uri,
+                    "training_sha256": m.record.sha256,
+                    "caption": m.record.caption,
+                    "label": m.record.label,
+                }
+                for m in found
             ],
         }
         for name, found in zip(matches.subject.samples, matches.of, strict=True)
@@ -104,6 +112,7 @@ def _text(matches: Matches, decimals: int) -> str:
         lines.append(name)
         lines += [
             f"  {match.score:{decimals + 3}.{decimals}f}  {match.record.uri}  (id {match.record.id})"
+            + (f' "{match.record.caption}"' if match.record.caption else "")
             for match in found
         ]
     return "\n".join(map(one_line, lines))

@@ -39,8 +39,10 @@ def _text(index: str, found: VerifyReport) -> str:
     lines = [f"error: {fault}" for fault in found.faults]
     if found.faults:
         lines.append(
-            f"{index}: DAMAGED: restore these files, or build the index again with --overwrite; what lies in "
-            "its engines/ can be deleted"
+            f"{index}: DAMAGED: restore these files; or, for shards, give the same 'pytest-replication "
+            "build' again, it makes damaged shards anew (with --overwrite it forgets what was removed and "
+            "appended); "
+            "what lies in its engines/ can be deleted"
         )
     if found.unfinished:
         sound = "" if found.faults else f"the {found.files} files that are there are sound, but "

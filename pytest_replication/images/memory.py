@@ -27,7 +27,8 @@ def images_in_memory(given: object) -> list[Image.Image]:
 
     Args:
         given: a sequence of PIL images, an array (n, h, w, 3 | 1) of uint8 or of floats in
-            [0, 1], or a torch tensor (n, 3 | 1, h, w) in [0, 1] (or uint8).
+            [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1] (or uint8), or a sequence of such
+            arrays or tensors of one image, of equal shape.
 
     Raises:
         UnusableImages: another form, shape or range, or values that are not finite.
@@ -38,6 +39,8 @@ def images_in_memory(given: object) -> list[Image.Image]:
         return _from_array(given, "numpy array")
     if isinstance(given, Sequence) and given and all(isinstance(x, Image.Image) for x in given):
         return [_from_pil(image, number) for number, image in enumerate(given)]
+    if isinstance(given, Sequence) and _are_alike(given):
+        return images_in_memory(_stacked(given))
     raise UnusableImages(f"{describe(given)} was given; expected {FORMS}")
 
 
@@ -62,6 +65,20 @@ def _from_pil(image: Image.Image, number: int) -> Image.Image:
             return normalise(image)
     except Exception as error:  # closed, truncated, of unknown range: Pillow raises many kinds
         raise UnusableImages(f"image {number} cannot be used: {error or type(error).__name__}") from error
+
+
+def _are_alike(given: Sequence[Any]) -> bool:
+    """Whether these are arrays, or tensors, of single images that fit into one array."""
+    arrays = all(isinstance(x, np.ndarray) for x in given) or all(map(_is_tensor, given))
+    return bool(given) and arrays and given[0].ndim == 3 and len({(x.shape, x.dtype) for x in given}) == 1
+
+
+def _stacked(given: Sequence[Any]) -> Any:
+    if isinstance(given[0], np.ndarray):
+        return np.stack(given)
+    import torch
+
+    return torch.stack(list(given))
 
 
 def _is_tensor(given: object) -> bool:

@@ -57,4 +57,4 @@ def _places(source: object) -> list[str]:
     if not isinstance(source, (str, os.PathLike)):
         return []
     name = os.fspath(source)
-    return [name, *str(name).split(":")[1:]]
+    return [place for place in (str(name), *str(name).split(":")[1:]) if place]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from pytest_replication.errors import (
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import TOKENS, Manifest, ShardEntry, read_manifest
+from pytest_replication.index.manifest import TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.rejections import Rejections, count_rejections
@@ -37,7 +37,7 @@ from pytest_replication.index.shard import (
     map_embeddings,
     read_records,
 )
-from pytest_replication.index.unfinished import describe_unfinished
+from pytest_replication.index.unfinished import describe_unfinished, remake, restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,22 +263,23 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
 
 
 def _check_sizes(folder: Path, manifest: Manifest) -> None:
-    expected = [(folder / PROBE, manifest.probe)]
+    attached = (manifest.removed, manifest.duplicates)
+    alone = [(folder / PROBE, manifest.probe)]
+    alone += [(folder / entry.name, entry.file) for entry in attached if entry is not None]
+    _compare_sizes(alone, restore(folder, manifest))
+    in_shards: list[tuple[Path, FileEntry]] = []
     for shard in manifest.shards:
         if set(shard.files) != set(files_of(manifest)):
             raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
-        expected += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
-    attached = (manifest.removed, manifest.duplicates)
-    expected += [(folder / entry.name, entry.file) for entry in attached if entry is not None]
+        in_shards += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
+    _compare_sizes(in_shards, remake(folder, manifest))
+
+
+def _compare_sizes(expected: Iterable[tuple[Path, FileEntry]], remedy: str) -> None:
     for path, entry in expected:
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise IndexCorrupt(
-                f"{path} is missing ({error.strerror}): restore it, or build the index again with --overwrite"
-            ) from error
+            raise IndexCorrupt(f"{path} is missing ({error.strerror}): {remedy}") from error
         if size != entry.bytes:
-            raise IndexCorrupt(
-                f"{path} has {size} bytes, expected {entry.bytes}: restore it, or build the index "
-                "again with --overwrite"
-            )
+            raise IndexCorrupt(f"{path} has {size} bytes, expected {entry.bytes}: {remedy}")

@@ -50,11 +50,21 @@ def give_up(folder: Path, manifest: Manifest) -> str:
 
 def restore(folder: Path, manifest: Manifest) -> str:
     """What mends a damaged shard that cannot be made again, for messages."""
-    forgets = ", which forgets what was removed" if manifest.opted_out else ""
+    lost = ["what was removed"] * bool(manifest.opted_out) + ["what was appended"] * (
+        len(manifest.sources) > 1
+    )
+    forgets = f", which forgets {' and '.join(lost)}" if lost else ""
     anew = f"restore it, or build the index again with --overwrite{forgets}"
     if not manifest.complete and unfinished_work(manifest) == "append":
         return f"{anew}; if it is of the images that are being added, {give_up(folder, manifest)}"
     return anew
+
+
+def remake(folder: Path, manifest: Manifest) -> str:
+    """What mends a damaged shard, for messages."""
+    if len(manifest.sources) == 1 and not manifest.sources[0].imported:
+        return "give the same 'pytest-replication build' again, it makes damaged shards anew; or restore it"
+    return restore(folder, manifest)
 
 
 def describe_unfinished(folder: Path, manifest: Manifest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -132,6 +133,8 @@ def test_search(built: Path, training: Path) -> None:
     data = json.loads(call("search", built, training, "--json", "-k", "1").stdout)
     assert len(data) == 20
     assert all(row["neighbours"][0]["score"] == pytest.approx(1) for row in data)
+    digests = {row["neighbours"][0]["training_sha256"] for row in data}
+    assert digests == {hashlib.sha256(path.read_bytes()).hexdigest() for path in training.iterdir()}
     assert call("search", built, training / "cat.jpg", "-k", "0").returncode == 2
 
 

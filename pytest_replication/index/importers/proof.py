@@ -81,10 +81,16 @@ def prove_imported(
         raise IndexMismatch(
             f"{embeddings.name}: {wrong} of {len(cosines)} images get another vector from "
             f"{_called(embedder)} (lowest cosine {lowest:.4f}, of {example}; at least {tolerance} is asked "
-            "for): another embedder or preset made them, or the images changed since; name the embedder that "
-            "made them"
+            f"for): {_likely(wrong, len(cosines))}"
         )
     return Proof(len(cosines), lowest)
+
+
+def _likely(wrong: int, tried: int) -> str:
+    """What may be the matter, the likeliest first."""
+    names = "row i of the names is not row i of the vectors, or images changed since"
+    embedder = "another embedder or preset made them: name the embedder that did"
+    return f"{embedder}; or {names}" if wrong == tried else f"{names}; or {embedder}"
 
 
 def _readable(

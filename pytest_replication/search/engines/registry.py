@@ -26,7 +26,10 @@ def engine_class(name: str) -> type[Engine]:
         SettingsError: there is none.
     """
     if name not in _KNOWN:
-        raise SettingsError(f"there is no engine {name!r}; known are {', '.join(engine_names())}")
+        codes = "; 8-bit codes are no engine, the exact scan uses them by itself" if name == "int8" else ""
+        raise SettingsError(
+            f"there is no engine {name!r}; known are exact, {', '.join(engine_names())}{codes}"
+        )
     module, attribute = _KNOWN[name]
     found: type[Engine] = getattr(import_module(module), attribute)
     return found

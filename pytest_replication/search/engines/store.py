@@ -206,4 +206,4 @@ def _folder(index: Index, name: str) -> Path:
 
 
 def _rebuild(index: Index, name: str) -> str:
-    return f"build it with 'pytest-replication engine {index.path} {name}'"
+    return f"build it with 'pytest-replication engine {index.path} {name}' and the --threshold of your checks"

@@ -39,6 +39,14 @@ def test_every_form_gives_the_same_images(given: object) -> None:
         assert image.getpixel((0, 0)) == pytest.approx(COLOUR, abs=1)
 
 
+def test_lists_of_arrays_and_of_tensors_are_taken_like_one_of_all() -> None:
+    pixels = solid()
+    tensors = list(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255)
+    for given in (list(pixels), tuple(pixels / 255), tensors):
+        found = images_in_memory(given)
+        assert [image.getpixel((0, 0)) for image in found] == [COLOUR, COLOUR]
+
+
 def test_a_bfloat16_tensor_that_wants_gradients_is_taken() -> None:
     tensor = torch.full((1, 3, 4, 5), 0.5, dtype=torch.bfloat16, requires_grad=True)
     assert images_in_memory(tensor)[0].getpixel((0, 0)) == (128, 128, 128)
@@ -69,7 +77,10 @@ def test_an_empty_array_gives_no_images() -> None:
         (torch.zeros(2, 4, 5, 3), "expected"),
         (torch.full((1, 3, 4, 5), float("nan")), "not finite"),
         (torch.full((1, 3, 4, 5), 255.0), "expected"),
-        ([np.zeros((4, 5, 3))], "a list of ndarray"),
+        ([np.zeros((4, 5, 3)), np.zeros((4, 6, 3))], "a list of ndarray"),
+        ([np.zeros((4, 5, 3)), torch.zeros(3, 4, 5)], "a list of Tensor, ndarray"),
+        ([np.zeros((1, 4, 5, 3))], "a list of ndarray"),
+        ([np.zeros((3, 4, 5))], "expected"),
         ([Image.new("RGB", (2, 2)), None], "a list of Image, NoneType"),
         ((Image.new("RGB", (2, 2)) for _ in range(2)), "a list of what it yields"),
         (7, "int was given"),

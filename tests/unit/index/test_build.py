@@ -232,6 +232,15 @@ def test_the_index_may_not_lie_among_its_images(pictures: Path) -> None:
         build_index(pictures, pictures / "index", PIXELS)
 
 
+def test_a_kind_without_a_path_is_not_the_folder_where_the_user_stands(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+    with pytest.raises(SourceError) as caught:
+        build_index("folder:", "index", PIXELS)
+    assert "lies inside" not in str(caught.value)
+
+
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that nobody can write")
 def test_a_place_that_cannot_be_written_is_named(pictures: Path) -> None:
     with pytest.raises(BuildError, match="/sys/kernel/index cannot be written"):

@@ -192,7 +192,7 @@ def test_an_engine_that_is_not_there_or_damaged_decides_nothing(
 
 
 def test_a_name_that_no_engine_has_is_an_error(index: Index, unrelated: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no engine 'anoy'; known are annoy"):
+    with pytest.raises(SettingsError, match="there is no engine 'anoy'; known are exact, annoy"):
         check_replication(unrelated, THRESHOLD, index=index, engine=allowed("anoy"))
 
 

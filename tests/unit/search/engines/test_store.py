@@ -333,7 +333,9 @@ def test_damage_is_found_before_the_loader_sees_it(
     monkeypatch.setattr(toy, "open", lambda folder, entry: pytest.fail("it was loaded"))
     with pytest.raises(SearchError, match=told) as caught:
         open_engine(built, "toy")
-    assert f"build it with 'pytest-replication engine {built.path} toy'" in str(caught.value)
+    assert f"build it with 'pytest-replication engine {built.path} toy' and the --threshold" in str(
+        caught.value
+    )
 
 
 def test_an_entry_that_does_not_fit_its_files_is_told(
