@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.embedders.catalogue import Entry
-from pytest_replication.embedders.weight_files import refuse_other_files
+from pytest_replication.embedders.weight_files import read_tensors, refuse_other_files, why_unread
 from pytest_replication.errors import EmbedderUnavailable
 
 CLASSIFIER = ("head.", "head_dist.", "fc.", "classifier.")
@@ -185,16 +185,13 @@ def _safetensors(path: Path) -> Any:
 
 
 def _torch(path: Path) -> Any:
-    import torch
-
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return read_tensors(path)
     except Exception as error:  # torch lets through what its unpickler meets
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EmbedderUnavailable(
-            f"{path} cannot be read as weights ({reason}): "
+            f"{path} cannot be read as weights ({why_unread(error)}): "
             "it is damaged, cut short, or holds a program or objects besides tensors, which are never run; "
-            "fetch it again, or save its state_dict() as .safetensors where you trust it"
+            "fetch it again, or save its state_dict() with safetensors.torch.save_file(…) where you trust it"
         ) from error
 
 

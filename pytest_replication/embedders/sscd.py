@@ -36,7 +36,12 @@ from pytest_replication.embedders.runtime import (
     require_torch,
 )
 from pytest_replication.embedders.sscd_variants import PLAIN, VARIANTS, Variant, published_as
-from pytest_replication.embedders.weight_files import first_line, open_torchscript, refuse_other_files
+from pytest_replication.embedders.weight_files import (
+    open_torchscript,
+    read_tensors,
+    refuse_other_files,
+    why_unread,
+)
 from pytest_replication.errors import EmbedderUnavailable
 
 DEFAULT_PRESET = "sscd-320"
@@ -184,10 +189,10 @@ def _torchvision(variant: Variant, path: Path) -> Any:
     backbone.avgpool = GeM()
     model.backbone = backbone
     try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        model.load_state_dict(read_tensors(path))
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, AttributeError, TypeError) as error:
         raise EmbedderUnavailable(
             f"{path} is not a state dict of {variant.name} with a torchvision ResNet-50 "
-            f"({first_line(error)}): fetch {variant.url}, or save the state_dict() of that model"
+            f"({why_unread(error)}): fetch {variant.url}, or save the state_dict() of that model"
         ) from error
     return backbone

@@ -219,6 +219,12 @@ def _entry(options: EmbedderOptions) -> tuple[Entry, str]:
     model, _, place = options.argument.partition(":")
     if not model:
         raise SettingsError("timm needs a model: write timm:MODEL, timm:MODEL:PATH or timm:MODEL:hub@COMMIT")
+    if "?" in model:
+        bare, _, query = model.partition("?")
+        raise SettingsError(
+            f"the parameters of {options.argument!r} stand in the wrong place: write timm?{query}:{bare}"
+            + (f":{place}" if place else "")
+        )
     return generic(model), place
 
 

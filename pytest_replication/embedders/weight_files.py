@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,26 @@ def open_torchscript(path: Path) -> Any:
             f"{path} cannot be loaded as TorchScript ({first_line(error)}): save the model with "
             "torch.jit.trace(model, images).save(PATH)"
         ) from error
+
+
+def read_tensors(path: Path) -> Any:
+    """Read what torch has saved, without running anything in it.
+
+    Raises:
+        Exception: of any kind that torch lets through; `why_unread` says what it means.
+    """
+    import torch
+
+    with warnings.catch_warnings(action="ignore"):  # of a plain pickle, which is refused anyway
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def why_unread(error: BaseException) -> str:
+    """Why torch read no tensors from a file, in one line and without its advice to run what is in it."""
+    text = str(error)
+    if wanted := re.search(r"GLOBAL (\S+)", text):
+        return f"it asks for {wanted[1]}, which is no tensor"
+    return "it is no file that torch saved" if "weights_only" in text else first_line(error)
 
 
 def first_line(error: BaseException) -> str:

@@ -185,6 +185,12 @@ def test_a_size_and_a_preset_with_another_are_refused(file: Path) -> None:
         loaded(file, "x")
 
 
+def test_parameters_behind_the_model_are_told_where_they_stand() -> None:
+    options = EmbedderOptions("test_vit?layer=2&pool=gem:w.pth", None, "cpu", None, "timm", {})
+    with pytest.raises(SettingsError, match=r"write timm\?layer=2&pool=gem:test_vit:w\.pth"):
+        vision.load(options)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [({"layer": "2"}, "no plain transformer"), ({"pool": "cls"}, "no class token: give pool=avg")],
