@@ -78,7 +78,7 @@ def append_index(
         SourceError: no images, an image that changed since it was indexed, or another source than
             that of the append that is unfinished.
         IndexIncomplete: the build of the index has not finished.
-        IndexMismatch: the embedder at hand is not that of the index.
+        IndexMismatch: the embedder at hand is not that of the index, or gives other vectors here.
         TooManyRejected: more images were unreadable than `max_rejected`; the rest is kept.
         IndexUnavailable: there is no index, it is damaged, or another process writes it.
     """
@@ -93,6 +93,7 @@ def append_index(
             embedder = opened.embedder
         with IndexWriter(folder) as writer:
             _take_up(writer, images, folder)
+            _check_proved(opened.manifest, writer.manifest, folder)
             check_tokens_alike(writer.manifest, embedder, folder)
             known, refs = _new_images(writer.manifest, images, folder)
             rejected, ingested = Rejections(0, {}, ()), Ingested(0, 0)
@@ -109,7 +110,9 @@ def append_index(
                     pinned.tokens is not None,
                 )
                 name = options.embedder or pinned.embedder.location
-                settings = WorkerSettings(name, embedder.spec, options.device, how, options.workers)
+                settings = WorkerSettings(
+                    name, embedder.spec, pinned.probe, options.device, how, options.workers
+                )
                 shards = shard_embedder(embedder, settings, clock, folder)
                 ingested = add_images(writer, images, refs, shards, clock, options.progress)
                 check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
@@ -149,6 +152,15 @@ def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:
         raise SourceError(
             f"{folder} waits for the rest of {found.sources[-1].name}: append that first, then "
             f"{images.name}, or {give_up(folder, found)}"
+        )
+
+
+def _check_proved(proved: Manifest, found: Manifest, folder: Path) -> None:
+    """Refuse an index that has taken the place of the one whose embedder was loaded and proved."""
+    if (found.embedder, found.probe) != (proved.embedder, proved.probe):
+        raise IndexMismatch(
+            f"{folder} was replaced by an index of another embedder ({found.embedder.name}) while that of "
+            f"the one before ({proved.embedder.name}) was loaded: append again"
         )
 
 

@@ -16,7 +16,7 @@ from pytest_replication.index.checks import check_count, check_limit, keep_apart
 from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, allow, check_rejected
 from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
-from pytest_replication.index.probe import write_probe
+from pytest_replication.index.probe import check_probe, write_probe
 from pytest_replication.index.reader import open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.tokens import bytes_of, make_room, shown, token_shape
@@ -123,6 +123,7 @@ def build_index(
     Raises:
         SourceError: no images, or others than those of the build that is resumed.
         TooManyRejected: more images were unreadable than `max_rejected`; the rest is kept.
+        IndexMismatch: the embedder gives other vectors here than where the build began.
         IndexCorrupt: what is left cannot be searched, such as an index without a single row.
         IndexLocked: another process is building the same index.
         EmbedderError: the embedder cannot be loaded or is not fit.
@@ -149,6 +150,7 @@ def build_index(
             else:
                 manifest, damaged = found
                 _check_same(manifest, embedder, images, options, folder)
+                check_probe(folder, manifest.probe, embedder)
                 if manifest.complete and manifest.rejected > allow(options.max_rejected, manifest.listed):
                     check_rejected(writer, folder, options.max_rejected, again)
             make_room(folder, writer.manifest, len(images), say=options.progress)
@@ -159,7 +161,9 @@ def build_index(
                 options.thumbnails,
                 tokens=shape is not None,
             )
-            settings = WorkerSettings(options.embedder, embedder.spec, options.device, how, options.workers)
+            settings = WorkerSettings(
+                options.embedder, embedder.spec, writer.manifest.probe, options.device, how, options.workers
+            )
             ingested = add_images(
                 writer,
                 images,

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.embedders.probe import drift_between
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.manifest import Manifest, now
-from pytest_replication.index.probe import copy_probe
+from pytest_replication.index.probe import check_probe, copy_probe, read_probe
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
 from pytest_replication.index.writer import IndexWriter
+
+_EQUAL = 1e-6
+"""1 - cosine up to which two vectors are the same but for rounding, whatever embedder made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +62,15 @@ def merge_indexes(
 
     Raises:
         SettingsError: fewer than two parts, one of them twice, or the new index among them.
-        IndexMismatch: parts that were made in different ways.
+        IndexMismatch: parts that were made in different ways, or whose embedder gave the probe images
+            other vectors.
         IndexUnavailable: a part cannot be used.
         SourceError: the folder holds something else.
     """
     folder = Path(out)
     opened = [open_index(part) for part in parts]
     _check_parts(opened, folder)
+    _check_probes(opened)
     wanted = _beginning(opened)
     with IndexWriter(folder) as writer:
         if overwrite:
@@ -104,6 +113,31 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
             )
 
 
+def _check_probes(parts: Sequence[Index]) -> None:
+    """Refuse parts whose embedder gave other vectors on one machine than on the other.
+
+    The embedder is loaded only for vectors that differ by more than rounding: it alone knows by how much
+    they may.
+    """
+    first, *rest = ((part, read_probe(part.path, part.manifest.probe)) for part in parts)
+    for part, probe in rest:
+        if not _same_images(first[1].images, probe.images):
+            # Drawn by another version of the library: one embedder has to agree with both.
+            check_probe(part.path, part.manifest.probe, first[0].embedder)
+            continue
+        drift = drift_between(first[1].embeddings, probe.embeddings)
+        if not (drift <= _EQUAL or drift <= first[0].embedder.drift):  # so it is for NaN, too
+            raise IndexMismatch(
+                f"the embedder of {first[0].path} and {part.path} gave other vectors for the same images "
+                f"(1 - cosine {drift:.2g}, at most {first[0].embedder.drift:.0e} is allowed): their scores "
+                "cannot be compared; build one of them again with the runtime of the other"
+            )
+
+
+def _same_images(one: Sequence[NDArray[np.uint8]], other: Sequence[NDArray[np.uint8]]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
 def _beginning(parts: Sequence[Index]) -> Manifest:
     first = parts[0].manifest
     sources = tuple(source for part in parts for source in part.manifest.sources)
@@ -122,7 +156,7 @@ def _beginning(parts: Sequence[Index]) -> Manifest:
 
 def _is_part_of_it(found: Manifest, wanted: Manifest, parts: Sequence[Index]) -> bool:
     files = [shard.files for part in parts for shard in part.manifest.shards]
-    same = (found.embedder, found.sources) == (wanted.embedder, wanted.sources)
+    same = (found.embedder, found.probe, found.sources) == (wanted.embedder, wanted.probe, wanted.sources)
     return same and [shard.files for shard in found.shards] == files[: len(found.shards)]
 
 

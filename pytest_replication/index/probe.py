@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,19 @@ from pytest_replication.index.shard import describe_file
 from pytest_replication.index.sound import RESTORE
 
 NAME = "probe.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is stored in the file.
+
+    Attributes:
+        images: pixels of the probe images, (height, width, 3) uint8 each.
+        embeddings: one vector each, (n, dim).
+    """
+
+    images: tuple[NDArray[np.uint8], ...]
+    embeddings: NDArray[np.float32]
 
 
 def write_probe(folder: Path, embeddings: NDArray[np.float32]) -> FileEntry:
@@ -45,14 +59,7 @@ def copy_probe(part: Path, expected: FileEntry, folder: Path) -> None:
         IndexCorrupt: the file is not the one that was written.
         BuildError: the disk cannot be written.
     """
-    try:
-        content = (part / NAME).read_bytes()
-    except OSError as error:
-        raise IndexCorrupt(f"{part / NAME} cannot be read ({error.strerror}): restore it") from error
-    if len(content) != expected.bytes or hashlib.sha256(content).hexdigest() != expected.sha256:
-        raise IndexCorrupt(
-            f"{part / NAME} has changed since it was written (its checksum differs): {RESTORE}"
-        )
+    content = _sound_content(part, expected)
     _put(folder, content)
 
 
@@ -64,32 +71,51 @@ def _put(folder: Path, content: bytes) -> FileEntry:
     return describe_file(folder / NAME)
 
 
-def check_probe(folder: Path, embedder: Embedder) -> float:
+def read_probe(folder: Path, entry: FileEntry) -> Probe:
+    """Read the probe images of an index.
+
+    Args:
+        folder: of the index.
+        entry: what its manifest says of the file. All probes of an embedder are of one size, so that
+            only the checksum tells one from another.
+
+    Raises:
+        IndexCorrupt: the file is missing, damaged, or not the one that was written.
+    """
+    content = _sound_content(folder, entry)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            embeddings = stored["embeddings"]
+            return Probe(tuple(stored[f"image_{i}"] for i in range(len(embeddings))), embeddings)
+    except Exception as error:  # zipfile and numpy raise whatever a damaged archive makes them
+        raise IndexCorrupt(
+            f"{folder / NAME} is damaged ({error}): build the index again with 'pytest-replication "
+            f"build IMAGES --out {folder} --overwrite'"
+        ) from error
+
+
+def check_probe(folder: Path, entry: FileEntry, embedder: Embedder) -> float:
     """Re-embed the probe images of an index on this machine.
+
+    Args:
+        folder: of the index.
+        entry: what its manifest says of the file.
+        embedder: the one at hand.
 
     Returns:
         The largest 1 - cosine between stored and new vectors.
 
     Raises:
-        IndexCorrupt: the file is missing or damaged.
+        IndexCorrupt: the file is missing, damaged, or not the one that was written.
         IndexMismatch: the embedder at hand gives other vectors than the one of the index.
     """
-    path = folder / NAME
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            expected = stored["embeddings"]
-            images = [Image.fromarray(stored[f"image_{i}"]) for i in range(len(expected))]
-    except Exception as error:  # zipfile and numpy raise whatever a damaged archive makes them
-        raise IndexCorrupt(
-            f"{path} is missing or damaged ({error}): build the index again with 'pytest-replication "
-            f"build IMAGES --out {folder} --overwrite'"
-        ) from error
-    found = embed_images(embedder, images)
-    if found.shape != expected.shape:
+    path, probe = folder / NAME, read_probe(folder, entry)
+    found = embed_images(embedder, [Image.fromarray(image) for image in probe.images])
+    if found.shape != probe.embeddings.shape:
         raise IndexMismatch(
-            f"{path} holds vectors of shape {expected.shape}, the embedder gives {found.shape}"
+            f"{path} holds vectors of shape {probe.embeddings.shape}, the embedder gives {found.shape}"
         )
-    drift = drift_between(found, expected)
+    drift = drift_between(found, probe.embeddings)
     if not drift <= embedder.drift:
         raise IndexMismatch(
             f"{embedder.spec.name} on this machine gives other vectors than those of {path} (1 - cosine "
@@ -97,3 +123,14 @@ def check_probe(folder: Path, embedder: Embedder) -> float:
             f"or build the index again here"
         )
     return drift
+
+
+def _sound_content(folder: Path, entry: FileEntry) -> bytes:
+    path = folder / NAME
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise IndexCorrupt(f"{path} cannot be read ({error.strerror}): {RESTORE}") from error
+    if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise IndexCorrupt(f"{path} has changed since it was written (its checksum differs): {RESTORE}")
+    return content

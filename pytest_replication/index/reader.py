@@ -161,7 +161,7 @@ class Index:
                 f"{'; '.join(differences)} (at hand against index); name the right one with "
                 "--replication-embedder or --embedder, or build the index again"
             )
-        check_probe(self.path, embedder)
+        check_probe(self.path, self.manifest.probe, embedder)
         return embedder
 
     def records(self, rows: Sequence[int]) -> dict[int, Record]:

@@ -21,7 +21,9 @@ from pytest_replication.errors import BuildError, EmbedderError, ReplicationErro
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.handover import Handover, Parcel
 from pytest_replication.index.ingest import ShardEmbedder
+from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
+from pytest_replication.index.probe import check_probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class WorkerSettings:
     Attributes:
         embedder: name for `load_embedder`.
         spec: identity that it must have.
+        probe: file of the index on whose images it proves itself.
         device: where it runs.
         options: how images are decoded and embedded.
         workers: number of processes, which share the cores.
@@ -38,6 +41,7 @@ class WorkerSettings:
 
     embedder: str
     spec: EmbedderSpec
+    probe: FileEntry
     device: str
     options: PipelineOptions
     workers: int
@@ -57,8 +61,9 @@ class Elsewhere(ShardEmbedder):
         self.ahead = settings.workers + 1
         self._handover = Handover(index)
         self._tokens = settings.options.tokens
+        spawn = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(
-            settings.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(settings,)
+            settings.workers, spawn, initializer=_start, initargs=(settings, index)
         )
 
     def submit(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> Callable[[], Embedded]:
@@ -101,7 +106,7 @@ _pipeline: Pipeline | ReplicationError | None = None
 """What embeds in this process, or why it cannot."""
 
 
-def _start(settings: WorkerSettings) -> None:
+def _start(settings: WorkerSettings, index: Path) -> None:
     """Make this process a worker: its embedder is loaded once.
 
     What goes wrong is kept for the first shard: of an error raised here the parent sees only that a
@@ -112,17 +117,18 @@ def _start(settings: WorkerSettings) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ[WORKERS] = str(settings.workers)
     try:
-        _pipeline = _load(settings)
+        _pipeline = _load(settings, index)
     except ReplicationError as error:
         _pipeline = error
     except Exception as error:  # of any library, and not sure to survive the way to the parent
         _pipeline = BuildError(f"a worker process cannot start: {type(error).__name__}: {error}")
 
 
-def _load(settings: WorkerSettings) -> Pipeline:
+def _load(settings: WorkerSettings, index: Path) -> Pipeline:
     embedder = load_embedder(settings.embedder, preset=settings.spec.preset, device=settings.device)
     if differences := embedder.spec.differences(settings.spec):
         raise EmbedderError(f"a worker process loaded another embedder: {'; '.join(differences)}")
+    check_probe(index, settings.probe, embedder)  # its device or its surroundings may be others
     return Pipeline(embedder, settings.options, Stopwatch())
 
 

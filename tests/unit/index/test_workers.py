@@ -14,6 +14,7 @@ from pytest_replication.errors import EmbedderError, EmbedderUnavailable, Replic
 from pytest_replication.images.sources import open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.layout import drop_shards
+from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.pipeline import PipelineOptions
 from pytest_replication.index.workers import Elsewhere, WorkerSettings
 
@@ -31,7 +32,8 @@ def test_a_worker_that_cannot_start_says_why(
     name: str, dim: int | None, kind: type[ReplicationError], said: str, pictures: Path, tmp_path: Path
 ) -> None:
     spec = load_embedder("pixels").spec
-    settings = WorkerSettings(name, replace(spec, dim=dim or spec.dim), "cpu", PipelineOptions(WHOLE), 1)
+    spec, probe = replace(spec, dim=dim or spec.dim), FileEntry(0, "", "")
+    settings = WorkerSettings(name, spec, probe, "cpu", PipelineOptions(WHOLE), 1)
     with Elsewhere(settings, tmp_path) as embed:
         result = embed.submit(iter(open_source(pictures)), lambda done: None)
         with pytest.raises(kind, match=said):
