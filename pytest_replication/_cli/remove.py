@@ -40,7 +40,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--all-sources",
         action="store_true",
-        help="Let an id that stands in several sources mean all of these images",
+        help="Let an id that stands in several sources, or for several images of one, mean all of them",
     )
     return parser
 

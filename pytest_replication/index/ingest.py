@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -100,7 +101,7 @@ def add_images(
         damaged: names of shards that are made anew in their places.
 
     Raises:
-        SourceError: the source is not the one that was begun with.
+        SourceError: the source is not the one that was begun with, or has grown since it was finished.
         BuildError: the index cannot be written, or a worker died.
     """
     from tqdm import tqdm
@@ -109,6 +110,7 @@ def add_images(
     rest = iter(refs)
     pending: deque[tuple[ShardEntry | None, Listing, Callable[[], Embedded]]] = deque()
     resumed = listed = 0
+    finished = writer.manifest.complete and not damaged  # nothing would finish it again
 
     def write_oldest() -> None:
         old, listing, result = pending.popleft()
@@ -135,6 +137,14 @@ def add_images(
                 f"{listing.last}): {give_up(writer.folder, writer.manifest)}"
             )
 
+    def check_open(head: ImageRef) -> None:
+        if finished:
+            raise SourceError(
+                f"{images.name} has grown since {writer.folder} was built (from {head.id} on): "
+                f"'pytest-replication append {shlex.quote(str(writer.folder))} IMAGES' adds only the images "
+                "that are new"
+            )
+
     # The manifest says how far an earlier run came.
     with tqdm(total=len(images), unit="img", disable=None if progress else True) as bar, embed:
         for number in itertools.count():
@@ -148,6 +158,8 @@ def add_images(
                 resumed += listing.count
             elif (head := next(shard, None)) is not None:
                 # Looked at before it is handed over: an empty shard is never written.
+                if old is None:
+                    check_open(head)
                 pending.append((old, listing, embed.submit(itertools.chain([head], shard), bar.update)))
                 if len(pending) > embed.ahead:
                     write_oldest()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.shard import RECORDS, REJECTED
@@ -42,6 +43,9 @@ class Known:
         Args:
             refs: the images of a source.
             changed: gives the error for an image that lies where another one lay when it was indexed.
+
+        Raises:
+            SourceError: one that is in the index cannot be read now.
         """
         for ref in refs:
             if _holds(self.versions, _key(f"{ref.uri}\0{ref.version}")):
@@ -53,7 +57,7 @@ class Known:
                     self.passed += 1
                 else:
                     yield ref
-            elif ref.fault is None and _start(hashlib.sha256(ref.read()).hexdigest()) in stored:
+            elif ref.fault is None and _start(_digest(ref)) in stored:
                 self.passed += 1  # touched, but the same
             else:
                 raise changed(ref)
@@ -70,6 +74,16 @@ class Known:
         key = _key(uri)
         first, last = (np.searchsorted(self.uris, key, side) for side in ("left", "right"))
         return self.contents[first:last]
+
+
+def _digest(ref: ImageRef) -> str:
+    try:
+        return hashlib.sha256(ref.read()).hexdigest()
+    except OSError as error:
+        raise SourceError(
+            f"{ref.uri} is in the index and cannot be read now ({error.strerror or error}), so nothing tells "
+            "whether it is still the same: append again when it can be read, or without it"
+        ) from error
 
 
 def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[np.int64]) -> Known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.probe import check_probe, copy_probe, read_probe
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
+from pytest_replication.index.selection import stored_images
 from pytest_replication.index.writer import IndexWriter
 
 _EQUAL = 1e-6
@@ -48,7 +49,8 @@ def merge_indexes(
 ) -> MergeReport:
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
-    Sources, unreadable images and removed images are carried along. A merge that was interrupted
+    Sources, unreadable images and removed images are carried along, and a file that was removed from one
+    part is masked in the others, too. A merge that was interrupted
     goes on when it is given again; when it was finished, what was removed from a part since is masked.
 
     Args:
@@ -175,7 +177,10 @@ def _copy(writer: IndexWriter, parts: Sequence[Index]) -> None:
 
 
 def _finish(writer: IndexWriter, parts: Sequence[Index]) -> None:
-    """Take over what was removed from the parts; what was removed from the merged index stays so."""
+    """Take over what was removed from the parts; what was removed from the merged index stays so.
+
+    A file that was removed from one part may stand in another: it must not come back that way.
+    """
     merged = writer.manifest
     entries = removed_entries(writer.folder, merged)
     known = {(entry.row, entry.sha256) for entry in entries}
@@ -185,9 +190,30 @@ def _finish(writer: IndexWriter, parts: Sequence[Index]) -> None:
         moved = [entry.moved(first) for entry in removed_entries(part.path, part.manifest)]
         new += [entry for entry in moved if (entry.row, entry.sha256) not in known]
         first += part.manifest.stored
+    new += _copies(writer.folder, merged, parts, {entry.row for entry in [*entries, *new]})
     if merged.complete and not new:
         return
     entries += new
     hidden = len({entry.row for entry in entries if entry.row is not None})
     removed = attach_removed(writer, entries)
     writer.commit(replace(merged, removed=removed, hidden=hidden, duplicates=None, complete=True))
+
+
+def _copies(
+    folder: Path, merged: Manifest, parts: Sequence[Index], masked: Set[int | None]
+) -> list[RemovedEntry]:
+    """Rows of files that were removed from another part; copies that the same one kept are kept here, too."""
+    gone = [
+        {entry.sha256: entry.removed for entry in removed_entries(part.path, part.manifest) if entry.sha256}
+        for part in parts
+    ]
+    if not any(gone):
+        return []
+    homes = [number for number, part in enumerate(parts) for _ in part.manifest.sources]
+    found = []
+    for image in stored_images(folder, merged):
+        others = (digests for number, digests in enumerate(gone) if number != homes[image.source])
+        when = next((digests[image.sha256] for digests in others if image.sha256 in digests), None)
+        if when is not None and image.row not in masked:
+            found.append(RemovedEntry(image.row, image.sha256, when))
+    return found

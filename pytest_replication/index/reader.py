@@ -227,7 +227,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
             f"the images of {folder} were decoded as {manifest.decoder!r}, this version decodes as "
             f"{DECODER!r}: install pytest-replication {manifest.writer}, or build it again with --overwrite"
         )
-    _check_counts(folder, manifest)
+    check_counts(folder, manifest)
     _check_sizes(folder, manifest)
     return index
 
@@ -246,7 +246,12 @@ def index_as_it_is(
     return Index(folder, read_manifest(folder), embedder, device)
 
 
-def _check_counts(folder: Path, manifest: Manifest) -> None:
+def check_counts(folder: Path, manifest: Manifest) -> None:
+    """Refuse a complete index that does not account for every image that was listed, or has none.
+
+    Raises:
+        IndexCorrupt: so it is.
+    """
     for number, source in enumerate(manifest.sources):
         shards = manifest.shards_of(number)
         found, rejected = sum(shard.listed for shard in shards), sum(shard.rejected for shard in shards)

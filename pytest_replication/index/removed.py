@@ -85,11 +85,12 @@ def remove_images(
         ids: ids or uris of images. Ids are unique within a source only.
         sha256: digests of image files; every copy goes.
         source: number or name of the source that all of this is about, None for any.
-        all_sources: an id that stands in several sources means all of these images.
+        all_sources: an id that stands in several sources, or for several images of one, means all of
+            these images.
 
     Raises:
         SettingsError: nothing was named, or an image that is not in the index, or an id that stands
-            in several sources (then none is removed), or nothing would be left.
+            in several sources or for several images (then none is removed), or nothing would be left.
         IndexUnavailable: there is no complete index, it is damaged, or another process writes it.
     """
     digests = frozenset(digest.lower() for digest in sha256)

@@ -22,7 +22,8 @@ class Selection:
         ids: ids, or uris, of images.
         sha256: digests of image files, in small letters; every copy is meant.
         source: number or name of the source in which all of it is looked for, None for all.
-        all_sources: an id that stands in several sources means all of these images.
+        all_sources: an id that stands in several sources, or for several images of one, means all of
+            these images.
     """
 
     ids: frozenset[str] = frozenset()
@@ -71,7 +72,7 @@ def find_images(folder: Path, manifest: Manifest, wanted: Selection) -> dict[int
 
     Raises:
         SettingsError: something that is not in the index, an id that stands in several sources when
-            neither one nor all of them are named, or no such source.
+            neither one nor all of them are named, or for several images of one, or no such source.
         IndexCorrupt: the records are not those that were written.
     """
     sources = _sources(manifest, wanted.source)
@@ -88,8 +89,10 @@ def find_images(folder: Path, manifest: Manifest, wanted: Selection) -> dict[int
     named = {("id", name): by_id.get(name) or by_uri.get(name, []) for name in wanted.ids}
     named |= {("sha256", digest): by_digest.get(digest, []) for digest in wanted.sha256}
     _check_found(folder, named, "" if wanted.source is None else f" in source {wanted.source}")
-    if wanted.source is None and not wanted.all_sources:
-        _check_unique(folder, manifest, {name: named[("id", name)] for name in wanted.ids})
+    if not wanted.all_sources:
+        by_name = {name: named[("id", name)] for name in wanted.ids}
+        _check_unique(folder, manifest, by_name)
+        _check_single(folder, manifest, by_name)
     return {image.row: image for images in named.values() for image in images}
 
 
@@ -124,6 +127,22 @@ def _check_unique(folder: Path, manifest: Manifest, named: dict[str, list[Stored
             f"({len(several)} of {len(named)} ids do): name one of them with --source NUMBER, the image by "
             "its uri, or all of them with --all-sources; nothing was removed"
         )
+
+
+def _check_single(folder: Path, manifest: Manifest, named: dict[str, list[StoredImage]]) -> None:
+    """A source may give one id to several images all the same; copies of one file are one image."""
+    several = {name: images for name, images in named.items() if not _is_one_image(images)}
+    if several:
+        name = min(several)
+        raise SettingsError(
+            f"id {name} stands for {len(several[name])} different images of source "
+            f"{_listed(manifest, [several[name][0].source])} in {folder} ({len(several)} of {len(named)} ids "
+            "do so): name the image by its sha256, or all of them with --all-sources; nothing was removed"
+        )
+
+
+def _is_one_image(images: list[StoredImage]) -> bool:
+    return len(images) == 1 or (None not in (found := {image.sha256 for image in images}) and len(found) == 1)
 
 
 def _listed(manifest: Manifest, numbers: range | list[int]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import TOKENS
+from pytest_replication.index.manifest import TOKENS, Manifest
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.reader import Shard, index_as_it_is
+from pytest_replication.index.reader import Shard, check_counts, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
 from pytest_replication.index.unfinished import describe_unfinished
 
@@ -72,6 +72,8 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
     if not faults:  # the content of a changed file says nothing
         faults = [fault for shard in opened.shards for fault in _check_content(shard)]
     manifest = opened.manifest
+    if manifest.complete:
+        faults += _check_counts(opened.path, manifest)
     unfinished = "" if manifest.complete else describe_unfinished(opened.path, manifest)
     return VerifyReport(files, size, faults, unfinished)
 
@@ -84,6 +86,14 @@ def _compare(path: Path, sha256: str) -> str | None:
     return (
         None if found == sha256 else f"{path} has changed: sha256 is {found[:12]}…, expected {sha256[:12]}…"
     )
+
+
+def _check_counts(folder: Path, manifest: Manifest) -> list[str]:
+    try:
+        check_counts(folder, manifest)
+    except IndexCorrupt as error:
+        return [str(error)]
+    return []
 
 
 def _check_content(shard: Shard) -> list[str]:

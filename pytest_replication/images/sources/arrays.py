@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -50,7 +51,7 @@ def images_a_block(shape: Sequence[int], itemsize: int) -> int:
 
 
 def refs(
-    blocks: Iterable[NDArray[Any]], id_: str, uri: str, what: str, labels: Sequence[object] | None = None
+    blocks: Iterable[NDArray[Any]], id_: str, uri: str, what: str, labels: Iterable[object] | None = None
 ) -> Iterator[ImageRef]:
     """List the images of an array.
 
@@ -65,6 +66,7 @@ def refs(
         SourceError: a value is out of range or not finite, or all of uint8 are below 2.
     """
     number, brightest = 0, 0
+    given = itertools.repeat(None) if labels is None else iter(labels)
     for block in blocks:
         try:
             pixels = to_bytes(block, what)
@@ -72,7 +74,7 @@ def refs(
             raise SourceError(f"{uri}: {error}") from error
         brightest = max(brightest, int(pixels.max()))
         for data in encode_block(pixels):
-            label = None if labels is None else storable(labels[number])
+            label = storable(next(given))
             yield ImageRef(f"{id_}#{number}", f"{uri}#{number}", data, digest(data), label=label)
             number += 1
     try:

@@ -52,14 +52,12 @@ class Group:
         images: its image members, in the order of the tar.
         caption: from ``KEY.txt``, else ``caption`` or ``text`` of ``KEY.json``.
         label: from ``KEY.cls``, else ``label`` of ``KEY.json``.
-        suffixes: of all images of the key so far, also where they are too many for one group.
     """
 
     key: str
     images: list[Found] = field(default_factory=list)
     caption: str | None = None
     label: str | None = None
-    suffixes: set[str] = field(default_factory=set)
 
     def is_full(self, member: Member) -> bool:
         """Whether another member would be too much to hold."""
@@ -68,7 +66,7 @@ class Group:
 
     def rest(self) -> Group:
         """A group for what else has the key."""
-        return Group(self.key, [], self.caption, self.label, self.suffixes)
+        return Group(self.key, [], self.caption, self.label)
 
 
 def groups(tar: TarReader) -> Iterator[Group]:

@@ -6,6 +6,7 @@ import gzip
 import math
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from pytest_replication.images.sources.arrays import check_shape, images_a_block
 from pytest_replication.images.sources.base import ImageRef, Source, printable
 
 _UBYTE = 0x08
+_LABELS = 1 << 16
+"""Labels that are held at a time."""
+
 _NAMES = ("images-idx3-ubyte", "images.idx3-ubyte")
 _TRAIN = tuple(f"train-{name}{end}" for end in ("", ".gz") for name in _NAMES)
 
@@ -45,14 +49,17 @@ class IdxSource(Source):
         self._shape = _read_shape(self._path, 3)
         check_shape(self._shape, np.dtype(np.uint8), str(self._path))
         _check_length(self._path, self._shape)
-        self._labels = _read_labels(self._path, self._shape[0])
+        self._labels = _labels_of(self._path, self._shape[0])
 
     def __len__(self) -> int:
         return self._shape[0]
 
     def __iter__(self) -> Iterator[ImageRef]:
         id_, uri = printable(self._path.name), printable(self._path.absolute())
-        yield from refs(self._blocks(), id_, uri, "idx file", self._labels)
+        yield from refs(self._blocks(), id_, uri, "idx file", self._read_labels())
+
+    def _read_labels(self) -> Iterator[int] | None:
+        return None if self._labels is None else _read_labels(self._labels, self._shape[0])
 
     def _blocks(self) -> Iterator[NDArray[np.uint8]]:
         count, height, width = self._shape
@@ -75,7 +82,8 @@ def _train_file(folder: Path) -> Path:
     )
 
 
-def _read_labels(images: Path, count: int) -> bytes | None:
+def _labels_of(images: Path, count: int) -> Path | None:
+    """Find the labels, and read them once to know that each image has one."""
     beside = _labels_beside(images)
     if beside is None:
         return None
@@ -84,11 +92,17 @@ def _read_labels(images: Path, count: int) -> bytes | None:
         raise SourceError(
             f"{images} holds {count} images and {beside} {found} labels: they do not belong together"
         )
-    with _open(beside) as file:
+    deque(_read_labels(beside, count), maxlen=0)
+    return beside
+
+
+def _read_labels(path: Path, count: int) -> Iterator[int]:
+    """Read labels a block at a time: a few bytes of gzip may stand for as many as a header can name."""
+    with _open(path) as file:
         file.seek(_start(1))
-        labels = _exactly(file, count, beside)
-        _check_end(file, beside)
-    return labels
+        for first in range(0, count, _LABELS):
+            yield from _exactly(file, min(_LABELS, count - first), path)
+        _check_end(file, path)
 
 
 def _labels_beside(images: Path) -> Path | None:

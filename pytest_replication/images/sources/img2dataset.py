@@ -10,7 +10,7 @@ from pytest_replication.images.sources.base import ImageRef, Source, printable
 from pytest_replication.images.sources.files import COMPANIONS, file_ref, folder
 from pytest_replication.images.sources.groups import split
 from pytest_replication.images.sources.parquet import ParquetSource, holds_images
-from pytest_replication.images.sources.sidecar import Sidecar
+from pytest_replication.images.sources.sidecar import Sidecar, is_sidecar
 from pytest_replication.images.sources.tables import Table
 from pytest_replication.images.sources.webdataset import SUFFIXES, WebdatasetSource, open_webdataset
 
@@ -68,6 +68,11 @@ def open_img2dataset(rest: str) -> Source:
             raise SourceError(
                 f"{lonely} has no {lonely.name}.parquet beside it: let img2dataset finish the "
                 "shard, or remove it"
+            )
+        if other := next((table for table in tables if not is_sidecar(table)), None):
+            raise SourceError(
+                f"{other.path} is not what img2dataset writes beside a shard (it has no columns key and "
+                f"status, or holds images): let img2dataset write the shard again, or name folder:{path}"
             )
         return ShardFolders([(entry, stems[entry.name]) for entry in folders], name)
     if not tables or not all(map(holds_images, tables)):

@@ -25,8 +25,13 @@ _UNREADABLE = (
     NotImplementedError,
     zipfile.BadZipFile,
     zlib.error,
+    MemoryError,
 )
 """What numpy and zipfile raise over a file that they cannot read."""
+
+
+_LABEL = 4096
+"""Most bytes of a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,17 @@ class _Header:
     def check(self, what: str, size: int) -> None:
         """Refuse what is not an array of images, or not as long as its header says."""
         check_shape(self.shape, self.dtype, what)
+        self.check_size(what, size)
+
+    def check_size(self, what: str, size: int) -> None:
+        """Refuse an array that is not as long as its header says."""
         if (found := size - self.start) != self.bytes:
             raise SourceError(
                 f"{what} holds {found} bytes of values and its header names {self.bytes}: write it again"
             )
 
     def blocks(self) -> Iterator[slice]:
-        """Images that are read at once."""
+        """Images, or labels, that are read at once."""
         step = images_a_block(self.shape, self.dtype.itemsize)
         for first in range(0, self.shape[0], step):
             yield slice(first, min(first + step, self.shape[0]))
@@ -141,12 +150,18 @@ class NpzSource(Source):
     def __iter__(self) -> Iterator[ImageRef]:
         uri = printable(f"{self._path.absolute()}/{self._member}")
         id_ = printable(f"{self._path.name}/{self._member}")
-        yield from refs(self._blocks(), id_, uri, "numpy array", self._labels)
+        yield from refs(
+            self._blocks(self._member, self._header), id_, uri, "numpy array", self._read_labels()
+        )
 
-    def _blocks(self) -> Iterator[NDArray[Any]]:
-        header = self._header
+    def _read_labels(self) -> Iterator[object] | None:
+        if self._labels is None:
+            return None
+        return (label for block in self._blocks(*self._labels) for label in block.reshape(-1).tolist())
+
+    def _blocks(self, member: str, header: _Header) -> Iterator[NDArray[Any]]:
         try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(f"{self._member}.npy") as file:
+            with zipfile.ZipFile(self._path) as archive, archive.open(f"{member}.npy") as file:
                 file.read(header.start)
                 for block in header.blocks():
                     shape = (block.stop - block.start, *header.shape[1:])
@@ -190,14 +205,20 @@ def _choose(headers: dict[str, _Header], path: Path) -> str:
 
 def _labels(
     archive: zipfile.ZipFile, headers: dict[str, _Header], count: int, path: Path
-) -> list[Any] | None:
+) -> tuple[str, _Header] | None:
+    """Find the labels; they are read with the images, a block at a time."""
     for name in ("labels", "arr_1"):
         header = headers.get(name)
         if header is None:
             continue
         if header.shape in ((count,), (count, 1)):
-            with archive.open(f"{name}.npy") as file:
-                return np.lib.format.read_array(file, allow_pickle=False).reshape(count).tolist()
+            if header.dtype.hasobject or not 0 < header.dtype.itemsize <= _LABEL:
+                raise SourceError(
+                    f"{path}/{name} is of type {header.dtype}: save labels as numbers, or as text of at most "
+                    f"{_LABEL} bytes"
+                )
+            header.check_size(f"{path}/{name}", archive.getinfo(f"{name}.npy").file_size)
+            return name, header
         if name == "labels":
             raise SourceError(
                 f"{path} holds {count} images and labels of shape {header.shape}: write one an image"

@@ -26,8 +26,28 @@ from pytest_replication.images.sources.tars import DamagedTar, TarReader, check_
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 """How the names of tars end that are read."""
 
+_NAMES = 1 << 21
+"""Names of one tar that are remembered, by hash: bounds memory."""
+
 _SAMPLE = 64
 """Groups of the first tar from which the number of images is estimated."""
+
+
+class _Names:
+    """Gives each image of a tar a name of its own: a tar may hold one twice, and both images are in it."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def distinct(self, name: str, offset: int) -> str:
+        """The name itself where it is the first of its kind; else, or where none can tell, with its place."""
+        import xxhash
+
+        key = xxhash.xxh3_64_intdigest(name.encode())
+        if key in self._seen or len(self._seen) >= _NAMES:
+            return f"{name}@{offset}"
+        self._seen.add(key)
+        return name
 
 
 class WebdatasetSource(Source):
@@ -86,13 +106,13 @@ def open_webdataset(rest: str) -> WebdatasetSource:
 def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
     uri = printable(path.absolute())
     sidecar = Sidecar(table, printable(id_), uri)
-    version = file_version(path)
+    version, given = file_version(path), _Names()
     with TarReader(path) as tar:
         empty = True
         try:
             for group in groups(tar):
                 yield from sidecar.failed_before(group.key)
-                yield from _refs_of(group, sidecar, path, version)
+                yield from _refs_of(group, sidecar, path, version, given)
                 empty = False
         except DamagedTar as error:
             raise SourceError(f"{path} is damaged: {error}; fetch it again, or write it anew") from error
@@ -101,13 +121,11 @@ def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
         yield faulty(printable(id_), uri, "the tar holds no images", version)
 
 
-def _refs_of(group: Group, sidecar: Sidecar, path: Path, version: str) -> Iterator[ImageRef]:
+def _refs_of(group: Group, sidecar: Sidecar, path: Path, version: str, given: _Names) -> Iterator[ImageRef]:
     caption = sidecar.caption(group.key) or group.caption
     for found in group.images:
         name = f"{group.key}.{found.suffix}" if found.suffix else group.key
-        if found.suffix in group.suffixes:  # a tar may hold a name twice, and both images are in it
-            name += f"@{found.member.offset}"
-        group.suffixes.add(found.suffix)
+        name = given.distinct(name, found.member.offset)
         at = f"{found.member.offset} {found.member.size}"
         yield ImageRef(
             id=f"{sidecar.id}/{name}",

@@ -123,6 +123,15 @@ def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
     assert append_index(index, pictures).known == 12
 
 
+def test_a_known_file_that_cannot_be_read_is_named(index: Path, pictures: Path) -> None:
+    listed = [str(path) for path in sorted(pictures.iterdir())]
+    (pictures / "03.png").unlink()
+    before = read_manifest(index)
+    with pytest.raises(SourceError, match=r"03\.png is in the index and cannot be read now \(No such file"):
+        append_index(index, listed)
+    assert read_manifest(index) == before
+
+
 def test_a_changed_file_has_to_be_removed_first(
     index: Path, pictures: Path, unrelated: Path, tmp_path: Path, picture: Callable[..., object]
 ) -> None:

@@ -25,7 +25,9 @@ from pytest_replication.errors import (
     TooManyRejected,
 )
 from pytest_replication.images.sources import ImageRef, Source, open_source
+from pytest_replication.images.sources.files import FileSource, folder
 from pytest_replication.index.append import append_index
+from pytest_replication.index.manifest import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.writer import IndexWriter
 
@@ -157,6 +159,41 @@ def test_more_images_are_another_set(pictures: Path, tmp_path: Path) -> None:
         build_index(pictures, tmp_path / "index", PIXELS)
     overwritten = BuildOptions(embedder="pixels", overwrite=True)
     assert build_index(pictures, tmp_path / "index", overwritten).rows == 13
+
+
+class Uncounted(FileSource):
+    """The files of a folder, for which nothing tells how many they are but their list."""
+
+    counted = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(folder(path).listed, f"folder {path}")
+
+
+def test_more_images_do_not_slip_into_a_finished_index(
+    pictures: Path, picture: Callable[..., Image.Image], tmp_path: Path
+) -> None:
+    options, index = replace(PIXELS, shard_rows=4), tmp_path / "index"  # the last shard is full
+    build_index(Uncounted(pictures), index, options)
+    remove_images(index, ids=["00.png"])
+    before = read_manifest(index)
+    picture(12).save(pictures / "12.png")
+    with pytest.raises(
+        SourceError, match=r"has grown since .*\(from 12\.png on\): .* append .*index IMAGES'"
+    ):
+        build_index(Uncounted(pictures), index, options)
+    assert read_manifest(index) == before
+    assert append_index(index, Uncounted(pictures)).rows == 12
+
+
+def test_more_images_beside_a_damaged_shard_are_added_with_it(
+    pictures: Path, picture: Callable[..., Image.Image], tmp_path: Path
+) -> None:
+    options = replace(PIXELS, shard_rows=4)
+    build_index(Uncounted(pictures), tmp_path / "index", options)
+    damage(tmp_path / "index", 1)
+    picture(12).save(pictures / "12.png")
+    assert build_index(Uncounted(pictures), tmp_path / "index", options).rows == 13
 
 
 def spoil(pictures: Path) -> None:

@@ -86,6 +86,31 @@ def test_given_again_it_takes_over_what_was_removed_since(parts: list[Path], tmp
     assert again.removed.tolist() == [5, 7, 14, 22]
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_file_that_was_removed_from_one_part_does_not_come_back_with_another(
+    pictures: Path, tmp_path: Path, compacted: bool
+) -> None:
+    copy = tmp_path / "copies" / "x.png"
+    shutil.copytree(pictures, copy.parent)
+    shutil.copy(copy.parent / "03.png", copy)
+    shutil.copy(copy.parent / "05.png", pictures / "y.png")
+    parts = [
+        build_index(folder, tmp_path / folder.name[:1], PIXELS).index for folder in (pictures, copy.parent)
+    ]
+    remove_images(parts[0], ids=["03.png"])
+    merged = tmp_path / "merged"
+    assert merge(parts, merged).removed.tolist() == [3, 16, 25]
+    assert merge(parts, merged).removed.tolist() == [3, 16, 25]
+    remove_images(parts[0], ids=["05.png"])  # the other copy stays in its own part, which names it still
+    if compacted:
+        compact_index(parts[0])
+        again = merge(parts, merged, overwrite=True)
+        assert again.removed.tolist() == [14, 16, 23]
+    else:
+        assert merge(parts, merged).removed.tolist() == [3, 5, 16, 18, 25]
+    assert verify_index(merged, progress=False).sound
+
+
 def test_a_part_that_was_compacted_since_is_another_index(parts: list[Path], tmp_path: Path) -> None:
     merge(parts, tmp_path / "ab")
     compact_index(parts[1])

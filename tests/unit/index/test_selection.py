@@ -74,6 +74,25 @@ def test_an_id_comes_before_a_uri(pictures: Path, tmp_path: Path) -> None:
         assert [(image.row, image.source) for image in found.values()] == [(row, 0)]
 
 
+@pytest.mark.parametrize("source", [None, 0])
+def test_an_id_of_several_images_of_one_source_is_refused(
+    pictures: Path, tmp_path: Path, source: int | None
+) -> None:
+    files = sorted(pictures.iterdir())[:4]
+    (pictures / "copy.png").write_bytes(files[3].read_bytes())
+    named = [("a", files[0]), ("a", files[1]), ("b", files[2]), ("c", files[3]), ("c", pictures / "copy.png")]
+    index = tmp_path / "index"
+    build_index(FileSource(named, "odd"), index, PIXELS)
+    with pytest.raises(
+        SettingsError, match=r"id a stands for 2 different images of source 0 \(odd\) .*\(1 of 2"
+    ):
+        remove_images(index, ids=["a", "b"], source=source)
+    assert removed(index) == []
+    assert remove_images(index, ids=["c"], source=source).removed == 2  # copies of one file
+    assert remove_images(index, ids=["a"], all_sources=True).removed == 2
+    assert removed(index) == [0, 1, 3, 4]
+
+
 def test_one_that_was_removed_before_still_counts(twice: Path) -> None:
     """A list of opt-outs that is given again must not hit another image of the same id."""
     remove_images(twice, ids=["03.png"], source=0)

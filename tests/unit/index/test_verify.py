@@ -48,3 +48,11 @@ def test_an_index_that_is_not_finished_is_not_damaged(damaged: Path) -> None:
 def test_a_file_that_is_missing_is_a_fault(damaged: Path) -> None:
     (damaged / FILES[1]).unlink()
     assert "cannot be read" in verify_index(damaged, progress=False).faults[0]
+
+
+def test_images_that_nobody_counted_are_a_fault(damaged: Path) -> None:
+    whole = read_manifest(damaged)
+    write_manifest(damaged, replace(whole, sources=(replace(whole.sources[0], listed=16),)))
+    found = verify_index(damaged, progress=False)
+    assert not found.sound
+    assert "lists 16 images of" in found.faults[0]

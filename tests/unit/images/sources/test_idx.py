@@ -4,6 +4,7 @@ import gzip
 import os
 import struct
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_labels_are_optional_and_have_to_fit(mnist: Path) -> None:
         open_source(mnist)
     labels.unlink()
     assert [ref.label for ref in open_source(mnist)] == [None] * 7
+
+
+def test_labels_are_never_all_in_memory(tmp_path: Path) -> None:
+    count = 4_000_000  # of gzip that stands for a thousand times its bytes
+    images, labels = tmp_path / "train-images-idx3-ubyte.gz", tmp_path / "train-labels-idx1-ubyte.gz"
+    with gzip.open(images, "wb") as file:
+        file.write(struct.pack(">4I", 0x803, count, 2, 2))
+    with gzip.open(labels, "wb", compresslevel=1) as file:
+        file.write(struct.pack(">2I", 0x801, count) + bytes(count))
+    tracemalloc.start()
+    try:
+        open_source(images)
+        assert tracemalloc.get_traced_memory()[1] < count // 4
+    finally:
+        tracemalloc.stop()
+    with gzip.open(labels, "ab") as file:
+        file.write(b"x")
+    with pytest.raises(SourceError, match="labels-idx1.* holds more bytes than its header names"):
+        open_source(images)
 
 
 def test_a_name_with_dots_is_known_and_another_has_no_labels(tmp_path: Path) -> None:

@@ -148,6 +148,12 @@ def test_a_shard_that_is_half_there_is_an_error(folders: Path, sidecar: Callable
         open_source(f"img2dataset:{folders}")
 
 
+def test_a_parquet_file_beside_a_folder_has_to_be_a_sidecar(folders: Path, write_rows: Write) -> None:
+    write_rows(folders / "00000.parquet", url=["x"])
+    with pytest.raises(SourceError, match=r"00000\.parquet is not what img2dataset writes .* key and status"):
+        open_source(f"img2dataset:{folders}")
+
+
 def test_a_sidecar_without_its_tar_is_an_error(
     tmp_path: Path, write_tar: Write, sidecar: Callable[[Path], Path]
 ) -> None:

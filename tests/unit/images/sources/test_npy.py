@@ -158,8 +158,33 @@ def test_the_images_of_an_archive_are_found(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"7 images and labels of shape \(8,\)"):
         open_source(tmp_path / "e.npz")
     np.savez(tmp_path / "f.npz", images=BYTES, labels=np.array([None] * 7))
-    with pytest.raises(SourceError, match="allow_pickle"):
+    with pytest.raises(SourceError, match="labels is of type object: save labels as numbers, or as text"):
         open_source(tmp_path / "f.npz")
+
+
+def test_labels_are_read_a_block_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_BLOCK", 3 * 60)
+    names = [f"name {number}" for number in range(7)]
+    np.savez(tmp_path / "a.npz", images=BYTES, labels=names)
+    assert [ref.label for ref in open_source(tmp_path / "a.npz")] == names
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason"),
+    [
+        ("<U500000000", r"labels is of type <U500000000: save"),
+        ("<U9", r"labels holds 0 bytes of values and .* 252"),
+    ],
+)
+def test_labels_that_are_not_there_take_no_memory(type_: str, reason: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=BYTES)
+    header = io.BytesIO()
+    facts = {"descr": type_, "fortran_order": False, "shape": (7,)}
+    np.lib.format.write_array_header_1_0(header, facts)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("labels.npy", header.getvalue())
+    with pytest.raises(SourceError, match=reason):
+        open_source(tmp_path / "a.npz")
 
 
 def test_an_archive_in_fortran_order_is_refused(tmp_path: Path) -> None:

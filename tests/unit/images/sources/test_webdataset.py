@@ -17,6 +17,7 @@ from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import FileSlice, ImageRef, Source, open_source
 from pytest_replication.images.sources import groups as groups_module
 from pytest_replication.images.sources import tars as tars_module
+from pytest_replication.images.sources import webdataset as webdataset_module
 from pytest_replication.images.sources.tars import TarReader
 
 Write = Callable[..., Path]
@@ -81,6 +82,19 @@ def test_several_images_of_a_key_are_all_listed(tmp_path: Path, write_tar: Write
     assert found[2].id.startswith("0.tar/a.jpg@")
     assert [ref.caption for ref in found] == ["t", "t", "t", None]
     assert len({ref.id for ref in found}) == 4
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_name_that_comes_again_elsewhere_is_another_image(
+    mode: str, tmp_path: Path, write_tar: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [("a.jpg", JPEG), ("b.jpg", JPEG), ("a.jpg", JPEG + b"y"), ("./b.jpg", JPEG)]
+    path = write_tar(tmp_path / "0.tar", members, mode)
+    found = refs(open_source(path))
+    assert [ref.id.partition("@")[0] for ref in found] == [f"0.tar/{name}.jpg" for name in "abab"]
+    assert len({ref.id for ref in found}) == len({ref.uri for ref in found}) == 4
+    monkeypatch.setattr(webdataset_module, "_NAMES", 1)  # remembers a alone
+    assert ["@" in ref.id for ref in refs(open_source(path))] == [False, True, True, True]
 
 
 def test_images_without_the_name_of_one_are_told_by_their_first_bytes(
