@@ -84,14 +84,14 @@ def run(args: argparse.Namespace) -> int:
         sets, args.embedders, args.scores, args.out, background=background, device=args.device, say=_say
     )
     _write(args.out / "results.csv", as_csv(rows))
-    if args.json:
-        print_json([_public(row) for row in rows])
-    else:
+    if not args.json:
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
     figures = [] if args.no_figures else _draw(rows, args.out)
-    if not args.json:
+    if args.json:
+        print_json([_public(row) for row in rows])
+    else:
         print(f"{args.out / RESULTS}, results.csv" + "".join(f", {path.name}" for path in figures))
     return 0
 
