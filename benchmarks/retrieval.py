@@ -6,7 +6,8 @@ r"""Which extractor and score find copies best, on photographs and cut-out objec
     python benchmarks/retrieval.py --out FOLDER [--count 120]
 
 Pictures that come in several sizes or colours are taken once: one that reaches 0.5 with an earlier one
-under `sscd` is left out, so that nothing but the copies has to be found. The photographs are then dealt
+under `sscd` is left out, so that nothing but the copies has to be found. That takes away the hardest
+negatives of `sscd`, which is one of the contestants. The photographs are then dealt
 out, by number, to training images, images of nobody (hosts and negatives) and a background set; and
 `pytest-replication benchmark` does the rest. Its tables are printed; its results are kept, with what was
 left out.
@@ -15,8 +16,10 @@ left out.
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,15 +56,8 @@ def main() -> None:
     parser.add_argument("--name", default="retrieval", help="Of the results")
     args = parser.parse_args()
     pictures, objects = args.out / "pictures", args.out / "objects"
-    if not pictures.is_dir():
-        kept = distinct(files(args.photos, least=args.least), "photographs")
-        for number, path in enumerate(kept):  # of six: three to train on, two of nobody, one behind
-            part = ("training", "others", "training", "background", "others", "training")[number % 6]
-            keep_small(path, pictures / part, number)
-    if not objects.is_dir():
-        for number, path in enumerate(distinct(files([args.stamps], least=80, cut_out=True), "objects")):
-            objects.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, objects / f"{number:04d}.png")
+    complete(pictures, {"photos": list(args.photos), "least": args.least}, deal_photographs)
+    complete(objects, {"stamps": args.stamps}, copy_objects)
     count = {path.name: len(list(path.iterdir())) for path in (*sorted(pictures.iterdir()), objects)}
     negatives = str(max(1, count["others"] // 2))
     status = cli.main(
@@ -78,10 +74,39 @@ def main() -> None:
     save(args.name, {"pictures": count, "copies": args.count, "rows": rows_of(args.out)})
 
 
+def complete(folder: Path, wanted: dict[str, Any], fill: Callable[[Path, dict[str, Any]], None]) -> None:
+    """Fill a folder that appears when it is complete; refuse one that was filled from elsewhere."""
+    note = folder.with_name(f"{folder.name}.json")
+    if folder.is_dir():
+        if not note.is_file() or json.loads(note.read_text()) != wanted:
+            raise SystemExit(f"{folder} was filled from elsewhere, not from {wanted}: give another --out")
+        return
+    temporary = folder.with_name(f".new-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    fill(temporary, wanted)
+    note.write_text(json.dumps(wanted))
+    temporary.rename(folder)
+
+
+def deal_photographs(folder: Path, wanted: dict[str, Any]) -> None:
+    """Of six: three to train on, two of nobody, one behind."""
+    for number, path in enumerate(distinct(files(wanted["photos"], least=wanted["least"]), "photographs")):
+        part = ("training", "others", "training", "background", "others", "training")[number % 6]
+        keep_small(path, folder / part, number)
+
+
+def copy_objects(folder: Path, wanted: dict[str, Any]) -> None:
+    for number, path in enumerate(distinct(files([wanted["stamps"]], least=80, cut_out=True), "objects")):
+        shutil.copy(path, folder / f"{number:04d}.png")
+
+
 def rows_of(out: Path) -> list[dict[str, Any]]:
-    """The results of a run, without its curves."""
+    """The results of this run, which its table names, without its curves; earlier ones may lie beside."""
+    with (out / "results.csv").open(newline="", encoding="utf-8") as table:
+        keys = {line["key"] for line in csv.DictReader(table)}
     left_out = {"curve": None, "key": None, "about": None}
-    rows = [asdict(row) | left_out for row in read_results(out / "results.json")]
+    rows = [asdict(row) | left_out for row in read_results(out / "results.json") if row.key in keys]
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 

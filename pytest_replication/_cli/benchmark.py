@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_device, print_json
 from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
-from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
+from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
 from pytest_replication.benchmark.results import Row, as_csv, as_table
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
+from pytest_replication.errors import BenchmarkError
 
 _SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
 
@@ -73,34 +75,49 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if not args.no_figures:
+        check_figures()
     chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
     sets = choose_sets(args.sets, chosen, args.out / "sets")
     background = [] if args.background is None else pictures_of(args.background)
     rows = run_benchmark(
-        sets, args.embedders, args.scores, args.out, background=background, device=args.device
+        sets, args.embedders, args.scores, args.out, background=background, device=args.device, say=_say
     )
-    (args.out / "results.csv").write_text(as_csv(rows), encoding="utf-8")
+    _write(args.out / "results.csv", as_csv(rows))
+    if not args.json:
+        for metric in _SHOWN:
+            if any(row.metrics.get(metric) is not None for row in rows):
+                print(as_table(rows, metric), end="\n\n", flush=True)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
-        print_json(
-            [
-                {
-                    "set": row.set,
-                    "extractor": row.extractor,
-                    "score": row.score,
-                    "queries": row.queries,
-                    "database": row.database,
-                    "metrics": dict(row.metrics),
-                }
-                for row in rows
-            ]
-        )
-        return 0
-    for metric in _SHOWN:
-        if any(row.metrics.get(metric) is not None for row in rows):
-            print(as_table(rows, metric), end="\n\n")
-    print(f"{args.out / RESULTS}, results.csv" + "".join(f", {path.name}" for path in figures))
+        print_json([_public(row) for row in rows])
+    else:
+        print(f"{args.out / RESULTS}, results.csv" + "".join(f", {path.name}" for path in figures))
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error}; name another --out") from error
+
+
+def _public(row: Row) -> dict[str, object]:
+    return {
+        "set": row.set,
+        "extractor": row.extractor,
+        "weights_sha256": row.weights_sha256,
+        "preprocessing": row.preprocessing,
+        "score": row.score,
+        "queries": row.queries,
+        "database": row.database,
+        "metrics": dict(row.metrics),
+    }
 
 
 def _draw(rows: Sequence[Row], out: Path) -> list[Path]:

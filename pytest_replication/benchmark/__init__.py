@@ -1,1 +1,1 @@
-"""Copies made on purpose: what a gate has to find."""
+"""Which extractor and score find copies best: sets with a truth, metrics, runs, tables and figures."""

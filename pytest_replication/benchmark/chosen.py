@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet
 from pytest_replication.benchmark.synthetic.kinds import KINDS
 from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.errors import BenchmarkError
-from pytest_replication.images.sources import open_source
+from pytest_replication.images.sources import Listing, open_source
+
+RECIPE = 2
+"""Version of the recipe beside a set; a set of another one is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ def choose_sets(
     Args:
         names: kinds of synthetic sets; folders that hold a set; published sets as ``NAME=FOLDER``.
         chosen: what synthetic sets are made of.
-        folder: where those are kept; one that was made with the same arguments is taken as it is.
+        folder: where those are kept; one that was made with the same arguments of the same images is
+            taken as it is.
         progress: show progress bars when standard error is a terminal.
 
     Raises:
@@ -88,13 +93,15 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
     images = chosen.objects if KINDS[kind].masks else chosen.images
     if images is None:
         raise BenchmarkError(f"a set {kind} is made of images: give them with {option}")
+    fill = chosen.fill if KINDS[kind].fill else None
     recipe = {
-        "images": images,
-        "others": chosen.others,
+        "version": RECIPE,
+        "images": _files(images) if KINDS[kind].masks else _images(images),
+        "others": None if chosen.others is None else _images(chosen.others),
         "count": chosen.count,
         "negatives": chosen.negatives,
         "seed": chosen.seed,
-        "fill": chosen.fill if KINDS[kind].fill else None,
+        "fill": None if fill is None else _files(fill),
     }
     note = folder.with_name(f"{kind}.json")
     if (folder / DESCRIPTION).is_file():
@@ -110,20 +117,50 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         count=chosen.count,
         negatives=chosen.negatives,
         others=chosen.others,
-        fill=recipe["fill"],
+        fill=fill,
         progress=progress,
     )
 
 
+def _images(given: str) -> dict[str, object]:
+    """What a source is: where it lies, and the ids and versions of its images, as a build notes them."""
+    listing = Listing()
+    for _ in listing.watch(open_source(given)):
+        pass
+    return {"from": _resolved(given), "count": listing.count, "digest": listing.digest}
+
+
+def _files(given: str) -> dict[str, object]:
+    """What masks or a pipeline are: the sizes and times of last change of all files that are named."""
+    digest, count = hashlib.sha256(), 0
+    for place in map(Path, _parts(given)):
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                found = path.stat()
+                digest.update(f"{path.resolve()}\0{found.st_size} {found.st_mtime_ns}\0".encode())
+                count += 1
+    return {"from": _resolved(given), "count": count, "digest": digest.hexdigest()}
+
+
+def _resolved(given: str) -> str:
+    return ":".join(str(Path(part).resolve()) if Path(part).exists() else part for part in _parts(given))
+
+
+def _parts(given: str) -> list[str]:
+    """A path, or what stands between colons, some of which are paths."""
+    return [given] if Path(given).exists() else given.split(":")
+
+
 def _check_recipe(note: Path, recipe: Mapping[str, object], folder: Path) -> None:
     try:
-        same = note.read_text(encoding="utf-8") == _text(recipe)
-    except OSError:
-        same = False
-    if not same:
+        found = json.loads(note.read_text(encoding="utf-8"))
+        others = [name for name in recipe if found.get(name) != recipe[name]]
+    except (OSError, ValueError, AttributeError):
+        others = [f"{note.name}, which is missing or damaged"]
+    if others:
         raise BenchmarkError(
-            f"{folder} holds a set that was made otherwise: delete it, or give another --out or the same "
-            "arguments"
+            f"{folder} holds a set that was made otherwise, or of images that have changed since "
+            f"(what differs: {', '.join(others)}): delete it, or give another --out or the same arguments"
         )
 
 

@@ -2,7 +2,7 @@
 
 Pictures are embedded in chunks; each chunk is a file of vectors, and one of tokens where these are
 asked for, which becomes visible by one rename. The folder is named by what decides its content: the
-extractor's identity and the bytes of the pictures.
+extractor's identity, what it makes of the probe images, and the bytes of the pictures.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.benchmark.sets import Picture
+from pytest_replication.benchmark.sets import Picture, sha256s
 from pytest_replication.embedders.base import Embedder, threads
+from pytest_replication.embedders.probe import drift_between, embed_images, probe_images
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.index.tokens import to_half
 
+VERSION = 2
+"""Of what is kept; features of another version are not taken."""
 CHUNK = 256
 """Pictures that are lost at most when a run is killed."""
 
@@ -34,8 +38,8 @@ class Features:
 
     Attributes:
         vectors: (n, dim) float32 unit rows.
-        tokens: (m, chunks, length) float16 arrays that follow each other, memory-mapped; None where
-            the extractor has none, or none were asked for.
+        tokens: (m, chunks, length) float16 arrays that follow each other, memory-mapped, those of each
+            picture scaled as `to_half` does; None where the extractor has none, or none were asked for.
     """
 
     vectors: NDArray[np.float32]
@@ -47,6 +51,7 @@ def features(
     embedder: Embedder,
     cache: Path,
     *,
+    key: str | None = None,
     tokens: bool = False,
     title: str = "",
     progress: bool = True,
@@ -57,6 +62,7 @@ def features(
         pictures: in the order that the features shall have.
         embedder: the extractor.
         cache: folder for features of all sets and extractors.
+        key: `key_of` these pictures and this extractor, where it is known already.
         tokens: also keep the tokens, if the extractor has any.
         title: of the progress bar.
         progress: show it when standard error is a terminal.
@@ -68,7 +74,7 @@ def features(
     from tqdm import tqdm
 
     wanted = tokens and embedder.token_shape is not None
-    folder = cache / key_of(pictures, embedder)
+    folder = cache / (key or key_of(identity_of(embedder, cache), digest_of(pictures)))
     vectors, chunks = [], []
     with tqdm(total=len(pictures), desc=title, unit="image", disable=None if progress else True) as bar:
         for number, start in enumerate(range(0, len(pictures), CHUNK)):
@@ -91,7 +97,7 @@ def _embed(part: Sequence[Picture], embedder: Embedder, files: Sequence[Path]) -
             if len(files) > 1:
                 rows, parts = embedder.embed_with_tokens(prepared)
                 vectors.append(rows)
-                tokens.append(parts.astype(np.float16))
+                tokens.append(to_half(parts))
             else:
                 vectors.append(embedder.embed(prepared))
     _save(files[0], np.concatenate(vectors))
@@ -125,22 +131,49 @@ def _load(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     return array
 
 
-def key_of(pictures: Sequence[Picture], embedder: Embedder) -> str:
-    """Name what decides the features of pictures: the extractor, and the bytes of each."""
+def identity_of(embedder: Embedder, cache: Path) -> str:
+    """Name an extractor by its identity, and by what it makes of the probe images.
+
+    Probe vectors that were met first are kept. An extractor with the same identity is taken for the same
+    as long as it gives them again within its drift; a library or a function that has changed does not.
+
+    Args:
+        embedder: the extractor.
+        cache: folder for features of all sets and extractors.
+
+    Raises:
+        BenchmarkError: the cache cannot be read or written.
+        EmbedderError: the extractor misbehaves.
+    """
     spec = asdict(embedder.spec)
     for where in ("location", "preset"):  # not part of the identity
         spec.pop(where)
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
-    with ThreadPoolExecutor(threads(), "digest") as pool:
-        for picture, content in zip(pictures, pool.map(_digest, pictures), strict=True):
-            digest.update(json.dumps([picture.id, picture.box, content]).encode())
+    digest = hashlib.sha256(json.dumps([VERSION, spec, embedder.token_shape], sort_keys=True).encode())
+    found = embed_images(embedder, probe_images())
+    for number in itertools.count():
+        file = cache / "probes" / f"{digest.hexdigest()[:24]}-{number}.npy"
+        if not file.is_file():
+            _save(file, found)
+        first = _load(file, found.shape)
+        if drift_between(first, found) <= embedder.drift:
+            break
+    digest.update(np.ascontiguousarray(first, "<f4").tobytes())
     name = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in embedder.spec.name)
     return f"{name[:60]}-{digest.hexdigest()[:24]}"
 
 
-def _digest(picture: Picture) -> str:
-    try:
-        with picture.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BenchmarkError(f"the picture {picture.path} cannot be read: {error}") from error
+def digest_of(pictures: Sequence[Picture]) -> str:
+    """Digest of pictures: ids, boxes, and the bytes of each.
+
+    Raises:
+        BenchmarkError: one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for picture, content in zip(pictures, sha256s(pictures), strict=True):
+        digest.update(json.dumps([picture.id, picture.box, content]).encode())
+    return digest.hexdigest()
+
+
+def key_of(identity: str, digest: str) -> str:
+    """Name what decides the features of pictures: the extractor, and the pictures."""
+    return f"{identity}-{digest[:24]}"

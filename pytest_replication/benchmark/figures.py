@@ -14,6 +14,8 @@ from pytest_replication.errors import BenchmarkError
 _SIZE = 3.2
 """Inches of one panel."""
 _PALETTE = "tab10"
+_ENTRY = 0.2
+"""Inches of one line of the legend."""
 
 
 def draw_curves(rows: Sequence[Row], path: Path) -> None:
@@ -23,11 +25,27 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
         BenchmarkError: matplotlib is missing, or the file cannot be written.
     """
     plt = _pyplot()
+    _save(plt, _curves(plt, rows), path)
+
+
+def check_figures() -> None:
+    """Find out whether figures can be drawn, before anything is measured for them.
+
+    Raises:
+        BenchmarkError: matplotlib is missing.
+    """
+    _pyplot()
+
+
+def _curves(plt: Any, rows: Sequence[Row]) -> Any:
     sets, ways = grid(rows)
     columns = min(3, len(sets))
     lines = -(-len(sets) // columns)
+    beside = min(2, columns)  # entries of the legend: a narrow figure has room for one
+    legend = 0.3 + _ENTRY * -(-len(ways) // beside)
+    height = _SIZE * lines + legend
     figure, axes = plt.subplots(
-        lines, columns, figsize=(_SIZE * columns, _SIZE * lines + 1), squeeze=False, sharex=True, sharey=True
+        lines, columns, figsize=(_SIZE * columns, height), squeeze=False, sharex=True, sharey=True
     )
     colours = plt.get_cmap(_PALETTE)
     for panel, name in zip(axes.flat, sets, strict=False):
@@ -49,9 +67,9 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
         for panel in axes.flat
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=2, fontsize=8)
-    figure.tight_layout(rect=(0, 0.04 + 0.025 * (len(handles) + 1) // 2, 1, 1))
-    _save(plt, figure, path)
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=beside, fontsize=8)
+    figure.tight_layout(rect=(0, legend / height, 1, 1))
+    return figure
 
 
 def draw_heat_map(rows: Sequence[Row], metric: str, path: Path) -> None:

@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from pytest_replication.errors import BenchmarkError
 
-FORMAT = 1
+FORMAT = 2
 POINTS = 200
 """Points of a precision-recall curve that are kept."""
 
@@ -24,7 +26,8 @@ class Row:
 
     Attributes:
         set: name of the set.
-        extractor: name of the extractor, as its identity has it.
+        extractor: name of the extractor, as its identity has it; as the user wrote it where a run has
+            two extractors whose identities have the same name.
         score: name of the score.
         metrics: by name, in [0, 1]; None where a set has no such metric.
         curve: recall and precision of pairs over one threshold, as points.
@@ -32,6 +35,8 @@ class Row:
         database: number of pictures in the database.
         seconds: that embedding and scoring took; embedding that was found in the cache takes none.
         key: what decides the numbers: the set, the extractor with its weights, the score.
+        preprocessing: of the extractor, as its identity has it.
+        weights_sha256: digest of its weights, None for one without.
         about: of the set.
     """
 
@@ -44,21 +49,27 @@ class Row:
     database: int
     seconds: float
     key: str
+    preprocessing: str
+    weights_sha256: str | None
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_results(path: Path, rows: Sequence[Row]) -> None:
-    """Write all rows by one rename.
+def add_results(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to those that the file holds, in the place of any with the same key, by one rename.
+
+    Whoever else writes to the same file waits, so that no rows are lost.
 
     Raises:
-        BenchmarkError: the file cannot be written.
+        BenchmarkError: the file is damaged, or cannot be written.
     """
     temporary = path.with_name(f".new-{path.name}")
-    text = json.dumps({"format": FORMAT, "rows": [asdict(row) for row in rows]}, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with FileLock(path.with_name(f".lock-{path.name}")):
+            known = {row.key: row for row in [*read_results(path), *rows]}
+            text = json.dumps({"format": FORMAT, "rows": [asdict(row) for row in known.values()]}, indent=1)
+            temporary.write_text(text + "\n", encoding="utf-8")
+            os.replace(temporary, path)
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error}") from error
 
@@ -82,19 +93,24 @@ def read_results(path: Path) -> list[Row]:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """One line a row, one column a metric; empty where a set has no such metric."""
+    """One line a row, one column a metric; empty where a set has no such metric.
+
+    The key at the end of a line names its row in the JSON.
+    """
     names = _metrics(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["set", "extractor", "score", "queries", "database", *names])
+    identity = ("weights_sha256", "preprocessing", "key")
+    writer.writerow(["set", "extractor", "score", "queries", "database", *names, *identity])
     for row in rows:
         values = ["" if (value := row.metrics.get(name)) is None else f"{value:.6f}" for name in names]
-        writer.writerow([row.set, row.extractor, row.score, row.queries, row.database, *values])
+        about = [row.weights_sha256 or "", row.preprocessing, row.key]
+        writer.writerow([row.set, row.extractor, row.score, row.queries, row.database, *values, *about])
     return text.getvalue()
 
 
 def as_table(rows: Sequence[Row], metric: str) -> str:
-    """Extractors and scores down, sets across, in Markdown; the best of a set is marked.
+    """Extractors and scores down, sets across, in Markdown; the best of a set is marked, if it is not 0.
 
     Raises:
         BenchmarkError: no row has the metric.
@@ -120,7 +136,7 @@ def grid(rows: Sequence[Row]) -> tuple[list[str], list[tuple[str, str]]]:
 def _cell(value: float | None, best: float) -> str:
     if value is None:
         return ""
-    return f"**{value:.3f}**" if value == best else f"{value:.3f}"
+    return f"**{value:.3f}**" if value == best > 0 else f"{value:.3f}"
 
 
 def _metrics(rows: Sequence[Row]) -> list[str]:

@@ -5,21 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.benchmark.features import Features, features, key_of
+from pytest_replication import __version__
+from pytest_replication.benchmark.features import Features, digest_of, features, identity_of, key_of
 from pytest_replication.benchmark.metrics import masks, pair_curve, summarise
-from pytest_replication.benchmark.results import POINTS, Row, read_results, write_results
-from pytest_replication.benchmark.scores import Score, score_named
+from pytest_replication.benchmark.results import POINTS, Row, add_results, read_results
+from pytest_replication.benchmark.scores import VERSION, Score, score_named
 from pytest_replication.benchmark.sets import Picture, RetrievalSet
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import BenchmarkError
 
 RESULTS = "results.json"
+CELLS = 200_000_000
+"""Most comparisons of queries with the database: scores, truth and their copies take about 30 bytes each."""
+NEAR = 0.95
+"""Cosine from which on a background image counts as one of the database."""
+_ROWS = 1024
+"""Background vectors that are compared at once."""
 
 
 def run_benchmark(
@@ -31,6 +40,7 @@ def run_benchmark(
     background: Sequence[Picture] = (),
     device: str = "auto",
     progress: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> list[Row]:
     """Measure how well extractors and scores find what sets hold.
 
@@ -40,37 +50,52 @@ def run_benchmark(
     Args:
         sets: with names that differ.
         embedders: names as `load_embedder` takes them.
-        scores: names as `scores.score_named` takes them. One that needs tokens is left out for an
-            extractor without.
+        scores: names as `scores.score_named` takes them. One that compares parts is left out for an
+            extractor without tokens whose vector cannot be cut into equal slices.
         out: folder for results and features.
         background: pictures that are in no set, for scores that are normalised or whitened.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: show progress bars when standard error is a terminal.
+        say: called with a sentence for each score that is left out for an extractor.
 
     Returns:
         One row for each set, extractor and score that fit, in this order of loops: extractors, sets,
         scores.
 
     Raises:
-        BenchmarkError: nothing to do, sets of the same name, or a score without its background.
+        BenchmarkError: nothing to do, sets of the same name or too large, an extractor given twice, a
+            score without its background, or a background that holds images of a database.
         EmbedderError, SettingsError: an extractor cannot be loaded or misbehaves.
     """
     wanted = [score_named(name) for name in scores]
     _check(sets, embedders, wanted, background)
+    pictures = {made.name: _digests(made) for made in sets}
+    behind = digest_of(background)
     known = {row.key: row for row in read_results(out / RESULTS)}
-    rows: list[Row] = []
-    for name in embedders:
-        embedder = load_embedder(name, device=device)
+    found: list[tuple[str, Row]] = []
+    names: dict[str, str] = {}
+    for written in embedders:
+        embedder = load_embedder(written, device=device)
+        names[written] = embedder.spec.name
         fit = [score for score in wanted if score.fits(embedder)]
+        for score in wanted:
+            if score not in fit and say is not None:
+                say(f"the score {score.name} is left out for {written}, which has neither tokens nor slices")
+        identity = identity_of(embedder, out / "features")
         for made in sets:
-            todo = {score: _key(made, embedder, score, background) for score in fit}
-            missing = [score for score, key in todo.items() if key not in known]
-            for row in _measure(made, embedder, missing, background, out / "features", progress):
+            digests = (*pictures[made.name], behind)
+            task = _Task(made, embedder, identity, digests, background, out / "features", progress)
+            missing = [score for score in fit if task.key(score) not in known]
+            for row in task.measure(missing):
                 known[row.key] = row
-                write_results(out / RESULTS, list(known.values()))
-            rows += [known[key] for key in todo.values()]
-    if not rows:
+                add_results(out / RESULTS, [row])
+            found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
+    if not found:
         raise BenchmarkError(f"none of the scores {', '.join(scores)} fits any of {', '.join(embedders)}")
+    labels = _labels(names)
+    rows = [replace(row, extractor=labels[written]) for written, row in found]
+    if rows != [row for _, row in found]:
+        add_results(out / RESULTS, rows)
     return rows
 
 
@@ -85,70 +110,143 @@ def _check(
             f"{len(sets)} sets, {len(embedders)} extractors and {len(scores)} scores are no benchmark: give "
             "at least one of each"
         )
-    names = [made.name for made in sets]
-    for name in names:
-        if names.count(name) > 1:
-            raise BenchmarkError(f"two sets are named {name}: results could not be told apart")
+    for what, names in (("sets are named", [made.name for made in sets]), ("extractors are", embedders)):
+        name, times = Counter(names).most_common(1)[0]
+        if times > 1:
+            raise BenchmarkError(f"two {what} {name}: results could not be told apart, leave one out")
+    for made in sets:
+        cells = len(made.queries) * len(made.database)
+        if cells > CELLS:
+            raise BenchmarkError(
+                f"the set {made.name} asks for {len(made.queries)} x {len(made.database)} = {cells} "
+                f"comparisons, and at most {CELLS} are held in memory: take a part of its queries"
+            )
     for score in scores:
         if score.needs_background and not background:
             raise BenchmarkError(f"the score {score.name} needs a background set: give --background IMAGES")
+        if score.least > len(background):
+            raise BenchmarkError(
+                f"the score {score.name} needs {score.least} background images at least, and there are "
+                f"{len(background)}: add some to --background"
+            )
 
 
-def _measure(
-    made: RetrievalSet,
-    embedder: Embedder,
-    scores: Sequence[Score],
-    background: Sequence[Picture],
-    cache: Path,
-    progress: bool,
-) -> list[Row]:
-    if not scores:
-        return []
-    started = time.monotonic()
-    tokens = any(score.needs_tokens for score in scores)
-    title = f"{made.name}, {embedder.spec.name}"
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One set and one extractor.
 
-    def embed(pictures: Sequence[Picture], side: str) -> Features:
-        return features(pictures, embedder, cache, tokens=tokens, title=f"{title}, {side}", progress=progress)
+    Attributes:
+        made: the set.
+        embedder: the extractor.
+        identity: of the extractor, as `identity_of` has it.
+        digests: of queries, database and background.
+        background: pictures, may be none.
+        cache: folder of features.
+        progress: show bars.
+    """
 
-    queries = embed([query.picture for query in made.queries], "queries")
-    database = embed(made.database, "database")
-    behind = embed(background, "background") if any(score.needs_background for score in scores) else None
-    positives, junk = masks(made)
-    embedding = time.monotonic() - started
-    rows = []
-    for score in scores:
-        started = time.monotonic()
-        matrix = score.matrix(queries, database, behind)
-        curve = pair_curve(matrix, positives, junk)
-        rows.append(
-            Row(
+    made: RetrievalSet
+    embedder: Embedder
+    identity: str
+    digests: tuple[str, str, str]
+    background: Sequence[Picture]
+    cache: Path
+    progress: bool
+
+    def key(self, score: Score) -> str:
+        """All that decides the numbers of a row."""
+        queries, database, background = self.digests
+        truth = [[q.picture.id, sorted(q.positives), sorted(q.junk)] for q in self.made.queries]
+        parts = [
+            __version__,
+            VERSION,
+            self.made.name,
+            score.name,
+            truth,
+            self.identity,
+            queries,
+            database,
+            background if score.needs_background else "",
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def measure(self, scores: Sequence[Score]) -> Iterator[Row]:
+        """Embed what the cache does not hold, and score."""
+        if not scores:
+            return
+        made, started = self.made, time.monotonic()
+        tokens = any(score.needs_tokens for score in scores)
+        queries = self._embed([query.picture for query in made.queries], 0, tokens)
+        database = self._embed(made.database, 1, tokens)
+        behind = None
+        if any(score.needs_background for score in scores):
+            behind = self._embed(self.background, 2, False)
+            self._check_disjoint(behind, database)
+        positives, junk = masks(made)
+        embedding = time.monotonic() - started
+        for score in scores:
+            started = time.monotonic()
+            matrix = score.matrix(queries, database, behind)
+            curve = pair_curve(matrix, positives, junk)
+            yield Row(
                 set=made.name,
-                extractor=embedder.spec.name,
+                extractor=self.embedder.spec.name,
                 score=score.name,
                 metrics=summarise(matrix, positives, junk),
                 curve=_thin(curve.recall, curve.precision),
                 queries=len(made.queries),
                 database=len(made.database),
                 seconds=round(embedding + time.monotonic() - started, 3),
-                key=_key(made, embedder, score, background),
+                key=self.key(score),
+                preprocessing=self.embedder.spec.preprocessing,
+                weights_sha256=self.embedder.spec.weights_sha256,
                 about=dict(made.about),
             )
+
+    def _embed(self, pictures: Sequence[Picture], side: int, tokens: bool) -> Features:
+        name = ("queries", "database", "background")[side]
+        return features(
+            pictures,
+            self.embedder,
+            self.cache,
+            key=key_of(self.identity, self.digests[side]),
+            tokens=tokens,
+            title=f"{self.made.name}, {self.embedder.spec.name}, {name}",
+            progress=self.progress,
         )
-    return rows
+
+    def _check_disjoint(self, background: Features, database: Features) -> None:
+        """Refuse a background with images of the database, which would hide their copies."""
+        near: list[tuple[int, int, float]] = []
+        for first in range(0, len(background.vectors), _ROWS):
+            scores = background.vectors[first : first + _ROWS] @ database.vectors.T
+            best = scores.argmax(axis=1)
+            tops = scores[np.arange(len(scores)), best]
+            # Not below, rather than reached: what is no number is refused as well.
+            found = np.flatnonzero(~(tops < NEAR))
+            near += [(first + int(row), int(best[row]), float(tops[row])) for row in found]
+        if near:
+            one, other, score = near[0]
+            raise BenchmarkError(
+                f"{len(near)} of {len(self.background)} background images come to {NEAR} or nearer to the "
+                f"database of {self.made.name} with {self.embedder.spec.name}, such as "
+                f"{self.background[one].path} to {self.made.database[other].path} ({score:.3f}): leave them "
+                "out of --background, or leave out an extractor that takes different images for the same"
+            )
 
 
-def _key(made: RetrievalSet, embedder: Embedder, score: Score, background: Sequence[Picture]) -> str:
-    truth = [[q.picture.id, sorted(q.positives), sorted(q.junk)] for q in made.queries]
-    sides = [
-        made.name,
-        score.name,
-        truth,
-        key_of([query.picture for query in made.queries], embedder),
-        key_of(made.database, embedder),
-        key_of(background, embedder) if score.needs_background else "",
-    ]
-    return hashlib.sha256(json.dumps(sides).encode()).hexdigest()
+def _digests(made: RetrievalSet) -> tuple[str, str]:
+    return digest_of([query.picture for query in made.queries]), digest_of(made.database)
+
+
+def _labels(names: Mapping[str, str]) -> dict[str, str]:
+    """What the extractors are called: by their identity, or as they were written where that is not one's own.
+
+    Args:
+        names: names by what was written.
+    """
+    times = Counter(names.values())
+    return {written: written if times[name] > 1 else name for written, name in names.items()}
 
 
 def _thin(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:

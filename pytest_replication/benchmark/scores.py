@@ -26,6 +26,10 @@ from pytest_replication.scoring import (
     slices,
     split_product,
 )
+from pytest_replication.scoring.whitening import EPS
+
+VERSION = 2
+"""Of what the scores compute; results of another version are measured again."""
 
 SLICES = 16
 """Most slices of a vector that stand in for tokens."""
@@ -41,6 +45,8 @@ _PARTS: dict[str, _Product] = {
 _LEARNT = {"centre": "centre", "pca": "pca", "whiten": "pca-whiten"}
 _A_DIMENSION = 2
 """Background pictures for each dimension that a projection keeps."""
+_LEAST = 2
+"""Background pictures from which anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,11 @@ class Score:
     def needs_background(self) -> bool:
         """Whether it looks at a background set."""
         return bool(self.learnt) or self.normalised
+
+    @property
+    def least(self) -> int:
+        """Pictures that the background set has to have."""
+        return max(_LEAST if self.learnt else 0, NormSpec().last + 1 if self.normalised else 0)
 
     def fits(self, embedder: Embedder) -> bool:
         """Whether an extractor has what it compares."""
@@ -130,8 +141,15 @@ def slices_of(dim: int) -> int:
 def _learn(
     kind: str, background: NDArray[np.float32], sides: list[NDArray[np.float32]]
 ) -> list[NDArray[np.float32]]:
-    most = min(background.shape[1], len(background) // _A_DIMENSION)
-    dim = None if kind == "centre" else most
+    most = min(_directions(background), len(background) // _A_DIMENSION)
+    dim = None if kind == "centre" else max(1, most)
     # Literal by construction: the keys of _LEARNT are checked by score_named.
     whitening = Whitening.learn(background, dim, _LEARNT[kind])  # type: ignore[arg-type]
     return [whitening.apply(side) for side in sides]
+
+
+def _directions(vectors: NDArray[np.float32]) -> int:
+    """In how many directions vectors vary: no more can be kept, however many vectors there are."""
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    variances = np.linalg.eigvalsh(centred.T @ centred)
+    return int((variances > EPS * variances[-1]).sum())

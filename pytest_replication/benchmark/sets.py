@@ -2,24 +2,32 @@
 
 On disk a set is a folder that any other tool can read: ``queries/`` and ``database/`` with
 pictures, ``set.json`` that says what it is and how it was made, and ``truth.jsonl`` with one line a
-query.
+query. Both hold the sha256 of each picture, and ``set.json`` that of ``truth.jsonl``: a truth is read with
+the pictures that it was written for, or not at all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from pytest_replication.embedders.base import threads
 from pytest_replication.errors import BenchmarkError
 from pytest_replication.images.decode import UndecodableImage, decode
 
-FORMAT = 1
+FORMAT = 2
 TRUTH, DESCRIPTION = "truth.jsonl", "set.json"
+
+_ROUNDING = 1.0
+"""Pixels by which a box may reach over the edge of its picture: published ones count from 0 or from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Picture:
         """Decode it: upright, RGB.
 
         Raises:
-            BenchmarkError: it cannot be read.
+            BenchmarkError: it cannot be read, or its box does not lie in it.
         """
         try:
             image = decode(self.path.read_bytes())
@@ -48,8 +56,33 @@ class Picture:
             raise BenchmarkError(f"the picture {self.path} cannot be read: {error}") from error
         if self.box is None:
             return image
-        left, upper, right, lower = (round(edge) for edge in self.box)
-        return image.crop((left, upper, right, lower))
+        return image.crop(self._edges(self.box, *image.size))
+
+    def _edges(self, box: tuple[float, ...], width: int, height: int) -> tuple[int, int, int, int]:
+        limits = (width, height, width, height)
+        if all(-_ROUNDING <= edge <= limit + _ROUNDING for edge, limit in zip(box, limits, strict=True)):
+            left, upper, right, lower = (
+                min(max(round(edge), 0), limit) for edge, limit in zip(box, limits, strict=True)
+            )
+            if left < right and upper < lower:
+                return left, upper, right, lower
+        raise BenchmarkError(
+            f"the box {', '.join(f'{edge:g}' for edge in box)} of the picture {self.path} holds no part of "
+            f"its {width} x {height} pixels: expected left, upper, right and lower edge within them, in "
+            "this order"
+        )
+
+    def sha256(self) -> str:
+        """Digest of its file.
+
+        Raises:
+            BenchmarkError: it cannot be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BenchmarkError(f"the picture {self.path} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +141,49 @@ class RetrievalSet:
                 )
 
 
+def sha256s(pictures: Iterable[Picture]) -> list[str]:
+    """Digests of the files of pictures, in their order.
+
+    Raises:
+        BenchmarkError: one cannot be read.
+    """
+    with ThreadPoolExecutor(threads(), "digest") as pool:
+        return list(pool.map(Picture.sha256, pictures))
+
+
 def write_truth(folder: Path, made: RetrievalSet) -> None:
     """Write the description and the truth of a set whose pictures lie below a folder.
 
     Raises:
-        BenchmarkError: a picture lies elsewhere.
+        BenchmarkError: a picture lies elsewhere, or cannot be read.
     """
+    places = [_place(folder, query.picture) for query in made.queries]
     lines = [
         {
             "query": query.picture.id,
-            "path": _inside(folder, query.picture.path),
-            "box": query.picture.box,
+            **place,
+            "sha256": digest,
             "positives": sorted(query.positives),
             "junk": sorted(query.junk),
             "made": dict(query.made),
         }
-        for query in made.queries
+        for query, place, digest in zip(
+            made.queries, places, sha256s(query.picture for query in made.queries), strict=True
+        )
     ]
+    truth = "".join(json.dumps(line) + "\n" for line in lines).encode()
     description = {
         "format": FORMAT,
         "name": made.name,
         "queries": len(made.queries),
+        "truth": hashlib.sha256(truth).hexdigest(),
         "about": dict(made.about),
-        "database": [{"id": p.id, "path": _inside(folder, p.path), "box": p.box} for p in made.database],
+        "database": [
+            {"id": picture.id, **_place(folder, picture), "sha256": digest}
+            for picture, digest in zip(made.database, sha256s(made.database), strict=True)
+        ],
     }
-    (folder / TRUTH).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (folder / TRUTH).write_bytes(truth)
     # Last: a folder without it is no set, so that a kill leaves none that is cut short.
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
 
@@ -141,18 +192,24 @@ def read_set(folder: Path) -> RetrievalSet:
     """Read a set that `write_truth` wrote.
 
     Raises:
-        BenchmarkError: there is none, or it has been damaged.
+        BenchmarkError: there is none, or it has been damaged, or a picture is not the one that it was
+            written for.
     """
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        lines = [json.loads(line) for line in (folder / TRUTH).read_text(encoding="utf-8").splitlines()]
+        truth = (folder / TRUTH).read_bytes()
         if description["format"] != FORMAT:
             raise ValueError(f"it has format {description['format']}, expected {FORMAT}")
+        if hashlib.sha256(truth).hexdigest() != description["truth"]:
+            raise ValueError(f"{TRUTH} is not the one that {DESCRIPTION} was written for")
+        lines = [json.loads(line) for line in truth.decode().splitlines()]
         if len(lines) != description["queries"]:
             raise ValueError(f"{TRUTH} has {len(lines)} lines, expected {description['queries']}")
         database = tuple(_picture(folder, entry["id"], entry) for entry in description["database"])
         queries = tuple(_query(folder, line) for line in lines)
         name, about = str(description["name"]), dict(description["about"])
+        _check_files([query.picture for query in queries], lines)
+        _check_files(database, description["database"])
     except FileNotFoundError as error:
         raise BenchmarkError(
             f"there is no retrieval set at {folder} ({error.filename} is missing)"
@@ -176,9 +233,23 @@ def _picture(folder: Path, name: Any, entry: Mapping[str, Any]) -> Picture:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{entry['path']} leads out of the folder")
     box = entry["box"]
-    if box is not None and len(box) != 4:
-        raise ValueError(f"the box of {name} has {len(box)} edges")
-    return Picture(str(name), path, None if box is None else (box[0], box[1], box[2], box[3]))
+    if box is None:
+        return Picture(str(name), path)
+    edges = [float(edge) for edge in box]
+    if len(edges) != 4 or not all(map(math.isfinite, edges)):
+        raise ValueError(f"the box of {name} is {box}, expected four numbers")
+    return Picture(str(name), path, (edges[0], edges[1], edges[2], edges[3]))
+
+
+def _check_files(pictures: Iterable[Picture], entries: Iterable[Mapping[str, Any]]) -> None:
+    pictures = list(pictures)
+    for picture, digest, entry in zip(pictures, sha256s(pictures), entries, strict=True):
+        if digest != entry["sha256"]:
+            raise ValueError(f"{picture.path} is not the picture that its truth was written for")
+
+
+def _place(folder: Path, picture: Picture) -> dict[str, Any]:
+    return {"path": _inside(folder, picture.path), "box": picture.box}
 
 
 def _inside(folder: Path, path: Path) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from pytest_replication import open_index
+from pytest_replication.benchmark.results import Row, add_results, as_csv
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
 
@@ -294,3 +295,33 @@ def test_counts_that_do_not_add_up_are_told(monkeypatch: pytest.MonkeyPatch, bui
     assert all(fashion.answers(index, found, 20).values())
     for broken in (replace(found, of=found.of[1:]), replace(found, searched=19)):
         assert not all(fashion.answers(index, broken, 20).values())
+
+
+def test_retrieval_fills_a_folder_from_one_place_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrieval = load(monkeypatch, "retrieval")
+    folder = tmp_path / "out" / "pictures"
+
+    def killed(place: Path, _: dict[str, Any]) -> None:
+        (place / "0.png").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retrieval.complete(folder, {"photos": ["a"]}, killed)
+    assert not folder.exists()
+    retrieval.complete(folder, {"photos": ["a"]}, lambda place, _: (place / "1.png").touch())
+    assert [path.name for path in folder.iterdir()] == ["1.png"]
+    retrieval.complete(folder, {"photos": ["a"]}, killed)
+    with pytest.raises(SystemExit, match="was filled from elsewhere"):
+        retrieval.complete(folder, {"photos": ["b"]}, killed)
+
+
+def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    retrieval = load(monkeypatch, "retrieval")
+    row = Row("edits", "pixels", "inner", {"mAP": 0.5}, [(1.0, 0.5)], 2, 3, 0.1, "old", "16 x 16", None)
+    new = replace(row, key="new", queries=9)
+    add_results(tmp_path / "results.json", [row, new])
+    (tmp_path / "results.csv").write_text(as_csv([new]))
+    (kept,) = retrieval.rows_of(tmp_path)
+    assert (kept["queries"], kept["metrics"]) == (9, {"mAP": 0.5})

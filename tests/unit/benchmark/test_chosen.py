@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pytest_replication.benchmark import chosen as chosen_module
 from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
 from pytest_replication.errors import BenchmarkError
 
@@ -24,11 +26,36 @@ def test_a_kind_is_made_of_the_users_images_and_taken_as_it_is_again(chosen: Cho
 
 def test_a_set_that_was_made_otherwise_is_not_taken(chosen: Chosen, tmp_path: Path) -> None:
     choose_sets(["edits"], chosen, tmp_path, progress=False)
-    with pytest.raises(BenchmarkError, match="holds a set that was made otherwise: delete it"):
+    with pytest.raises(
+        BenchmarkError, match=r"holds a set that was made otherwise.*what differs: seed\): delete it"
+    ):
         choose_sets(["edits"], replace(chosen, seed=1), tmp_path, progress=False)
     (tmp_path / "edits.json").unlink()
     with pytest.raises(BenchmarkError, match="was made otherwise"):
         choose_sets(["edits"], chosen, tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("side", ["images", "others"])
+def test_a_set_of_images_that_have_changed_is_not_taken(chosen: Chosen, tmp_path: Path, side: str) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(getattr(chosen, side), own)
+    asked = replace(chosen, **{side: str(own)})
+    (made,) = choose_sets(["edits"], asked, tmp_path / "sets", progress=False)
+    relative = replace(asked, **{side: str(tmp_path / "sets" / ".." / "own")})
+    assert choose_sets(["edits"], relative, tmp_path / "sets", progress=False) == [made]
+    first, second, *_ = sorted(own.iterdir())
+    shutil.copyfile(first, second)
+    with pytest.raises(BenchmarkError, match=rf"images that have changed since \(what differs: {side}\)"):
+        choose_sets(["edits"], asked, tmp_path / "sets", progress=False)
+
+
+def test_objects_and_pipelines_are_known_by_their_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "model.bin").write_bytes(b"1")
+    before = chosen_module._files(f"cutouts:{tmp_path / 'a'}")
+    assert (before, before["count"]) == (chosen_module._files(f"cutouts:{tmp_path}/a"), 1)
+    (tmp_path / "a" / "model.bin").write_bytes(b"22")
+    assert chosen_module._files(f"cutouts:{tmp_path / 'a'}") != before
 
 
 def test_a_folder_with_a_set_is_read(chosen: Chosen, tmp_path: Path) -> None:

@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.benchmark import features as features_module
+from pytest_replication.benchmark import figures as figures_module
+from pytest_replication.benchmark import run as run_module
 from pytest_replication.benchmark.features import Features, features
 from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
 from pytest_replication.benchmark.metrics import masks, summarise
-from pytest_replication.benchmark.results import as_csv, as_table, read_results, write_results
+from pytest_replication.benchmark.results import add_results, as_csv, as_table, read_results
 from pytest_replication.benchmark.run import run_benchmark
 from pytest_replication.benchmark.scores import score_named, slices_of
 from pytest_replication.benchmark.sets import Picture, Query, RetrievalSet
 from pytest_replication.embedders import Embedder, EmbedderOptions, load_embedder, registry
 from pytest_replication.embedders.base import EmbedderSpec, Prepared
 from pytest_replication.errors import BenchmarkError, SettingsError
+
+PROBES = 4
 
 
 class Cells(Embedder):
@@ -87,14 +91,17 @@ def test_rows_are_what_the_parts_give_by_hand(made: RetrievalSet, tmp_path: Path
     assert row.curve[-1][0] == 1.0
 
 
-def test_nothing_is_embedded_or_measured_twice(made: RetrievalSet, tmp_path: Path) -> None:
+def test_nothing_is_embedded_or_measured_twice(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
     first = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
-    assert Cells.calls == 7 + 9
+    assert Cells.calls == PROBES + 7 + 9
     assert run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False) == first
+    Cells.calls = 0
     both = run_benchmark(
-        [made], ["cells"], ["inner", "inner+norm"], tmp_path, background=made.database[:3], progress=False
+        [made], ["cells"], ["inner", "inner+norm"], tmp_path, background=pictures[9:12], progress=False
     )
-    assert Cells.calls == 16 + 3
+    assert Cells.calls == PROBES + 3
     assert both[0] == first[0]
     assert read_results(tmp_path / "results.json") == both
 
@@ -105,7 +112,7 @@ def test_a_run_that_was_killed_goes_on(
     forward = Cells.forward
 
     def dying(self: Cells, batch: Sequence[Prepared]) -> NDArray[np.float32]:
-        if Cells.calls >= 8:
+        if Cells.calls >= PROBES + 8:
             raise KeyboardInterrupt
         return forward(self, batch)
 
@@ -117,7 +124,7 @@ def test_a_run_that_was_killed_goes_on(
     monkeypatch.setattr(Cells, "forward", forward)
     Cells.calls = 0
     run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
-    assert Cells.calls == 16 - 4 - 3  # two chunks of the queries were there
+    assert Cells.calls == PROBES + 16 - 4 - 3  # two chunks of the queries were there
 
 
 def test_another_picture_under_the_same_name_is_embedded_again(
@@ -130,7 +137,7 @@ def test_another_picture_under_the_same_name_is_embedded_again(
     picture(2).save(own)
     calls = Cells.calls
     after = run_benchmark([changed], ["cells"], ["inner"], tmp_path / "out", progress=False)
-    assert Cells.calls == calls + 9
+    assert Cells.calls == calls + PROBES + 9
     assert before[0].key != after[0].key
 
 
@@ -199,6 +206,7 @@ def test_slices_divide_the_vector() -> None:
         ({"embedders": []}, "1 sets, 0 extractors"),
         ({"scores": []}, "1 extractors and 0 scores"),
         ({"sets": "twice"}, "two sets are named itself"),
+        ({"embedders": ["pixels", "cells", "pixels"]}, "two extractors are pixels"),
         ({"scores": ["inner+norm"]}, "the score inner.norm needs a background set"),
         ({"scores": ["split"]}, "none of the scores split fits any of pixels"),
     ],
@@ -250,10 +258,10 @@ def test_pictures_and_places_that_cannot_be_used_are_told(
     with pytest.raises(BenchmarkError, match="cannot be written"):
         features(pictures[:1], load_embedder("pixels"), tmp_path / "file", progress=False)
     with pytest.raises(BenchmarkError, match="cannot be written"):
-        write_results(tmp_path / "file" / "results.json", [])
+        add_results(tmp_path / "file" / "results.json", [])
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9, "rows": []}', '{"format": 1, "rows": [{}]}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9, "rows": []}', '{"format": 2, "rows": [{}]}'])
 def test_damaged_results_are_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(BenchmarkError, match="is damaged"):
@@ -301,3 +309,160 @@ def test_options_reach_the_factory(
     run_benchmark([made], ["seen?a=1:x"], ["inner"], tmp_path, device="cpu", progress=False)
     assert (seen[0].argument, seen[0].device, dict(seen[0].parameters)) == ("x", "cpu", {"a": "1"})
     assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["extractor"] == "cells"
+
+
+class Numbered(Cells):
+    """Cells of other weights, and of another preprocessing."""
+
+    def __init__(self, argument: str) -> None:
+        self.spec = EmbedderSpec("cells", 12, argument * 64, f"cells {argument}", argument)
+
+    def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        return super().forward(batch) * np.arange(1, 13) ** int(self.spec.location, 16)
+
+
+@pytest.fixture
+def numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._registered, "numbered", lambda options: Numbered(options.argument))
+
+
+@pytest.mark.usefixtures("numbered")
+def test_extractors_of_one_name_are_told_apart(made: RetrievalSet, tmp_path: Path) -> None:
+    rows = run_benchmark([made], ["numbered:1", "numbered:2"], ["inner"], tmp_path, progress=False)
+    assert [row.extractor for row in rows] == ["numbered:1", "numbered:2"]
+    assert [line.split(",")[0] for line in as_table(rows, "mAP").splitlines()[2:]] == [
+        "| numbered:1",
+        "| numbered:2",
+    ]
+    assert read_results(tmp_path / "results.json") == rows
+    assert [(row.weights_sha256, row.preprocessing) for row in rows] == [
+        ("1" * 64, "cells 1"),
+        ("2" * 64, "cells 2"),
+    ]
+    head, *lines = (line.split(",") for line in as_csv(rows).splitlines())
+    assert head[-3:] == ["weights_sha256", "preprocessing", "key"]
+    assert [line[-3:] for line in lines] == [[row.weights_sha256, row.preprocessing, row.key] for row in rows]
+    (alone,) = run_benchmark([made], ["numbered:1"], ["inner"], tmp_path, progress=False)
+    assert (alone.extractor, alone.key) == ("cells", rows[0].key)
+
+
+def test_an_extractor_that_gives_other_vectors_is_not_answered_from_the_cache(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (before,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    forward = Cells.forward
+    monkeypatch.setattr(
+        Cells, "forward", lambda self, batch: forward(self, batch) * (1 + 1e-6 * np.arange(12))
+    )
+    assert run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False) == [before]  # rounding
+    monkeypatch.setattr(Cells, "forward", lambda self, batch: forward(self, batch)[:, ::-1] ** 3)
+    Cells.calls = 0
+    (after,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    assert Cells.calls == PROBES + 16
+    assert after.key != before.key
+
+
+@pytest.mark.parametrize("name", ["__version__", "VERSION"])
+def test_results_of_another_version_are_measured_again(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (before,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    monkeypatch.setattr(run_module, name, "next")
+    (after,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    assert after.key != before.key
+
+
+def test_pictures_are_read_once_for_all_scores(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    sha256 = Picture.sha256
+    monkeypatch.setattr(Picture, "sha256", lambda self: read.append(self.id) or sha256(self))
+    run_benchmark([made], ["cells", "pixels"], ["inner", "split", "cross"], tmp_path, progress=False)
+    assert len(read) == 7 + 9
+
+
+def test_tokens_of_any_size_are_kept(
+    pictures: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = features(pictures[:3], Cells(), tmp_path / "small", tokens=True, progress=False)
+    tokens = Cells.tokens
+    monkeypatch.setattr(Cells, "tokens", lambda self, batch: tokens(self, batch) * np.float32(1e6))
+    large = features(pictures[:3], Cells(), tmp_path / "large", tokens=True, progress=False)
+    assert small.tokens is not None
+    assert large.tokens is not None
+    assert np.isfinite(large.tokens[0]).all()
+    split = score_named("split")
+    assert split.matrix(large, large) == pytest.approx(split.matrix(small, small), abs=1e-3)
+
+
+def test_a_background_with_images_of_the_database_is_refused(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    behind = [*pictures[9:12], pictures[2]]
+    with pytest.raises(BenchmarkError, match=r"1 of 4 background images come to 0\.95 .* leave them out"):
+        run_benchmark([made], ["pixels"], ["inner+norm"], tmp_path, background=behind, progress=False)
+    assert run_benchmark([made], ["pixels"], ["inner"], tmp_path, background=behind, progress=False)
+
+
+@pytest.mark.parametrize(("name", "count"), [("inner+norm", 2), ("inner+pca", 1), ("inner+centre", 1)])
+def test_a_background_that_is_too_small_is_refused_before_anything_is_embedded(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path, name: str, count: int
+) -> None:
+    with pytest.raises(BenchmarkError, match=rf"needs {count + 1} background images at least"):
+        run_benchmark([made], ["cells"], [name], tmp_path, background=pictures[-count:], progress=False)
+    assert Cells.calls == 0
+
+
+def test_whitening_keeps_no_more_than_varies() -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn(count: int) -> Features:
+        rows = np.concatenate(
+            [rng.normal(size=(count, 5)), np.zeros((count, 4)), np.ones((count, 1))], axis=1
+        )
+        return Features((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+
+    scores = score_named("inner+whiten").matrix(drawn(3), drawn(4), drawn(40))
+    assert scores.shape == (3, 4)
+    assert np.isfinite(scores).all()
+
+
+def test_a_set_too_large_for_memory_is_refused(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "CELLS", 62)
+    with pytest.raises(BenchmarkError, match=r"asks for 7 x 9 = 63 comparisons, and at most 62 are held"):
+        run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
+    assert Cells.calls == 0
+
+
+def test_a_score_that_is_left_out_is_told(made: RetrievalSet, tmp_path: Path) -> None:
+    said: list[str] = []
+    run_benchmark([made], ["pixels", "cells"], ["inner", "split"], tmp_path, progress=False, say=said.append)
+    assert said == ["the score split is left out for pixels, which has neither tokens nor slices"]
+
+
+def test_rows_of_another_run_are_kept(made: RetrievalSet, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path / "out", progress=False)
+    for key in ("a", "b", "a"):
+        add_results(path, [replace(row, key=key)])
+    assert [row.key for row in read_results(path)] == ["a", "b"]
+
+
+def test_no_cell_is_best_where_all_are_zero(made: RetrievalSet, tmp_path: Path) -> None:
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path, progress=False)
+    assert as_table([replace(row, metrics={"mAP": 0.0})], "mAP").splitlines()[2].endswith("| 0.000 |")
+
+
+@pytest.mark.parametrize(("sets", "ways"), [(1, 1), (1, 7), (3, 2), (4, 12)])
+def test_the_legend_covers_no_panel(made: RetrievalSet, tmp_path: Path, sets: int, ways: int) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path, progress=False)
+    rows = [replace(row, set=f"s{s}", score=f"w{w}") for s in range(sets) for w in range(ways)]
+    figure = figures_module._curves(plt, rows)
+    figure.canvas.draw()
+    top = figure.legends[0].get_window_extent().y1
+    assert top <= min(axis.get_tightbbox().y0 for axis in figure.axes if axis.axison)
+    plt.close(figure)
