@@ -56,7 +56,7 @@ def make_set(
         distractors: number of further images in the database; None for all.
         direction: ``gate`` or ``paper``.
         longest: longest side of all pictures, in pixels.
-        least: smallest share of a copy that shows its source.
+        least: smallest share of the pixels of a copy that shows its source.
         parameters: what the recipe is given.
         others: images that are no training images: hosts and negatives. None to take them from the
             training images, which then are in no database.

@@ -244,7 +244,8 @@ def test_a_set_whose_making_was_cut_short_is_made_anew(
 ) -> None:
     expected = made("edits", "whole")
     whole = files(tmp_path / "whole")
-    assert set(whole) > {"set.json", "truth.jsonl"} and ".unfinished" not in whole
+    assert set(whole) > {"set.json", "truth.jsonl"}
+    assert ".unfinished" not in whole
     broken = pictures / "05.png"
     kept = broken.read_bytes()
     broken.write_bytes(b"broken")
