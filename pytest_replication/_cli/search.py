@@ -66,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
     single = len(args.images) == 1 and Path(args.images[0]).is_dir()
     samples = Samples.of(args.images[0] if single else args.images)
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    matches = nearest(samples, index, args.k, engine=args.engine, rescoring=_rescoring(args))
+    rescoring = _rescoring(args)
+    matches = nearest(samples, index, args.k, engine=args.engine, rescoring=rescoring)
     if args.json:
-        print_json(_data(matches))
+        print_json(_data(matches, rescoring))
     else:
         print(_text(matches, decimals=6 if args.norm == "concat" else 3))
     return 0
@@ -86,10 +87,14 @@ def _rescoring(args: argparse.Namespace) -> Rescoring | None:
     return None
 
 
-def _data(matches: Matches) -> list[dict[str, object]]:
+def _data(matches: Matches, rescoring: Rescoring | None) -> list[dict[str, object]]:
+    how: dict[str, object] = {"scored_by": _INNER}
+    if rescoring is not None:
+        how = {"scored_by": rescoring.score, "norm": rescoring.norm}
     return [
         {
             "sample": name,
+            **how,
             "neighbours": [
                 {
                     "score": m.score,

@@ -3,7 +3,8 @@
 Scores from different presets cannot be compared, so an index pins its preset. The four differ
 in the literature although all are called "SSCD at 0.5": the two ``dcr`` ones are those of the
 code released with Somepalli et al., CVPR 2023 (its retrieval script and its LAION search); the
-two ``sscd`` ones are those that the authors of SSCD (Pizzi et al., CVPR 2022) advise.
+two ``sscd`` ones are those that the authors of SSCD (Pizzi et al., CVPR 2022) advise. Pixels are
+those of torchvision's ``Resize`` and ``CenterCrop``, which all of them use, and timm as well.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Preset:
         filter_ = Image.Resampling[self.interpolation.upper()]
         image = image.resize(self._target(*image.size), filter_)
         if self.crop:
-            left, top = (image.width - self.crop) // 2, (image.height - self.crop) // 2
+            left, top = _offset(image.width - self.crop), _offset(image.height - self.crop)
             image = image.crop((left, top, left + self.crop, top + self.crop))
         return np.asarray(image)
 
@@ -73,15 +74,20 @@ class Preset:
         """Everything that changes pixels, in one line: part of the identity of an index."""
         size = f"{self.square} x {self.square}"
         if not self.square:
-            size = f"short side {self.short_side} (long side at most {LONGEST}-fold)"
-        crop = f", centre crop {self.crop}" if self.crop else ""
+            size = f"short side {self.short_side} (long side cut off, at most {LONGEST}-fold)"
+        crop = f", centre crop {self.crop} (offset rounded)" if self.crop else ""
         return f"{self.name}: {self.interpolation} to {size}{crop}, mean {self.mean}, std {self.std}"
 
     def _target(self, width: int, height: int) -> tuple[int, int]:
         if self.square:
             return self.square, self.square
-        scale, most = self.short_side / min(width, height), LONGEST * self.short_side
-        return min(most, round(width * scale)), min(most, round(height * scale))
+        short, long = sorted((width, height))
+        longer = min(LONGEST * self.short_side, int(self.short_side * long / short))
+        return (self.short_side, longer) if width <= height else (longer, self.short_side)
+
+
+def _offset(margin: int) -> int:
+    return round(margin / 2)  # halves to the even side, as torchvision does
 
 
 PRESETS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from pytest_replication.scoring.tokens import Norm, Tokens
 SplitScore = Literal["split", "cross"]
 SPLIT_SCORES: tuple[SplitScore, ...] = get_args(SplitScore)
 
+BLOCK_BYTES = 128 << 20
+"""Stored tokens of candidates that are read and scored at once."""
+
 Lookup = Callable[[NDArray[np.int64]], Tokens]
-"""From (m,) rows to the (m, views, chunks, length) tokens of these training images."""
+"""From (m,) rows to the (m, views, chunks, length) tokens of these training images, some at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def rerank(
     for number, (candidates, tokens) in enumerate(zip(rows, samples, strict=True)):
         there = candidates[candidates >= 0]
         if len(there):
-            _rerank_one(found, number, there, tokens, lookup(there), score, norm)
+            _rerank_one(found, number, there, tokens, lookup, score, norm)
     return found
 
 
@@ -89,11 +92,27 @@ def _rerank_one(
     sample: int,
     rows: NDArray[np.int64],
     tokens: Tokens,
-    stored: Tokens,
+    lookup: Lookup,
     score: SplitScore,
     norm: Norm,
 ) -> None:
     """Fill in the candidates of one sample; `tokens` are (views, chunks, length)."""
+    step = max(1, BLOCK_BYTES // max(1, 2 * tokens.size))  # a training image stores as many, as float16
+    blocks = (rows[first : first + step] for first in range(0, len(rows), step))
+    scored = [_score(block, tokens, lookup(block), score, norm) for block in blocks]
+    top, best, won = (np.concatenate(parts) for parts in zip(*scored, strict=True))
+    order = np.argsort(-top, kind="stable")
+    place = slice(0, len(rows))
+    found.rows[sample, place] = rows[order]
+    found.scores[sample, place] = top[order]
+    found.views[sample, place], found.sample_views[sample, place] = np.divmod(best[order], len(tokens))
+    found.chunks[sample, place] = won[order][:, ::-1]
+
+
+def _score(
+    rows: NDArray[np.int64], tokens: Tokens, stored: Tokens, score: SplitScore, norm: Norm
+) -> tuple[NDArray[Any], ...]:
+    """Of each candidate the best score, the pair of views that has it, and its pair of chunks."""
     if stored.ndim != 4 or len(stored) != len(rows):
         raise SearchError(f"the tokens of {len(rows)} candidates have shape {stored.shape}")
     flat = stored.reshape(-1, *stored.shape[2:])
@@ -106,11 +125,4 @@ def _rerank_one(
     pairs = scores.reshape(len(rows), -1)
     best = pairs.argmax(axis=1)
     here = np.arange(len(rows))
-    top = pairs[here, best]
-    order = np.argsort(-top, kind="stable")
-    place = slice(0, len(rows))
-    found.rows[sample, place] = rows[order]
-    found.scores[sample, place] = top[order]
-    found.views[sample, place], found.sample_views[sample, place] = np.divmod(best[order], len(tokens))
-    won = chunks.reshape(len(rows), pairs.shape[1], 2)[here, best][order]
-    found.chunks[sample, place] = won[:, ::-1]
+    return pairs[here, best], best, chunks.reshape(len(rows), pairs.shape[1], 2)[here, best]

@@ -1,8 +1,8 @@
 """Metrics of whole queries: would a gate with one threshold flag this sample?
 
 The score of a query is its best score among all that is not junk, whatever that best match is: a
-gate flags a sample for its nearest training image. A query with positives should be flagged, and a
-query without should not.
+gate flags a sample for its nearest training image. A query with positives should be flagged, and one
+with neither positives nor junk should not. One with junk alone counts on neither side.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Detection:
     Attributes:
         recall: share of the queries with positives that are flagged, in [0, 1].
         threshold: queries whose score reaches it are flagged; None if no threshold is strict enough.
-        false_alarms: queries without positives that are flagged.
+        false_alarms: queries with neither positives nor junk that are flagged.
         copies: queries with positives.
-        others: queries without.
+        others: queries with neither.
         limit: the share of others that may be flagged.
     """
 
@@ -52,20 +52,20 @@ def detection_at(queries: Sequence[Judged], limit: float) -> Detection:
     with exactly that score are flagged on both sides.
 
     Args:
-        queries: some with and some without positives.
+        queries: some with positives, and some with neither positives nor junk.
         limit: such as 0.01 or 0.001.
 
     Raises:
-        BenchmarkError: there are only queries with, or only queries without positives, or a
+        BenchmarkError: there is no query with positives, or none with neither positives nor junk, or a
             limit outside of [0, 1).
     """
     if not 0 <= limit < 1:
         raise BenchmarkError(f"the false-positive rate is {limit}: expected 0 or more, and less than 1")
     copies = np.sort([query.best for query in queries if query.relevant])[::-1]
-    others = np.sort([query.best for query in queries if not query.relevant])
+    others = np.sort([query.best for query in queries if query.negative])
     if not len(copies) or not len(others):
         raise BenchmarkError(
-            f"{len(copies)} queries have positives and {len(others)} have none: "
+            f"{len(copies)} queries have positives and {len(others)} have neither positives nor junk: "
             "a false-positive rate needs both"
         )
     alarms = len(others) - np.searchsorted(others, copies, side="left")

@@ -32,6 +32,7 @@ class Judged:
         depth: results that were looked at, without junk.
         whole: whether that was the whole database; otherwise it was a list of the best.
         best: the best score among all that is not junk; -inf when nothing is left.
+        junk: results that were looked at and are junk.
     """
 
     relevant: int
@@ -40,10 +41,22 @@ class Judged:
     depth: int
     whole: bool
     best: float
+    junk: int = 0
+
+    @property
+    def negative(self) -> bool:
+        """Whether it should find nothing.
+
+        A query with junk alone has relatives in the database: the published evaluations skip it, and
+        what it finds is no false alarm for certain.
+        """
+        return not self.relevant and not self.junk
 
 
-def checked(scores: ArrayLike, positives: ArrayLike, junk: ArrayLike | None) -> tuple[Scores, Mask, Mask]:
-    """The same as arrays, when they fit each other.
+def checked(
+    scores: ArrayLike, positives: ArrayLike, junk: ArrayLike | None
+) -> tuple[NDArray[Any], Mask, Mask]:
+    """The same as arrays, when they fit each other; scores keep their type, so that none is copied.
 
     Raises:
         BenchmarkError: shapes or types that differ, a score that is not finite, no scores at all, or a
@@ -72,7 +85,7 @@ def checked(scores: ArrayLike, positives: ArrayLike, junk: ArrayLike | None) -> 
     if (hits & out).any():
         row, column = np.argwhere(hits & out)[0]
         raise BenchmarkError(f"picture {column} is both a positive and junk for query {row}")
-    return given.astype(np.float64, copy=False), hits, out
+    return given, hits, out
 
 
 def masks(truth: RetrievalSet) -> tuple[Mask, Mask]:
@@ -132,7 +145,8 @@ def judge_lists(
     return tuple(_judged(row, hit, gone, int(count), whole=False) for row, hit, gone, count in rows)
 
 
-def _judged(scores: Scores, hits: Mask, junk: Mask, relevant: int, whole: bool) -> Judged:
+def _judged(given: NDArray[Any], hits: Mask, junk: Mask, relevant: int, whole: bool) -> Judged:
+    scores = given.astype(np.float64, copy=False)
     positives = np.sort(scores[hits])[::-1]
     others, gone = np.sort(scores[~hits & ~junk]), np.sort(scores[junk])
     ranks = np.arange(len(positives)) + _at_least(others, positives)
@@ -143,6 +157,7 @@ def _judged(scores: Scores, hits: Mask, junk: Mask, relevant: int, whole: bool) 
         depth=len(positives) + len(others),
         whole=whole,
         best=float(max(positives[:1].max(initial=-np.inf), others[-1:].max(initial=-np.inf))),
+        junk=len(gone),
     )
 
 

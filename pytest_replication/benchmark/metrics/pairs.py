@@ -7,14 +7,18 @@ pairs stand first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_replication.benchmark.metrics.judged import checked
+from pytest_replication.benchmark.metrics.judged import Mask, checked
 from pytest_replication.errors import BenchmarkError
 
 Values = NDArray[np.float64]
+
+_BLOCK = 1 << 22
+"""Scores that are sorted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +68,30 @@ def pair_curve(
         BenchmarkError: they do not fit each other, a score is not finite, or there is no positive.
     """
     given, hits, out = checked(scores, positives, junk)
-    right = np.sort(given[hits])[::-1]
+    right = np.sort(given[hits].astype(np.float64, copy=False))[::-1]
     relevant = len(right) if relevant is None else relevant
     if relevant < max(1, len(right)):
         raise BenchmarkError(
             f"{len(right)} pairs are positives out of {relevant}: expected one at least, "
             "and no more than there are"
         )
-    wrong = np.zeros(len(right), np.int64)
-    for row, taken in zip(given, ~hits & ~out, strict=True):  # a row at a time: all pairs would be copied
-        others = np.sort(row[taken])
-        wrong += len(others) - np.searchsorted(others, right, side="left")
+    wrong = _wrong(given, hits, out, right)
     places = np.arange(1, len(right) + 1)
     precision = places / (places + wrong)
     last = np.append(right[1:] != right[:-1], True)[: len(right)]  # of several with one score
     return PairCurve(right[last], precision[last], places[last] / relevant, float(precision.sum() / relevant))
+
+
+def _wrong(given: NDArray[Any], hits: Mask, junk: Mask, right: Values) -> NDArray[np.int64]:
+    """For each score of `right`, descending, how many wrong pairs reach it."""
+    ascending = right[::-1]
+    # At place n: wrong pairs that reach the n lowest of the positives and no other.
+    reached = np.zeros(len(right) + 1, np.int64)
+    rows = max(1, _BLOCK // given.shape[1])
+    for first in range(0, len(given), rows):
+        block = slice(first, first + rows)
+        others = given[block][~(hits[block] | junk[block])].astype(np.float64, copy=False)
+        others.sort()
+        places = np.searchsorted(ascending, others, side="right")
+        reached += np.bincount(places, minlength=len(reached))
+    return reached[::-1].cumsum()[:-1]

@@ -11,6 +11,9 @@ from pytest_replication.errors import BenchmarkError
 SIDES = ("queries", "database")
 """Names of the folders of pictures."""
 
+UNFINISHED = ".unfinished"
+"""Marks a folder as that of a set from before its first picture until it is complete."""
+
 
 def keep_out(folder: Path, *given: object) -> None:
     """Refuse to make a set of images that would be deleted for it.
@@ -30,22 +33,47 @@ def keep_out(folder: Path, *given: object) -> None:
 
 
 def prepare(folder: Path, *, overwrite: bool) -> None:
-    """Make an empty folder with both sides; what is left of a set is deleted, anything else is not."""
+    """Make an empty folder with both sides; what is left of a set is deleted, anything else is not.
+
+    Args:
+        folder: where a set goes.
+        overwrite: delete a set that is complete.
+
+    Raises:
+        BenchmarkError: it holds a complete set, holds anything that no set left there, or cannot be
+            written.
+    """
     if (folder / DESCRIPTION).exists() and not overwrite:
         raise BenchmarkError(f"{folder} holds a set already: give another folder, or overwrite it")
     try:
         found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        strange = found - {*SIDES, TRUTH, DESCRIPTION}
+        # Folders called queries and database may be the user's own.
+        begun = found & {UNFINISHED, DESCRIPTION}
+        strange = found - {*SIDES, TRUTH, DESCRIPTION, UNFINISHED} if begun else found
         if strange:
             raise BenchmarkError(
                 f"{folder} holds {min(strange)}, which is no part of a set: give another folder"
             )
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / UNFINISHED).write_bytes(b"")
         # The description goes first: without it, what is left is no set.
         for name in (DESCRIPTION, TRUTH):
             (folder / name).unlink(missing_ok=True)
         for side in SIDES:
             if side in found:
                 shutil.rmtree(folder / side)
-            (folder / side).mkdir(parents=True)
+            (folder / side).mkdir()
+    except OSError as error:
+        raise BenchmarkError(f"{folder} cannot be used for a set: {error}") from error
+
+
+def finish(folder: Path) -> None:
+    """Say that the set in a folder is complete.
+
+    Raises:
+        BenchmarkError: the folder cannot be written.
+    """
+    try:
+        (folder / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise BenchmarkError(f"{folder} cannot be used for a set: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_replication.benchmark.sets import RetrievalSet, write_truth
 from pytest_replication.benchmark.synthetic.fill import open_filler
-from pytest_replication.benchmark.synthetic.folder import keep_out, prepare
+from pytest_replication.benchmark.synthetic.folder import finish, keep_out, prepare
 from pytest_replication.benchmark.synthetic.items import Items, open_items
 from pytest_replication.benchmark.synthetic.kinds import checked_parameters, kind_named
 from pytest_replication.benchmark.synthetic.maker import Maker
@@ -56,7 +56,7 @@ def make_set(
         distractors: number of further images in the database; None for all.
         direction: ``gate`` or ``paper``.
         longest: longest side of all pictures, in pixels.
-        least: smallest share of a copy that shows its source.
+        least: smallest share of the pixels of a copy that shows its source.
         parameters: what the recipe is given.
         others: images that are no training images: hosts and negatives. None to take them from the
             training images, which then are in no database.
@@ -87,27 +87,37 @@ def make_set(
     filler = open_filler(fill) if what.fill else None
     keep_out(out_folder, images, others)
     prepare(out_folder, overwrite=overwrite)
-    maker = Maker(kind, what, arguments, options, parts, filler, out_folder, known, progress)
+    made = _gather(
+        Maker(kind, what, arguments, options, parts, filler, out_folder, known, progress),
+        {"images": _listed(listed), "others": None if spare is None else _listed(spare)},
+    )
+    write_truth(out_folder, made)
+    finish(out_folder)
+    return made
+
+
+def _gather(maker: Maker, origin: Mapping[str, Any]) -> RetrievalSet:
+    """Make the pictures, and say what they are and where they come from."""
     queries, database, skipped = maker.pieces()
     about: dict[str, Any] = {
-        "kind": kind,
-        **asdict(options),
-        "parameters": arguments,
-        "images": {"name": listed.name, "listed": len(listed.images)},
-        "others": None if spare is None else {"name": spare.name, "listed": len(spare.images)},
-        "hosts": len(parts.hosts),
+        "kind": maker.kind,
+        **asdict(maker.options),
+        "parameters": maker.arguments,
+        **origin,
+        "hosts": len(maker.parts.hosts),
         "skipped": skipped,
         "same": maker.same(),
     }
-    if filler is not None:
-        about["fill"] = dict(filler.about)
-    if direction == "paper":  # copies are no queries there, which would say it themselves
+    if maker.fill is not None:
+        about["fill"] = dict(maker.fill.about)
+    if maker.options.direction == "paper":  # copies are no queries there, which would say it themselves
         about["copies"] = {piece.picture.id: dict(piece.made) for piece in database if piece.made}
-    made = RetrievalSet(
-        kind, with_truth(queries, database, known), tuple(piece.picture for piece in database), about
-    )
-    write_truth(out_folder, made)
-    return made
+    pictures = tuple(piece.picture for piece in database)
+    return RetrievalSet(maker.kind, with_truth(queries, database, maker.twins), pictures, about)
+
+
+def _listed(items: Items) -> dict[str, Any]:
+    return {"name": items.name, "listed": len(items.images)}
 
 
 def _joined(pairs: Iterable[tuple[str, str]], images: Items, others: Items | None) -> Twins:

@@ -98,8 +98,8 @@ class Maker:
                 if fruitless == _FRUITLESS:
                     raise BenchmarkError(
                         f"no copy of {len(self.parts.sources)} images came to anything in {_FRUITLESS} "
-                        f"rounds ({skipped} showed less than {self.options.least:.1%} of their source, or "
-                        "had no object): give other images, or lower 'least' or 'cutoff'"
+                        f"rounds ({skipped} showed their source in less than {self.options.least:.1%} of "
+                        "their pixels, or had no object): give other images, or lower 'least' or 'cutoff'"
                     )
         return copies, skipped
 

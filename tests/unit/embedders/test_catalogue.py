@@ -53,7 +53,7 @@ def test_inputs_become_presets() -> None:
         Input()
         .preset(224)
         .describe()
-        .startswith("own: bicubic to short side 256 (long side at most 8-fold), centre crop 224")
+        .startswith("own: bicubic to short side 256 (long side cut off, at most 8-fold), centre crop 224 ")
     )
     squared = Input(384, 1.0, "bicubic", CLIP_MEAN, CLIP_MEAN, square=True).preset(384)
     assert squared.describe().startswith("own: bicubic to 384 x 384, mean (0.48145466,")

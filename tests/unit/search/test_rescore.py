@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pytest_replication.embedders import load_embedder
 from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.index.removed import remove_images
 from pytest_replication.models.samples import Samples
-from pytest_replication.scoring import cross_split_product, split_product
+from pytest_replication.scoring import cross_split_product, rerank, split_product
 from pytest_replication.search.rescore import Rescoring, sample_tokens, take_tokens
 
 CELLS = BuildOptions(embedder="cells", shard_rows=5, tokens=True, progress=False)
@@ -145,14 +146,38 @@ def test_the_command_line(
     ):
         assert cli.main(["search", built, image, "-k", "2", "--json", *options]) == 0
         (answer,) = json.loads(capsys.readouterr().out)
+        assert (answer["scored_by"], answer["norm"]) == (how.score, how.norm)
         expected = nearest(samples, index, 2, rescoring=how).of[0]
         assert [near["score"] for near in answer["neighbours"]] == [match.score for match in expected]
     assert cli.main(["search", built, image, "-k", "1", "--score", "split", "--norm", "concat"]) == 0
     assert re.search(r"\n   0\.\d{6}  ", capsys.readouterr().out)
+    assert cli.main(["search", built, image, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["scored_by"] == "inner"
     assert cli.main(["search", built, image, "--norm", "chunk"]) == 2
     assert "--norm and --rerank belong to a split score" in capsys.readouterr().err
     assert cli.main(["search", built, image, "--score", "split", "--rerank", "2"]) == 2
     assert "the 5 best of 2 candidates are wanted" in capsys.readouterr().err
+
+
+def test_candidates_are_read_in_blocks(
+    index: Index, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def spy(index: Index, rows: np.ndarray) -> np.ndarray:
+        read.append(len(rows))
+        return take_tokens(index, rows)
+
+    monkeypatch.setattr("pytest_replication.search.rescore.take_tokens", spy)
+    how = Rescoring("cross", candidates=20)
+    whole = nearest(samples, index, 7, rescoring=how)
+    assert set(read) == {20}
+    read.clear()
+    image = 2 * tokens_of(samples)[0].size
+    monkeypatch.setattr(sys.modules[rerank.__module__], "BLOCK_BYTES", 3 * image + 1)
+    parts = nearest(samples, index, 7, rescoring=how)
+    assert set(read) == {3, 2}
+    assert parts.of == whole.of
 
 
 def test_a_mirrored_part_is_found_by_any_two_chunks_only(cells: str, tmp_path: Path) -> None:

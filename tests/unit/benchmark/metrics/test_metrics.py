@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_detection_is_what_it_is_defined_to_be(case: Case, limit: float) -> None
         for row, out in zip(scores.tolist(), junk, strict=True)
     ]
     copies = [b for b, hit in zip(best, positives.any(axis=1), strict=True) if hit]
-    others = [b for b, hit in zip(best, positives.any(axis=1), strict=True) if not hit]
+    others = [b for b, kin in zip(best, (positives | junk).any(axis=1), strict=True) if not kin]
     if not copies or not others:
         with pytest.raises(BenchmarkError, match="a false-positive rate needs both"):
             metrics.detection_at(metrics.judge(*case), limit)
@@ -331,9 +332,67 @@ def test_the_summary_holds_every_metric() -> None:
         "precision@2": metrics.mean_precision_at(queries, 2),
         "precision@2 (capped)": metrics.mean_precision_at(queries, 2, capped=True),
         "recall@2": metrics.mean_recall_at(queries, 2),
-        "recall at false-positive rate 1 %": metrics.detection_at(queries, 0.01).recall,
-        "recall at false-positive rate 0.1 %": metrics.detection_at(queries, 0.001).recall,
+        "recall at false-positive rate 1 %": None,  # of 10 negatives
+        "recall at false-positive rate 0.1 %": None,
     }
     everywhere = metrics.summarise(scores[positives.any(axis=1)], positives[positives.any(axis=1)])
     assert everywhere["recall at false-positive rate 1 %"] is None
     assert everywhere["mAP"] == found["mAP"]
+
+
+@pytest.mark.parametrize(("negatives", "resolved"), [(2, False), (99, False), (100, True)])
+def test_a_rate_that_the_negatives_do_not_resolve_is_left_out(negatives: int, resolved: bool) -> None:
+    positives = np.arange(negatives + 5)[:, None] < 5
+    scores = np.linspace(1.0, 0.0, negatives + 5)[:, None]
+    found = metrics.summarise(scores, positives)
+    assert found["recall at false-positive rate 1 %"] == (1.0 if resolved else None)
+    assert found["recall at false-positive rate 0.1 %"] is None
+
+
+def test_a_query_with_junk_alone_is_no_negative() -> None:
+    positives = np.zeros((111, 2), bool)
+    positives[:10, 0] = True
+    junk = np.zeros_like(positives)
+    junk[10, 0] = True
+    scores = np.where(positives, 0.9, 0.1)
+    scores[10, 1] = 1.0
+    queries = metrics.judge(scores, positives, junk)
+    found = metrics.detection_at(queries, 0.01)
+    assert (found.copies, found.others, found.false_alarms, found.recall) == (10, 100, 0, 1.0)
+    assert metrics.summarise(scores, positives, junk)["recall at false-positive rate 1 %"] == 1.0
+    with pytest.raises(BenchmarkError, match="0 have neither positives nor junk"):
+        metrics.detection_at(queries[:11], 0.01)
+    assert (
+        metrics.summarise(scores[:11], positives[:11], junk[:11])["recall at false-positive rate 1 %"] is None
+    )
+
+
+@given(cases())
+def test_blocks_of_queries_give_the_curve_of_all(case: Case) -> None:
+    if not case[1].any():
+        return
+    whole = metrics.pair_curve(*case)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_replication.benchmark.metrics.pairs._BLOCK", 1)
+        parts = metrics.pair_curve(*case)
+    assert whole.precision.tolist() == parts.precision.tolist()
+    assert whole.thresholds.tolist() == parts.thresholds.tolist()
+
+
+def test_a_curve_that_is_at_hand_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, positives = np.array([[0.9, 0.1], [0.8, 0.2]], np.float32), np.array([[True, False]] * 2)
+    curve = metrics.pair_curve(scores, positives)
+    expected = metrics.summarise(scores, positives)
+    monkeypatch.delattr("pytest_replication.benchmark.metrics.summary.pair_curve")
+    assert metrics.summarise(scores, positives, curve=curve) == expected
+    assert curve.thresholds.dtype == np.float64
+
+
+def test_many_positives_are_not_searched_for_every_query() -> None:
+    """800 queries with 250 positives each: all 200,000 positives were looked up for each query."""
+    rng = np.random.default_rng(0)
+    scores = rng.random((800, 1000), np.float32)
+    positives = rng.random(scores.shape) < 0.25
+    started = time.process_time()
+    metrics.pair_curve(scores, positives)
+    assert time.process_time() - started < 1

@@ -226,6 +226,38 @@ def test_a_folder_with_anything_else_is_left_alone(made: Callable[..., Retrieval
         made("edits", "file")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_folders_of_the_users_own_are_left_alone(
+    made: Callable[..., RetrievalSet], tmp_path: Path, overwrite: bool
+) -> None:
+    for side in ("queries", "database"):
+        (tmp_path / "out" / side).mkdir(parents=True)
+    (tmp_path / "out" / "queries" / "mine.txt").write_text("mine")
+    before = files(tmp_path / "out")
+    with pytest.raises(BenchmarkError, match="holds database, which is no part of a set"):
+        made("edits", overwrite=overwrite)
+    assert files(tmp_path / "out") == before
+
+
+def test_a_set_whose_making_was_cut_short_is_made_anew(
+    made: Callable[..., RetrievalSet], tmp_path: Path, pictures: Path
+) -> None:
+    expected = made("edits", "whole")
+    whole = files(tmp_path / "whole")
+    assert set(whole) > {"set.json", "truth.jsonl"}
+    assert ".unfinished" not in whole
+    broken = pictures / "05.png"
+    kept = broken.read_bytes()
+    broken.write_bytes(b"broken")
+    with pytest.raises(BenchmarkError, match="cannot be read"):
+        made("edits")
+    assert (tmp_path / "out" / ".unfinished").is_file()
+    assert not (tmp_path / "out" / "set.json").exists()
+    broken.write_bytes(kept)
+    assert len(made("edits").queries) == len(expected.queries)
+    assert files(tmp_path / "out") == whole
+
+
 def test_a_set_is_never_made_of_its_own_folder(
     made: Callable[..., RetrievalSet], tmp_path: Path, pictures: Path
 ) -> None:
