@@ -233,6 +233,7 @@ def _check_same(
     differences = embedder.spec.differences(found.embedder)
     tokens = token_shape(embedder) if options.tokens else None
     for what, here, there in (
+        ("source", images.name, found.sources[0].name),
         ("vectors", "embedded", "imported" if found.sources[0].imported else "embedded"),
         ("decoder", DECODER, found.decoder),
         ("dtype", DTYPES[options.dtype], found.dtype),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -194,6 +196,23 @@ def test_more_images_beside_a_damaged_shard_are_added_with_it(
     damage(tmp_path / "index", 1)
     picture(12).save(pictures / "12.png")
     assert build_index(Uncounted(pictures), tmp_path / "index", options).rows == 13
+
+
+@pytest.mark.parametrize("after", [0, 12])
+def test_another_source_that_looks_the_same_is_another_set(
+    pictures: Path, tmp_path: Path, after: int, picture: Callable[..., Image.Image]
+) -> None:
+    """Names, sizes and times are those of the first: such as pictures without compression out of an archive."""
+    (tmp_path / "others").mkdir()
+    for seed, path in enumerate(sorted(pictures.iterdir())):
+        for folder, number in ((pictures, seed), (tmp_path / "others", seed + 50)):
+            picture(number).save(folder / path.name, "BMP")
+            os.utime(folder / path.name, (1, 1))
+    with pytest.raises(KeyboardInterrupt) if after < 12 else nullcontext():
+        build_index(Interrupting(pictures, after), tmp_path / "index", PIXELS)
+    with pytest.raises(SourceError, match="source 'folder .*others' against 'folder .*pictures'"):
+        build_index(tmp_path / "others", tmp_path / "index", PIXELS)
+    assert build_index(pictures, tmp_path / "index", PIXELS).rows == 12
 
 
 def spoil(pictures: Path) -> None:
