@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_min_recall, print_json
+from pytest_replication._cli.options import Verbs, add_min_recall, plural, print_json
 from pytest_replication.search.codes import NAME
 from pytest_replication.search.engines import Certificate, EngineEntry, engine_names
 from pytest_replication.search.engines.certificate import CONFIDENCE
@@ -49,7 +49,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="SHARE",
         help="Of a certificate; checks that ask for more are decided exactly (default: %(default)s)",
     )
-    parser.add_argument("--rebuild", action="store_true", help="Build an engine anew that is there already")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="Make codes or an engine anew that are there already"
+    )
     return parser
 
 
@@ -81,7 +83,9 @@ def _codes_data(report: EngineReport) -> dict[str, Any]:
 
 
 def _codes_text(report: EngineReport) -> str:
-    return f"{report.index}: codes of {report.coded} of {report.shards} shards made, the others were there"
+    others = report.shards - report.coded
+    there = f", those of {plural(others, 'shard')} were there" if others else ""
+    return f"{report.index}: codes of {plural(report.coded, 'shard')} made{there}"
 
 
 def _data(report: EngineReport, entry: EngineEntry) -> dict[str, Any]:

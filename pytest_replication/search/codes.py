@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import IndexCorrupt, SearchError
+from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
 from pytest_replication.index.layout import ENGINES
 from pytest_replication.index.manifest import FileEntry, sync_folder
 from pytest_replication.index.reader import Index, Shard
@@ -127,11 +128,12 @@ def open_codes(index: Index, shard: Shard) -> Codes | None:
     return codes
 
 
-def write_codes(index: Index, *, progress: bool = True) -> int:
+def write_codes(index: Index, *, rebuild: bool = False, progress: bool = True) -> int:
     """Make the codes of all shards that have none; those of shards that are gone are deleted.
 
     Args:
         index: an open index.
+        rebuild: make the codes of all shards, also where they are sound.
         progress: show a progress bar when standard error is a terminal.
 
     Returns:
@@ -140,19 +142,22 @@ def write_codes(index: Index, *, progress: bool = True) -> int:
     Raises:
         IndexCorrupt: the vectors of a shard are not the ones that were written.
         IndexLocked: another process writes the index.
+        BuildError: codes cannot be written.
     """
     from tqdm import tqdm
 
     root = folder_of(index)
     with IndexWriter(index.path):
-        root.mkdir(parents=True, exist_ok=True)
-        names = {shard.entry.name for shard in index.shards}
-        for path in root.iterdir():
-            if path.name not in names:
-                _delete(path)
-        todo = [shard for shard in index.shards if not _is_sound(index, shard)]
-        for shard in tqdm(todo, unit="shard", disable=None if progress else True):
-            _write(root, shard)
+        try:
+            _make_root(root, {shard.entry.name for shard in index.shards})
+            todo = [shard for shard in index.shards if rebuild or not _is_sound(index, shard)]
+            for shard in tqdm(todo, unit="shard", disable=None if progress else True):
+                _write(root, shard)
+        except OSError as error:
+            raise BuildError(
+                f"the codes of {index.path} cannot be written ({error}): {root} has to be a folder that can be "
+                "written, with free space; then give the command again"
+            ) from error
     return len(todo)
 
 
@@ -186,6 +191,16 @@ def damages(index: Index) -> list[str]:
     return faults
 
 
+def _make_root(root: Path, names: Set[str]) -> None:
+    """Make the folder of the codes, and delete what is in it beside those of the shards."""
+    if root.is_symlink() or root.is_file():
+        _delete(root)
+    root.mkdir(parents=True, exist_ok=True)
+    for path in root.iterdir():
+        if path.name not in names:
+            _delete(path)
+
+
 def _is_sound(index: Index, shard: Shard) -> bool:
     try:
         codes = open_codes(index, shard)
@@ -204,20 +219,22 @@ def _write(root: Path, shard: Shard) -> None:
     rows, views, dim = shard.shape
     largest = max((float(np.abs(block).max()) for _, block in blocks(shard)), default=0.0)
     scale = largest / CODE_MAX or 1.0
-    codes = np.lib.format.open_memmap(temporary / _CODES, "w+", np.uint8, (rows * views, dim))
     errors, checksums = np.empty(rows * views, "<f4"), np.empty(rows * views, "<u8")
     length = 0.0
     stored = shard.embeddings()[0].reshape(rows * views, dim)
-    for first, block in blocks(shard):
-        here = slice(first - shard.first * views, first - shard.first * views + len(block))
-        steps = np.rint(block / np.float32(scale)).clip(-CODE_MAX, CODE_MAX)
-        codes[here] = (steps + 128).astype(np.uint8)
-        left_out = block.astype(np.float64) - steps.astype(np.float64) * scale
-        errors[here] = np.nextafter(np.linalg.norm(left_out, axis=1).astype(np.float32) * 1.000001, np.inf)
-        length = max(length, float(np.linalg.norm(block.astype(np.float64), axis=1).max(initial=0)))
-        checksums[here] = row_checksums(stored[here])
-    codes.flush()
-    del codes
+    with (temporary / _CODES).open("wb") as codes:  # not mapped: a full disk would kill the process
+        facts = {"descr": "|u1", "fortran_order": False, "shape": (rows * views, dim)}
+        np.lib.format.write_array_header_1_0(codes, facts)
+        for first, block in blocks(shard):
+            here = slice(first - shard.first * views, first - shard.first * views + len(block))
+            steps = np.rint(block / np.float32(scale)).clip(-CODE_MAX, CODE_MAX)
+            codes.write((steps + 128).astype(np.uint8).tobytes())
+            left_out = block.astype(np.float64) - steps.astype(np.float64) * scale
+            errors[here] = np.nextafter(
+                np.linalg.norm(left_out, axis=1).astype(np.float32) * 1.000001, np.inf
+            )
+            length = max(length, float(np.linalg.norm(block.astype(np.float64), axis=1).max(initial=0)))
+            checksums[here] = row_checksums(stored[here])
     np.save(temporary / _ERRORS, errors)
     np.save(temporary / _CHECKSUMS, checksums)
     files = {name: describe_file(temporary / name) for name in (_CODES, _ERRORS, _CHECKSUMS)}

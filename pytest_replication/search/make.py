@@ -27,6 +27,7 @@ from pytest_replication.stats.intervals import samples_to_prove
 from pytest_replication.surroundings import EngineChoice
 
 _MIN_RECALL = EngineChoice().min_recall
+_TERMS = (_MIN_RECALL, CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +79,25 @@ def make_engine(
         planted: copies that are planted for a certificate, 3000 or more; None for 3000, or as many
             as it takes to prove the recall when none is missed.
         confidence: of a certificate, 0.95 or more.
-        rebuild: build an engine anew that is there already.
+        rebuild: make codes or an engine anew that are there already.
         progress: show progress bars when standard error is a terminal.
 
     Raises:
-        SettingsError: no engine of that name, its library is not installed, a number is outside its
-            range, or removed rows are still stored; nothing is built then.
+        SettingsError: terms of a certificate for codes, no engine of that name, its library is not
+            installed, a number is outside its range, or removed rows are still stored; nothing is built then.
         ThresholdMissing: the embedder has no threshold of its own.
         SearchError: the library of the engine gives wrong results on this machine.
         IndexUnavailable: the index cannot be opened, is damaged, or another process works on it.
-        BuildError: the engine cannot be built or written.
+        BuildError: the codes or the engine cannot be made or written.
     """
     opened = index if isinstance(index, Index) else open_index(index)
     if name == codes.NAME:
-        if thresholds is not None:
-            raise SettingsError(f"{name} loses nothing, so there is nothing to certify: give no threshold")
-        made = codes.write_codes(opened, progress=progress)
+        if thresholds is not None or planted is not None or (min_recall, confidence) != _TERMS:
+            raise SettingsError(
+                f"{name} loses nothing, so there is nothing to certify: give no threshold, and no terms of a "
+                "certificate (recall, planted copies, confidence)"
+            )
+        made = codes.write_codes(opened, rebuild=rebuild, progress=progress)
         return EngineReport(str(opened.path), name, len(opened.shards), coded=made)
     engine_class(name).library()
     if len(opened.removed):  # no gate would ask it: they could crowd out others

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_replication import Index, open_index
-from pytest_replication.errors import IndexCorrupt, SearchError
+from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
 from pytest_replication.index.manifest import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.search import coarse, exact, kernel, search
@@ -339,6 +340,41 @@ def test_links_and_files_in_the_place_of_codes_are_replaced(coded: Index, tmp_pa
     assert not (root / "000000").is_symlink()
     assert (tmp_path / "elsewhere" / "codes.npy").exists()
     assert {path.name for path in root.iterdir()} == {shard.entry.name for shard in coded.shards}
+
+
+@pytest.mark.parametrize("there", ["file", "link", "dangling link"])
+def test_links_and_files_in_the_place_of_the_folder_of_codes_are_replaced(
+    coded: Index, tmp_path: Path, there: str
+) -> None:
+    root = coded.path / "engines" / "int8"
+    root.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "of somebody else").write_bytes(b"")
+    if there == "file":
+        root.write_bytes(b"")
+    else:
+        root.symlink_to(tmp_path / ("elsewhere" if there == "link" else "nowhere"), target_is_directory=True)
+    assert write_codes(coded, progress=False) == 2
+    assert not root.is_symlink()
+    assert (tmp_path / "elsewhere" / "of somebody else").exists()
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_place_in_which_codes_cannot_be_written_is_named(
+    coded: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(coded.path / "engines")
+    (coded.path / "engines").write_bytes(b"")
+    with pytest.raises(BuildError, match=r"codes of .* cannot be written \(.*int8 has to be a folder"):
+        write_codes(coded, progress=False)
+    (coded.path / "engines").unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(BuildError, match="No space left on device"):
+        write_codes(coded, progress=False)
+    assert open_codes(coded, coded.shards[0]) is None
 
 
 def test_a_changed_vector_is_found_although_only_candidates_are_read(coded: Index) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_replication import EngineReport, Index, compact_index, make_engine, open_index, remove_images
+from pytest_replication import EngineReport, Index, cli, compact_index, make_engine, open_index, remove_images
 from pytest_replication.embedders.base import Threshold
 from pytest_replication.errors import BuildError, SettingsError, ThresholdMissing
 from pytest_replication.search import make
@@ -31,8 +31,25 @@ def test_codes_are_made_where_they_are_missing(index: Index) -> None:
     assert report.certified
     assert all(open_codes(index, shard) is not None for shard in index.shards)
     assert made(index, "int8").coded == 0
-    with pytest.raises(SettingsError, match="int8 loses nothing, so there is nothing to certify"):
-        made(index, "int8", 0.5)
+    assert made(index, "int8", rebuild=True).coded == 3
+    assert made(index, "int8", min_recall=0.999, confidence=0.95).coded == 0  # as the command line gives them
+    for terms in ({"thresholds": 0.5}, {"planted": 4000}, {"min_recall": 0.5}, {"confidence": 0.99}):
+        with pytest.raises(SettingsError, match="int8 loses nothing, so there is nothing to certify"):
+            made(index, "int8", rebuild=True, **terms)
+
+
+def test_the_command_line_says_which_codes_it_made(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for more in ([], [], ["--rebuild"]):
+        if said:
+            shutil.rmtree(index.path / "engines" / "int8" / "000001")
+        assert cli.main(["engine", str(index.path), "int8", *more]) == 0
+        said.append(capsys.readouterr().out.rpartition(": ")[2].strip())
+    assert said == [
+        "codes of 3 shards made",
+        "codes of 1 shard made, those of 2 shards were there",
+        "codes of 3 shards made",
+    ]
 
 
 def test_an_engine_is_built_certified_and_kept(index: Index, engine_name: str) -> None:
