@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pytest_replication.errors import BenchmarkError, SourceError
 from pytest_replication.index.importers.pickle_notes import Array
 from pytest_replication.index.importers.pickles import Use, read_pickle
+
+LARGEST_MATLAB = 32 << 20
+"""Bytes of a MATLAB file after decompression; that of INSTRE has a few million."""
+
+_HEADER, _TAG, _COMPRESSED = 128, 8, 15  # of version 5: an element is its type, its length, its bytes
 
 _TRUTHS = Use("truth files", "use the .mat file of the same authors", numbers=True)
 
@@ -86,10 +93,42 @@ def read_matlab(path: Path) -> Truth:
     from scipy.io import loadmat
 
     try:
-        content = loadmat(path, simplify_cells=True)
+        with path.open("rb") as file:
+            data = file.read(LARGEST_MATLAB + 1)
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error}") from error
+    if not _small(data):
+        raise ValueError(f"it holds more than {LARGEST_MATLAB >> 20} MiB, so it is no truth file")
+    try:
+        content = loadmat(io.BytesIO(data), simplify_cells=True)
     except Exception as error:  # the reader raises whatever the damage leads to
         raise ValueError(f"it is no MATLAB file: {type(error).__name__}: {error}") from error
     return _truth(content, first=1)
+
+
+def _small(data: bytes) -> bool:
+    """Whether the elements of a MATLAB file, of which each may be compressed, stay within the limit."""
+    order: Literal["little", "big"] = "big" if data[_HEADER - 2 : _HEADER] == b"MI" else "little"
+    left, place = LARGEST_MATLAB - len(data), _HEADER
+    while left >= 0 and place + _TAG <= len(data):
+        kind, length = (int.from_bytes(data[place + at : place + at + 4], order) for at in (0, 4))
+        place += _TAG
+        if kind == _COMPRESSED:
+            left -= _inflated(data[place : place + length], left)
+        place += length
+    return left >= 0
+
+
+def _inflated(data: bytes, most: int) -> int:
+    """Length after decompression, no more than one block above `most`; of damaged data up to the damage."""
+    inflate, count = zlib.decompressobj(), 0
+    try:
+        while data and count <= most:
+            count += len(inflate.decompress(data, 1 << 20))
+            data = inflate.unconsumed_tail
+    except zlib.error:
+        pass  # the reader names it
+    return count
 
 
 def _truth(content: Any, first: int) -> Truth:

@@ -47,11 +47,13 @@ class Item:
         id: names it among the others.
         read: gives the encoded bytes.
         mask: gives its labels; None where nothing is known of its objects.
+        size: width and height that the labels will have, where that is known before.
     """
 
     id: str
     read: Callable[[], bytes]
     mask: Callable[[], Mask] | None = None
+    size: tuple[int, int] | None = None
 
     def load(self) -> Segmented:
         """Decode it, with its labels: upright, RGB.
@@ -68,16 +70,21 @@ class Item:
             ) from error
         if self.mask is None:
             return unlabelled(image)
-        mask = self.mask()
         with Image.open(io.BytesIO(data)) as opened:
-            turn = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1))
+            turn, stored = _UPRIGHT.get(opened.getexif().get(_ORIENTATION, 1)), opened.size
+        if self.size is not None:
+            self._compare(self.size, stored)  # before memory is taken for labels of that size
+        mask = self.mask()
         labels = mask.labels if turn is None else np.ascontiguousarray(turn(mask.labels))
-        if labels.shape != (image.height, image.width):
-            raise BenchmarkError(
-                f"the mask of {self.id} has {labels.shape[1]} x {labels.shape[0]} pixels, "
-                f"the image {image.width} x {image.height}: they do not belong together"
-            )
+        self._compare((labels.shape[1], labels.shape[0]), image.size)
         return Segmented(image, labels, mask.classes)
+
+    def _compare(self, size: tuple[int, ...], of_image: tuple[int, int]) -> None:
+        if size != of_image:
+            raise BenchmarkError(
+                f"the mask of {self.id} has {size[0]} x {size[1]} pixels, "
+                f"the image {of_image[0]} x {of_image[1]}: they do not belong together"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_replication.benchmark.synthetic.items import Item, Items, Mask
 from pytest_replication.benchmark.synthetic.rle import Mask as Shape
-from pytest_replication.benchmark.synthetic.rle import from_polygon, from_runs, unpack
+from pytest_replication.benchmark.synthetic.rle import add_polygon, from_runs, unpack
 from pytest_replication.benchmark.synthetic.segmented import VOID
 from pytest_replication.errors import BenchmarkError
 from pytest_replication.images.decode import MAX_PIXELS
@@ -72,7 +72,7 @@ def _item(
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BenchmarkError(f"the masks of {name} are damaged ({error!r})") from error
 
-    return Item(name, path.read_bytes, mask)
+    return Item(name, path.read_bytes, mask, (width, height))
 
 
 def paint(
@@ -89,17 +89,21 @@ def paint(
         ValueError: a mask that cannot be decoded.
         KeyError: a class that has no name.
     """
-    shapes = [(shape_of(a["segmentation"], height, width), a) for a in annotations]
-    shapes.sort(key=lambda pair: (-int(pair[0].sum()), int(pair[1]["id"])))
+
+    def shape(annotation: Mapping[str, Any]) -> Shape:
+        return shape_of(annotation["segmentation"], height, width)
+
+    # Decoded twice, for its size and to be drawn: masks of all annotations at once may not fit in memory.
+    ordered = sorted(annotations, key=lambda a: (-np.count_nonzero(shape(a)), int(a["id"])))
     labels = np.zeros((height, width), np.int32)
     classes: dict[int, str] = {}
-    for number, (shape, annotation) in enumerate(shapes, 1):
+    for number, annotation in enumerate(ordered, 1):
         category = int(annotation["category_id"])
         label = number if objects else category
         if objects and annotation.get("iscrowd"):
-            labels[shape] = VOID
+            labels[shape(annotation)] = VOID
             continue
-        labels[shape] = label
+        labels[shape(annotation)] = label
         classes[label] = names[category]
     return Mask(labels, classes)
 
@@ -113,8 +117,10 @@ def shape_of(segmentation: Any, height: int, width: int) -> Shape:
     if isinstance(segmentation, list):
         if not segmentation:
             raise ValueError("an annotation without a polygon")
-        parts = [from_polygon(points, height, width) for points in segmentation]
-        return np.asarray(np.any(parts, axis=0), np.bool_)
+        mask = np.zeros((height, width), np.bool_)
+        for points in segmentation:
+            add_polygon(mask, points)
+        return mask
     size, counts = segmentation["size"], segmentation["counts"]
     if list(size) != [height, width]:
         raise ValueError(f"run lengths of {size[0]} x {size[1]} pixels in an image of {height} x {width}")

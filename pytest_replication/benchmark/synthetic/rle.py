@@ -54,12 +54,18 @@ def from_runs(runs: Sequence[int], height: int, width: int) -> Mask:
 
 
 def from_polygon(points: Sequence[float], height: int, width: int) -> Mask:
-    """Fill a polygon: the pixels whose centre lies inside, by the even-odd rule.
+    """Fill a polygon: see `add_polygon`."""
+    mask = np.zeros((height, width), np.bool_)
+    add_polygon(mask, points)
+    return mask
+
+
+def add_polygon(mask: Mask, points: Sequence[float]) -> None:
+    """Add a polygon to a mask: the pixels whose centre lies inside, by the even-odd rule.
 
     Args:
+        mask: (h, w), changed within the bounds of the polygon alone.
         points: x and y of each corner in turn, in pixels; a pixel reaches from its number to the next.
-        height: of the mask.
-        width: of the mask.
 
     Raises:
         ValueError: less than three corners, half a corner, or numbers that are not finite.
@@ -69,13 +75,14 @@ def from_polygon(points: Sequence[float], height: int, width: int) -> Mask:
         raise ValueError(f"a polygon of {corners.size} numbers; expected x and y of 3 corners or more")
     x, y = corners[::2], corners[1::2]
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    columns = np.arange(width) + 0.5
-    mask = np.zeros((height, width), np.bool_)
+    height, width = mask.shape
+    left = max(0, int(np.floor(x.min())))
+    right = max(left, min(width, int(np.ceil(x.max()))))
+    columns = np.arange(left, right) + 0.5
     first, last = max(0, int(np.floor(y.min()))), min(height, int(np.ceil(y.max())))
     for row in range(first, last):
         middle = row + 0.5
         crossing = (y <= middle) != (next_y <= middle)
         along = (middle - y[crossing]) / (next_y[crossing] - y[crossing])
         at = np.sort(x[crossing] + along * (next_x[crossing] - x[crossing]))
-        mask[row] = np.searchsorted(at, columns, side="right") % 2 == 1
-    return mask
+        mask[row, left:right] |= np.searchsorted(at, columns, side="right") % 2 == 1

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_replication.benchmark.real import open_real_set
@@ -83,6 +84,30 @@ def test_a_damaged_truth_is_refused(
 ) -> None:
     save_matlab(root / "gnd_instre.mat", DATABASE, QUERIES[:1], [entry])
     with pytest.raises(BenchmarkError, match=f"gnd_instre.mat of the set instre is damaged .*{message}"):
+        open_real_set("instre", root, partial=True)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_small_file_that_grows_when_it_is_read_is_refused(root: Path, parts: int) -> None:
+    from scipy.io import savemat
+
+    content = dict.fromkeys(("imlist", "gnd")[:parts], np.zeros((36 << 20) // parts, np.uint8))
+    savemat(root / "gnd_instre.mat", content, do_compression=True)
+    assert (root / "gnd_instre.mat").stat().st_size < 1 << 20
+    with pytest.raises(BenchmarkError, match="holds more than 32 MiB, so it is no truth file"):
+        open_real_set("instre", root)
+
+
+def test_a_compressed_file_is_read(root: Path, save_matlab: Callable[..., None]) -> None:
+    from scipy.io import loadmat, savemat
+
+    save_matlab(root / "gnd_instre.mat", DATABASE, QUERIES, TRUTH)
+    plain = open_real_set("instre", root, partial=True)
+    content = loadmat(root / "gnd_instre.mat")
+    savemat(root / "gnd_instre.mat", content, do_compression=True)
+    assert open_real_set("instre", root, partial=True) == plain
+    (root / "gnd_instre.mat").write_bytes((root / "gnd_instre.mat").read_bytes()[:-20])
+    with pytest.raises(BenchmarkError, match=r"gnd_instre\.mat of the set instre is damaged"):
         open_real_set("instre", root, partial=True)
 
 

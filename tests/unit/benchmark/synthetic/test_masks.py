@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from pytest_replication.benchmark.synthetic.items import Items, open_items
 from pytest_replication.benchmark.synthetic.masks import open_masks
+from pytest_replication.benchmark.synthetic.masks_coco import paint
 from pytest_replication.errors import BenchmarkError
 
 SQUARE = [1, 1, 5, 1, 5, 4, 1, 4]
@@ -126,6 +128,30 @@ def test_a_damaged_annotation_is_refused_when_it_is_read(
     (item,) = opened(tmp_path, coco).images
     with pytest.raises(BenchmarkError, match=r"the masks of b\.png are damaged"):
         item.load()
+
+
+def test_a_size_that_is_not_the_images_is_refused_before_anything_is_painted(
+    tmp_path: Path, coco: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coco["images"][0].update(height=8000, width=10000)
+    item = next(item for item in opened(tmp_path, coco).images if item.id == "b.png")
+    monkeypatch.delattr("pytest_replication.benchmark.synthetic.masks_coco.paint")
+    with pytest.raises(BenchmarkError, match=r"b\.png has 10000 x 8000 pixels, the image 8 x 6"):
+        item.load()
+
+
+def test_masks_of_many_annotations_are_not_held_at_once() -> None:
+    crowd = {"size": [500, 600], "counts": [0, 300_000]}
+    annotations = [
+        {"id": number, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]] * 3 if number else crowd}
+        for number in range(30)
+    ]
+    tracemalloc.start()
+    mask = paint(annotations, 500, 600, {1: "cat"})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (mask.labels == 1).all()
+    assert peak < 12 * 500 * 600  # labels of four bytes, and a few masks
 
 
 def test_coco_without_its_files(tmp_path: Path) -> None:
