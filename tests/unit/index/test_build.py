@@ -205,9 +205,9 @@ def test_another_source_that_looks_the_same_is_another_set(
     """Names, sizes and times are those of the first: such as pictures without compression out of an archive."""
     (tmp_path / "others").mkdir()
     for seed, path in enumerate(sorted(pictures.iterdir())):
-        for folder, number in ((pictures, seed), (tmp_path / "others", seed + 50)):
-            picture(number).save(folder / path.name, "BMP")
-            os.utime(folder / path.name, (1, 1))
+        for place, number in ((pictures, seed), (tmp_path / "others", seed + 50)):
+            picture(number).save(place / path.name, "BMP")
+            os.utime(place / path.name, (1, 1))
     with pytest.raises(KeyboardInterrupt) if after < 12 else nullcontext():
         build_index(Interrupting(pictures, after), tmp_path / "index", PIXELS)
     with pytest.raises(SourceError, match="source 'folder .*others' against 'folder .*pictures'"):
