@@ -25,8 +25,10 @@ from pytest_replication.errors import BenchmarkError
 RESULTS = "results.json"
 CELLS = 200_000_000
 """Most comparisons of queries with the database: scores, truth and their copies take about 30 bytes each."""
+SAME = 0.9999
+"""Cosine from which on a background image is one of the database."""
 NEAR = 0.95
-"""Cosine from which on a background image counts as one of the database."""
+"""Cosine from which on it may be an edited copy of one: counted and told."""
 _ROWS = 1024
 """Background vectors that are compared at once."""
 
@@ -178,10 +180,10 @@ class _Task:
         tokens = any(score.needs_tokens for score in scores)
         queries = self._embed([query.picture for query in made.queries], 0, tokens)
         database = self._embed(made.database, 1, tokens)
-        behind = None
+        behind, near = None, 0
         if any(score.needs_background for score in scores):
             behind = self._embed(self.background, 2, False)
-            self._check_disjoint(behind, database)
+            near = self._check_disjoint(behind, database)
         positives, junk = masks(made)
         embedding = time.monotonic() - started
         for score in scores:
@@ -200,7 +202,7 @@ class _Task:
                 key=self.key(score),
                 preprocessing=self.embedder.spec.preprocessing,
                 weights_sha256=self.embedder.spec.weights_sha256,
-                about=dict(made.about),
+                about=dict(made.about) | ({"background_near": near} if score.needs_background else {}),
             )
 
     def _embed(self, pictures: Sequence[Picture], side: int, tokens: bool) -> Features:
@@ -215,24 +217,31 @@ class _Task:
             progress=self.progress,
         )
 
-    def _check_disjoint(self, background: Features, database: Features) -> None:
-        """Refuse a background with images of the database, which would hide their copies."""
-        near: list[tuple[int, int, float]] = []
+    def _check_disjoint(self, background: Features, database: Features) -> int:
+        """Refuse a background with images of the database, which would hide their copies.
+
+        Returns:
+            How many come nearer than `NEAR`: edited copies, or what the extractor takes for such.
+        """
+        same: list[tuple[int, int, float]] = []
+        near = 0
         for first in range(0, len(background.vectors), _ROWS):
             scores = background.vectors[first : first + _ROWS] @ database.vectors.T
             best = scores.argmax(axis=1)
             tops = scores[np.arange(len(scores)), best]
             # Not below, rather than reached: what is no number is refused as well.
-            found = np.flatnonzero(~(tops < NEAR))
-            near += [(first + int(row), int(best[row]), float(tops[row])) for row in found]
-        if near:
-            one, other, score = near[0]
+            found = np.flatnonzero(~(tops < SAME))
+            same += [(first + int(row), int(best[row]), float(tops[row])) for row in found]
+            near += int((tops >= NEAR).sum())
+        if same:
+            one, other, score = same[0]
             raise BenchmarkError(
-                f"{len(near)} of {len(self.background)} background images come to {NEAR} or nearer to the "
-                f"database of {self.made.name} with {self.embedder.spec.name}, such as "
-                f"{self.background[one].path} to {self.made.database[other].path} ({score:.3f}): leave them "
-                "out of --background, or leave out an extractor that takes different images for the same"
+                f"{len(same)} of {len(self.background)} background images are in the database of "
+                f"{self.made.name}, or {self.embedder.spec.name} takes them for the same, such as "
+                f"{self.background[one].path} and {self.made.database[other].path} ({score:.4f}): leave them "
+                "out of --background"
             )
+        return near
 
 
 def _digests(made: RetrievalSet) -> tuple[str, str]:

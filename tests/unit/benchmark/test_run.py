@@ -400,9 +400,24 @@ def test_a_background_with_images_of_the_database_is_refused(
     made: RetrievalSet, pictures: list[Picture], tmp_path: Path
 ) -> None:
     behind = [*pictures[9:12], pictures[2]]
-    with pytest.raises(BenchmarkError, match=r"1 of 4 background images come to 0\.95 .* leave them out"):
+    with pytest.raises(
+        BenchmarkError, match=r"1 of 4 background images are in the database .* leave them out"
+    ):
         run_benchmark([made], ["pixels"], ["inner+norm"], tmp_path, background=behind, progress=False)
     assert run_benchmark([made], ["pixels"], ["inner"], tmp_path, background=behind, progress=False)
+
+
+def test_background_images_that_come_near_are_counted(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.png"
+    with Image.open(pictures[2].path) as image:
+        image.point(lambda value: max(0, value - 9)).save(edited)
+    behind = [*pictures[9:12], Picture("edited", edited)]
+    told = run_benchmark(
+        [made], ["pixels"], ["inner", "inner+norm"], tmp_path, background=behind, progress=False
+    )
+    assert [row.about.get("background_near") for row in told] == [None, 1]
 
 
 @pytest.mark.parametrize(("name", "count"), [("inner+norm", 2), ("inner+pca", 1), ("inner+centre", 1)])
