@@ -155,8 +155,8 @@ def write_codes(index: Index, *, rebuild: bool = False, progress: bool = True) -
                 _write(root, shard)
         except OSError as error:
             raise BuildError(
-                f"the codes of {index.path} cannot be written ({error}): {root} has to be a folder that can be "
-                "written, with free space; then give the command again"
+                f"the codes of {index.path} cannot be written ({error}): {root} has to be a folder that can "
+                "be written, with free space; then give the command again"
             ) from error
     return len(todo)
 
