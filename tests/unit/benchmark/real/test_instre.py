@@ -103,7 +103,7 @@ def test_a_compressed_file_is_read(root: Path, save_matlab: Callable[..., None])
 
     save_matlab(root / "gnd_instre.mat", DATABASE, QUERIES, TRUTH)
     plain = open_real_set("instre", root, partial=True)
-    content = loadmat(root / "gnd_instre.mat")
+    content = {name: v for name, v in loadmat(root / "gnd_instre.mat").items() if name[0] != "_"}
     savemat(root / "gnd_instre.mat", content, do_compression=True)
     assert open_real_set("instre", root, partial=True) == plain
     (root / "gnd_instre.mat").write_bytes((root / "gnd_instre.mat").read_bytes()[:-20])
