@@ -194,7 +194,7 @@ class _Task:
                 set=made.name,
                 extractor=self.embedder.spec.name,
                 score=score.name,
-                metrics=summarise(matrix, positives, junk),
+                metrics=summarise(matrix, positives, junk, curve=curve),
                 curve=_thin(curve.recall, curve.precision),
                 queries=len(made.queries),
                 database=len(made.database),
