@@ -104,8 +104,11 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     missing: ("manifest.json is missing although there are shards beside it", "--overwrite"),
     gone: ("there is no index at", "pytest-replication build IMAGES --out"),
     empty: ("is empty", "--overwrite"),
-    shard_missing: ("000001/embeddings.npy is missing", "--overwrite"),
-    shard_truncated: ("000001/embeddings.npy has 1000 bytes, expected", "--overwrite"),
+    shard_missing: ("000001/embeddings.npy is missing", "give the same 'pytest-replication build' again"),
+    shard_truncated: (
+        "000001/embeddings.npy has 1000 bytes, expected",
+        "give the same 'pytest-replication build' again",
+    ),
     bit_flipped: ("000001/embeddings.npy has changed since it was written", "--overwrite"),
     records_flipped: ("records.parquet", "pytest-replication"),
     other_format: ("manifest.json is in format 99, this version reads format 2", "install the version"),

@@ -514,7 +514,7 @@ def test_a_recall_that_cannot_be_proved_is_wrong_usage(run_suite: RunSuite, opti
 
 def test_an_engine_that_no_one_knows_is_an_error(run_suite: RunSuite) -> None:
     result = run_suite(PASSING, "--replication-engine=anoy")
-    result.stdout.fnmatch_lines(["E*SettingsError: there is no engine 'anoy'; known are annoy, *"])
+    result.stdout.fnmatch_lines(["E*SettingsError: there is no engine 'anoy'; known are exact, annoy, *"])
 
 
 def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(

@@ -13,6 +13,6 @@ def test_a_name_gives_its_engine(name: str) -> None:
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     with pytest.raises(
-        SettingsError, match="there is no engine 'scann'; known are annoy, faiss-hnsw, faiss-ivf"
+        SettingsError, match="there is no engine 'scann'; known are exact, annoy, faiss-hnsw, faiss-ivf"
     ):
         engine_class("scann")
