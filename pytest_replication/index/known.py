@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.manifest import ShardEntry
-from pytest_replication.index.shard import RECORDS, REJECTED
+from pytest_replication.index.shard import RECORDS, REJECTED, UNREAD
 from pytest_replication.index.sound import read_sound_columns
 
 Keys = NDArray[np.uint64]
@@ -24,7 +24,9 @@ class Known:
     """Images of an index by hash: 8 bytes for what the source said, 16 for where it lay and what it held.
 
     Attributes:
-        versions: sorted hashes of uri and version of every listed image.
+        versions: sorted hashes of uri and version of every listed image whose bytes were read.
+        unread: the same of those whose bytes could not be: a disk or a permission may have been mended since,
+            which changes no version.
         uris: sorted hashes of the uris of stored images.
         contents: first 8 bytes of the sha256 of each, in the order of `uris`.
         removed: sha256 of images that must not come back, wherever they lie.
@@ -32,6 +34,7 @@ class Known:
     """
 
     versions: Keys
+    unread: Keys
     uris: Keys
     contents: Keys
     removed: frozenset[str] = frozenset()
@@ -48,7 +51,8 @@ class Known:
             SourceError: one that is in the index cannot be read now.
         """
         for ref in refs:
-            if _holds(self.versions, _key(f"{ref.uri}\0{ref.version}")):
+            version = _key(f"{ref.uri}\0{ref.version}")
+            if _holds(self.versions, version) or (_holds(self.unread, version) and not _can_be_read(ref)):
                 self.passed += 1
                 continue
             stored = self._contents_at(ref.uri)
@@ -97,7 +101,9 @@ def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[n
     Raises:
         IndexCorrupt: the records are not those that were written.
     """
-    versions, uris, contents = [], [], []
+    versions: list[int] = []
+    unread: list[int] = []
+    uris, contents = [], []
     first = 0
     for entry in entries:
         columns = ("uri", "version", "sha256")
@@ -108,12 +114,23 @@ def known_images(shards: Path, entries: Iterable[ShardEntry], removed: NDArray[n
                 uris.append(_key(uri))
                 contents.append(_start(sha256))
         first += entry.rows
-        rejected = read_sound_columns(shards / entry.name, entry, REJECTED, ("uri", "version"))
-        for uri, version in rejected:
-            versions.append(_key(f"{uri}\0{version}"))
+        rejected = read_sound_columns(shards / entry.name, entry, REJECTED, ("uri", "version", "reason"))
+        for uri, version, reason in rejected:
+            (unread if reason.startswith(UNREAD) else versions).append(_key(f"{uri}\0{version}"))
     at, held = np.array(uris, np.uint64), np.array(contents, np.uint64)
     order = np.argsort(at, kind="stable")
-    return Known(np.sort(np.array(versions, np.uint64)), at[order], held[order])
+    seen, missed = (np.sort(np.array(keys, np.uint64)) for keys in (versions, unread))
+    return Known(seen, missed, at[order], held[order])
+
+
+def _can_be_read(ref: ImageRef) -> bool:
+    if ref.fault is not None:
+        return False
+    try:
+        ref.read()
+    except OSError:
+        return False
+    return True
 
 
 def _holds(values: NDArray[np.generic], wanted: int) -> bool:

@@ -22,7 +22,7 @@ from pytest_replication.embedders.base import Prepared, threads
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.views import View, cut
-from pytest_replication.index.shard import Record, Rejected
+from pytest_replication.index.shard import UNREAD, Record, Rejected
 from pytest_replication.index.tokens import to_half
 
 _AHEAD = 4
@@ -223,7 +223,7 @@ class Pipeline:
                 return None
             image = decode(data)
         except OSError as error:
-            return Rejected(ref.id, ref.uri, f"cannot be read: {error.strerror or error}", ref.version)
+            return Rejected(ref.id, ref.uri, f"{UNREAD}{error.strerror or error}", ref.version)
         except UndecodableImage as error:
             return Rejected(ref.id, ref.uri, str(error), ref.version)
         record = Record(

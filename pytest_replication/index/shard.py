@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EMBEDDINGS, RECORDS, REJECTED = VECTORS, "records.parquet", "rejected.parquet"
 FILES = (EMBEDDINGS, RECORDS, REJECTED)
 HALF = "<f2"
+UNREAD = "cannot be read: "
+"""How the reason begins where the bytes of an image could not be had: they may be there another time."""
 _ROW_GROUP = 4096
 _BLOCK = 1 << 22
 

@@ -20,6 +20,7 @@ from pytest_replication.errors import (
     SourceError,
     TooManyRejected,
 )
+from pytest_replication.images.sources import base
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.known import known_images
@@ -116,6 +117,30 @@ def test_images_in_memory_are_known_by_their_content(
     report = append_index(index, [picture(1), picture(5)])
     assert (report.known, report.rows) == (1, 5)
     assert len({record.uri for record in open_index(index).records(range(6)).values()}) == 6
+
+
+def test_an_image_that_could_not_be_read_once_is_taken_in_when_it_can(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mending a permission or a mount changes neither size nor time."""
+    read, index = base.read_file, tmp_path / "index"
+    (pictures / "05.png").write_bytes(b"no image")  # what was read stays known
+
+    def denied(path: Path) -> bytes:
+        if path.name == "03.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(base, "read_file", denied)
+    assert build_index(pictures, index, replace(PIXELS, max_rejected=2)).rows == 10
+    report = append_index(index, pictures)  # still so: a gap that was accepted
+    assert (report.listed, report.known, report.rows) == (0, 12, 10)
+    monkeypatch.setattr(base, "read_file", read)
+    report = append_index(index, pictures)
+    assert (report.listed, report.known, report.rows) == (1, 11, 11)
+    assert ids(index)[-1] == "03.png"
+    report = append_index(index, pictures)
+    assert (report.listed, report.known, report.rows) == (0, 12, 11)
 
 
 def test_a_touched_file_is_the_same_image(index: Path, pictures: Path) -> None:
