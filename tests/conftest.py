@@ -106,7 +106,7 @@ def sscd_index(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Inde
 def made_up_index() -> Callable[..., Index]:
     """Write an index of given vectors, (rows, views, dim) a shard, and open it."""
 
-    def write(folder: Path, *shards: np.ndarray, dtype: str = "<f4") -> Index:
+    def write(folder: Path, *shards: np.ndarray, dtype: str = "<f4", sha256: str | None = "s") -> Index:
         views = tuple(View(f"view {i}", (0, 0, 1, 1)) for i in range(shards[0].shape[1]))
         spec = EmbedderSpec("toy", shards[0].shape[2], None, "none", "toy")
         rows = sum(len(vectors) for vectors in shards)
@@ -117,7 +117,9 @@ def made_up_index() -> Callable[..., Index]:
             (folder / "probe.npz").touch()
             writer.start(manifest)
             for number, vectors in enumerate(shards):
-                records = [Record(f"{number}-{i}", f"/{number}/{i}", "s", 1, 1) for i in range(len(vectors))]
+                records = [
+                    Record(f"{number}-{i}", f"/{number}/{i}", sha256, 1, 1) for i in range(len(vectors))
+                ]
                 writer.add_shard(vectors, records, [], "listing")
             writer.finish(rows, 0)
         return open_index(folder)

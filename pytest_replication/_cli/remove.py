@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import SettingsError
-from pytest_replication.index.removed import remove_images
+from pytest_replication.index.removed import RemoveReport, remove_images
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -56,11 +56,20 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(asdict(report))
     else:
-        print(
-            f"{args.index}: {plural(report.removed, 'training image')} removed, {report.already} had been "
-            f"before, {report.rows} left"
-        )
+        print(_text(args.index, report))
     return 0
+
+
+def _text(index: str, report: RemoveReport) -> str:
+    before = f" ({report.already} more had been removed before)" if report.already else ""
+    text = f"{index}: {plural(report.removed, 'training image')} removed{before}, {report.rows} left"
+    if report.copies:
+        are = "is a copy of a file" if report.copies == 1 else "are copies of files"
+        text += (
+            f"\n  {report.copies} of these {are} named by id and still searched: --sha256 takes every copy "
+            "of a file out"
+        )
+    return text
 
 
 def _lines(path: Path | None) -> list[str]:

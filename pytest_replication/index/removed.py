@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt, SettingsError
 from pytest_replication.index.manifest import Attachment, Manifest, now
-from pytest_replication.index.selection import Selection, StoredImage, find_images
+from pytest_replication.index.selection import Selection, StoredImage, count_copies, find_images
 from pytest_replication.index.shard import describe_file, read_columns
 from pytest_replication.index.writer import IndexWriter
 
@@ -59,11 +59,13 @@ class RemoveReport:
         removed: images that are masked now and were not before.
         already: images that were named and had been removed before.
         rows: images that are left.
+        copies: those of them whose file is byte for byte that of an image named by its id or uri.
     """
 
     removed: int
     already: int
     rows: int
+    copies: int = 0
 
 
 def remove_images(
@@ -107,9 +109,10 @@ def remove_images(
                 f"no image would be left in {folder}: an index of nothing would pass any model; delete the "
                 "folder"
             )
+        copies = count_copies(folder, manifest, found, before.rows) if ids else 0
         if new:
             _commit(writer, folder, new)
-    return RemoveReport(len(new), len(found) - len(new), left)
+    return RemoveReport(len(new), len(found) - len(new), left, copies)
 
 
 def read_removed(folder: Path, manifest: Manifest) -> Removed:

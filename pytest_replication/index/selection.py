@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest
@@ -77,9 +80,11 @@ def find_images(folder: Path, manifest: Manifest, wanted: Selection) -> dict[int
     """
     sources = _sources(manifest, wanted.source)
     by_id, by_uri, by_digest = (defaultdict[str, list[StoredImage]](list) for _ in range(3))
+    unnamed = 0
     for image in stored_images(folder, manifest):
         if image.source not in sources:
             continue
+        unnamed += image.sha256 is None
         if image.id in wanted.ids:
             by_id[image.id].append(image)
         if image.uri in wanted.ids:
@@ -88,12 +93,21 @@ def find_images(folder: Path, manifest: Manifest, wanted: Selection) -> dict[int
             by_digest[str(image.sha256)].append(image)
     named = {("id", name): by_id.get(name) or by_uri.get(name, []) for name in wanted.ids}
     named |= {("sha256", digest): by_digest.get(digest, []) for digest in wanted.sha256}
-    _check_found(folder, named, "" if wanted.source is None else f" in source {wanted.source}")
+    _check_found(folder, named, unnamed, "" if wanted.source is None else f" in source {wanted.source}")
     if not wanted.all_sources:
         by_name = {name: named[("id", name)] for name in wanted.ids}
         _check_unique(folder, manifest, by_name)
         _check_single(folder, manifest, by_name)
     return {image.row: image for images in named.values() for image in images}
+
+
+def count_copies(
+    folder: Path, manifest: Manifest, found: dict[int, StoredImage], masked: NDArray[np.int64]
+) -> int:
+    """Count the rows that are neither found nor masked and whose file is that of a row that is found."""
+    digests = {image.sha256 for image in found.values()} - {None}
+    gone = found.keys() | set(masked.tolist())
+    return sum(image.sha256 in digests and image.row not in gone for image in stored_images(folder, manifest))
 
 
 def _sources(manifest: Manifest, wanted: int | str | None) -> set[int]:
@@ -107,9 +121,13 @@ def _sources(manifest: Manifest, wanted: int | str | None) -> set[int]:
     return found
 
 
-def _check_found(folder: Path, named: dict[tuple[str, str], list[StoredImage]], where: str) -> None:
+def _check_found(
+    folder: Path, named: dict[tuple[str, str], list[StoredImage]], unnamed: int, where: str
+) -> None:
     if missing := [key for key, images in named.items() if not images]:
         kind, name = min(missing)
+        if kind == "sha256" and unnamed:
+            where += f", and {unnamed} have no sha256 (their vectors were imported): name these by --id"
         raise SettingsError(
             f"{folder} has no training image of {kind} {name}{where} ({len(missing)} of {len(named)} are not "
             "in it): nothing was removed"

@@ -142,7 +142,7 @@ def _open_path(path: Path, split: str | None) -> Source:
     splits = _splits(found, path, split)
     for _, rows in splits:
         _check_whole(rows)
-    return HfSource(splits, f"hf {path}", printable(path.absolute()), [path])
+    return HfSource(splits, _named(f"hf {path}", splits), printable(path.absolute()), [path])
 
 
 def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
@@ -165,8 +165,9 @@ def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
             f"datasets.load_dataset({repo!r}, revision={revision!r}).save_to_disk('FOLDER'), bring FOLDER "
             "here and name hf:FOLDER"
         ) from error
-    name = f"hf {repo}@{revision}"
-    return HfSource(_splits(found, repo, split), name, f"hf:{repo}@{revision}", _caches())
+    splits = _splits(found, repo, split)
+    name = _named(f"hf {repo}@{revision}", splits)
+    return HfSource(splits, name, f"hf:{repo}@{revision}", _caches())
 
 
 def _caches() -> list[Path]:
@@ -198,6 +199,11 @@ def _splits(found: Any, where: object, split: str | None) -> list[tuple[str, Any
     if split not in named:
         raise SourceError(f"{where} has no split {split}: it has {', '.join(named) or 'none'}")
     return [(split, named[split])]
+
+
+def _named(source: str, splits: Sequence[tuple[str, Any]]) -> str:
+    """What reports call a source: which splits it holds is not to be guessed, a test split least of all."""
+    return f"{source} (splits {', '.join(name for name, _ in splits)})" if len(splits) > 1 else source
 
 
 def _part(name: str, rows: Any, where: str) -> _Part:

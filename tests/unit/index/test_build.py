@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from interrupted import Interrupted
 from PIL import Image
 
 from pytest_replication import BuildOptions, build_index, open_index
@@ -26,7 +27,7 @@ from pytest_replication.errors import (
     SourceError,
     TooManyRejected,
 )
-from pytest_replication.images.sources import ImageRef, Source, open_source
+from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.sources.files import FileSource, folder
 from pytest_replication.index.append import append_index
 from pytest_replication.index.manifest import read_manifest
@@ -86,27 +87,11 @@ def test_float16_halves_the_vectors(pictures: Path, tmp_path: Path) -> None:
     assert np.abs(vectors(tmp_path / "a") - vectors(tmp_path / "b")).max() < 5e-4
 
 
-class Interrupting(Source):
-    """A source that is cut off after some images, as a kill would."""
-
-    def __init__(self, folder: Path, after: int) -> None:
-        self._source, self._after, self.name = open_source(folder), after, f"folder {folder}"
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __iter__(self) -> Iterator[ImageRef]:
-        for number, ref in enumerate(self._source):
-            if number == self._after:
-                raise KeyboardInterrupt
-            yield ref
-
-
 @pytest.mark.parametrize("after", [0, 1, 5, 7, 11])
 def test_an_interrupted_build_resumes_and_ends_the_same(pictures: Path, tmp_path: Path, after: int) -> None:
     build_index(pictures, tmp_path / "whole", PIXELS)
     with pytest.raises(KeyboardInterrupt):
-        build_index(Interrupting(pictures, after), tmp_path / "index", PIXELS)
+        build_index(Interrupted(pictures, after), tmp_path / "index", PIXELS)
     with pytest.raises(IndexIncomplete, match="it resumes"):
         open_index(tmp_path / "index")
     report = build_index(pictures, tmp_path / "index", PIXELS)
@@ -120,7 +105,7 @@ def test_an_interrupted_build_resumes_and_ends_the_same(pictures: Path, tmp_path
 
 def test_a_shard_that_no_manifest_names_is_made_again(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        build_index(Interrupting(pictures, 7), tmp_path / "index", PIXELS)
+        build_index(Interrupted(pictures, 7), tmp_path / "index", PIXELS)
     orphan = tmp_path / "index" / "shards" / "000001"
     orphan.mkdir()
     (orphan / "embeddings.npy").write_bytes(b"half")
@@ -130,7 +115,7 @@ def test_a_shard_that_no_manifest_names_is_made_again(pictures: Path, tmp_path: 
 
 def test_a_source_that_changed_since_is_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        build_index(Interrupting(pictures, 7), tmp_path / "index", PIXELS)
+        build_index(Interrupted(pictures, 7), tmp_path / "index", PIXELS)
     (pictures / "03.png").write_bytes((pictures / "03.png").read_bytes() + b"\0")
     with pytest.raises(
         SourceError, match=r"has changed since the build began \(between 00\.png and 04\.png\)"
@@ -209,7 +194,7 @@ def test_another_source_that_looks_the_same_is_another_set(
             picture(number).save(place / path.name, "BMP")
             os.utime(place / path.name, (1, 1))
     with pytest.raises(KeyboardInterrupt) if after < 12 else nullcontext():
-        build_index(Interrupting(pictures, after), tmp_path / "index", PIXELS)
+        build_index(Interrupted(pictures, after), tmp_path / "index", PIXELS)
     with pytest.raises(SourceError, match="source 'folder .*others' against 'folder .*pictures'"):
         build_index(tmp_path / "others", tmp_path / "index", PIXELS)
     assert build_index(pictures, tmp_path / "index", PIXELS).rows == 12
@@ -304,7 +289,7 @@ def test_a_place_that_cannot_be_written_is_named(pictures: Path) -> None:
 
 
 def test_a_source_that_gives_fewer_than_it_says_is_refused(pictures: Path, tmp_path: Path) -> None:
-    class Short(Interrupting):
+    class Short(Interrupted):
         def __iter__(self) -> Iterator[ImageRef]:
             yield from list(self._source)[:3]
 
@@ -410,7 +395,7 @@ def test_a_mend_that_is_interrupted_goes_on(pictures: Path, tmp_path: Path) -> N
     before = state(tmp_path / "index")
     damage(tmp_path / "index", 0, 2)
     with pytest.raises(KeyboardInterrupt):
-        build_index(Interrupting(pictures, 11), tmp_path / "index", PIXELS)
+        build_index(Interrupted(pictures, 11), tmp_path / "index", PIXELS)
     with pytest.raises(IndexIncomplete):
         open_index(tmp_path / "index")
     assert build_index(pictures, tmp_path / "index", PIXELS).resumed == 10
@@ -428,7 +413,7 @@ def test_a_damaged_shard_of_images_that_changed_is_not_made_again(pictures: Path
 
 
 def test_a_source_that_lost_the_images_of_a_damaged_shard(pictures: Path, tmp_path: Path) -> None:
-    class Streamed(Interrupting):
+    class Streamed(Interrupted):
         counted = False
 
     build_index(Streamed(pictures, 12), tmp_path / "index", PIXELS)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_replication import BuildOptions, build_index, check_replication, open_index
+from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
 from pytest_replication.errors import (
     BuildError,
     IndexCorrupt,
@@ -204,3 +206,22 @@ def test_without_an_index_or_with_half_of_one(tmp_path: Path, index: Path) -> No
     for change in (lambda: remove_images(index, ids=["03.png"]), lambda: compact_index(index)):
         with pytest.raises(IndexIncomplete, match="has not finished"):
             change()
+
+
+def test_copies_of_a_file_that_stay_are_counted(pictures: Path, tmp_path: Path) -> None:
+    for name in ("copy.png", "copy2.png", "copy3.png"):
+        shutil.copy(pictures / "03.png", pictures / name)
+    build_index(pictures, tmp_path / "index", PIXELS)
+    assert remove_images(tmp_path / "index", ids=["03.png"]).copies == 3
+    report = remove_images(tmp_path / "index", ids=["03.png", "copy.png", "04.png"])
+    assert (report.removed, report.already, report.copies) == (2, 1, 2)
+    digest = hashlib.sha256((pictures / "03.png").read_bytes()).hexdigest()
+    report = remove_images(tmp_path / "index", ids=["05.png"], sha256=[digest])
+    assert (report.removed, report.already, report.copies) == (3, 2, 0)
+
+
+def test_imported_vectors_have_no_digest(made_up_index: Callable[..., Index], tmp_path: Path) -> None:
+    vectors = np.eye(4, dtype=np.float32)[:, None]
+    made_up_index(tmp_path / "index", vectors, sha256=None)
+    with pytest.raises(SettingsError, match=r"4 have no sha256 \(their vectors were imported\): .*--id"):
+        remove_images(tmp_path / "index", sha256=["0" * 64])

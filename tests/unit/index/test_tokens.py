@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from interrupted import Interrupted
 from PIL import Image
 
 from pytest_replication import BuildOptions, Index, build_index, open_index
@@ -27,7 +28,6 @@ from pytest_replication.errors import (
     SettingsError,
     SourceError,
 )
-from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index import tokens as module
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
@@ -99,22 +99,6 @@ def test_unreadable_images_have_no_tokens(cells: str, pictures: Path, tmp_path: 
     build_index(pictures, tmp_path / "index", replace(CELLS, max_rejected=1))
     readable = [path for path in sorted(pictures.iterdir()) if path.name != "03.png"]
     assert same_direction(stored(tmp_path / "index"), expected(readable))
-
-
-class Interrupted(Source):
-    name = ""
-
-    def __init__(self, folder: Path, after: int) -> None:
-        self._source, self._after, self.name = open_source(folder), after, f"folder {folder}"
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __iter__(self) -> Iterator[ImageRef]:
-        for number, ref in enumerate(self._source):
-            if number == self._after:
-                raise KeyboardInterrupt
-            yield ref
 
 
 def test_an_interrupted_build_ends_the_same(built: Path, pictures: Path, tmp_path: Path) -> None:

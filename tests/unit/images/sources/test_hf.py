@@ -56,11 +56,13 @@ def test_all_splits_of_a_folder_are_listed(saved: Path, photos: list[Path]) -> N
         assert [ref.label for ref in found] == ["cat", "dog", None, None, "cat"]
         assert [ref.caption for ref in found] == ["a", "b", None, "d", "a"]
         assert found[1].uri == f"{saved}/train#1"
+        assert source.name == f"hf {saved} (splits train, test)"
 
 
 def test_one_split_is_listed_under_the_same_ids(saved: Path) -> None:
     source = open_source(f"hf:{saved}:test")
     assert [ref.id for ref in source] == ["test#0"]
+    assert source.name == f"hf {saved}"
     with pytest.raises(SourceError, match="no split valid: it has train, test"):
         open_source(f"hf:{saved}:valid")
 

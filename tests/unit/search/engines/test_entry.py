@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from certified import certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_replication import Index
 from pytest_replication.index.manifest import FileEntry
-from pytest_replication.search.engines import Certificate, EngineEntry
+from pytest_replication.search.engines import EngineEntry
 from pytest_replication.search.engines.entry import generation_of, parse_entry
 from pytest_replication.stats.intervals import lower_bound
 
@@ -32,23 +33,7 @@ ENTRY = EngineEntry(
     created="now",
     files={"vectors.npy": FileEntry(10, "a", "b")},
 )
-CERTIFICATE = Certificate(
-    threshold=0.5,
-    k=20,
-    planted=3000,
-    misses=0,
-    bound=lower_bound(3000, 3000),
-    confidence=0.95,
-    min_recall=0.999,
-    engine="toy",
-    library="toy 1",
-    parameters={"flavour": 1},
-    effort=4,
-    generation="g",
-    files=ENTRY.digest,
-    seed=2,
-    created="now",
-)
+CERTIFICATE = certificate(files=ENTRY.digest)
 
 
 def sealed(body: dict[str, Any]) -> str:
