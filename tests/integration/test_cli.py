@@ -500,6 +500,7 @@ def test_info_accounts_for_every_image(pictures: Path, unrelated: Path, tmp_path
 
 
 def test_benchmark(training: Path, unrelated: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     asked = ("benchmark", "--out", out, "--set", "edits", "--images", training, "--others", unrelated)
     asked += ("--count", 6, "--negatives", 2, "--embedder", "pixels", "--score", "inner", "inner+norm")
