@@ -106,18 +106,64 @@ def add_images(
     """
     from tqdm import tqdm
 
-    done = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
-    rest = iter(refs)
-    pending: deque[tuple[ShardEntry | None, Listing, Callable[[], Embedded]]] = deque()
-    resumed = listed = 0
-    finished = writer.manifest.complete and not damaged  # nothing would finish it again
+    work = _Shards(writer, images.name, embed, clock, damaged)
+    rest, rows = iter(refs), writer.manifest.shard_rows
+    with tqdm(total=len(images), unit="img", disable=None if progress else True) as bar, embed:
+        while work.take(itertools.islice(rest, rows), bar.update) == rows:
+            pass
+        work.finish()
+    return work.done
 
-    def write_oldest() -> None:
-        old, listing, result = pending.popleft()
-        found = result()
-        with clock("write"):
+
+class _Shards:
+    """Takes the images of one shard after another, and writes the oldest while later ones are embedded."""
+
+    def __init__(
+        self, writer: IndexWriter, source: str, embed: ShardEmbedder, clock: Stopwatch, damaged: Set[str]
+    ) -> None:
+        self._writer, self._source, self._embed, self._clock = writer, source, embed, clock
+        self._damaged = damaged
+        # The manifest says how far an earlier run came.
+        self._old = iter(writer.manifest.shards_of(len(writer.manifest.sources) - 1))
+        self._closed = writer.manifest.complete and not damaged  # nothing would finish it again
+        self._pending: deque[tuple[ShardEntry | None, Listing, Callable[[], Embedded]]] = deque()
+        self.done = Ingested(0, 0)
+
+    def take(self, refs: Iterator[ImageRef], progress: Callable[[int], object]) -> int:
+        """Take the next listed images, at most a shard of them; returns how many there were."""
+        listing = Listing()
+        shard = listing.watch(refs)
+        old = next(self._old, None)
+        resumed = 0
+        if old is not None and old.name not in self._damaged:
+            for _ in shard:
+                progress(1)
+            self._compare(listing, old)
+            resumed = listing.count
+        elif (head := next(shard, None)) is not None:
+            # Looked at before it is handed over: an empty shard is never written.
             if old is None:
-                writer.add_shard(
+                self._check_open(head)
+            result = self._embed.submit(itertools.chain([head], shard), progress)
+            self._pending.append((old, listing, result))
+            if len(self._pending) > self._embed.ahead:
+                self._write_oldest()
+        elif old is not None:
+            self._compare(listing, old)
+        self.done = Ingested(self.done.listed + listing.count, self.done.resumed + resumed)
+        return listing.count
+
+    def finish(self) -> None:
+        """Write what is still being embedded."""
+        while self._pending:
+            self._write_oldest()
+
+    def _write_oldest(self) -> None:
+        old, listing, result = self._pending.popleft()
+        found = result()
+        with self._clock("write"):
+            if old is None:
+                self._writer.add_shard(
                     found.embeddings,
                     found.records,
                     found.rejected,
@@ -126,51 +172,26 @@ def add_images(
                     found.tokens,
                 )
             else:
-                compare(listing, old)
-                writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.tokens)
+                self._compare(listing, old)
+                self._writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.tokens)
 
-    def compare(listing: Listing, old: ShardEntry) -> None:
+    def _compare(self, listing: Listing, old: ShardEntry) -> None:
         if listing.digest != old.listing:
-            work = "build" if len(writer.manifest.sources) == 1 else "append"
+            manifest = self._writer.manifest
+            work = "build" if len(manifest.sources) == 1 else "append"
             raise SourceError(
-                f"{images.name} has changed since the {work} began (between {listing.first} and "
-                f"{listing.last}): {give_up(writer.folder, writer.manifest)}"
+                f"{self._source} has changed since the {work} began (between {listing.first} and "
+                f"{listing.last}): {give_up(self._writer.folder, manifest)}"
             )
 
-    def check_open(head: ImageRef) -> None:
-        if finished:
+    def _check_open(self, head: ImageRef) -> None:
+        if self._closed:
+            folder = self._writer.folder
             raise SourceError(
-                f"{images.name} has grown since {writer.folder} was built (from {head.id} on): "
-                f"'pytest-replication append {shlex.quote(str(writer.folder))} IMAGES' adds only the images "
+                f"{self._source} has grown since {folder} was built (from {head.id} on): "
+                f"'pytest-replication append {shlex.quote(str(folder))} IMAGES' adds only the images "
                 "that are new"
             )
-
-    # The manifest says how far an earlier run came.
-    with tqdm(total=len(images), unit="img", disable=None if progress else True) as bar, embed:
-        for number in itertools.count():
-            listing = Listing()
-            shard = listing.watch(itertools.islice(rest, writer.manifest.shard_rows))
-            old = done[number] if number < len(done) else None
-            if old is not None and old.name not in damaged:
-                for _ in shard:
-                    bar.update()
-                compare(listing, old)
-                resumed += listing.count
-            elif (head := next(shard, None)) is not None:
-                # Looked at before it is handed over: an empty shard is never written.
-                if old is None:
-                    check_open(head)
-                pending.append((old, listing, embed.submit(itertools.chain([head], shard), bar.update)))
-                if len(pending) > embed.ahead:
-                    write_oldest()
-            elif old is not None:
-                compare(listing, old)
-            listed += listing.count
-            if listing.count < writer.manifest.shard_rows:
-                break
-        while pending:
-            write_oldest()
-    return Ingested(listed, resumed)
 
 
 def allow(limit: Limit, listed: int) -> int:
