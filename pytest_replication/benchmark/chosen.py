@@ -12,7 +12,7 @@ from pytest_replication.benchmark.real import REAL_SETS, open_real_set
 from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
 from pytest_replication.benchmark.synthetic.kinds import KINDS
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, UnknownName
 from pytest_replication.images.sources import Listing, open_source
 
 RECIPE = 2
@@ -55,8 +55,8 @@ def choose_sets(
         progress: show progress bars when standard error is a terminal.
 
     Raises:
-        BenchmarkError: a name that is none of these, images that are missing, or a set in the folder
-            that was made otherwise.
+        UnknownName: a name that is none of these.
+        BenchmarkError: images that are missing, or a set in the folder that was made otherwise.
     """
     return [_choose(name, chosen, folder, progress) for name in names]
 
@@ -82,7 +82,7 @@ def _choose(name: str, chosen: Chosen, folder: Path, progress: bool) -> Retrieva
         return _made(name, chosen, folder / name, progress)
     if (Path(name) / DESCRIPTION).is_file():
         return read_set(Path(name))
-    raise BenchmarkError(
+    raise UnknownName(
         f"there is no set {name!r}: give a kind ({', '.join(KINDS)}), a folder that holds a set, or a "
         f"published set ({', '.join(REAL_SETS)}) as NAME=FOLDER"
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.benchmark.features import Features
 from pytest_replication.embedders.base import Embedder
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, UnknownName
 from pytest_replication.scoring import (
     Background,
     NormSpec,
@@ -119,14 +119,14 @@ def score_named(name: str) -> Score:
     """Find a score.
 
     Raises:
-        BenchmarkError: there is none of this name.
+        UnknownName: there is none of this name.
     """
     base, *steps = name.split("+")
     normalised = steps[-1:] == ["norm"]
     learnt = steps[:-1] if normalised else steps
     known = base == "inner" or (base in _PARTS and not steps)
     if not known or len(learnt) > 1 or not set(learnt) <= set(_LEARNT):
-        raise BenchmarkError(
+        raise UnknownName(
             f"there is no score {name!r}; there are {', '.join(_PARTS)}, and inner, which may be followed by "
             f"+{', +'.join(_LEARNT)} and by +norm"
         )

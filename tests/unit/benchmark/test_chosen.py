@@ -8,7 +8,7 @@ import pytest
 
 from pytest_replication.benchmark import chosen as chosen_module
 from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, UnknownName
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_images_that_are_missing_are_asked_for(tmp_path: Path, kind: str, option
 
 
 def test_a_name_that_is_no_set_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"there is no set 'cutmx': give a kind \(cutmix, "):
+    with pytest.raises(UnknownName, match=r"there is no set 'cutmx': give a kind \(cutmix, "):
         choose_sets(["cutmx"], Chosen(), tmp_path, progress=False)
 
 

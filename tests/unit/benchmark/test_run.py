@@ -25,7 +25,7 @@ from pytest_replication.benchmark.scores import score_named, slices_of
 from pytest_replication.benchmark.sets import Picture, Query, RetrievalSet
 from pytest_replication.embedders import Embedder, EmbedderOptions, load_embedder, registry
 from pytest_replication.embedders.base import EmbedderSpec, Prepared
-from pytest_replication.errors import BenchmarkError, SettingsError
+from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
 
 PROBES = 4
 
@@ -191,7 +191,7 @@ def test_background_changes_scores_as_defined(pictures: list[Picture], tmp_path:
 
 @pytest.mark.parametrize("name", ["", "dot", "split+norm", "inner+", "inner+norm+whiten", "inner+whiten+pca"])
 def test_a_score_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(BenchmarkError, match="there is no score"):
+    with pytest.raises(UnknownName, match="there is no score"):
         score_named(name)
 
 
