@@ -24,6 +24,7 @@ from pytest_replication.embedders.base import (
 )
 from pytest_replication.embedders.runtime import TorchNetwork, in_equal_shapes, require_torch
 from pytest_replication.errors import EmbedderUnavailable, SettingsError, UnknownName
+from pytest_replication.hub import quiet_hub
 
 
 class OpenClipEmbedder(Embedder):
@@ -113,7 +114,8 @@ def _fetch(open_clip: Any, name: str, tag: str) -> Path:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name))
         raise UnknownName(f"open_clip has no weights {tag!r} for {name}; known are {tags}")
     try:
-        return Path(open_clip.download_pretrained(config))
+        with quiet_hub():
+            return Path(open_clip.download_pretrained(config))
     except Exception as error:  # whatever the hub client raises when offline
         raise EmbedderUnavailable(
             f"the weights {tag} of {name} are not in open_clip's cache and cannot be fetched ({error}): "
