@@ -178,6 +178,7 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
         (("check", "INDEX", __file__), 3, "is a file: give the folder that the samples are in"),
         (("check", "INDEX", "no_such:make"), 3, "elsewhere the variable PYTHONPATH"),
         (("check", "INDEX", "SAMPLES", "--thresh", "0.9"), 2, "unrecognized arguments: --thresh"),
+        (("check", "INDEX", "SAMPLES", "--score", "split"), 2, "unrecognized arguments: --score split"),
         (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
         (
             ("build", "SAMPLES", "--out", "x", "--max-rejected", "0.5"),

@@ -16,6 +16,7 @@ from PIL import Image
 from pytest_replication.benchmark import features as features_module
 from pytest_replication.benchmark import figures as figures_module
 from pytest_replication.benchmark import run as run_module
+from pytest_replication.benchmark import scores as scores_module
 from pytest_replication.benchmark.features import Features, features
 from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
 from pytest_replication.benchmark.metrics import masks, summarise
@@ -26,6 +27,7 @@ from pytest_replication.benchmark.sets import Picture, Query, RetrievalSet
 from pytest_replication.embedders import Embedder, EmbedderOptions, load_embedder, registry
 from pytest_replication.embedders.base import EmbedderSpec, Prepared
 from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
+from pytest_replication.scoring.rerank import SPLIT_SCORES
 
 PROBES = 4
 
@@ -193,6 +195,10 @@ def test_background_changes_scores_as_defined(pictures: list[Picture], tmp_path:
 def test_a_score_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UnknownName, match="there is no score"):
         score_named(name)
+
+
+def test_scores_of_parts_have_the_names_that_search_has() -> None:
+    assert tuple(scores_module._PARTS) == SPLIT_SCORES
 
 
 def test_slices_divide_the_vector() -> None:
