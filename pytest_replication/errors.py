@@ -6,7 +6,8 @@
     └── ReplicationDetected          the model copies: the only failure
     ReplicationError                 the gate could not tell: never a pass, never that failure
     ├── SettingsError                a setting has a value that cannot be used
-    │   └── ThresholdMissing         no threshold was given and the embedder has no default
+    │   ├── ThresholdMissing         no threshold was given and the embedder has no default
+    │   └── UnknownName              a set, an embedder or a score was named that there is not
     ├── IndexUnavailable             there is no index that could be searched
     │   ├── IndexNotFound            (also FileNotFoundError)
     │   ├── IndexIncomplete          its build has not finished
@@ -44,6 +45,10 @@ class SettingsError(ReplicationError):
 
 class ThresholdMissing(SettingsError):
     """No threshold was given, and the embedder has none of its own."""
+
+
+class UnknownName(SettingsError):
+    """A set, an embedder, a score or the like was named, and there is none of that name."""
 
 
 class IndexUnavailable(ReplicationError):

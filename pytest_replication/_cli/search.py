@@ -11,7 +11,6 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.reader import open_index
 from pytest_replication.models.samples import Samples
-from pytest_replication.scoring import NORMS
 from pytest_replication.scoring.rerank import SPLIT_SCORES
 from pytest_replication.search import Matches
 from pytest_replication.search.rescore import Rescoring
@@ -43,14 +42,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--score",
         choices=(_INNER, *SPLIT_SCORES),
         default=_INNER,
-        help="Order by the inner product, or score its best again by corresponding or any two chunks: needs "
+        help="Order by the inner product, or score its best again by corresponding (split) or any two chunks "
+        "(cross); with -concat not each chunk, but all of an image together are of unit length: needs "
         "an index with tokens (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--norm",
-        choices=NORMS,
-        help="What of a split score is of unit length: each chunk, or all together, which only ranks "
-        f"(default: {default.norm})",
     )
     parser.add_argument(
         "--rerank",
@@ -71,30 +65,25 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_data(matches, rescoring))
     else:
-        print(_text(matches, decimals=6 if args.norm == "concat" else 3))
+        print(_text(matches, decimals=6 if args.score.endswith("-concat") else 3))
     return 0
 
 
 def _rescoring(args: argparse.Namespace) -> Rescoring | None:
-    given = {"norm": args.norm, "candidates": args.rerank}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {} if args.rerank is None else {"candidates": args.rerank}
     if args.score != _INNER:
         return Rescoring(args.score, **chosen)
     if chosen:
-        raise SettingsError(
-            "--norm and --rerank belong to a split score: give --score split or cross as well"
-        )
+        raise SettingsError("--rerank belongs to a split score: give --score split or cross as well")
     return None
 
 
 def _data(matches: Matches, rescoring: Rescoring | None) -> list[dict[str, object]]:
-    how: dict[str, object] = {"scored_by": _INNER}
-    if rescoring is not None:
-        how = {"scored_by": rescoring.score, "norm": rescoring.norm}
+    how = _INNER if rescoring is None else rescoring.score
     return [
         {
             "sample": name,
-            **how,
+            "scored_by": how,
             "neighbours": [
                 {
                     "score": m.score,

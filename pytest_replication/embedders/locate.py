@@ -10,6 +10,7 @@ from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.catalogue import Entry
 from pytest_replication.embedders.weights import cache_folder
 from pytest_replication.errors import EmbedderUnavailable, SettingsError
+from pytest_replication.hub import quiet_hub
 
 HUB = "hub@"
 HUB_FILE = "model.safetensors"
@@ -92,7 +93,8 @@ def _from_hub(entry: Entry, revision: str) -> Path:
             "pytest-replication"
         ) from error
     try:
-        return Path(hf_hub_download(repo_id=entry.hub, filename=HUB_FILE, revision=revision))
+        with quiet_hub():
+            return Path(hf_hub_download(repo_id=entry.hub, filename=HUB_FILE, revision=revision))
     except Exception as error:  # whatever the hub's client raises offline or for what is not there
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EmbedderUnavailable(

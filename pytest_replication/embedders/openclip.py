@@ -23,7 +23,8 @@ from pytest_replication.embedders.base import (
     sha256_of,
 )
 from pytest_replication.embedders.runtime import TorchNetwork, in_equal_shapes, require_torch
-from pytest_replication.errors import EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderUnavailable, SettingsError, UnknownName
+from pytest_replication.hub import quiet_hub
 
 
 class OpenClipEmbedder(Embedder):
@@ -69,9 +70,7 @@ def load(options: EmbedderOptions) -> Embedder:
     name, tag, path = _parse(options.argument)
     known = open_clip.list_models()
     if name not in known:
-        raise EmbedderUnavailable(
-            f"open_clip has no model {name!r}; open_clip.list_models() lists {len(known)}"
-        )
+        raise UnknownName(f"open_clip has no model {name!r}; open_clip.list_models() lists {len(known)}")
     file = path if path is not None else _fetch(open_clip, name, tag)
     digest = sha256_of(file)
     if options.weights_sha256 not in (None, digest):
@@ -113,9 +112,10 @@ def _fetch(open_clip: Any, name: str, tag: str) -> Path:
     config = open_clip.get_pretrained_cfg(name, tag)
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name))
-        raise EmbedderUnavailable(f"open_clip has no weights {tag!r} for {name}; known are {tags}")
+        raise UnknownName(f"open_clip has no weights {tag!r} for {name}; known are {tags}")
     try:
-        return Path(open_clip.download_pretrained(config))
+        with quiet_hub():
+            return Path(open_clip.download_pretrained(config))
     except Exception as error:  # whatever the hub client raises when offline
         raise EmbedderUnavailable(
             f"the weights {tag} of {name} are not in open_clip's cache and cannot be fetched ({error}): "

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import SettingsError
+from pytest_replication.errors import UnknownName
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -105,9 +105,9 @@ def preset_named(name: str) -> Preset:
     """Look a preset up.
 
     Raises:
-        SettingsError: there is none of that name.
+        UnknownName: there is none of that name.
     """
     try:
         return PRESETS[name]
     except KeyError:
-        raise SettingsError(f"there is no preset {name!r}; known are {', '.join(PRESETS)}") from None
+        raise UnknownName(f"there is no preset {name!r}; known are {', '.join(PRESETS)}") from None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 from pytest_replication.embedders.base import Embedder, EmbedderOptions
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName
 
 GROUP = "pytest_replication.embedders"
 Factory = Callable[[EmbedderOptions], Embedder]
@@ -59,7 +59,8 @@ def load_embedder(
         weights_sha256: refuse weights with another digest.
 
     Raises:
-        EmbedderUnavailable: no embedder of that name, or its weights or packages are missing.
+        UnknownName: there is no embedder of that name.
+        EmbedderUnavailable: its weights or packages are missing.
         SettingsError: the device is none, or the parameters cannot be read.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
@@ -88,7 +89,7 @@ def _factory(key: str) -> Factory:
         return _registered[key]
     found = _installed().get(key)
     if found is None:
-        raise EmbedderUnavailable(f"there is no embedder {key!r}; known are {', '.join(embedder_names())}")
+        raise UnknownName(f"there is no embedder {key!r}; known are {', '.join(embedder_names())}")
     try:
         factory: Factory = found.load()
     except ImportError as error:

@@ -22,7 +22,7 @@ from pytest_replication.embedders.locate import locate
 from pytest_replication.embedders.pooling import POOLS, over_scales, pooled, whitened
 from pytest_replication.embedders.presets import Preset, preset_named
 from pytest_replication.embedders.runtime import TorchNetwork, in_equal_shapes, require_torch
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderError, SettingsError, UnknownName
 
 GENERIC = "timm"
 SIZES = range(32, 1025)
@@ -214,7 +214,7 @@ def load(options: EmbedderOptions) -> Embedder:
 def _entry(options: EmbedderOptions) -> tuple[Entry, str]:
     if options.name != GENERIC:
         if options.name not in ENTRIES:
-            raise EmbedderUnavailable(f"there is no network {options.name!r}; known are {', '.join(ENTRIES)}")
+            raise UnknownName(f"there is no network {options.name!r}; known are {', '.join(ENTRIES)}")
         return ENTRIES[options.name], options.argument
     model, _, place = options.argument.partition(":")
     if not model:
@@ -232,7 +232,8 @@ def generic(model: str) -> Entry:
     """Entry of any model of timm, with its own preprocessing.
 
     Raises:
-        EmbedderUnavailable: timm is missing, or has no such model.
+        EmbedderUnavailable: timm is missing.
+        UnknownName: it has no such model.
         SettingsError: its preprocessing is of a kind that presets do not have.
     """
     timm = require_timm(GENERIC)
@@ -241,7 +242,7 @@ def generic(model: str) -> Entry:
     except RuntimeError:  # a tag that the architecture does not have
         found = None
     if found is None:
-        raise EmbedderUnavailable(
+        raise UnknownName(
             f"timm {timm.__version__} has no model {model!r}; timm.list_models(), list_pretrained() name all"
         )
     config = found.to_dict()

@@ -19,6 +19,7 @@ from pytest_replication.errors import (
     IndexIncomplete,
     IndexMismatch,
     SettingsError,
+    UnknownName,
 )
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
@@ -151,6 +152,7 @@ class Index:
 
         Raises:
             IndexMismatch: the embedder at hand is not the one that made the index.
+            UnknownName: none has the name that was given when the index was opened.
             EmbedderUnavailable: it cannot be loaded.
         """
         embedder = self._load_embedder()
@@ -192,8 +194,10 @@ class Index:
                 # An embedder that the user names is loaded as it is, so that both sides are told.
                 weights_sha256=None if self._wanted else pinned.weights_sha256,
             )
-        except EmbedderUnavailable as error:
-            raise EmbedderUnavailable(
+        except (EmbedderUnavailable, UnknownName) as error:
+            # A name that the index holds is no wrong usage.
+            kind = type(error) if self._wanted else EmbedderUnavailable
+            raise kind(
                 f"{self.path} needs its embedder {pinned.name} (weights sha256 "
                 f"{str(pinned.weights_sha256)[:12]}…), which cannot be loaded: {error}"
             ) from error

@@ -9,12 +9,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.errors import SearchError, UnknownName
 from pytest_replication.scoring.split import cross_split_product, split_product
 from pytest_replication.scoring.tokens import Norm, Tokens
 
-SplitScore = Literal["split", "cross"]
+SplitScore = Literal["split", "split-concat", "cross", "cross-concat"]
 SPLIT_SCORES: tuple[SplitScore, ...] = get_args(SplitScore)
+"""Corresponding chunks or any two, each a unit vector; with ``-concat`` all of an image together are one."""
 
 BLOCK_BYTES = 128 << 20
 """Stored tokens of candidates that are read and scored at once."""
@@ -48,7 +49,6 @@ def rerank(
     lookup: Lookup,
     *,
     score: SplitScore = "split",
-    norm: Norm = "chunk",
 ) -> Reranked:
     """Score candidates again and order them anew.
 
@@ -56,18 +56,17 @@ def rerank(
         rows: (n, k) rows of training images, best first, -1 where there is none.
         samples: (n, views, chunks, length) tokens of the samples.
         lookup: gives the stored tokens of rows.
-        score: ``split`` or ``cross``.
-        norm: ``chunk`` or ``concat``, see `split_product`.
+        score: one of `SPLIT_SCORES`.
 
     Returns:
         The same candidates; of equal scores the one that was better before stays first.
 
     Raises:
         SearchError: shapes that do not agree, or tokens that are not finite.
-        SettingsError: an unknown score or norm.
+        UnknownName: an unknown score.
     """
     if score not in SPLIT_SCORES:
-        raise SettingsError(f"there is no split score {score!r}: give {' or '.join(SPLIT_SCORES)}")
+        raise UnknownName(f"there is no split score {score!r}: give {' or '.join(SPLIT_SCORES)}")
     if rows.ndim != 2 or samples.ndim != 4 or len(rows) != len(samples):
         raise SearchError(
             f"candidates of shape {rows.shape} do not fit sample tokens of shape {samples.shape}, expected "
@@ -83,7 +82,7 @@ def rerank(
     for number, (candidates, tokens) in enumerate(zip(rows, samples, strict=True)):
         there = candidates[candidates >= 0]
         if len(there):
-            _rerank_one(found, number, there, tokens, lookup, score, norm)
+            _rerank_one(found, number, there, tokens, lookup, score)
     return found
 
 
@@ -94,12 +93,11 @@ def _rerank_one(
     tokens: Tokens,
     lookup: Lookup,
     score: SplitScore,
-    norm: Norm,
 ) -> None:
     """Fill in the candidates of one sample; `tokens` are (views, chunks, length)."""
     step = max(1, BLOCK_BYTES // max(1, 2 * tokens.size))  # a training image stores as many, as float16
     blocks = (rows[first : first + step] for first in range(0, len(rows), step))
-    scored = [_score(block, tokens, lookup(block), score, norm) for block in blocks]
+    scored = [_score(block, tokens, lookup(block), score) for block in blocks]
     top, best, won = (np.concatenate(parts) for parts in zip(*scored, strict=True))
     order = np.argsort(-top, kind="stable")
     place = slice(0, len(rows))
@@ -110,13 +108,15 @@ def _rerank_one(
 
 
 def _score(
-    rows: NDArray[np.int64], tokens: Tokens, stored: Tokens, score: SplitScore, norm: Norm
+    rows: NDArray[np.int64], tokens: Tokens, stored: Tokens, score: SplitScore
 ) -> tuple[NDArray[Any], ...]:
     """Of each candidate the best score, the pair of views that has it, and its pair of chunks."""
     if stored.ndim != 4 or len(stored) != len(rows):
         raise SearchError(f"the tokens of {len(rows)} candidates have shape {stored.shape}")
     flat = stored.reshape(-1, *stored.shape[2:])
-    if score == "split":
+    base, _, together = score.partition("-")
+    norm: Norm = "concat" if together else "chunk"
+    if base == "split":
         scores, same = split_product(flat, tokens, norm, which=True)
         chunks = np.stack([same, same], axis=-1)
     else:

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import Prepared
-from pytest_replication.errors import SettingsError
+from pytest_replication.errors import SettingsError, UnknownName
 from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index
 from pytest_replication.index.tokens import check_tokens_alike
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.rerank import SPLIT_SCORES, Reranked, SplitScore, rerank
-from pytest_replication.scoring.tokens import Norm, check_norm
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.matches import Neighbours
 
@@ -31,19 +30,17 @@ class Rescoring:
     """How candidates are scored again.
 
     Attributes:
-        score: ``split`` compares corresponding chunks, ``cross`` any two.
-        norm: ``chunk`` or ``concat``, see `split_product`.
+        score: ``split`` compares corresponding chunks, ``cross`` any two; with ``-concat`` behind it all
+            chunks of an image together are one unit vector, see `split_product`.
         candidates: best training images by inner product that are scored again.
     """
 
     score: SplitScore = "split"
-    norm: Norm = "chunk"
     candidates: int = 100
 
     def __post_init__(self) -> None:
         if self.score not in SPLIT_SCORES:
-            raise SettingsError(f"there is no split score {self.score!r}: give {' or '.join(SPLIT_SCORES)}")
-        check_norm(self.norm)
+            raise UnknownName(f"there is no split score {self.score!r}: give {' or '.join(SPLIT_SCORES)}")
 
     def check(self, index: Index, k: int) -> None:
         """Refuse what cannot be done, before anything is searched.
@@ -91,7 +88,6 @@ def rescore(index: Index, samples: Samples, found: Neighbours, k: int, how: Resc
                 tokens[None],
                 lambda rows: take_tokens(index, rows),
                 score=how.score,
-                norm=how.norm,
             )
         )
     return Neighbours(

@@ -13,7 +13,7 @@ from pytest_replication.benchmark.real.gpr1200 import GPR1200
 from pytest_replication.benchmark.real.instre import INSTRE
 from pytest_replication.benchmark.real.revisited import OXFORD, PARIS
 from pytest_replication.benchmark.sets import RetrievalSet
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, UnknownName
 
 REAL_SETS: dict[str, RealSet] = {
     known.name: known for known in (OXFORD, PARIS, INSTRE, GPR1200, CUB200, COPYDAYS, DISC21)
@@ -39,20 +39,20 @@ def open_real_set(name: str, root: Path, *, boxes: bool | None = None, partial: 
         partial: take a set with fewer pictures than published; its results compare with no others.
 
     Raises:
-        BenchmarkError: there is no such set, variant or box; or files are missing, damaged or too few.
+        UnknownName: there is no such set or variant.
+        BenchmarkError: it has no boxes; or files are missing, damaged or too few.
     """
     title, _, variant = name.partition(":")
     known = REAL_SETS.get(title)
     if known is None:
-        raise BenchmarkError(f"there is no real set {title!r}: expected one of {', '.join(REAL_SETS)}")
+        raise UnknownName(f"there is no real set {title!r}: expected one of {', '.join(REAL_SETS)}")
     variant = variant or known.variants[0]
     if variant not in known.variants:
-        raise BenchmarkError(
-            f"{title} has no variant {variant!r}: expected one of {', '.join(known.variants)}"
-        )
+        raise UnknownName(f"{title} has no variant {variant!r}: expected one of {', '.join(known.variants)}")
     if not root.is_dir():
         raise known.missing(f"the folder {root}")
-    request = Request(root, variant, known.boxes if boxes is None else boxes, partial)
+    # One way to name each picture: a query is found in the database by its path.
+    request = Request(root.resolve(), variant, known.boxes if boxes is None else boxes, partial)
     if request.boxes and not known.has_boxes:
         raise BenchmarkError(f"the pictures of {title} have no boxes: leave boxes out")
     made = known.load(known, request)

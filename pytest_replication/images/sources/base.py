@@ -157,6 +157,15 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def place(path: Path) -> str:
+    """Where a file is, as text, in one spelling: absolute and without ``..``, so that no image has two."""
+    whole = path.absolute()
+    if ".." in whole.parts:
+        flat, real = Path(os.path.normpath(whole)), whole.resolve()
+        whole = flat if flat.resolve() == real else real  # behind a link, .. leads elsewhere
+    return printable(whole)
+
+
 def printable(path: object) -> str:
     """A path as text that can be stored, also where its name is not valid in any encoding."""
     return os.fsencode(str(path)).decode("utf-8", "backslashreplace")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.errors import SourceError
+from pytest_replication.hub import quiet_hub
 from pytest_replication.images.sources.base import (
     ImageRef,
     Source,
@@ -18,6 +19,7 @@ from pytest_replication.images.sources.base import (
     faulty,
     file_version,
     lies_in,
+    place,
     printable,
     storable,
 )
@@ -142,7 +144,7 @@ def _open_path(path: Path, split: str | None) -> Source:
     splits = _splits(found, path, split)
     for _, rows in splits:
         _check_whole(rows)
-    return HfSource(splits, _named(f"hf {path}", splits), printable(path.absolute()), [path])
+    return HfSource(splits, _named(f"hf {path}", splits), place(path), [path])
 
 
 def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
@@ -153,11 +155,12 @@ def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:
         )
     datasets = _library()
     try:
-        builder = datasets.load_dataset_builder(repo, revision=revision)
-        # Without a network the library takes any revision that it has in its cache.
-        if builder.hash != revision:
-            raise ConnectionError(f"revision {builder.hash} is at hand, and not the one that was named")
-        builder.download_and_prepare()
+        with quiet_hub():
+            builder = datasets.load_dataset_builder(repo, revision=revision)
+            # Without a network the library takes any revision that it has in its cache.
+            if builder.hash != revision:
+                raise ConnectionError(f"revision {builder.hash} is at hand, and not the one that was named")
+            builder.download_and_prepare()
         found = builder.as_dataset()
     except Exception as error:  # the library raises whatever its network and parsers do
         raise SourceError(

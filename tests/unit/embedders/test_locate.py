@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -127,6 +128,25 @@ def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         EmbedderUnavailable, match=r"\(no route to host\): download it on another machine and name"
     ):
         locate(DINO, f"hub@{COMMIT}", None)
+
+
+def test_retries_of_the_hub_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    log = logging.getLogger("huggingface_hub.utils._http")
+
+    def offline(**given: str) -> str:
+        log.warning("Retrying in 1s")
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(hub, "hf_hub_download", offline)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "propagate", True)
+    with pytest.raises(EmbedderUnavailable, match="no route to host"):
+        locate(DINO, f"hub@{COMMIT}", None)
+    assert caplog.messages == []
+    log.warning("elsewhere the client may speak")
+    assert caplog.messages == ["elsewhere the client may speak"]
 
 
 def test_a_network_without_a_repository_of_the_hub() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pytest_replication.embedders import load_embedder
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.probe import embed_images, probe_images, prove
-from pytest_replication.errors import EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderUnavailable, SettingsError, UnknownName
 
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
@@ -71,7 +71,7 @@ def test_it_is_fit_and_has_no_default_threshold(weights: Path) -> None:
     ],
 )
 def test_what_is_missing_is_named(argument: str, message: str) -> None:
-    with pytest.raises(EmbedderUnavailable, match=message):
+    with pytest.raises((EmbedderUnavailable, UnknownName), match=message):
         load_embedder(f"openclip:{argument}")
 
 

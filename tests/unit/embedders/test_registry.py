@@ -6,7 +6,7 @@ import pytest
 
 from pytest_replication.embedders import EmbedderOptions, embedder_names, load_embedder, registry
 from pytest_replication.embedders.pixels import PixelEmbedder
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_taken_or_malformed_names_are_refused(name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(EmbedderUnavailable, match=r"no embedder 'nope'; known are .*sscd"):
+    with pytest.raises(UnknownName, match=r"no embedder 'nope'; known are .*sscd"):
         load_embedder("nope")
 
 

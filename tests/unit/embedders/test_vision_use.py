@@ -15,7 +15,7 @@ from pytest_replication.embedders.catalogue import ENTRIES
 from pytest_replication.embedders.presets import preset_named
 from pytest_replication.embedders.probe import embed_images, probe_images, prove
 from pytest_replication.embedders.vision import Use, VisionEmbedder
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName
 
 torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
@@ -242,9 +242,9 @@ def test_a_size_that_a_network_cannot_take_is_refused(file: Path, monkeypatch: p
     ("argument", "error", "message"),
     [
         ("", SettingsError, "timm needs a model"),
-        ("no_such_net", EmbedderUnavailable, "has no model 'no_such_net'"),
-        ("hf-hub:x/y", EmbedderUnavailable, "has no model 'hf-hub'"),
-        ("test_vit.no_such_tag", EmbedderUnavailable, "has no model 'test_vit.no_such_tag'"),
+        ("no_such_net", UnknownName, "has no model 'no_such_net'"),
+        ("hf-hub:x/y", UnknownName, "has no model 'hf-hub'"),
+        ("test_vit.no_such_tag", UnknownName, "has no model 'test_vit.no_such_tag'"),
         ("test_vit:/nowhere.pth", EmbedderUnavailable, "no weights of timm:test_vit at /nowhere.pth"),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_preprocessing_that_presets_do_not_have_is_refused(monkeypatch: pytest
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(EmbedderUnavailable, match="no network 'dino'; known are dino-vitb16"):
+    with pytest.raises(UnknownName, match="no network 'dino'; known are dino-vitb16"):
         vision.load(EmbedderOptions(name="dino"))
 
 

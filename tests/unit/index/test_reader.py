@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import open_index
+from pytest_replication.embedders import registry
 from pytest_replication.errors import (
     EmbedderUnavailable,
     IndexCorrupt,
     IndexMismatch,
     IndexNotFound,
+    UnknownName,
 )
 from pytest_replication.index import Index, reader
 from pytest_replication.index.verify import verify_index
@@ -97,9 +99,19 @@ def test_another_embedder_names_both_sides(built_pixels: Path) -> None:
 
 
 def test_an_embedder_that_is_missing_names_the_index(built_pixels: Path) -> None:
-    index = open_index(built_pixels, embedder="nope")
-    with pytest.raises(EmbedderUnavailable, match=f"{built_pixels} needs its embedder pixels"):
-        _ = index.embedder
+    for name, kind in (("nope", UnknownName), ("sscd:/nowhere.onnx", EmbedderUnavailable)):
+        index = open_index(built_pixels, embedder=name)
+        with pytest.raises(kind, match=f"{built_pixels} needs its embedder pixels"):
+            _ = index.embedder
+
+
+def test_an_embedder_of_the_index_that_is_not_installed_is_no_wrong_usage(
+    built_pixels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_installed", dict)
+    monkeypatch.setattr(registry, "_registered", {})
+    with pytest.raises(EmbedderUnavailable, match=r"needs its embedder pixels .* no embedder 'pixels'"):
+        _ = open_index(built_pixels).embedder
 
 
 @pytest.mark.parametrize("row", [-1, 20])

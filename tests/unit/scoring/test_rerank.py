@@ -68,7 +68,7 @@ def test_no_candidates_at_all() -> None:
 
 def test_what_does_not_fit() -> None:
     samples, rows = random(2, 1, 3, 8), np.array([[0], [1]])
-    with pytest.raises(SettingsError, match="no split score 'inner': give split or cross"):
+    with pytest.raises(SettingsError, match="no split score 'inner': give split or split-concat or cross"):
         rerank(rows, samples, STORED.__getitem__, score="inner")  # type: ignore[arg-type]
     for wrong in (samples[:1], samples[:, 0]):
         with pytest.raises(SearchError, match="do not fit sample tokens"):

@@ -47,7 +47,7 @@ def tokens_of(samples: Samples) -> np.ndarray:
     [
         (Rescoring(), split_product),
         (Rescoring("cross"), cross_split_product),
-        (Rescoring("split", "concat"), lambda a, b: split_product(a, b, "concat")),
+        (Rescoring("split-concat"), lambda a, b: split_product(a, b, "concat")),
     ],
 )
 def test_with_all_as_candidates_the_split_score_alone_decides(
@@ -106,8 +106,8 @@ def test_what_cannot_be_done_is_said_before_the_search(
         nearest(samples, index, 5, rescoring=Rescoring(candidates=4))
     with pytest.raises(SettingsError, match="no split score 'inner'"):
         Rescoring("inner")  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="no norm 'l2'"):
-        Rescoring(norm="l2")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="no split score 'split-l2'"):
+        Rescoring("split-l2")  # type: ignore[arg-type]
     monkeypatch.setattr(type(index.embedder), "token_shape", (4, 48))
     with pytest.raises(IndexMismatch, match="cells at hand gives 4 x 48"):
         nearest(samples, index, rescoring=Rescoring())
@@ -142,19 +142,19 @@ def test_the_command_line(
     for options, how in (
         (["--score", "split"], Rescoring()),
         (["--score", "cross", "--rerank", "6"], Rescoring("cross", candidates=6)),
-        (["--score", "split", "--norm", "concat"], Rescoring("split", "concat")),
+        (["--score", "split-concat"], Rescoring("split-concat")),
     ):
         assert cli.main(["search", built, image, "-k", "2", "--json", *options]) == 0
         (answer,) = json.loads(capsys.readouterr().out)
-        assert (answer["scored_by"], answer["norm"]) == (how.score, how.norm)
+        assert answer["scored_by"] == how.score
         expected = nearest(samples, index, 2, rescoring=how).of[0]
         assert [near["score"] for near in answer["neighbours"]] == [match.score for match in expected]
-    assert cli.main(["search", built, image, "-k", "1", "--score", "split", "--norm", "concat"]) == 0
+    assert cli.main(["search", built, image, "-k", "1", "--score", "split-concat"]) == 0
     assert re.search(r"\n   0\.\d{6}  ", capsys.readouterr().out)
     assert cli.main(["search", built, image, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["scored_by"] == "inner"
-    assert cli.main(["search", built, image, "--norm", "chunk"]) == 2
-    assert "--norm and --rerank belong to a split score" in capsys.readouterr().err
+    assert cli.main(["search", built, image, "--rerank", "9"]) == 2
+    assert "--rerank belongs to a split score" in capsys.readouterr().err
     assert cli.main(["search", built, image, "--score", "split", "--rerank", "2"]) == 2
     assert "the 5 best of 2 candidates are wanted" in capsys.readouterr().err
 

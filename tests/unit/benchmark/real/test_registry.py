@@ -7,7 +7,7 @@ import pytest
 
 from pytest_replication.benchmark import metrics
 from pytest_replication.benchmark.real import REAL_SETS, open_real_set, real_set_names
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, UnknownName
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "benchmark-real.md"
 
@@ -25,7 +25,7 @@ def test_names_have_variants() -> None:
     ],
 )
 def test_what_there_is_not_is_told(tmp_path: Path, name: str, options: dict[str, bool], message: str) -> None:
-    with pytest.raises(BenchmarkError, match=message):
+    with pytest.raises((BenchmarkError, UnknownName), match=message):
         open_real_set(name, tmp_path, **options)
 
 
