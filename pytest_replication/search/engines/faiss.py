@@ -16,6 +16,9 @@ _ENOUGH = 64
 """Training vectors a list; more of them take time and change little."""
 _TRAIN_BYTES = 1 << 30
 _LINKS, _BUILD_EFFORT = 32, 80
+_IN_VIEW = 64
+"""With one in so many vectors in view, a graph takes longer than reading all of them, one after another."""
+_LEAST_IN_VIEW = 1024
 
 
 class FaissIvf(FaissEngine):
@@ -59,7 +62,8 @@ class FaissHnsw(FaissEngine):
     """A graph of neighbours. An effort is the number of vectors that are kept in view (efSearch).
 
     A graph may hold vectors that no path leads to, among many copies of one image for example, which
-    no search of it can find. The exhaustive effort therefore reads the vectors and not the graph.
+    no search of it can find. The exhaustive effort therefore reads the vectors and not the graph. It comes
+    where a graph with more in view would take longer than that.
     """
 
     name = "faiss-hnsw"
@@ -80,7 +84,7 @@ class FaissHnsw(FaissEngine):
 
     @classmethod
     def _most(cls, parameters: Mapping[str, int], vectors: int) -> int:
-        return vectors
+        return min(vectors, max(_LEAST_IN_VIEW, -(-vectors // _IN_VIEW)))
 
     @classmethod
     def _content(cls, index: Any) -> dict[str, int]:
@@ -94,7 +98,7 @@ class FaissHnsw(FaissEngine):
     @classmethod
     def _ask(cls, index: Any, queries: Queries, k: int, effort: int) -> Numbers:
         faiss = import_faiss()
-        if effort >= index.ntotal:
+        if effort >= cls._most({}, index.ntotal):
             everything: Numbers = faiss.downcast_index(index.storage).search(queries, k)[1]
             return everything
         wanted = faiss.SearchParametersHNSW(efSearch=max(effort, k))

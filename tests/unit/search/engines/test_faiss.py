@@ -195,3 +195,8 @@ def test_threads_are_given_back_after_an_error() -> None:
     with pytest.raises(ValueError), base._one_thread(library):
         raise ValueError
     assert threads == [4, 1, 4]
+
+
+def test_a_graph_is_left_where_reading_all_vectors_is_quicker() -> None:
+    most = [FaissHnsw._most({}, vectors) for vectors in (1, 1024, 1025, 65_536, 1_000_000)]
+    assert most == [1, 1024, 1024, 1024, 15_625]
