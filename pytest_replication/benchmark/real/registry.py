@@ -51,7 +51,8 @@ def open_real_set(name: str, root: Path, *, boxes: bool | None = None, partial: 
         raise UnknownName(f"{title} has no variant {variant!r}: expected one of {', '.join(known.variants)}")
     if not root.is_dir():
         raise known.missing(f"the folder {root}")
-    request = Request(root, variant, known.boxes if boxes is None else boxes, partial)
+    # One way to name each picture: a query is found in the database by its path.
+    request = Request(root.resolve(), variant, known.boxes if boxes is None else boxes, partial)
     if request.boxes and not known.has_boxes:
         raise BenchmarkError(f"the pictures of {title} have no boxes: leave boxes out")
     made = known.load(known, request)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_replication.errors import SourceError
-from pytest_replication.images.sources.base import ImageRef, Source, file_version, printable
+from pytest_replication.images.sources.base import ImageRef, Source, file_version, place, printable
 
 COMPANIONS = frozenset(
     {".txt", ".json", ".jsonl", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".db", ".html", ".py"}
@@ -38,7 +38,7 @@ class FileSource(Source):
 
 def file_ref(id_: str, path: Path, caption: str | None = None, label: str | None = None) -> ImageRef:
     """Refer to one image file."""
-    return ImageRef(printable(id_), printable(path.absolute()), path, file_version(path), caption, label)
+    return ImageRef(printable(id_), place(path), path, file_version(path), caption, label)
 
 
 def folder(path: Path) -> FileSource:

@@ -19,6 +19,7 @@ from pytest_replication.images.sources.base import (
     faulty,
     file_version,
     lies_in,
+    place,
     printable,
     storable,
 )
@@ -143,7 +144,7 @@ def _open_path(path: Path, split: str | None) -> Source:
     splits = _splits(found, path, split)
     for _, rows in splits:
         _check_whole(rows)
-    return HfSource(splits, f"hf {path}", printable(path.absolute()), [path])
+    return HfSource(splits, f"hf {path}", place(path), [path])
 
 
 def _open_hub(repo: str, revision: str | None, split: str | None) -> Source:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources.arrays import check_shape, images_a_block, refs
-from pytest_replication.images.sources.base import ImageRef, Source, printable
+from pytest_replication.images.sources.base import ImageRef, Source, place, printable
 
 _UBYTE = 0x08
 _LABELS = 1 << 16
@@ -55,7 +55,7 @@ class IdxSource(Source):
         return self._shape[0]
 
     def __iter__(self) -> Iterator[ImageRef]:
-        id_, uri = printable(self._path.name), printable(self._path.absolute())
+        id_, uri = printable(self._path.name), place(self._path)
         yield from refs(self._blocks(), id_, uri, "idx file", self._read_labels())
 
     def _read_labels(self) -> Iterator[int] | None:

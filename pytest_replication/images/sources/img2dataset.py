@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_replication.errors import SourceError
-from pytest_replication.images.sources.base import ImageRef, Source, printable
+from pytest_replication.images.sources.base import ImageRef, Source, place, printable
 from pytest_replication.images.sources.files import COMPANIONS, file_ref, folder
 from pytest_replication.images.sources.groups import split
 from pytest_replication.images.sources.parquet import ParquetSource, holds_images
@@ -35,7 +35,7 @@ class ShardFolders(Source):
 
     def __iter__(self) -> Iterator[ImageRef]:
         for path, table in self._shards:
-            sidecar = Sidecar(table, printable(path.name), printable(path.absolute()))
+            sidecar = Sidecar(table, printable(path.name), place(path))
             for name, file in folder(path).listed:
                 key, _ = split(name)
                 yield from sidecar.failed_before(key)

@@ -14,6 +14,7 @@ from pytest_replication.images.sources.base import (
     faulty,
     file_version,
     lies_in,
+    place,
     printable,
     storable,
 )
@@ -59,7 +60,7 @@ class LaionSource(Source):
             naming, caption = _naming_column(table), table.first_of(_CAPTIONS)
             columns = (naming, caption, "label", "status", "error_message")
             for number, row in enumerate(table.rows([c for c in columns if c in table.plain])):
-                at = printable(f"{id_}#{number}"), printable(f"{table.path.absolute()}#{number}")
+                at = printable(f"{id_}#{number}"), f"{place(table.path)}#{number}"
                 texts = text_of(row, caption), text_of(row, "label")
                 path = self._find(keys, naming, row[naming])
                 if isinstance(path, str):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources.arrays import check_shape, images_a_block, refs
-from pytest_replication.images.sources.base import ImageRef, Source, printable
+from pytest_replication.images.sources.base import ImageRef, Source, place, printable
 
 _UNREADABLE = (
     OSError,
@@ -99,7 +99,7 @@ class NpySource(Source):
         return self._header.shape[0]
 
     def __iter__(self) -> Iterator[ImageRef]:
-        id_, uri = printable(self._path.name), printable(self._path.absolute())
+        id_, uri = printable(self._path.name), place(self._path)
         yield from refs(self._blocks(), id_, uri, "numpy array")
 
     def _blocks(self) -> Iterator[NDArray[Any]]:
@@ -148,7 +148,7 @@ class NpzSource(Source):
         return self._header.shape[0]
 
     def __iter__(self) -> Iterator[ImageRef]:
-        uri = printable(f"{self._path.absolute()}/{self._member}")
+        uri = f"{place(self._path)}/{printable(self._member)}"
         id_ = printable(f"{self._path.name}/{self._member}")
         yield from refs(
             self._blocks(self._member, self._header), id_, uri, "numpy array", self._read_labels()

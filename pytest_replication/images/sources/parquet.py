@@ -9,7 +9,15 @@ from typing import Any
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.read import too_large
-from pytest_replication.images.sources.base import ImageRef, Source, digest, faulty, printable, storable
+from pytest_replication.images.sources.base import (
+    ImageRef,
+    Source,
+    digest,
+    faulty,
+    place,
+    printable,
+    storable,
+)
 from pytest_replication.images.sources.files import folder
 from pytest_replication.images.sources.tables import CAPTIONS, Table, is_binary, is_plain, is_text, text_of
 
@@ -75,7 +83,7 @@ def _refs(id_: str, table: Table) -> Iterator[ImageRef]:
     state = ("key", "status", "error_message") if {"key", "status"} <= plain else ()
     leaves = [f"{c}.{field}" for c in images if c not in plain for field in ("bytes", "path")]
     leaves += [c for c in (*images, caption, "label", *state) if c in plain]
-    file = printable(table.path.absolute())
+    file = place(table.path)
     for number, row in enumerate(table.rows(leaves)):
         texts = text_of(row, caption), text_of(row, "label")
         for column in images:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources.arrays import check_shape, images_a_block, refs
-from pytest_replication.images.sources.base import ImageRef, Source, exists, printable
+from pytest_replication.images.sources.base import ImageRef, Source, exists, place
 from pytest_replication.images.sources.files import file_ref
 
 
@@ -88,7 +88,7 @@ class TorchvisionSource(Source):
             raise SourceError(f"{name} has no split {split}: it has {', '.join(kind.splits)}, and all")
         self.name = f"torchvision {name} {root} {split or kind.splits[0]}"
         self._root = root
-        self._uri = printable(f"torchvision:{name}:{root.absolute()}")
+        self._uri = f"torchvision:{name}:{place(root)}"
         splits = kind.splits if split == "all" else (split or kind.splits[0],)
         self._parts = [(each, _load(name, kind, root, each)) for each in splits]
 

@@ -15,6 +15,7 @@ from pytest_replication.images.sources.base import (
     digest,
     faulty,
     file_version,
+    place,
     printable,
 )
 from pytest_replication.images.sources.files import folder
@@ -104,7 +105,7 @@ def open_webdataset(rest: str) -> WebdatasetSource:
 
 
 def _refs(id_: str, path: Path, table: Table | None) -> Iterator[ImageRef]:
-    uri = printable(path.absolute())
+    uri = place(path)
     sidecar = Sidecar(table, printable(id_), uri)
     version, given = file_version(path), _Names()
     with TarReader(path) as tar:
