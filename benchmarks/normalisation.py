@@ -50,7 +50,7 @@ def main() -> None:
         write(args.out / "pictures" / name, images)
     status = cli.main(
         [
-            *("benchmark", "--out", str(args.out), "--set", *SETS),
+            *("benchmark", "--out", str(args.out / "benchmark"), "--set", *SETS),
             *("--images", str(args.out / "pictures" / "training")),
             *("--others", str(args.out / "pictures" / "others")),
             *("--background", str(args.out / "pictures" / "background")),
@@ -61,7 +61,10 @@ def main() -> None:
     if status:
         raise SystemExit(status)
     pictures = {name: len(images) for name, images in parts.items()}
-    save("normalisation", {"pictures": pictures, "copies": args.copies, "rows": rows_of(args.out)})
+    save(
+        "normalisation",
+        {"pictures": pictures, "copies": args.copies, "rows": rows_of(args.out / "benchmark")},
+    )
 
 
 def write(folder: Path, images: fashion_mnist.Images) -> None:

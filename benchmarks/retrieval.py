@@ -62,7 +62,7 @@ def main() -> None:
     negatives = str(max(1, count["others"] // 2))
     status = cli.main(
         [
-            *("benchmark", "--out", str(args.out), "--set", *args.sets),
+            *("benchmark", "--out", str(args.out / "benchmark"), "--set", *args.sets),
             *("--images", str(pictures / "training"), "--others", str(pictures / "others")),
             *("--objects", f"cutouts:{objects}", "--background", str(pictures / "background")),
             *("--count", str(args.count), "--negatives", negatives),
@@ -71,7 +71,7 @@ def main() -> None:
     )
     if status:
         raise SystemExit(status)
-    save(args.name, {"pictures": count, "copies": args.count, "rows": rows_of(args.out)})
+    save(args.name, {"pictures": count, "copies": args.count, "rows": rows_of(args.out / "benchmark")})
 
 
 def complete(folder: Path, wanted: dict[str, Any], fill: Callable[[Path, dict[str, Any]], None]) -> None:

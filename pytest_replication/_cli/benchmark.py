@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_device, print_json
-from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
+from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, pictures_of
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
 from pytest_replication.benchmark.results import Row, as_csv, as_table
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
@@ -36,6 +36,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Kinds to make of --images and --objects (cutmix, segmix, segmix_hard, segmix_resized, "
         "patch_outpaint, diagonal_outpaint, edits), folders of sets, or published sets as NAME=FOLDER",
     )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="Take published sets with fewer pictures than published; results compare with no others",
+    )
     parser.add_argument("--images", metavar="SOURCE", help="Images that sets are made of")
     parser.add_argument(
         "--objects",
@@ -59,6 +64,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--embedder", required=True, nargs="+", dest="embedders", metavar="NAME", help="Extractors"
     )
     parser.add_argument(
+        "--preset", help="Preprocessing preset of all extractors (default: the own one of each)"
+    )
+    parser.add_argument(
         "--score",
         nargs="+",
         dest="scores",
@@ -75,25 +83,50 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
+    check_apart(args.out, args.sets, chosen, args.background)
     if not args.no_figures:
         check_figures()
-    chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
-    sets = choose_sets(args.sets, chosen, args.out / "sets")
+    tell = None if sys.stderr.isatty() else _say  # a terminal has bars
+    sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
     background = [] if args.background is None else pictures_of(args.background)
     rows = run_benchmark(
-        sets, args.embedders, args.scores, args.out, background=background, device=args.device, say=_say
+        sets,
+        args.embedders,
+        args.scores,
+        args.out,
+        background=background,
+        preset=args.preset,
+        device=args.device,
+        say=_say,
+        tell=tell,
     )
     _write(args.out / "results.csv", as_csv(rows))
     if not args.json:
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
+        for line in _whitened(rows):
+            print(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
         print_json([_public(row) for row in rows])
     else:
-        print(f"{args.out / RESULTS}, results.csv" + "".join(f", {path.name}" for path in figures))
+        print(
+            f"{args.out / RESULTS} (all commands); of this command: results.csv"
+            + "".join(f", {path.name}" for path in figures)
+        )
     return 0
+
+
+def _whitened(rows: Sequence[Row]) -> list[str]:
+    """What each whitening has kept: it says how much of a vector a score still sees."""
+    return [
+        f"{row.set}, {row.extractor}, {row.score}: {kept['kept']} of {kept['of']} directions kept, with "
+        f"{100 * kept['variance']:.1f} % of the variance of the background"
+        for row in rows
+        if (kept := row.about.get("whitening")) is not None
+    ]
 
 
 def _say(text: str) -> None:
@@ -117,6 +150,7 @@ def _public(row: Row) -> dict[str, object]:
         "queries": row.queries,
         "database": row.database,
         "metrics": dict(row.metrics),
+        "about": dict(row.about),
     }
 
 

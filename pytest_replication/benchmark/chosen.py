@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_replication.benchmark.real import REAL_SETS, open_real_set
 from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
 from pytest_replication.benchmark.synthetic.kinds import KINDS
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.errors import BenchmarkError, UnknownName
+from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
 from pytest_replication.images.sources import Listing, open_source
 
 RECIPE = 2
@@ -43,7 +43,13 @@ class Chosen:
 
 
 def choose_sets(
-    names: Sequence[str], chosen: Chosen, folder: Path, *, progress: bool = True
+    names: Sequence[str],
+    chosen: Chosen,
+    folder: Path,
+    *,
+    partial: bool = False,
+    progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> list[RetrievalSet]:
     """Make or read the sets of some names.
 
@@ -52,13 +58,64 @@ def choose_sets(
         chosen: what synthetic sets are made of.
         folder: where those are kept; one that was made with the same arguments of the same images is
             taken as it is.
+        partial: take published sets with fewer pictures than published; their names then say so.
         progress: show progress bars when standard error is a terminal.
+        tell: called with a line for each set that is ready.
 
     Raises:
         UnknownName: a name that is none of these.
+        SettingsError: partial sets without a published one.
         BenchmarkError: images that are missing, or a set in the folder that was made otherwise.
     """
-    return [_choose(name, chosen, folder, progress) for name in names]
+    if partial and not any(_published(name) for name in names):
+        raise SettingsError("partial is for published sets (NAME=FOLDER), and none is named: leave it away")
+    sets = []
+    for name in names:
+        made = _choose(name, chosen, folder, partial, progress)
+        if tell is not None:
+            tell(f"{made.name}: {len(made.queries)} queries, {len(made.database)} pictures in the database")
+        sets.append(made)
+    return sets
+
+
+def check_apart(out: Path, names: Sequence[str], chosen: Chosen, background: str | None = None) -> None:
+    """Refuse a folder of results and a folder of images of which one is or holds the other.
+
+    Args:
+        out: where results go.
+        names: of the sets, as `choose_sets` takes them.
+        chosen: what synthetic sets are made of.
+        background: source of the background set.
+
+    Raises:
+        BenchmarkError: pictures and results would lie among each other.
+    """
+    own, sets = out.resolve(), [Path(name) for name in names if name not in KINDS]
+    given = (chosen.images, chosen.objects, chosen.others, background, *map(_root, names))
+    places = [Path(part) for source in given if source for part in _parts(source)]
+    for place in (path.resolve() for path in places if path.is_dir()):
+        if own.is_relative_to(place) or place.is_relative_to(own):
+            raise _among(out, place)
+    for place in (path.resolve() for path in sets if (path / DESCRIPTION).is_file()):
+        if own.is_relative_to(place):  # sets that an earlier run has made lie in its folder
+            raise _among(out, place)
+
+
+def _among(out: Path, place: Path) -> BenchmarkError:
+    return BenchmarkError(
+        f"results would go to {out}, and images lie in {place}, which is the same folder, lies in it or "
+        "holds it: give a folder apart as --out"
+    )
+
+
+def _published(name: str) -> bool:
+    title, equals, _ = name.partition("=")
+    return bool(equals) and title.partition(":")[0] in REAL_SETS
+
+
+def _root(name: str) -> str:
+    """Folder of a published set; empty for any other."""
+    return name.partition("=")[2] if _published(name) else ""
 
 
 def pictures_of(folder: str) -> list[Picture]:
@@ -74,10 +131,10 @@ def pictures_of(folder: str) -> list[Picture]:
     return found
 
 
-def _choose(name: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
-    published, equals, root = name.partition("=")
-    if equals and published.partition(":")[0] in REAL_SETS:
-        return open_real_set(published, Path(root))
+def _choose(name: str, chosen: Chosen, folder: Path, partial: bool, progress: bool) -> RetrievalSet:
+    if _published(name):
+        made = open_real_set(name.partition("=")[0], Path(_root(name)), partial=partial)
+        return replace(made, name=f"{made.name} (partial)") if partial else made
     if name in KINDS:
         return _made(name, chosen, folder / name, progress)
     if (Path(name) / DESCRIPTION).is_file():

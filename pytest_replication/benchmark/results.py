@@ -37,7 +37,10 @@ class Row:
         key: what decides the numbers: the set, the extractor with its weights, the score.
         preprocessing: of the extractor, as its identity has it.
         weights_sha256: digest of its weights, None for one without.
-        about: of the set.
+        about: of the set, as it was made or published; for a score with a background also
+            ``background_near``, the number of its images that come near one of the database, and for one
+            with ``+pca`` or ``+whiten`` ``whitening``: directions that were ``kept``, ``of`` how many, and
+            their share of the ``variance`` of the background.
     """
 
     set: str

@@ -21,6 +21,7 @@ from pytest_replication.benchmark.scores import VERSION, Score, score_named
 from pytest_replication.benchmark.sets import Picture, RetrievalSet
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.reports.words import plural
 
 RESULTS = "results.json"
 CELLS = 200_000_000
@@ -40,9 +41,11 @@ def run_benchmark(
     out: Path,
     *,
     background: Sequence[Picture] = (),
+    preset: str | None = None,
     device: str = "auto",
     progress: bool = True,
     say: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Row]:
     """Measure how well extractors and scores find what sets hold.
 
@@ -53,12 +56,14 @@ def run_benchmark(
         sets: with names that differ.
         embedders: names as `load_embedder` takes them.
         scores: names as `scores.score_named` takes them. One that compares parts is left out for an
-            extractor without tokens whose vector cannot be cut into equal slices.
+            extractor without tokens whose vector is of bits, or cannot be cut into slices.
         out: folder for results and features.
         background: pictures that are in no set, for scores that are normalised or whitened.
+        preset: preprocessing preset of all extractors; None for the own one of each.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: show progress bars when standard error is a terminal.
         say: called with a sentence for each score that is left out for an extractor.
+        tell: called with a line for each set that was measured with an extractor.
 
     Returns:
         One row for each set, extractor and score that fit, in this order of loops: extractors, sets,
@@ -77,20 +82,24 @@ def run_benchmark(
     found: list[tuple[str, Row]] = []
     names: dict[str, str] = {}
     for written in embedders:
-        embedder = load_embedder(written, device=device)
+        embedder = load_embedder(written, preset=preset, device=device)
         names[written] = embedder.spec.name
-        fit = [score for score in wanted if score.fits(embedder)]
+        fit = [score for score in wanted if not score.misfit(embedder)]
         for score in wanted:
-            if score not in fit and say is not None:
-                say(f"the score {score.name} is left out for {written}, which has neither tokens nor slices")
+            if (reason := score.misfit(embedder)) and say is not None:
+                say(f"the score {score.name} is left out for {written}, {reason}")
         identity = identity_of(embedder, out / "features")
         for made in sets:
             digests = (*pictures[made.name], behind)
             task = _Task(made, embedder, identity, digests, background, out / "features", progress)
             missing = [score for score in fit if task.key(score) not in known]
+            started = time.monotonic()
             for row in task.measure(missing):
                 known[row.key] = row
                 add_results(out / RESULTS, [row])
+            if tell is not None and fit:
+                took = f"{plural(len(missing), 'score')} in {time.monotonic() - started:.1f} s"
+                tell(f"{made.name}, {written}: {took if missing else 'measured before'}")
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
         raise BenchmarkError(f"none of the scores {', '.join(scores)} fits any of {', '.join(embedders)}")
@@ -188,7 +197,8 @@ class _Task:
         embedding = time.monotonic() - started
         for score in scores:
             started = time.monotonic()
-            matrix = score.matrix(queries, database, behind)
+            compared = score.compare(queries, database, behind)
+            matrix = compared.matrix
             curve = pair_curve(matrix, positives, junk)
             yield Row(
                 set=made.name,
@@ -202,7 +212,11 @@ class _Task:
                 key=self.key(score),
                 preprocessing=self.embedder.spec.preprocessing,
                 weights_sha256=self.embedder.spec.weights_sha256,
-                about=dict(made.about) | ({"background_near": near} if score.needs_background else {}),
+                about={
+                    **made.about,
+                    **({"background_near": near} if score.needs_background else {}),
+                    **compared.about,
+                },
             )
 
     def _embed(self, pictures: Sequence[Picture], side: int, tokens: bool) -> Features:

@@ -1,15 +1,15 @@
 """Scores by name: how the features of a query and of a picture become one number.
 
 ``inner``; ``split`` and ``cross``, over tokens or, for an extractor without, equal slices of its
-vector; each of these two with ``-concat`` for the norm of the code released with Somepalli et al.
-(CVPR 2023). ``inner`` may be followed by ``+centre``, ``+pca`` or ``+whiten``, learnt on the
-background set, and by ``+norm``, score normalisation against it.
+vector (not of one that is made of bits, whose slices tie); each of these two with ``-concat`` for the
+norm of the code released with Somepalli et al. (CVPR 2023). ``inner`` may be followed by ``+centre``,
+``+pca`` or ``+whiten``, learnt on the background set, and by ``+norm``, score normalisation against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,13 @@ from pytest_replication.scoring import (
 )
 from pytest_replication.scoring.whitening import EPS
 
-VERSION = 2
+VERSION = 3
 """Of what the scores compute; results of another version are measured again."""
 
 SLICES = 16
 """Most slices of a vector that stand in for tokens."""
+SHORTEST = 16
+"""Fewest numbers of a slice: of shorter ones the best of unrelated pictures score like that of a copy."""
 Matrix = NDArray[np.floating]
 _Product = Callable[[NDArray[Any], NDArray[Any]], Matrix]
 
@@ -47,6 +49,19 @@ _A_DIMENSION = 2
 """Background pictures for each dimension that a projection keeps."""
 _LEAST = 2
 """Background pictures from which anything can be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison gives.
+
+    Attributes:
+        matrix: (queries, database) scores.
+        about: what was learnt on the background for it; empty for nothing.
+    """
+
+    matrix: Matrix
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +95,22 @@ class Score:
         """Pictures that the background set has to have."""
         return max(_LEAST if self.learnt else 0, NormSpec().last + 1 if self.normalised else 0)
 
-    def fits(self, embedder: Embedder) -> bool:
-        """Whether an extractor has what it compares."""
-        return not self.needs_tokens or embedder.token_shape is not None or slices_of(embedder.spec.dim) > 1
+    def misfit(self, embedder: Embedder) -> str:
+        """What an extractor lacks of what it compares, as the end of a sentence; empty for nothing."""
+        if not self.needs_tokens or embedder.token_shape is not None:
+            return ""
+        if embedder.bits:
+            return "which has no tokens but bits, whose slices tie"
+        if slices_of(embedder.spec.dim) == 1:
+            return f"which has neither tokens nor equal slices of {SHORTEST} numbers or more"
+        return ""
 
     def matrix(self, queries: Features, database: Features, background: Features | None = None) -> Matrix:
-        """Compare all queries with the whole database: (queries, database).
+        """The scores that `compare` gives."""
+        return self.compare(queries, database, background).matrix
+
+    def compare(self, queries: Features, database: Features, background: Features | None = None) -> Compared:
+        """Compare all queries with the whole database.
 
         Raises:
             BenchmarkError: it needs a background set.
@@ -94,16 +119,18 @@ class Score:
         if self.needs_background and background is None:
             raise BenchmarkError(f"the score {self.name} needs a background set: give --background IMAGES")
         if self.needs_tokens:
-            return self._parts(queries, database)
+            return Compared(self._parts(queries, database))
+        about: Mapping[str, Any] = {}
         sides = [queries.vectors, database.vectors]
         if background is not None and self.learnt:
-            sides = _learn(self.learnt, background.vectors, [*sides, background.vectors])
+            whitening, about = _learn(self.learnt, background.vectors)
+            sides = [whitening.apply(side) for side in (*sides, background.vectors)]
         elif background is not None:
             sides.append(background.vectors)
         scores: Matrix = sides[0] @ sides[1].T
         if self.normalised:
-            return Background(sides[2], "background").normalise(scores, sides[0], NormSpec())
-        return scores
+            scores = Background(sides[2], "background").normalise(scores, sides[0], NormSpec())
+        return Compared(scores, about)
 
     def _parts(self, queries: Features, database: Features) -> Matrix:
         """Compare parts, one chunk of the database at a time: tokens of all of it may not fit."""
@@ -134,22 +161,26 @@ def score_named(name: str) -> Score:
 
 
 def slices_of(dim: int) -> int:
-    """Into how many equal slices a vector is cut: the most that divide its length, up to `SLICES`."""
-    return max(count for count in range(1, SLICES + 1) if dim % count == 0)
+    """Into how many equal slices of `SHORTEST` numbers or more a vector is cut: `SLICES` at most, or 1."""
+    return max((n for n in range(2, SLICES + 1) if dim % n == 0 and dim // n >= SHORTEST), default=1)
 
 
-def _learn(
-    kind: str, background: NDArray[np.float32], sides: list[NDArray[np.float32]]
-) -> list[NDArray[np.float32]]:
-    most = min(_directions(background), len(background) // _A_DIMENSION)
-    dim = None if kind == "centre" else max(1, most)
+def _learn(kind: str, background: NDArray[np.float32]) -> tuple[Whitening, Mapping[str, Any]]:
+    """Learn on the background, and say how many directions are kept, with which share of its variance."""
+    if kind == "centre":
+        return Whitening.learn(background, None, "centre"), {}
+    variances = _variances(background)
+    # No more can be kept than vary, however many vectors there are.
+    varying = int((variances > EPS * variances[0]).sum())
+    kept = max(1, min(varying, len(background) // _A_DIMENSION))
     # Literal by construction: the keys of _LEARNT are checked by score_named.
-    whitening = Whitening.learn(background, dim, _LEARNT[kind])  # type: ignore[arg-type]
-    return [whitening.apply(side) for side in sides]
+    whitening = Whitening.learn(background, kept, _LEARNT[kind])  # type: ignore[arg-type]
+    share = float(variances[:kept].sum() / variances.sum())
+    return whitening, {"whitening": {"kept": kept, "of": background.shape[1], "variance": round(share, 4)}}
 
 
-def _directions(vectors: NDArray[np.float32]) -> int:
-    """In how many directions vectors vary: no more can be kept, however many vectors there are."""
+def _variances(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of the principal directions of vectors, largest first."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    variances = np.linalg.eigvalsh(centred.T @ centred)
-    return int((variances > EPS * variances[-1]).sum())
+    found: NDArray[np.float64] = np.linalg.eigvalsh(centred.T @ centred)[::-1]
+    return found

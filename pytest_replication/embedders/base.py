@@ -106,6 +106,7 @@ class Embedder(ABC):
             machines or batch sizes.
         token_shape: number of chunks that `tokens` gives for one image, and length of a chunk; None
             for an embedder that sees an image as a whole only.
+        bits: whether its vectors are made of bits. Slices of these tie, so that none are compared.
     """
 
     spec: EmbedderSpec
@@ -113,6 +114,7 @@ class Embedder(ABC):
     batch_size: int = 8
     drift: float = 1e-4
     token_shape: tuple[int, int] | None = None
+    bits: bool = False
 
     @abstractmethod
     def prepare(self, image: Image.Image) -> Prepared:

@@ -57,6 +57,7 @@ class HashEmbedder(Embedder):
     """
 
     batch_size = 64
+    bits = True
 
     def __init__(self, spec: EmbedderSpec, hashed: Hash, threshold: Threshold | None) -> None:
         self.spec, self._hashed, self.default_threshold = spec, hashed, threshold

@@ -76,7 +76,7 @@ class RealSet:
         if found != published and not request.partial:
             raise BenchmarkError(
                 f"the set {self.name} has {found:,} {what} in {request.root}, published are {published:,}: "
-                f"complete it from {self.home}, or open it with partial=True and compare its results "
+                f"complete it from {self.home}, or give --partial (partial=True) and compare its results "
                 "with no other"
             )
 

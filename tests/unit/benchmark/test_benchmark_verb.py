@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -42,6 +44,45 @@ def test_tables_are_printed_before_figures_are_drawn(
     said = capsys.readouterr()
     assert "| mAP | edits |" in said.out
     assert "the score split is left out for pixels" in said.err
+    # No bar without a terminal, but a line for each step.
+    assert "edits: 2 queries, 20 pictures in the database\nthe score" in said.err
+    assert "edits, pixels: 1 score in " in said.err
+
+
+def test_results_go_to_no_folder_of_images(
+    asked: list[str], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(pictures.iterdir())
+    place = str(pictures / "bench")
+    assert cli.main([*asked, "--images", str(pictures), "--out", place, "--no-figures"]) == 3
+    assert "give a folder apart as --out" in capsys.readouterr().err
+    assert sorted(pictures.iterdir()) == before
+
+
+def test_what_whitening_keeps_is_printed(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    behind = asked[asked.index("--others") + 1]
+    command = [*asked, "--no-figures", "--score", "inner+whiten", "--background", behind]
+    assert cli.main(command) == 0
+    kept = r"edits, pixels, inner\+whiten: 5 of 769 directions kept, with \d+\.\d % of the variance of the background"
+    assert re.search(kept, capsys.readouterr().out)
+
+
+def test_a_preset_is_that_of_build(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*asked, "--no-figures", "--preset", "no-such"]) == 2
+    assert "preset" in capsys.readouterr().err
+
+
+def test_the_page_explains_every_field_of_the_results(asked: list[str], tmp_path: Path) -> None:
+    behind = asked[asked.index("--others") + 1]
+    command = [*asked, "--no-figures", "--score", "inner+whiten", "--background", behind]
+    assert cli.main(command) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    (row,) = found["rows"]
+    page = (Path(__file__).parents[3] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    legend = page.partition("## Fields of results.json")[2].partition("\n## ")[0]
+    told = set(re.findall(r"^\| `(\w+)`", legend, re.MULTILINE))
+    assert told == {"format", *row}
+    assert {"background_near", *row["about"]["whitening"]} <= set(re.findall(r"`(\w+)`", legend))
 
 
 def test_results_that_cannot_be_written_are_told_in_a_sentence(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_replication.benchmark import chosen as chosen_module
-from pytest_replication.benchmark.chosen import Chosen, choose_sets, pictures_of
-from pytest_replication.errors import BenchmarkError, UnknownName
+from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, pictures_of
+from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
 
 
 @pytest.fixture
@@ -66,6 +66,46 @@ def test_a_folder_with_a_set_is_read(chosen: Chosen, tmp_path: Path) -> None:
 def test_a_published_set_is_opened_with_its_own_messages(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="copydays"):
         choose_sets([f"copydays:strong={tmp_path / 'missing'}"], Chosen(), tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("out", ["own", "own/bench", "."])
+@pytest.mark.parametrize("side", ["images", "objects", "others", "background", "published"])
+def test_results_and_images_lie_apart(tmp_path: Path, out: str, side: str) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    given = f"cutouts:{own}" if side == "objects" else str(own)
+    names = ["edits", *([f"copydays={own}"] if side == "published" else [])]
+    chosen = Chosen(**({side: given} if side in ("images", "objects", "others") else {}))
+    behind = given if side == "background" else None
+    with pytest.raises(BenchmarkError, match="give a folder apart as --out"):
+        check_apart(tmp_path / "x" / ".." / out, names, chosen, behind)
+    check_apart(tmp_path / "bench", names, chosen, behind)
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_results_lie_in_no_set_but_sets_may_lie_among_results(chosen: Chosen, tmp_path: Path) -> None:
+    choose_sets(["edits"], chosen, tmp_path / "bench" / "sets", progress=False)
+    made = tmp_path / "bench" / "sets" / "edits"
+    check_apart(tmp_path / "bench", [str(made)], Chosen())
+    for out in (made, made / "database" / "bench"):
+        with pytest.raises(BenchmarkError, match="give a folder apart as --out"):
+            check_apart(out, [str(made)], Chosen())
+
+
+def test_part_of_a_published_set_is_marked(tmp_path: Path, training: Path) -> None:
+    for place in ("original/200000.jpg", "strong/200001.jpg"):
+        (tmp_path / place).parent.mkdir()
+        shutil.copyfile(sorted(training.iterdir())[0], tmp_path / place)
+    told: list[str] = []
+    asked = [f"copydays={tmp_path / 'strong' / '..'}"]
+    with pytest.raises(BenchmarkError, match="give --partial"):
+        choose_sets(asked, Chosen(), tmp_path, progress=False)
+    (made,) = choose_sets(asked, Chosen(), tmp_path, partial=True, progress=False, tell=told.append)
+    assert (made.name, made.about["partial"]) == ("copydays:strong (partial)", True)
+    assert told == ["copydays:strong (partial): 1 queries, 1 pictures in the database"]
+    assert made.database[0].path == tmp_path.resolve() / "original" / "200000.jpg"
+    with pytest.raises(SettingsError, match="partial is for published sets"):
+        choose_sets(["edits"], Chosen(), tmp_path, partial=True, progress=False)
 
 
 @pytest.mark.parametrize(("kind", "option"), [("edits", "--images"), ("segmix", "--objects")])

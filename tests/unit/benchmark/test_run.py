@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,7 +203,7 @@ def test_scores_of_parts_have_the_names_that_search_has() -> None:
 
 
 def test_slices_divide_the_vector() -> None:
-    assert [slices_of(dim) for dim in (512, 64, 7, 769, 30)] == [16, 16, 7, 1, 15]
+    assert [slices_of(dim) for dim in (512, 64, 7, 769, 30, 2 * 16)] == [16, 4, 1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -444,7 +445,9 @@ def test_whitening_keeps_no_more_than_varies() -> None:
         )
         return Features((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
 
-    scores = score_named("inner+whiten").matrix(drawn(3), drawn(4), drawn(40))
+    found = score_named("inner+whiten").compare(drawn(3), drawn(4), drawn(40))
+    scores = found.matrix
+    assert found.about["whitening"] == {"kept": 6, "of": 10, "variance": 1.0}
     assert scores.shape == (3, 4)
     assert np.isfinite(scores).all()
 
@@ -461,7 +464,67 @@ def test_a_set_too_large_for_memory_is_refused(
 def test_a_score_that_is_left_out_is_told(made: RetrievalSet, tmp_path: Path) -> None:
     said: list[str] = []
     run_benchmark([made], ["pixels", "cells"], ["inner", "split"], tmp_path, progress=False, say=said.append)
-    assert said == ["the score split is left out for pixels, which has neither tokens nor slices"]
+    assert said == [
+        "the score split is left out for pixels, which has neither tokens nor equal slices of 16 numbers or more"
+    ]
+
+
+class Bits(Cells):
+    """Many numbers without tokens, of which slices could be cut."""
+
+    token_shape = None
+    bits = True
+
+    def __init__(self) -> None:
+        self.spec = EmbedderSpec("bits", 512, None, "bits", "bits")
+
+    def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        return np.tile(super().forward(batch), (1, 43))[:, :512]
+
+
+def test_slices_of_bits_are_not_compared(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._registered, "bits", lambda options: Bits())
+    said: list[str] = []
+    (row,) = run_benchmark([made], ["bits"], ["split", "inner"], tmp_path, progress=False, say=said.append)
+    assert row.score == "inner"
+    assert said == ["the score split is left out for bits, which has no tokens but bits, whose slices tie"]
+    with pytest.raises(BenchmarkError, match="none of the scores split fits any of bits"):
+        run_benchmark([made], ["bits"], ["split"], tmp_path, progress=False)
+    monkeypatch.setattr(Bits, "bits", False)
+    assert len(run_benchmark([made], ["bits"], ["split"], tmp_path, progress=False)) == 1
+
+
+def test_each_step_is_told(made: RetrievalSet, tmp_path: Path) -> None:
+    told: list[str] = []
+    for _ in range(2):
+        run_benchmark([made], ["cells"], ["inner", "split"], tmp_path, progress=False, tell=told.append)
+    assert re.fullmatch(r"itself, cells: 2 scores in \d+\.\d s", told[0])
+    assert told[1:] == ["itself, cells: measured before"]
+
+
+def test_the_preset_reaches_every_extractor(made: RetrievalSet, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="preset"):
+        run_benchmark([made], ["pixels"], ["inner"], tmp_path, preset="no-such", progress=False)
+
+
+def test_what_whitening_keeps_is_in_the_results(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    rows = run_benchmark(
+        [made],
+        ["cells"],
+        ["inner", "inner+centre", "inner+whiten"],
+        tmp_path,
+        background=pictures[9:19],
+        progress=False,
+    )
+    assert [row.about.get("whitening") for row in rows[:2]] == [None, None]
+    kept = rows[2].about["whitening"]
+    assert (kept["kept"], kept["of"]) == (5, 12)
+    assert 0.5 < kept["variance"] <= 1
+    assert read_results(tmp_path / "results.json") == rows
 
 
 def test_rows_of_another_run_are_kept(made: RetrievalSet, tmp_path: Path) -> None:
