@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pytest_replication.images.read import read_file
@@ -160,10 +161,17 @@ def digest(data: bytes) -> str:
 def place(path: Path) -> str:
     """Where a file is, as text, in one spelling: absolute and without ``..``, so that no image has two."""
     whole = path.absolute()
-    if ".." in whole.parts:
-        flat, real = Path(os.path.normpath(whole)), whole.resolve()
-        whole = flat if flat.resolve() == real else real  # behind a link, .. leads elsewhere
+    if whole.name == "..":
+        whole = _straight(whole)
+    elif ".." in whole.parts:
+        whole = _straight(whole.parent) / whole.name
     return printable(whole)
+
+
+@lru_cache(maxsize=256)
+def _straight(folder: Path) -> Path:
+    flat, real = Path(os.path.normpath(folder)), folder.resolve()
+    return flat if flat.resolve() == real else real  # behind a link, .. leads elsewhere
 
 
 def printable(path: object) -> str:

@@ -31,6 +31,26 @@ def test_companions_are_passed_over_and_unknown_files_are_not(pictures: Path) ->
     assert ids(open_source(pictures)) == [f"{i:02d}.png" for i in range(12)] + ["raw.heic"]
 
 
+def test_an_image_has_one_uri_however_its_folder_is_written(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "else").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "else", target_is_directory=True)
+    monkeypatch.chdir(tmp_path / "else")
+    wanted = [str(path) for path in sorted(pictures.iterdir())]
+    for given in (
+        "../pictures",
+        ".././pictures",
+        "x/../../pictures",
+        str(tmp_path / "link" / ".." / "pictures"),
+    ):
+        (tmp_path / "else" / "x").mkdir(exist_ok=True)
+        assert [ref.uri for ref in open_source(given)] == wanted
+    (tmp_path / "deep" / "else").mkdir(parents=True)
+    (tmp_path / "deep" / "link").symlink_to(tmp_path / "else", target_is_directory=True)
+    assert [ref.uri for ref in open_source(str(tmp_path / "deep" / "link" / ".." / "pictures"))] == wanted
+
+
 def test_links_are_followed_once(pictures: Path) -> None:
     (pictures / "loop").symlink_to(pictures, target_is_directory=True)
     assert len(open_source(pictures)) == 12
