@@ -105,10 +105,6 @@ class Score:
             return f"which has neither tokens nor equal slices of {SHORTEST} numbers or more"
         return ""
 
-    def matrix(self, queries: Features, database: Features, background: Features | None = None) -> Matrix:
-        """The scores that `compare` gives."""
-        return self.compare(queries, database, background).matrix
-
     def compare(self, queries: Features, database: Features, background: Features | None = None) -> Compared:
         """Compare all queries with the whole database.
 

@@ -103,7 +103,8 @@ def _recall(
             f"--min-recall {choice.min_recall:g}{f' --confidence {confidence:g}' if more else ''}' "
             "measures it)",
         )
-    engine.effort = found.effort
+    # Above the exhaustive effort there is nothing more to find; it was another one in earlier versions.
+    engine.effort = min(found.effort, engine.exhaustive)
     return _certified(found)
 
 

@@ -59,8 +59,9 @@ class LaionSource(Source):
         for id_, table in self._tables:
             naming, caption = _naming_column(table), table.first_of(_CAPTIONS)
             columns = (naming, caption, "label", "status", "error_message")
+            where = place(table.path)
             for number, row in enumerate(table.rows([c for c in columns if c in table.plain])):
-                at = printable(f"{id_}#{number}"), f"{place(table.path)}#{number}"
+                at = printable(f"{id_}#{number}"), f"{where}#{number}"
                 texts = text_of(row, caption), text_of(row, "label")
                 path = self._find(keys, naming, row[naming])
                 if isinstance(path, str):

@@ -171,9 +171,11 @@ def test_scores_of_parts_are_those_of_all_chunks_at_once(pictures: list[Picture]
     assert found.tokens is not None
     assert [len(part) for part in found.tokens] == [4, 4, 1]
     whole = np.concatenate(found.tokens)
-    assert score_named("split").matrix(found, found) == pytest.approx(split_product(whole, whole), abs=1e-6)
+    assert score_named("split").compare(found, found).matrix == pytest.approx(
+        split_product(whole, whole), abs=1e-6
+    )
     without = Features(found.vectors)
-    assert score_named("split").matrix(without, without).shape == (9, 9)
+    assert score_named("split").compare(without, without).matrix.shape == (9, 9)
 
 
 def test_background_changes_scores_as_defined(pictures: list[Picture], tmp_path: Path) -> None:
@@ -181,15 +183,15 @@ def test_background_changes_scores_as_defined(pictures: list[Picture], tmp_path:
     one, two, behind = (
         features(p, embedder, tmp_path, progress=False) for p in (pictures[:4], pictures[4:9], pictures[9:])
     )
-    plain = score_named("inner").matrix(one, two)
+    plain = score_named("inner").compare(one, two).matrix
     nearest = -np.sort(-(one.vectors @ behind.vectors.T), axis=1)[:, :3]
-    normalised = score_named("inner+norm").matrix(one, two, behind)
+    normalised = score_named("inner+norm").compare(one, two, behind).matrix
     assert normalised == pytest.approx(plain - nearest.mean(axis=1)[:, None], abs=1e-6)
     centred = [side.vectors - behind.vectors.mean(axis=0) for side in (one, two)]
     a, b = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in centred)
-    assert score_named("inner+centre").matrix(one, two, behind) == pytest.approx(a @ b.T, abs=1e-5)
-    assert score_named("inner+whiten+norm").matrix(one, two, behind).shape == (4, 5)
-    assert score_named("inner+pca").matrix(one, two, behind).shape == (4, 5)
+    assert score_named("inner+centre").compare(one, two, behind).matrix == pytest.approx(a @ b.T, abs=1e-5)
+    assert score_named("inner+whiten+norm").compare(one, two, behind).matrix.shape == (4, 5)
+    assert score_named("inner+pca").compare(one, two, behind).matrix.shape == (4, 5)
 
 
 @pytest.mark.parametrize("name", ["", "dot", "split+norm", "inner+", "inner+norm+whiten", "inner+whiten+pca"])
@@ -233,9 +235,9 @@ def test_a_benchmark_that_cannot_be_is_refused(
 def test_a_score_without_its_background_is_refused(pictures: list[Picture], tmp_path: Path) -> None:
     found = features(pictures[:2], load_embedder("pixels"), tmp_path, progress=False)
     with pytest.raises(BenchmarkError, match="needs a background set"):
-        score_named("inner+norm").matrix(found, found)
+        score_named("inner+norm").compare(found, found)
     with pytest.raises(SettingsError, match="asks for 3 neighbours"):
-        score_named("inner+norm").matrix(found, found, found)
+        score_named("inner+norm").compare(found, found, found)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nonsense"])
@@ -400,7 +402,7 @@ def test_tokens_of_any_size_are_kept(
     assert large.tokens is not None
     assert np.isfinite(large.tokens[0]).all()
     split = score_named("split")
-    assert split.matrix(large, large) == pytest.approx(split.matrix(small, small), abs=1e-3)
+    assert split.compare(large, large).matrix == pytest.approx(split.compare(small, small).matrix, abs=1e-3)
 
 
 def test_a_background_with_images_of_the_database_is_refused(

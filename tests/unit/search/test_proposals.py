@@ -18,6 +18,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.search.engines import (
     Certificate,
     Engine,
+    EngineEntry,
     add_certificate,
     build_engine,
     certify,
@@ -122,6 +123,15 @@ def test_the_confidence_of_a_check_is_asked_of_the_certificate(
     assert "at 0.9 with 0.9999 confidence" in verdict.matches.by.note
     assert "--min-recall 0.999 --confidence 0.9999' measures it" in verdict.matches.by.note
     assert verdict.confidence == 0.9999
+
+
+def test_an_effort_beyond_the_exhaustive_one_is_that_one(
+    index: Index, certificate: Certificate, unrelated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = replace(certificate, effort=10**9)
+    monkeypatch.setattr(EngineEntry, "certificate_for", lambda self, *question: earlier)
+    verdict = check_replication(unrelated, THRESHOLD, index=index, engine=allowed(certificate.engine))
+    assert (verdict.outcome, verdict.matches.by.engine) == (Outcome.PASS, certificate.engine)
 
 
 @pytest.mark.parametrize("min_recall", [0.0, 1.0, 7.0, -1.0, float("nan")])
