@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 HARNESS = '''
-"""Fork some work, kill it after a random time, look, do it again, look again. Prints one JSON a trial."""
-import contextlib, hashlib, json, os, random, shutil, signal, sys, time
+"""Fork some work, kill it at a random moment, look, do it again, look again. Prints one JSON a trial."""
+import contextlib, hashlib, json, os, random, shutil, signal, sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,17 +36,36 @@ WORK = {
     "overwrite": lambda out: build_index(source, out, replace(options, overwrite=True)),
 }
 
-def fork(name, out):
+class Steps:
+    """Counts what this process asks of the file system, and lets the kernel kill it a moment after one."""
+
+    def __init__(self, last, delay):
+        self.count, self.last, self.delay = 0, last, delay
+        sys.addaudithook(self)
+
+    def __call__(self, event, arguments):
+        if event == "open" or event.startswith("os."):
+            self.count += 1
+            if self.count == self.last:  # nobody handles SIGALRM: as sudden as SIGKILL, and on time
+                signal.setitimer(signal.ITIMER_REAL, self.delay)
+
+def run(name, out, last=0, delay=0.0):
+    """Do some work in a process of its own: how it ended, and the steps it took if nobody killed it."""
+    counted = work / "steps"
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
+            steps = Steps(last, delay)
             WORK[name](out)
+            if not last:
+                counted.write_text(str(steps.count))
             os._exit(0)
         os._exit(1)
-    return child
+    ended = os.waitpid(child, 0)[1]
+    return ended, 0 if last else int(counted.read_text())
 
 def done(name, out):
-    return os.waitpid(fork(name, out), 0)[1] == 0
+    return run(name, out)[0] == 0
 
 def digest(out):
     """What a search can find: the live vectors with their ids, and what is stored."""
@@ -57,16 +76,15 @@ def digest(out):
     return hashlib.sha256(content.tobytes()).hexdigest(), ids, index.manifest.stored
 
 # What each work starts from, and how it ends when nobody disturbs it.
-before, after, took = {}, {}, {}
+before, after, steps = {}, {}, {}
 last = None
 for name in WORK:
     before[name] = last
     last = work / f"whole-{name}"
     if before[name]:
         shutil.copytree(before[name], last)
-    started = time.monotonic()
-    assert done(name, last)
-    took[name] = time.monotonic() - started
+    ended, steps[name] = run(name, last)
+    assert ended == 0
     after[name] = digest(last)
 
 rng = random.Random(seed)
@@ -75,10 +93,8 @@ for trial in range(trials):
     out = work / f"killed-{trial}"
     if before[name]:
         shutil.copytree(before[name], out)
-    child = fork(name, out)
-    time.sleep(rng.uniform(0, 1.1 * took[name]))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    ended, _ = run(name, out, rng.randint(1, steps[name]), rng.uniform(1e-6, 0.003))
+    assert ended in (0, signal.SIGALRM), ended
     try:
         found = digest(out)
         state = "complete" if found == after[name] else "LIES"
