@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,8 @@ class Array:
             raise Refused("an array with a shape that is none, or with more than two dimensions")
         if math.prod(shape) * real.itemsize != len(data):
             raise Refused(f"an array of shape {shape} and type {real.str} in {len(data)} bytes")
+        if real.kind == "U" and (np.frombuffer(data, f"{real.byteorder}u4") > sys.maxunicode).any():
+            raise Refused("a text with characters that there are not")
         if order == "C":
             self.values = np.frombuffer(data, real).reshape(shape)
         elif order == "F":

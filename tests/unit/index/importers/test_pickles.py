@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_replication.errors import SourceError
@@ -323,6 +323,7 @@ def test_a_file_that_is_empty_or_not_there_is_refused(read: Callable, tmp_path: 
         read_pickle(tmp_path / "gone.pkl")
 
 
+@example(b"\0", 249, 2)  # a character beyond those of Unicode
 @given(st.binary(max_size=60), st.integers(0, 250), st.integers(0, 20))
 def test_whatever_is_changed_nothing_but_our_own_error_comes_out(
     tmp_path_factory: pytest.TempPathFactory, noise: bytes, start: int, length: int
