@@ -18,7 +18,7 @@ from measure import save
 from PIL import Image
 
 from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
-from pytest_replication.benchmark.edits import EDITS
+from pytest_replication.images.edits import EDITS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "photos"
 

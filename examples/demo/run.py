@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pytest_replication.benchmark.edits import EDITS
+from pytest_replication.images.edits import EDITS
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "fixtures" / "photos" / "training"

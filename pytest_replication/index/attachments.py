@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from pytest_replication.errors import BuildError
-from pytest_replication.index.manifest import Attachment, Manifest, replace_file
+from pytest_replication.index.manifest import ATTACHED, Attachment, Manifest, replace_file
 from pytest_replication.index.shard import describe_file
 
-_NAME = re.compile(r"(removed|duplicates)-[0-9a-f]{16}\.\w+|\.(removed|duplicates)-[0-9a-f]{16}\.\w+\.new")
+_STEM = rf"({'|'.join(ATTACHED)})-[0-9a-f]{{16}}\.\w+"
+_NAME = re.compile(rf"{_STEM}|\.{_STEM}\.new")
 """Also those of a writer that was killed before the rename."""
 
 
@@ -43,8 +44,7 @@ def is_attachment(name: str) -> bool:
 
 def drop_attachments(folder: Path, manifest: Manifest | None) -> None:
     """Remove the files that a manifest does not name; all of them without one."""
-    entries = (manifest.removed, manifest.duplicates) if manifest else ()
-    named = {entry.name for entry in entries if entry is not None}
+    named = {entry.name for entry in manifest.attachments} if manifest else set()
     for path in folder.iterdir():
         if is_attachment(path.name) and path.name not in named:
             path.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from pytest_replication.images.views import View
 VECTORS = "embeddings.npy"
 TOKENS = "tokens.npy"
 FORMAT = 2
+ATTACHED = ("removed", "duplicates", "calibration", "canaries")
+"""Files beside the shards that a manifest may name."""
 NAME = "manifest.json"
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 DTYPES = {"float32": "<f4", "float16": "<f2"}
@@ -139,6 +141,8 @@ class Manifest:
         hidden: number of stored rows that are masked.
         duplicates: how often each training image stands in the index, where that was counted.
         tokens: chunks of a view and length of a chunk, where tokens are stored beside the vectors.
+        calibration: how high real images score that the model never saw, where that was measured.
+        canaries: edited copies of training images that a gate has to find, where there are some.
     """
 
     embedder: EmbedderSpec
@@ -157,6 +161,14 @@ class Manifest:
     hidden: int = 0
     duplicates: Attachment | None = None
     tokens: tuple[int, int] | None = None
+    calibration: Attachment | None = None
+    canaries: Attachment | None = None
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Files beside the shards."""
+        found = (getattr(self, name) for name in ATTACHED)
+        return tuple(entry for entry in found if entry is not None)
 
     @property
     def stored(self) -> int:
@@ -192,8 +204,8 @@ class Manifest:
     def fingerprint(self) -> str:
         """Digest of all that can change a verdict: the same training set gives the same."""
         content = self._body()
-        for volatile in ("created", "writer", "probe", "duplicates"):
-            del content[volatile]
+        for volatile in ("created", "writer", "probe", "duplicates", "calibration", "canaries"):
+            content.pop(volatile, None)
         for local in ("location", "preset"):
             del content["embedder"][local]
         for source in content["sources"]:
@@ -222,10 +234,9 @@ class Manifest:
 
     def _body(self) -> dict[str, Any]:
         body = {"format": FORMAT, **asdict(self)}
-        if self.tokens is None:
-            del body[
-                "tokens"
-            ]  # the manifests of indexes without tokens are as they were before there were any
+        for later in ("tokens", "calibration", "canaries"):
+            if body[later] is None:  # manifests without them are as they were before there were any
+                del body[later]
         return body
 
 
@@ -313,8 +324,8 @@ def _from_body(body: dict[str, Any]) -> Manifest:
     body["views"] = tuple(View(v["name"], tuple(v["box"])) for v in body["views"])
     body["sources"] = tuple(SourceEntry(**entry) for entry in body["sources"])
     body["shards"] = tuple(_shard(entry) for entry in body["shards"])
-    for name in ("removed", "duplicates"):
-        if body[name] is not None:
+    for name in ATTACHED:
+        if body.get(name) is not None:
             body[name] = Attachment(**{**body[name], "file": FileEntry(**body[name]["file"])})
     if (tokens := body.get("tokens")) is not None:
         chunks, length = body["tokens"] = tuple(tokens)
@@ -325,7 +336,7 @@ def _from_body(body: dict[str, Any]) -> Manifest:
         raise ValueError(f"dtype {manifest.dtype}, {len(manifest.views)} views")
     if any(not 0 <= shard.source < len(manifest.sources) for shard in manifest.shards):
         raise ValueError("a shard belongs to no source")
-    attached = [entry.name for entry in (manifest.removed, manifest.duplicates) if entry is not None]
+    attached = (entry.name for entry in manifest.attachments)
     for name in (*attached, *(shard.name for shard in manifest.shards)):
         if not _PLAIN_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a file of an index")

@@ -151,6 +151,8 @@ def _beginning(parts: Sequence[Index]) -> Manifest:
         removed=None,
         hidden=0,
         duplicates=None,
+        calibration=None,
+        canaries=None,
         created=now(),
         thumbnails=max(part.manifest.thumbnails for part in parts),
     )

@@ -272,9 +272,8 @@ def check_counts(folder: Path, manifest: Manifest) -> None:
 
 
 def _check_sizes(folder: Path, manifest: Manifest) -> None:
-    attached = (manifest.removed, manifest.duplicates)
     alone = [(folder / PROBE, manifest.probe)]
-    alone += [(folder / entry.name, entry.file) for entry in attached if entry is not None]
+    alone += [(folder / entry.name, entry.file) for entry in manifest.attachments]
     _compare_sizes(alone, restore(folder, manifest))
     in_shards: list[tuple[Path, FileEntry]] = []
     for shard in manifest.shards:

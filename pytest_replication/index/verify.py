@@ -59,8 +59,7 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
     files = size = 0
     faults: list[str] = []
     expected = [(opened.path / PROBE, opened.manifest.probe)]
-    attached = (opened.manifest.removed, opened.manifest.duplicates)
-    expected += [(opened.path / entry.name, entry.file) for entry in attached if entry is not None]
+    expected += [(opened.path / entry.name, entry.file) for entry in opened.manifest.attachments]
     for shard in opened.shards:
         expected += [(shard.folder / name, entry) for name, entry in shard.entry.files.items()]
     for path, entry in tqdm(expected, unit="file", disable=None if progress else True):

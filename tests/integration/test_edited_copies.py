@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication import check_replication
-from pytest_replication.benchmark.edits import EDITS
+from pytest_replication.images.edits import EDITS
 from pytest_replication.index import Index
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from pytest_replication.benchmark.edits import hue
+from pytest_replication.images.edits import hue
 
 JITTER = (0.4, 0.4, 0.2, 0.1)
 """Strength of the jitter of brightness, contrast, saturation and hue."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_replication.benchmark.edits import ALL_EDITS
 from pytest_replication.benchmark.synthetic.cutmix import CUTMIX
 from pytest_replication.benchmark.synthetic.outpaint import DIAGONAL_OUTPAINT, PATCH_OUTPAINT
 from pytest_replication.benchmark.synthetic.recipe import Ingredients, Kind, Mixed
 from pytest_replication.benchmark.synthetic.segmix import SEGMIX, SEGMIX_HARD, SEGMIX_RESIZED
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.images.edits import ALL_EDITS
 
 
 def edited(parts: Ingredients) -> list[Mixed | None]:

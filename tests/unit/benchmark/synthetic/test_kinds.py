@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_replication.benchmark.edits import ALL_EDITS
 from pytest_replication.benchmark.synthetic.kinds import KINDS, checked_parameters, edited, kind_named
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.images.edits import ALL_EDITS
 
 
 def test_edits_take_turns(ingredients: Callable[..., Ingredients]) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication.benchmark.edits import ALL_EDITS
 from pytest_replication.benchmark.sets import RetrievalSet, read_set
 from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.errors import BenchmarkError, SourceError
+from pytest_replication.images.edits import ALL_EDITS
 
 KINDS = ["cutmix", "segmix", "segmix_hard", "segmix_resized", "patch_outpaint", "diagonal_outpaint", "edits"]
 
