@@ -115,6 +115,7 @@ def test_data_is_plain_and_complete() -> None:
         "sample": "out/0.png",
         "sample_number": 0,
         "seed": 100,
+        "prompt": None,
         "score": 0.9,
         "training_id": "cat.jpg",
         "training_uri": "photos/cat.jpg",
