@@ -22,6 +22,7 @@ from pytest_replication.errors import (
     SettingsError,
     ThresholdMissing,
 )
+from pytest_replication.images.content import Digests
 from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
@@ -177,13 +178,19 @@ def nearest(
 def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    vectors = embed_samples(index, samples)
+    digests = Digests()
+    vectors = embed_samples(index, samples, digests)
     distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
-    return vectors, _subject(index, samples, distinct, name)
+    return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
+def embed_samples(index: Index, samples: Samples, digests: Digests | None = None) -> NDArray[np.float32]:
     """Embed samples exactly as the training images of an index were: (n, views, dim).
+
+    Args:
+        index: an open index.
+        samples: what is embedded.
+        digests: takes the digest of each sample meanwhile.
 
     Raises:
         SampleError: a sample cannot be read.
@@ -192,7 +199,7 @@ def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
     embedder, views = index.embedder, index.manifest.views
     blocks, brightest = [], 0
     with ThreadPoolExecutor(threads(), "prepare") as pool:
-        images = iter(samples)
+        images = iter(samples) if digests is None else digests.watch(samples)
         while batch := list(itertools.islice(images, embedder.batch_size)):
             brightest = max(brightest, *(int(np.asarray(image).max()) for image in batch))
             parts = [part for image in batch for part in cut(image, views)]
@@ -257,7 +264,7 @@ def _number(given: object, name: str) -> float:
     return float(given)
 
 
-def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:
+def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
         samples=samples.names,
@@ -273,4 +280,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        sample_sha256=tuple(digests.taken),
     )
