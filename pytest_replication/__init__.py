@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
@@ -58,6 +59,7 @@ _HOMES = {
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
     "models": ("Model", "Samples", "load_model"),
+    "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
@@ -92,6 +94,7 @@ __all__ = [
     "ReplicationDetected",
     "ReplicationError",
     "Samples",
+    "SavedMatches",
     "Verdict",
     "VerifyReport",
     "__version__",
@@ -110,8 +113,10 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_matches",
     "register_embedder",
     "remove_images",
+    "save_matches",
     "store_duplicates",
     "verify_index",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
@@ -47,7 +47,7 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
-    allow_unproved: bool = False
+    allow_unproved: bool = field(default=False, metadata={"stored": False})
     per: str = "sample"
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Match, Stored
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Verdict
 
@@ -39,6 +39,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
         "index": {
@@ -88,12 +89,24 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _stored_data(stored: Stored | None) -> dict[str, str] | None:
+    if stored is None:
+        return None
+    return {
+        "path": stored.path,
+        "written": stored.written,
+        "sha256": stored.sha256,
+        "version": stored.version,
+    }
+
+
 def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
     """Turn one match into plain data."""
     subject, record = verdict.matches.subject, match.record
     return {
         "sample": subject.samples[match.sample],
         "sample_number": int(match.sample),
+        "sample_sha256": subject.sample_sha256[match.sample] if subject.sample_sha256 else None,
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
         "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),

@@ -6,7 +6,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import plural, score_text, threshold_text
-from pytest_replication.search.matches import Match, SearchedBy
+from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
 SHOWN = 10
@@ -67,6 +67,14 @@ def searched(by: SearchedBy) -> str:
     )
 
 
+def stored_text(stored: Stored, subject: Subject) -> str:
+    """Where matches come from that were not measured just now."""
+    return (
+        f"judged again from {stored.path}, measured {stored.written} on index {subject.fingerprint[:12]} "
+        f"(sha256 {stored.sha256[:12]})"
+    )
+
+
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
@@ -84,6 +92,8 @@ def _details(verdict: Verdict) -> list[str]:
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if (stored := matches.stored) is not None:
+        lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]

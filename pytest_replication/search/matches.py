@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +109,7 @@ class Subject:
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
         prompts: prompt of each sample where known, else empty.
+        sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
 
     samples: tuple[str, ...]
@@ -125,6 +126,24 @@ class Subject:
     distinct: int = 0
     check: str = ""
     prompts: tuple[str, ...] = ()
+    sample_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The file that matches were read from.
+
+    Attributes:
+        path: of the file.
+        written: when they were measured, ISO 8601, UTC.
+        sha256: digest of its content.
+        version: of the package that wrote it.
+    """
+
+    path: str
+    written: str
+    sha256: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +155,14 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        stored: the file that they were read from, None where they were just measured.
     """
 
     of: tuple[tuple[Match, ...], ...]
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
     def best(self) -> tuple[Match, ...]:
