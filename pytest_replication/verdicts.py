@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
+from pytest_replication.controls.judged import Control, judge_control
+from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
+
+NO_CONTROL = Control(absent="none were planted")
 
 
 class Outcome(StrEnum):
@@ -81,6 +84,7 @@ class Verdict:
         rate_lower: lower bound.
         needed: samples that would settle an inconclusive verdict; None if it is settled, or if
             no number would.
+        control: copies that were planted among the samples, and that were found.
     """
 
     outcome: Outcome
@@ -90,6 +94,7 @@ class Verdict:
     rate_upper: float
     rate_lower: float
     needed: int | None = None
+    control: Control = NO_CONTROL
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -141,6 +146,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             confidence.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
+        ControlFailed: canaries were put among the samples and not all of them were found.
     """
     _check(matches)
     recall = _recall(matches, policy)
@@ -153,6 +159,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     upper = 1.0 if recall is None else min(1.0, upper / recall)
     lower = lower_bound(k * distinct // n, distinct, policy.confidence)
     outcome = _outcome(k, upper, lower, policy.max_rate)
+    control = _control(matches, policy, recall, k)
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
             matches.by.note
@@ -163,7 +170,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
         needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
+    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed, control)
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:
@@ -174,6 +181,27 @@ def _recall(matches: Matches, policy: Policy) -> float | None:
     same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
     sure = by.confidence >= policy.confidence
     return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _control(matches: Matches, policy: Policy, recall: float | None, hits: int) -> Control:
+    """Judge the canaries as samples are judged."""
+    control, failure = judge_control(matches.canaries, lambda match: match.score >= policy.threshold)
+    if not failure:
+        return control
+    by, index = matches.by, matches.subject.index
+    told = f"{by.engine} found only {control.found} of {control.asked} canaries ({failure})"
+    if recall is None:  # nobody relies on this engine: the exact scan decides
+        raise SearchError(told)
+    other = "" if by.exact else "leave the engine out or certify it again, "
+    raise ControlFailed(
+        f"the gate is broken: {told}: canaries are edited copies of training images of {index}, put among "
+        f"the samples, that score >= {policy.threshold:g} where all works, so that its word on "
+        f"{len(matches.of)} samples ({hits} replicated) counts for nothing; {other}look for what has changed "
+        "in the embedder, "
+        f"check the index with 'pytest-replication verify {index}', plant others with 'pytest-replication "
+        f"calibrate {index}', or do without a control (--replication-canaries 0 in pytest, --canaries 0 in "
+        "pytest-replication check)"
+    )
 
 
 def _unproved(matches: Matches) -> str:

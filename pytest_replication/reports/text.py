@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.data import control_data, verdict_data
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -69,6 +69,8 @@ def _details(verdict: Verdict) -> list[str]:
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if verdict.control.asked:
+        lines.append(f"  control    {controlled(control_data(verdict))}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
