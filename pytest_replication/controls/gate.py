@@ -112,7 +112,7 @@ def draw(index: Index, threshold: Callable[[Record], float], choice: CanaryChoic
         allowance=allowance(index),
         absent="",
     )
-    return Guard(tuple(enough[number * len(enough) // wanted] for number in range(wanted)), about)
+    return Guard(tuple(enough[:wanted]), about)  # stored edit by edit, so that the first have all edits
 
 
 def _too_few(

@@ -15,7 +15,7 @@ def controlled(control: Mapping[str, Any]) -> str:
     """What was found of the copies that were planted among the samples."""
     return (
         f"{control['found']} of {control['asked']} planted copies found (lowest score "
-        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} canaries reach the threshold)"
+        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} can reach the threshold)"
     )
 
 
