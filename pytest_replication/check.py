@@ -19,6 +19,7 @@ from pytest_replication.errors import (
     SettingsError,
     ThresholdMissing,
 )
+from pytest_replication.images.content import Digests
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
@@ -98,13 +99,17 @@ def measure(
     canaries: int | None,
     name: str,
     asserted: bool,
+    per: str = "sample",
+    claimed: bool = False,
 ) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
         opened = _index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
+        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        if claimed and policy.max_rate == 0:
+            raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         guard = _canaries(canaries, run)
         verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name, canaries=guard)
@@ -200,12 +205,13 @@ def _embed(
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    light = Light(samples)
-    vectors = embed_images(index, guard.among(light.watch(samples), len(samples)))
+    light, digests = Light(samples), Digests()
+    stream = light.watch(digests.watch(samples))
+    vectors = embed_images(index, guard.among(stream, len(samples)))
     light.require()
     own = vectors[~guard.mask(len(samples))]
     distinct = len(np.unique(own.reshape(len(samples), -1).round(4), axis=0))
-    return vectors, _subject(index, samples, distinct, name)
+    return vectors, _subject(index, samples, distinct, name, digests)
 
 
 def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
@@ -271,12 +277,13 @@ def _number(given: object, name: str) -> float:
     return float(given)
 
 
-def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:
+def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
         samples=samples.names,
         source=samples.source,
         seeds=samples.seeds,
+        prompts=samples.prompts,
         index=str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
@@ -287,4 +294,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        sample_sha256=tuple(digests.taken),
     )

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication import cli, open_index
+from pytest_replication import check_replication, cli, open_index
+from pytest_replication.errors import MatchesFileError
 from pytest_replication.index.canaries import Canaries, write_canaries
+from pytest_replication.reports.matches_file import read_matches, save_matches
+from pytest_replication.search.sealed import digest
 
 from .conftest import PASSING, RunSuite
 
@@ -67,3 +70,43 @@ def test_the_command_line_has_the_control(
     assert json.loads(capsys.readouterr().out)["control"]["absent"] == "canaries are 0 (command line)"
     assert cli.main([*gate, "0.99999"]) == 3
     assert "canaries" in capsys.readouterr().err
+
+
+def test_matches_are_judged_again_with_their_canaries(
+    built_guarded: Path, unrelated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = str(tmp_path / "run.json")
+    assert cli.main(["check", str(built_guarded), str(unrelated), "--threshold", "0.9", "--save", saved]) == 0
+    again = ["check", "--matches", saved, "--threshold"]
+    assert cli.main([*again, "0.85"]) == 0
+    assert "control    16 of 16 planted copies found" in capsys.readouterr().out
+    assert cli.main([*again, "0.999"]) == 3
+    assert "scored too little (down to 0.9" in capsys.readouterr().err
+    assert cli.main([*again, "0.999", "--canaries", "0"]) == 0
+    assert CLI_NOTE in capsys.readouterr().out
+    assert cli.main([*again, "0.85", "--canaries", "4"]) == 2
+    assert "--canaries 4 cannot be given with --matches" in capsys.readouterr().err
+
+
+TAMPERED = {
+    "gone": {"of": []},
+    "not there": {"stored": None},
+    "more than there are": {"reachable": 3},
+    "found more than tried": {"found": 1000},
+    "any score will do": {"allowance": 2.0},
+    "absent": {"absent": "none were planted"},
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_canaries_in_a_file_of_matches_that_cannot_be_are_refused(
+    built_guarded: Path, unrelated: Path, tmp_path: Path, what: str
+) -> None:
+    verdict = check_replication(unrelated, 0.9, index=built_guarded)
+    save_matches(tmp_path / "run.json", verdict)
+    body = json.loads((tmp_path / "run.json").read_text())
+    del body["sha256"]
+    body["more"]["canaries"] |= TAMPERED[what]
+    (tmp_path / "run.json").write_text(json.dumps(body | {"sha256": digest(body)}))
+    with pytest.raises(MatchesFileError, match="no sound file of matches"):
+        read_matches(tmp_path / "run.json")
