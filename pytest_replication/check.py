@@ -6,26 +6,22 @@ and this is the only module that knows every stage.
 
 from __future__ import annotations
 
-import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.embedders.base import threads
 from pytest_replication.errors import (
     ReplicationError,
-    SampleError,
     SearchError,
     SettingsError,
     ThresholdMissing,
 )
-from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
@@ -180,30 +176,6 @@ def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[n
     vectors = embed_samples(index, samples)
     distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
     return vectors, _subject(index, samples, distinct, name)
-
-
-def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
-    """Embed samples exactly as the training images of an index were: (n, views, dim).
-
-    Raises:
-        SampleError: a sample cannot be read.
-        IndexMismatch: the embedder at hand is not that of the index.
-    """
-    embedder, views = index.embedder, index.manifest.views
-    blocks, brightest = [], 0
-    with ThreadPoolExecutor(threads(), "prepare") as pool:
-        images = iter(samples)
-        while batch := list(itertools.islice(images, embedder.batch_size)):
-            brightest = max(brightest, *(int(np.asarray(image).max()) for image in batch))
-            parts = [part for image in batch for part in cut(image, views)]
-            rows = embedder.embed(list(pool.map(embedder.prepare, parts)))
-            blocks.append(rows.reshape(len(batch), len(views), -1))
-    if brightest <= 1:
-        raise SampleError(
-            f"all {len(samples)} samples of {samples.source} are black: pixels scaled twice, a safety "
-            "checker, or a model that broke; nothing can pass"
-        )
-    return np.concatenate(blocks)
 
 
 def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:

@@ -23,6 +23,7 @@
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── SearchError                  the search cannot vouch for its own result
+    ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     └── Inconclusive                 too few samples for the rate that was claimed
 """
@@ -109,6 +110,10 @@ class EmbedderUnavailable(EmbedderError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class ControlFailed(ReplicationError):
+    """The gate does not find the edited copies of training images that were planted to be found."""
 
 
 class BenchmarkError(ReplicationError):
