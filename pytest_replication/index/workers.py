@@ -75,7 +75,8 @@ class Elsewhere(ShardEmbedder):
         def result() -> Embedded:
             with _told():
                 found = future.result()
-            found = replace(found, **{what: parcel.take(what) for what in self._left})
+            taken: dict[str, Any] = {what: parcel.take(what) for what in self._left}
+            found = replace(found, **taken)
             parcel.drop()
             progress(len(parcel))
             return found

@@ -51,7 +51,8 @@ def rmse(a: Images, b: Images) -> Distances:
         SearchError: images of different sizes, outside [0, 1], or not finite.
     """
     _check(a, b)
-    return np.sqrt(_squares(a, b).mean(axis=(-3, -2, -1)))
+    found: Distances = np.sqrt(_squares(a, b).mean(axis=(-3, -2, -1)))
+    return found
 
 
 def tiled(a: Images, b: Images, tiles: int = TILES) -> Distances:
@@ -81,7 +82,8 @@ def tiled(a: Images, b: Images, tiles: int = TILES) -> Distances:
     # Sums over rows of tiles, then over columns; a cut is the same on both sides of a tile.
     (rows, heights), (columns, widths) = (_cuts(length, side) for length in squares.shape[-2:])
     sums = np.add.reduceat(np.add.reduceat(squares, rows, axis=-2), columns, axis=-1)
-    return np.sqrt((sums / np.outer(heights, widths)).max(axis=(-2, -1)))
+    found: Distances = np.sqrt((sums / np.outer(heights, widths)).max(axis=(-2, -1)))
+    return found
 
 
 def relative(distances: Distances, neighbours: int = NEIGHBOURS, alpha: float = ALPHA) -> Distances:
