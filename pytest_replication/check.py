@@ -18,6 +18,7 @@ from pytest_replication.errors import (
     SettingsError,
     ThresholdMissing,
 )
+from pytest_replication.images.content import Digests
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
@@ -90,13 +91,17 @@ def measure(
     allow_unproved: bool | None,
     name: str,
     asserted: bool,
+    per: str = "sample",
+    claimed: bool = False,
 ) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
         opened = _index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
+        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        if claimed and policy.max_rate == 0:
+            raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
     except Exception as error:
@@ -173,9 +178,10 @@ def nearest(
 def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    vectors = embed_samples(index, samples)
+    digests = Digests()
+    vectors = embed_samples(index, samples, digests)
     distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
-    return vectors, _subject(index, samples, distinct, name)
+    return vectors, _subject(index, samples, distinct, name, digests)
 
 
 def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
@@ -229,12 +235,13 @@ def _number(given: object, name: str) -> float:
     return float(given)
 
 
-def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:
+def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
         samples=samples.names,
         source=samples.source,
         seeds=samples.seeds,
+        prompts=samples.prompts,
         index=str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
@@ -245,4 +252,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        sample_sha256=tuple(digests.taken),
     )

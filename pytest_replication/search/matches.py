@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Match:
             not counted.
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
+        leader: row that stands for all its duplicates; None if they were not counted.
     """
 
     sample: int
@@ -86,6 +87,7 @@ class Match:
     copies: int | None = None
     exact: int | None = None
     alike: float | None = None
+    leader: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Subject:
         unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
+        prompts: prompt of each sample where known, else empty.
+        sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
 
     samples: tuple[str, ...]
@@ -121,6 +125,25 @@ class Subject:
     unproved: bool = False
     distinct: int = 0
     check: str = ""
+    prompts: tuple[str, ...] = ()
+    sample_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The file that matches were read from.
+
+    Attributes:
+        path: of the file.
+        written: when they were measured, ISO 8601, UTC.
+        sha256: digest of its content.
+        version: of the package that wrote it.
+    """
+
+    path: str
+    written: str
+    sha256: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +155,14 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        stored: the file that they were read from, None where they were just measured.
     """
 
     of: tuple[tuple[Match, ...], ...]
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
     def best(self) -> tuple[Match, ...]:
@@ -169,6 +194,7 @@ def name_matches(
                 copies=duplicates.copies_of(int(row)) if duplicates else None,
                 exact=duplicates.exact_of(int(row)) if duplicates else None,
                 alike=duplicates.threshold if duplicates else None,
+                leader=duplicates.leader_of(int(row)) if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0
