@@ -1,9 +1,9 @@
 """The nearest training images by their pixels: an exact scan of what an index stores, in bounded memory.
 
 Squared distances come from a matrix product, ``|x|^2 + |y|^2 - 2 x.y``. Pixels are bytes: less 128 they are
-whole numbers of at most 128, and a product over 1,024 of them stays within 2^24, up to which float32 holds every
-whole number. Products over pieces of that length are therefore exact, in whatever order they are summed, and
-so are the distances: nothing has to be scored again, and equal distances are equal.
+whole numbers of at most 128, and a product over 1,024 of them stays within 2^24, up to which float32 holds
+every whole number. Products over pieces of that length are therefore exact, in whatever order they are
+summed, and so are the distances: nothing has to be scored again, and equal distances are equal.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def search_pixels(index: Index, samples: Pixels, k: int = 50) -> PixelNeighbours
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     if samples.shape[1:] != (side, side, 3) or samples.dtype != np.uint8 or not len(samples):
         raise SampleError(
-            f"samples of shape {samples.shape} ({samples.dtype}) cannot be compared with pixels of {side} x {side}: "
-            "give at least one of that size, as bytes"
+            f"samples of shape {samples.shape} ({samples.dtype}) cannot be compared with pixels of {side} x "
+            f"{side}: give at least one of that size, as bytes"
         )
     best = _Best.empty(len(samples), k)
     scanned = 0
@@ -96,8 +96,8 @@ def require_pixels(index: Index) -> int:
     """
     if index.side is None:
         raise SettingsError(
-            f"{index.path} stores no pixels: build it again with --pixels SIDE (the size of the training images, "
-            "such as 32; see docs/pixels.md)"
+            f"{index.path} stores no pixels: build it again with --pixels SIDE (the size of the training "
+            "images, such as 32; see docs/pixels.md)"
         )
     return index.side
 
@@ -175,9 +175,12 @@ def _compare(
     lengths = _lengths(block)
     for start in range(0, len(samples), _QUERIES):
         part = _centred(samples[start : start + _QUERIES])
-        squares = _lengths(part)[:, None] + lengths
+        products = np.zeros((len(part), len(block)))
         for piece in _pieces(block.shape[1]):
-            squares -= 2 * (part[:, piece] @ block[:, piece].T)
+            products += part[:, piece] @ block[:, piece].T
+        squares = np.multiply(products, -2, out=products)
+        squares += _lengths(part)[:, None]
+        squares += lengths
         squares[:, hidden] = np.inf
         floor = best.squares[start : start + len(part), -1]
         for query in map(int, np.flatnonzero(squares.min(axis=1) < floor)):
@@ -207,6 +210,6 @@ def _check(index: Index, samples: Pixels, best: _Best) -> None:
             squares = ((samples[part].astype(np.int64) - stored) ** 2).sum(axis=(1, 2, 3))
             if not np.array_equal(squares, best.squares[part, column]):
                 raise SearchError(
-                    "a product of whole numbers is not exact: numpy's linear algebra gives wrong results on this "
-                    "machine; try another build of numpy (or OPENBLAS_CORETYPE)"
+                    "a product of whole numbers is not exact: numpy's linear algebra gives wrong results on "
+                    "this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
                 )
