@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_replication.assertions import assert_no_replication
+    from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
     from pytest_replication.errors import (
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assertions": ("assert_no_replication",),
+    "assertions": ("assert_no_replication", "assert_replication_rate_below"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
@@ -101,6 +101,7 @@ __all__ = [
     "abandon_append",
     "append_index",
     "assert_no_replication",
+    "assert_replication_rate_below",
     "build_index",
     "check_replication",
     "compact_index",

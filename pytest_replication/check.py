@@ -91,13 +91,17 @@ def measure(
     allow_unproved: bool | None,
     name: str,
     asserted: bool,
+    per: str = "sample",
+    claimed: bool = False,
 ) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
         opened = _index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
+        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        if claimed and policy.max_rate == 0:
+            raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
     except Exception as error:
@@ -237,6 +241,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         samples=samples.names,
         source=samples.source,
         seeds=samples.seeds,
+        prompts=samples.prompts,
         index=str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
-from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
+from pytest_replication.tallies import PER, Tally, bounds, tally
 
 
 class Outcome(StrEnum):
@@ -36,6 +36,7 @@ class Policy:
         confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
             it too.
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
+        per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
         SettingsError: a value outside its range.
@@ -47,6 +48,7 @@ class Policy:
     max_rate_source: str = "default"
     confidence: float = 0.95
     allow_unproved: bool = field(default=False, metadata={"stored": False})
+    per: str = "sample"
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
@@ -64,6 +66,8 @@ class Policy:
             raise SettingsError(
                 f"confidence {self.confidence} proves nothing: give 0.5 to below 1, such as 0.95"
             )
+        if self.per not in PER:
+            raise SettingsError(f"a rate per {self.per!r} is wanted; expected per='sample' or per='prompt'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,12 @@ class Verdict:
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
-            samples that are distinct. Where an approximate engine searched, it is divided by the
-            recall that its certificate proves; without a certificate it is 1. See `confidence`.
+            samples that are distinct, no narrower than over whole prompts where these are known. Where an
+            approximate engine searched, it is divided by the recall that its certificate proves;
+            without a certificate it is 1. See `confidence`.
         rate_lower: lower bound.
-        needed: samples that would settle an inconclusive verdict; None if it is settled, or if
-            no number would.
+        needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
+            verdict; None if it is settled, or if no number would.
     """
 
     outcome: Outcome
@@ -124,6 +129,11 @@ class Verdict:
         return len(self.replicated) / self.samples
 
     @property
+    def tally(self) -> Tally:
+        """How many samples, prompts and training images were replicated."""
+        return tally(self.matches, self.replicated)
+
+    @property
     def worst(self) -> Match:
         """The match with the highest score."""
         return max(self.matches.best, key=lambda match: match.score)
@@ -146,13 +156,9 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     recall = _recall(matches, policy)
     hits = [match for match in matches.best if match.score >= policy.threshold]
     hits.sort(key=lambda match: (-match.score, match.sample))
-    n, k = len(matches.of), len(hits)
-    # One image given again and again is one observation, not many.
-    distinct = matches.subject.distinct or n
-    upper = upper_bound(min(k, distinct), distinct, policy.confidence)
-    upper = 1.0 if recall is None else min(1.0, upper / recall)
-    lower = lower_bound(k * distinct // n, distinct, policy.confidence)
-    outcome = _outcome(k, upper, lower, policy.max_rate)
+    bound = bounds(matches, hits, policy.per, policy.confidence)
+    upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
+    outcome = _outcome(len(hits), upper, lower, policy.max_rate)
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
             matches.by.note
@@ -162,7 +168,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
-        needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
+        k, n = tally(matches, hits).of(policy.per)
+        needed = bound.needed(k / n, policy.max_rate, policy.confidence)
     return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
 
 

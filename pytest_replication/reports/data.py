@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.search.matches import Match, Stored
+from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Verdict
 
 
@@ -26,6 +27,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples": verdict.samples,
         "replicated": len(verdict.replicated),
         "rate": float(verdict.rate),
+        "counts": counts_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
@@ -57,6 +59,20 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def counts_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn what was replicated, by sample, prompt and training image, into plain data."""
+    counted, per = verdict.tally, verdict.policy.per
+    clustered = per == "prompt" or counted.clustered
+    return {
+        "per": per,
+        "prompts": counted.prompts,
+        "few_prompts": clustered and counted.prompts < FEW,
+        "replicated_prompts": counted.replicated_prompts,
+        "training_images": counted.training_images,
+        "most_of_one": counted.largest,
+    }
 
 
 def search_data(verdict: Verdict) -> dict[str, Any]:
@@ -92,6 +108,7 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "sample_number": int(match.sample),
         "sample_sha256": subject.sample_sha256[match.sample] if subject.sample_sha256 else None,
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
+        "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),
         "training_id": record.id,
         "training_uri": record.uri,

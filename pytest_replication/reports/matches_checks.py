@@ -30,6 +30,7 @@ def _check_subject(subject: Subject, samples: int) -> None:
         ("names", subject.samples),
         ("seeds", subject.seeds),
         ("sums", subject.sample_sha256),
+        ("prompts", subject.prompts),
     ):
         if len(values) != samples and (values or name == "names"):
             raise ValueError(f"{samples} samples have {len(values)} {name}")

@@ -34,11 +34,25 @@ def headline(verdict: Verdict) -> str:
 
 def bounds(verdict: Verdict) -> str:
     """What the number of samples proves about the rate of the model."""
-    k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
+    (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
+    units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
-    return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
+    of = f"{n} prompts" if verdict.policy.per == "prompt" else n
+    return f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+
+
+def counts(verdict: Verdict) -> str:
+    """What was replicated by prompt and by training image; empty where nothing was."""
+    counted = verdict.tally
+    parts = (
+        [f"{counted.replicated_prompts} of {plural(counted.prompts, 'prompt')}"] if counted.prompts else []
+    )
+    if counted.replicated:
+        many = f", {counted.largest} samples of one of them" if counted.largest > 1 else ""
+        parts.append(f"{plural(counted.training_images, 'distinct training image')} replicated{many}")
+    return "; ".join(parts)
 
 
 def searched(by: SearchedBy) -> str:
@@ -73,6 +87,7 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
+        *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
@@ -109,10 +124,11 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
     score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {score}  sample    {subject.samples[match.sample]}{seed}",
+        f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
 
@@ -163,7 +179,8 @@ def _claim(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.needed is None:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
-    return f"about {verdict.needed} samples, if the observed rate holds; {verdict.samples} were given"
+    of = verdict.policy.per
+    return f"about {verdict.needed} {of}s, if the observed rate holds; {verdict.tally.of(of)[1]} were given"
 
 
 def _percent(rate: float, digits: int = 3) -> str:

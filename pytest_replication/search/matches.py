@@ -75,6 +75,7 @@ class Match:
             not counted.
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
+        leader: row that stands for all its duplicates; None if they were not counted.
     """
 
     sample: int
@@ -86,6 +87,7 @@ class Match:
     copies: int | None = None
     exact: int | None = None
     alike: float | None = None
+    leader: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Subject:
         unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
+        prompts: prompt of each sample where known, else empty.
         sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
 
@@ -122,6 +125,7 @@ class Subject:
     unproved: bool = False
     distinct: int = 0
     check: str = ""
+    prompts: tuple[str, ...] = ()
     sample_sha256: tuple[str, ...] = ()
 
 
@@ -190,6 +194,7 @@ def name_matches(
                 copies=duplicates.copies_of(int(row)) if duplicates else None,
                 exact=duplicates.exact_of(int(row)) if duplicates else None,
                 alike=duplicates.threshold if duplicates else None,
+                leader=duplicates.leader_of(int(row)) if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0

@@ -116,6 +116,7 @@ def test_data_is_plain_and_complete() -> None:
         "sample_number": 0,
         "sample_sha256": None,
         "seed": 100,
+        "prompt": None,
         "score": 0.9,
         "training_id": "cat.jpg",
         "training_uri": "photos/cat.jpg",
