@@ -22,6 +22,7 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -51,6 +52,7 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=True,
     )
@@ -68,6 +70,7 @@ def assert_replication_rate_below(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.
@@ -87,6 +90,7 @@ def assert_replication_rate_below(
         top_k: see there.
         engine: see there.
         allow_unproved: see there.
+        canaries: see there.
         name: see there.
 
     Returns:
@@ -111,6 +115,7 @@ def assert_replication_rate_below(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=True,
         per=per,
