@@ -105,13 +105,13 @@ def measure(
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = _index(index, run)
+        opened = find_index(index, run)
         policy = _policy(threshold, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, allow_unproved=choose_allowed(allow_unproved, run), per=per)
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        guard = _canaries(canaries, run)
+        guard = choose_canaries(canaries, run)
         verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name, canaries=guard)
     except Exception as error:
         if run is not None:
@@ -144,7 +144,7 @@ def decide(
         ReplicationError: as `check_replication`.
     """
     guard = draw(index, lambda record: policy.threshold, canaries or CanaryChoice())
-    vectors, subject = _embed(samples, index, k, name, guard)
+    vectors, subject = embed_guarded(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
@@ -187,7 +187,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()))
+    vectors, subject = embed_guarded(samples, index, k, "", Guard((), Sightings()))
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -199,7 +199,7 @@ def nearest(
     return name_matches(index, found, subject, by)
 
 
-def _embed(
+def embed_guarded(
     samples: Samples, index: Index, k: int, name: str, guard: Guard
 ) -> tuple[NDArray[np.float32], Subject]:
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
@@ -214,7 +214,12 @@ def _embed(
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+def find_index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    """The index of a call, else that of the run.
+
+    Raises:
+        ReplicationError: there is none, or it cannot be used.
+    """
     if isinstance(given, Index):
         return given
     if given is not None:
@@ -251,7 +256,12 @@ def _policy(
     return Policy(*chosen, *(rate or (0.0, "default")), confidence)
 
 
-def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+    """How many canaries a call wants, else the run.
+
+    Raises:
+        SettingsError: no number of them.
+    """
     chosen = (given, "call") if given is not None else None
     if chosen is None and run is not None:
         chosen = run.canaries()
@@ -263,7 +273,12 @@ def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     return CanaryChoice(int(count), source)
 
 
-def _allowed(given: object, run: Surroundings | None) -> bool:
+def choose_allowed(given: object, run: Surroundings | None) -> bool:
+    """Whether a call lets unproved vectors pass, else the run.
+
+    Raises:
+        SettingsError: neither yes nor no.
+    """
     if given is None:
         return run is not None and run.allow_unproved()
     if not isinstance(given, bool):
@@ -284,7 +299,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         source=samples.source,
         seeds=samples.seeds,
         prompts=samples.prompts,
-        index=str(index.path),
+        index=index.label or str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
         unproved=index.manifest.unproved,

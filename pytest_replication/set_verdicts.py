@@ -53,6 +53,8 @@ class SetVerdict:
         holdout_source: where they come from.
         notes: what a reader has to know to weigh it.
         to_settle: what would settle it, where it is inconclusive.
+        canaries: planted copies that the index holds for its positive control, None for none; 0 where
+            no training image was searched.
     """
 
     outcome: Outcome
@@ -65,6 +67,7 @@ class SetVerdict:
     holdout_source: str = ""
     notes: tuple[str, ...] = ()
     to_settle: str = ""
+    canaries: int | None = 0
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so that ``assert`` on a verdict would always pass.

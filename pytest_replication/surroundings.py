@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
+    from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.verdicts import Verdict
 
 
@@ -85,7 +86,7 @@ class Surroundings(ABC):
         """Whether a check may pass on vectors of an import that nothing proves."""
 
     @abstractmethod
-    def record(self, verdict: Verdict, asserted: bool) -> None:
+    def record(self, verdict: Verdict | SetVerdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
 
     @abstractmethod

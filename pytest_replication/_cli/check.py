@@ -15,6 +15,7 @@ from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
+from pytest_replication.set_verdicts import SetVerdict
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -145,7 +146,7 @@ class _CommandLine(Surroundings):
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
-    def record(self, verdict: Verdict, asserted: bool) -> None:
+    def record(self, verdict: Verdict | SetVerdict, asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

@@ -15,6 +15,7 @@ from pytest_replication.surroundings import EngineChoice, Surroundings
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
+    from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.verdicts import Verdict
 
 P = ParamSpec("P")
@@ -129,20 +130,21 @@ class Run(Surroundings):
         return allowed
 
     @_noting_errors
-    def record(self, verdict: Verdict, asserted: bool) -> None:
+    def record(self, verdict: Verdict | SetVerdict, asserted: bool) -> None:
         """Put a check on the next report of the test, and keep its matches where the run wants that.
 
         Raises:
             MatchesFileError: they cannot be kept.
         """
-        from pytest_replication.reports.data import verdict_data
+        from pytest_replication.reports.sets import row_data
+        from pytest_replication.verdicts import Verdict
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=0)
+        row = row_data(verdict)
         row |= {"test": item.nodeid, "asserted": asserted}
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1
-        if (folder := self.settings.value("save")) is not None:
+        if (folder := self.settings.value("save")) is not None and isinstance(verdict, Verdict):
             from pytest_replication._plugin.saving import save_check
 
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1

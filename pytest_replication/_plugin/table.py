@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.sets import KIND, set_warnings
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
@@ -29,9 +30,9 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_controlled(row), *_searched(row), *_tolerated(row)):
+        for below in _below(row):
             reporter.line(one_line(below))
-        for said in check_warnings(row):
+        for said in set_warnings(row) if _of_a_set(row) else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
@@ -43,10 +44,21 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
 
+def _of_a_set(row: dict[str, Any]) -> bool:
+    return bool(row.get("kind") == KIND)
+
+
+def _below(row: dict[str, Any]) -> list[str]:
+    return [] if _of_a_set(row) else [*_controlled(row), *_searched(row), *_tolerated(row)]
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
+    if _of_a_set(row):
+        return outcome, name, plural(row["samples"], "sample"), row["assertion"], row["story"]
     return (
-        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
+        outcome,
         name,
         f"{row['replicated']} of {row['samples']} replicated",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
@@ -94,5 +106,6 @@ def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        if row["searched"]:
+            found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
     return list(found.values())

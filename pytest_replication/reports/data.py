@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.search.matches import Match, Stored
+from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Verdict
 
@@ -43,17 +43,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
-        "index": {
-            "path": subject.index,
-            "rejected": int(subject.rejected),
-            "removed": int(subject.removed),
-            "unproved": bool(subject.unproved),
-            "canaries": verdict.control.stored,
-            "fingerprint": subject.fingerprint,
-            "embedder": subject.embedder,
-            "preprocessing": subject.preprocessing,
-            "weights_sha256": subject.weights_sha256,
-        },
+        "index": index_data(subject) | {"canaries": verdict.control.stored},
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
     }
     if neighbours != 0:
@@ -61,6 +51,20 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def index_data(subject: Subject) -> dict[str, Any]:
+    """Turn what is known of the index into plain data."""
+    return {
+        "path": subject.index,
+        "rejected": int(subject.rejected),
+        "removed": int(subject.removed),
+        "unproved": bool(subject.unproved),
+        "fingerprint": subject.fingerprint,
+        "embedder": subject.embedder,
+        "preprocessing": subject.preprocessing,
+        "weights_sha256": subject.weights_sha256,
+    }
 
 
 def counts_data(verdict: Verdict) -> dict[str, Any]:
