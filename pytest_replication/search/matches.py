@@ -132,12 +132,14 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        p_values: conformal p-value of each sample, empty where the index is not calibrated.
     """
 
     of: tuple[tuple[Match, ...], ...]
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    p_values: tuple[float, ...] = ()
 
     @property
     def best(self) -> tuple[Match, ...]:
