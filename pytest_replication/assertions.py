@@ -22,6 +22,7 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    fdr: float | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -51,6 +52,7 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        fdr=fdr,
         name=name,
         asserted=True,
     )

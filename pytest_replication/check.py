@@ -6,26 +6,22 @@ and this is the only module that knows every stage.
 
 from __future__ import annotations
 
-import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.embedders.base import threads
 from pytest_replication.errors import (
     ReplicationError,
-    SampleError,
     SearchError,
     SettingsError,
-    ThresholdMissing,
 )
-from pytest_replication.images.views import cut
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
+from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
@@ -41,6 +37,7 @@ def check_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    fdr: float | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -50,7 +47,7 @@ def check_replication(
             [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
             `Samples`.
         threshold: a sample whose score reaches it is replicated. None for that of the marker,
-            the command line, the ini file or the embedder, in this order.
+            the command line, the ini file, the calibration of the index or the embedder, in this order.
         max_rate: share of replicated samples that is tolerated; above 0 it is a claim about the
             model's rate (see `Policy`). None for that of the marker, the command line or the ini
             file, else 0.
@@ -60,6 +57,8 @@ def check_replication(
         engine: what searches; None for that of the pytest run, else the exact scan.
         allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
             that is an error. None for what the pytest run says, else False.
+        fdr: in the place of a threshold, the share of the replicated samples that may be innocent, on
+            average: Benjamini-Hochberg over conformal p-values. Takes a calibrated index.
         name: what reports call this check.
 
     Returns:
@@ -77,6 +76,7 @@ def check_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        fdr=fdr,
         name=name,
         asserted=False,
     )
@@ -92,6 +92,7 @@ def measure(
     top_k: int,
     engine: EngineChoice | None,
     allow_unproved: bool | None,
+    fdr: float | None = None,
     name: str,
     asserted: bool,
 ) -> Verdict:
@@ -99,10 +100,11 @@ def measure(
     run = current()
     try:
         opened = _index(index, run)
-        policy = _policy(threshold, max_rate, confidence, opened, run)
+        policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
         choice = engine or (EngineChoice() if run is None else run.engine())
-        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
+        taken = Samples.of(samples)
+        verdict = decide(taken, opened, settle(policy, opened, len(taken)), choice, top_k, name=name)
     except Exception as error:
         if run is not None:
             run.broke()
@@ -132,11 +134,12 @@ def decide(
 
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
-            return judge(name_matches(index, found, subject, by), policy)
+            matches = name_matches(index, found, subject, by)
+            return judge(with_p_values(matches, index, policy), policy)
         except SearchError as refusal:
             note = str(refusal)
     matches = name_matches(index, search(index, vectors, k), subject, SearchedBy(note=note))
-    return judge(matches, policy)
+    return judge(with_p_values(matches, index, policy), policy)
 
 
 def nearest(
@@ -182,30 +185,6 @@ def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[n
     return vectors, _subject(index, samples, distinct, name)
 
 
-def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
-    """Embed samples exactly as the training images of an index were: (n, views, dim).
-
-    Raises:
-        SampleError: a sample cannot be read.
-        IndexMismatch: the embedder at hand is not that of the index.
-    """
-    embedder, views = index.embedder, index.manifest.views
-    blocks, brightest = [], 0
-    with ThreadPoolExecutor(threads(), "prepare") as pool:
-        images = iter(samples)
-        while batch := list(itertools.islice(images, embedder.batch_size)):
-            brightest = max(brightest, *(int(np.asarray(image).max()) for image in batch))
-            parts = [part for image in batch for part in cut(image, views)]
-            rows = embedder.embed(list(pool.map(embedder.prepare, parts)))
-            blocks.append(rows.reshape(len(batch), len(views), -1))
-    if brightest <= 1:
-        raise SampleError(
-            f"all {len(samples)} samples of {samples.source} are black: pixels scaled twice, a safety "
-            "checker, or a model that broke; nothing can pass"
-        )
-    return np.concatenate(blocks)
-
-
 def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
     if isinstance(given, Index):
         return given
@@ -219,42 +198,12 @@ def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | Non
     return run.index()
 
 
-def _policy(
-    threshold: float | None,
-    max_rate: float | None,
-    confidence: float,
-    index: Index,
-    run: Surroundings | None,
-) -> Policy:
-    chosen = (_number(threshold, "threshold"), "call") if threshold is not None else None
-    if chosen is None and run is not None:
-        chosen = run.threshold()
-    if chosen is None and (default := index.embedder.default_threshold) is not None:
-        chosen = (default.value, default.source)
-    if chosen is None:
-        raise ThresholdMissing(
-            f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
-            "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
-            "pytest-replication check"
-        )
-    rate = (_number(max_rate, "max_rate"), "call") if max_rate is not None else None
-    if rate is None and run is not None:
-        rate = run.max_rate()
-    return Policy(*chosen, *(rate or (0.0, "default")), confidence)
-
-
 def _allowed(given: object, run: Surroundings | None) -> bool:
     if given is None:
         return run is not None and run.allow_unproved()
     if not isinstance(given, bool):
         raise SettingsError(f"allow_unproved is {given!r}; expected True or False")
     return given
-
-
-def _number(given: object, name: str) -> float:
-    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
-        raise SettingsError(f"{name} is {given!r}; expected a number")
-    return float(given)
 
 
 def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:

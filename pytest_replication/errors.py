@@ -24,6 +24,7 @@
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── CalibrationError             a calibration cannot be made, or is not of the index as it is now
     ├── SearchError                  the search cannot vouch for its own result
+    ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     └── Inconclusive                 too few samples for the rate that was claimed
 """
@@ -114,6 +115,10 @@ class CalibrationError(ReplicationError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class ControlFailed(ReplicationError):
+    """The gate does not find the edited copies of training images that were planted to be found."""
 
 
 class BenchmarkError(ReplicationError):

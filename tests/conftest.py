@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication.controls import Planted, plant, store_canaries
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import SettingsError
 from pytest_replication.images.decode import DECODER
@@ -86,6 +87,30 @@ def built_pixels(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Pa
 def pixels_index(built_pixels: Path) -> Index:
     """The same, open."""
     return open_index(built_pixels)
+
+
+@pytest.fixture(scope="session")
+def originals(pixels_index: Index, training: Path) -> list[tuple[int, Image.Image]]:
+    """Row and picture of each training photograph of that index, small."""
+    found = []
+    for row, record in pixels_index.records(range(pixels_index.rows)).items():
+        with Image.open(training / record.id) as image:
+            found.append((row, image.convert("RGB").resize((96, 64))))
+    return found
+
+
+@pytest.fixture(scope="session")
+def planted(pixels_index: Index, originals: list[tuple[int, Image.Image]]) -> Planted:
+    """Edited copies of these."""
+    return plant(pixels_index, originals)
+
+
+@pytest.fixture(scope="session")
+def built_guarded(built_pixels: Path, planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of that index with canaries for a threshold of 0.9. Shared: copy it before you damage it."""
+    folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("guarded") / "index"))
+    store_canaries(open_index(folder), planted, 0.9)
+    return folder
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.calibration import Calibration, read_calibration
+from pytest_replication.index.canaries import Canaries, read_canaries
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
@@ -155,6 +156,16 @@ class Index:
             IndexCorrupt: the file is not the one that was written.
         """
         return read_calibration(self.path, self.manifest)
+
+    @cached_property
+    def canaries(self) -> Canaries | None:
+        """Edited copies of training images that a gate has to find; None if none were planted.
+
+        Raises:
+            ControlFailed: the index has changed since they were planted.
+            IndexCorrupt: the file is not the one that was written.
+        """
+        return read_canaries(self.path, self.manifest)
 
     @cached_property
     def embedder(self) -> Embedder:
