@@ -17,6 +17,7 @@ from pytest_replication.errors import (
     SearchError,
     SettingsError,
 )
+from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.rules import find_policy, settle, with_p_values
@@ -222,4 +223,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        stale=is_stale(index.manifest),
     )

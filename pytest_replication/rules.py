@@ -7,6 +7,7 @@ default of the embedder. A threshold and a false discovery rate are two rules: t
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,15 @@ from pytest_replication.verdicts import GroupThresholds, Policy
 
 _LEVELS = ("call", "marker", "command line", "ini file")
 Rule = tuple[float, str]
+
+
+class _Tolerated(NamedTuple):
+    max_rate: float
+    max_rate_source: str
+    confidence: float
+
+    def with_threshold(self, value: float, source: str) -> Policy:
+        return Policy(value, source, self.max_rate, self.max_rate_source, self.confidence)
 
 
 def find_policy(
@@ -42,7 +52,7 @@ def find_policy(
     rate = (number(max_rate, "max_rate"), "call") if max_rate is not None else None
     if rate is None and run is not None:
         rate = run.max_rate()
-    tolerated = (*(rate or (0.0, "default")), confidence)
+    tolerated = _Tolerated(*(rate or (0.0, "default")), confidence)
     fixed = _given(threshold, "threshold", run.threshold() if run is not None else None)
     discovery = _given(fdr, "fdr", run.fdr() if run is not None else None)
     if fixed and discovery:
@@ -50,13 +60,14 @@ def find_policy(
     if discovery:
         ready = _calibrated(index, "a false discovery rate")
         unreached = ready.null.threshold(ready.calibration.rate)
-        return Policy(unreached, "calibration", *tolerated, fdr=discovery[0], fdr_source=discovery[1])
+        policy = tolerated.with_threshold(unreached, "calibration")
+        return replace(policy, fdr=discovery[0], fdr_source=discovery[1])
     if fixed:
-        return _with_false_rate(Policy(*fixed, *tolerated), index)
+        return _with_false_rate(tolerated.with_threshold(*fixed), index)
     if index.manifest.calibration is not None:
         return _from_calibration(_calibrated(index, "the threshold"), tolerated)
     if (default := index.embedder.default_threshold) is not None:
-        return Policy(default.value, default.source, *tolerated)
+        return tolerated.with_threshold(default.value, default.source)
     raise ThresholdMissing(
         f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
         "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
@@ -111,8 +122,10 @@ def with_p_values(matches: Matches, index: Index, policy: Policy) -> Matches:
 
 def _too_few(index: Index, fdr: float, samples: int, have: int, want: int) -> str:
     return (
-        f"a false discovery rate of {100 * fdr:g} % among {samples} samples takes {want} images in the calibration "
-        f"of {index.path} (or in a group of it), which has {have}: no single sample could be told; calibrate with "
+        f"a false discovery rate of {100 * fdr:g} % among {samples} samples takes {want} images in the "
+        "calibration "
+        f"of {index.path} (or in a group of it), which has {have}: no single sample could be told; "
+        "calibrate with "
         "more images, give fewer samples or a threshold"
     )
 
@@ -144,7 +157,7 @@ def _calibrated(index: Index, what: str) -> Calibrated:
     return ready
 
 
-def _from_calibration(ready: Calibrated, tolerated: tuple[float, str, float]) -> Policy:
+def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
     found = ready.calibration
     source = f"calibration, {100 * found.fpr:g} % of {found.described}"
     if found.samples > 1:
@@ -155,8 +168,9 @@ def _from_calibration(ready: Calibrated, tolerated: tuple[float, str, float]) ->
         groups = GroupThresholds(found.by, thresholds, ready.threshold_of(None))
         lowest, highest = min(thresholds.values()), max(thresholds.values())
         source += f"; by {found.by} from {lowest:g} to {highest:g}"
-    rate = ready.null.rank(found.rate) / (len(ready.null) + 1)
-    return Policy(found.threshold, source, *tolerated, groups=groups, false_rate=rate)
+    rate = found.rate if groups else ready.null.rank(found.rate) / (len(ready.null) + 1)
+    policy = tolerated.with_threshold(found.threshold, source)
+    return replace(policy, groups=groups, false_rate=rate)
 
 
 def _with_false_rate(policy: Policy, index: Index) -> Policy:

@@ -41,7 +41,8 @@ class Policy:
     """What is tolerated.
 
     A sample is replicated when its score >= `threshold`, or that of its group, or, with `fdr`, when
-    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none of the samples may
+    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none of
+    the samples may
     be. With a `max_rate` above 0 the policy claims a rate of the model: it passes when the upper
     bound of the rate is at most `max_rate`, fails when the lower bound is above it, and is
     inconclusive between the two.
@@ -80,7 +81,8 @@ class Policy:
         # Written so that NaN fails each test.
         if self.fdr is not None and not 0 < self.fdr < 1:
             raise SettingsError(
-                f"fdr {self.fdr} ({self.fdr_source}) is no false discovery rate: give a number between 0 and 1"
+                f"fdr {self.fdr} ({self.fdr_source}) is no false discovery rate: give a number between 0 "
+                "and 1"
             )
         if not -1 < self.threshold <= 1:
             raise SettingsError(
@@ -226,8 +228,10 @@ def _replicated(matches: Matches, policy: Policy) -> list[Match]:
         return [match for match in matches.best if match.score >= policy.threshold_for(match)]
     if len(matches.p_values) != len(matches.of) or not all(0 < p <= 1 for p in matches.p_values):
         raise CalibrationError(
-            f"{len(matches.of)} samples have {len(matches.p_values)} p-values from 0 to 1: a false discovery rate "
-            f"takes an index that is calibrated ('pytest-replication calibrate {matches.subject.index} --holdout "
+            f"{len(matches.of)} samples have {len(matches.p_values)} p-values from 0 to 1: a false "
+            "discovery rate "
+            f"takes an index that is calibrated ('pytest-replication calibrate {matches.subject.index} "
+            "--holdout "
             "IMAGES')"
         )
     rejected = benjamini_hochberg(matches.p_values, policy.fdr)

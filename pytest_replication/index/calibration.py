@@ -165,7 +165,8 @@ def stale(folder: Path) -> CalibrationError:
     name = shlex.quote(str(folder))
     return CalibrationError(
         f"{folder} has changed since it was calibrated, and scores grow with an index: calibrate it again "
-        f"('pytest-replication calibrate {name} --holdout IMAGES'), give a threshold, or drop the calibration "
+        f"('pytest-replication calibrate {name} --holdout IMAGES'), give a threshold, or drop the "
+        "calibration "
         f"('pytest-replication calibrate {name} --drop')"
     )
 
@@ -241,7 +242,7 @@ def embedder_of(manifest: Manifest) -> tuple[str, str, str]:
 
 def _to_json(found: Calibration) -> bytes:
     values = {"scores": found.scores.tolist(), "group_of": found.group_of.tolist()}
-    body = {"format": FORMAT, **asdict(replace(found, scores=np.empty(0), group_of=np.empty(0)))}
+    body = {"format": FORMAT, **asdict(replace(found, scores=np.empty(0), group_of=np.empty(0, np.int64)))}
     content = json.dumps({**body, **values}, allow_nan=False).encode()
     if len(content) > _MOST_BYTES:
         raise CalibrationError(

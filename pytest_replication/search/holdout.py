@@ -121,7 +121,8 @@ def _search(index: Index, found: Embedded, listing: Listing, copies_from: float)
 def _compare(listing: Listing, done: Batch, holdout: Source) -> None:
     if listing.digest != done.listing:
         raise CalibrationError(
-            f"{holdout.name} has changed since its calibration was interrupted (from {listing.first or 'its end'} "
+            f"{holdout.name} has changed since its calibration was interrupted (from "
+            f"{listing.first or 'its end'} "
             "on): give --restart, which measures all of it again"
         )
 
@@ -131,8 +132,10 @@ def _check_rejected(batches: list[Batch], holdout: Source, limit: Limit) -> None
     if unreadable > allow(limit, listed):
         first = [f"\n  {uri}: {reason}" for batch in batches for uri, reason in batch.rejected][:_SHOWN]
         raise TooManyRejected(
-            f"{unreadable} of {listed} images of {holdout.name} cannot be read, and {allow(limit, listed)} may "
-            f"be left out: accept that with --max-rejected {unreadable}, or mend or remove them{''.join(first)}"
+            f"{unreadable} of {listed} images of {holdout.name} cannot be read, and {allow(limit, listed)} "
+            "may "
+            f"be left out: accept that with --max-rejected {unreadable}, or mend or remove "
+            f"them{''.join(first)}"
         )
 
 

@@ -106,6 +106,7 @@ class Subject:
         unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
+        stale: the index has a calibration, which was made before it changed and says nothing any more.
     """
 
     samples: tuple[str, ...]
@@ -121,6 +122,7 @@ class Subject:
     unproved: bool = False
     distinct: int = 0
     check: str = ""
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
