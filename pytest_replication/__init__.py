@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_replication.assertions import assert_no_replication
+    from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
     from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assertions": ("assert_no_replication",),
+    "assertions": ("assert_no_replication", "assert_replication_rate_below"),
     "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
@@ -62,6 +63,7 @@ _HOMES = {
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
     "models": ("Model", "Samples", "load_model"),
+    "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
@@ -98,12 +100,14 @@ __all__ = [
     "ReplicationDetected",
     "ReplicationError",
     "Samples",
+    "SavedMatches",
     "Verdict",
     "VerifyReport",
     "__version__",
     "abandon_append",
     "append_index",
     "assert_no_replication",
+    "assert_replication_rate_below",
     "build_index",
     "calibrate_index",
     "check_replication",
@@ -117,8 +121,10 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_matches",
     "register_embedder",
     "remove_images",
+    "save_matches",
     "store_duplicates",
     "verify_index",
 ]

@@ -56,6 +56,73 @@ def assert_no_replication(
         name=name,
         asserted=True,
     )
+    return _passed(verdict)
+
+
+def assert_replication_rate_below(
+    samples: object,
+    rate: float,
+    threshold: float | None = None,
+    *,
+    confidence: float = 0.95,
+    per: str = "sample",
+    index: Index | str | os.PathLike[str] | None = None,
+    top_k: int = 5,
+    engine: EngineChoice | None = None,
+    allow_unproved: bool | None = None,
+    name: str = "",
+) -> Verdict:
+    """Fail unless samples prove that the model replicates at a lower rate.
+
+    Passes when the upper bound of the rate is at most `rate`, fails when its lower bound is above it, and
+    is inconclusive between the two. The bounds are those of Clopper and Pearson; where several samples
+    share a prompt (`Samples.of(…, prompts=…)`) they are no narrower than those of a bootstrap over
+    prompts.
+
+    Args:
+        samples: see `pytest_replication.check.check_replication`.
+        rate: share that the model must stay below, in (0, 1).
+        threshold: see there.
+        confidence: of each bound, in [0.5, 1).
+        per: what the rate counts: ``sample``, or ``prompt`` for prompts of which any sample is replicated.
+        index: see there.
+        top_k: see there.
+        engine: see there.
+        allow_unproved: see there.
+        name: see there.
+
+    Returns:
+        The verdict, when it is a pass.
+
+    Raises:
+        ReplicationDetected: the rate is above the limit.
+        Inconclusive: so few samples prove neither; `verdict.needed` says how many would.
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+
+    Example:
+        >>> def test_release(assert_replication_rate_below, replication_samples):
+        ...     assert_replication_rate_below(replication_samples, 0.01)
+    """
+    __tracebackhide__ = True
+    verdict = measure(
+        samples,
+        threshold,
+        max_rate=rate,
+        index=index,
+        confidence=confidence,
+        top_k=top_k,
+        engine=engine,
+        allow_unproved=allow_unproved,
+        name=name,
+        asserted=True,
+        per=per,
+        claimed=True,
+    )
+    return _passed(verdict)
+
+
+def _passed(verdict: Verdict) -> Verdict:
+    __tracebackhide__ = True
     if verdict.outcome is Outcome.PASS:
         return verdict
     if verdict.outcome is Outcome.FAIL:

@@ -17,6 +17,7 @@ from pytest_replication.errors import (
     SearchError,
     SettingsError,
 )
+from pytest_replication.images.content import Digests
 from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
@@ -96,13 +97,17 @@ def measure(
     fdr: float | None = None,
     name: str,
     asserted: bool,
+    per: str = "sample",
+    claimed: bool = False,
 ) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
         opened = _index(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run))
+        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        if claimed and policy.max_rate == 0:
+            raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         taken = Samples.of(samples)
         verdict = decide(taken, opened, settle(policy, opened, len(taken)), choice, top_k, name=name)
@@ -136,11 +141,11 @@ def decide(
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
             matches = name_matches(index, found, subject, by)
-            return judge(with_p_values(matches, index, policy), policy)
+            return judge(with_p_values(matches, index), policy)
         except SearchError as refusal:
             note = str(refusal)
     matches = name_matches(index, search(index, vectors, k), subject, SearchedBy(note=note))
-    return judge(with_p_values(matches, index, policy), policy)
+    return judge(with_p_values(matches, index), policy)
 
 
 def nearest(
@@ -181,9 +186,10 @@ def nearest(
 def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    vectors = embed_samples(index, samples)
+    digests = Digests()
+    vectors = embed_samples(index, samples, digests)
     distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
-    return vectors, _subject(index, samples, distinct, name)
+    return vectors, _subject(index, samples, distinct, name, digests)
 
 
 def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
@@ -207,12 +213,13 @@ def _allowed(given: object, run: Surroundings | None) -> bool:
     return given
 
 
-def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subject:
+def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
         samples=samples.names,
         source=samples.source,
         seeds=samples.seeds,
+        prompts=samples.prompts,
         index=str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
@@ -224,4 +231,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str) -> Subjec
         distinct=distinct,
         check=name,
         stale=is_stale(index.manifest),
+        sample_sha256=tuple(digests.taken),
     )

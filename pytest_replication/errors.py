@@ -24,6 +24,7 @@
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── CalibrationError             a calibration cannot be made, or is not of the index as it is now
     ├── SearchError                  the search cannot vouch for its own result
+    ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     └── Inconclusive                 too few samples for the rate that was claimed
@@ -115,6 +116,10 @@ class CalibrationError(ReplicationError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class MatchesFileError(ReplicationError):
+    """A file of matches is missing, damaged, of another format, or cannot be written."""
 
 
 class ControlFailed(ReplicationError):

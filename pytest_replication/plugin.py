@@ -94,6 +94,20 @@ def assert_no_replication() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def assert_replication_rate_below() -> Callable[..., Any]:
+    """`pytest_replication.assert_replication_rate_below`, without an import.
+
+    Example::
+
+        def test_rate(replication_samples, assert_replication_rate_below):
+            assert_replication_rate_below(replication_samples, 0.01, confidence=0.95)
+    """
+    from pytest_replication.assertions import assert_replication_rate_below
+
+    return assert_replication_rate_below
+
+
+@pytest.fixture
 def check_replication() -> Callable[..., Any]:
     """`pytest_replication.check_replication`, without an import: measures and asserts nothing.
 

@@ -16,7 +16,6 @@ from pytest_replication.errors import CalibrationError, SettingsError, Threshold
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.search.matches import Matches
-from pytest_replication.stats.null import needed
 from pytest_replication.surroundings import Surroundings
 from pytest_replication.verdicts import GroupThresholds, Policy
 
@@ -87,47 +86,24 @@ def number(given: object, name: str) -> float:
 
 
 def settle(policy: Policy, index: Index, samples: int) -> Policy:
-    """Fit a false discovery rate to the number of samples.
-
-    Raises:
-        CalibrationError: the null is too small for a single sample to be rejected among so many.
-    """
+    """Tell with a false discovery rate from which score on one sample alone would be rejected."""
     if policy.fdr is None:
         return policy
     ready = _calibrated(index, "a false discovery rate")
     least = policy.fdr / samples
     if ready.null.rank(least) == 0:
-        raise CalibrationError(_too_few(index, policy.fdr, samples, len(ready.null), needed(least)))
+        return replace(policy, threshold=1.0)  # `judge` refuses it
     described = f"Benjamini-Hochberg over {samples} samples, {ready.calibration.described}"
     return replace(policy, threshold=min(1.0, ready.null.threshold(least)), threshold_source=described)
 
 
-def with_p_values(matches: Matches, index: Index, policy: Policy) -> Matches:
-    """Give each sample its conformal p-value, where the index is calibrated as it is now.
-
-    Raises:
-        CalibrationError: a false discovery rate decides and a group of the null is too small for one of
-            its samples to be rejected.
-    """
+def with_p_values(matches: Matches, index: Index) -> Matches:
+    """Give each sample its conformal p-value, where the index is calibrated as it is now."""
     ready = Calibrated.of_index(index)
     if ready is None:
         return matches
-    if policy.fdr is not None:
-        size = min(len(ready.null_of(ready.group_of(match))) for match in matches.best)
-        least = policy.fdr / len(matches.best)
-        if size < needed(least):
-            raise CalibrationError(_too_few(index, policy.fdr, len(matches.best), size, needed(least)))
-    return replace(matches, p_values=tuple(ready.p_values(matches).tolist()))
-
-
-def _too_few(index: Index, fdr: float, samples: int, have: int, want: int) -> str:
-    return (
-        f"a false discovery rate of {100 * fdr:g} % among {samples} samples takes {want} images in the "
-        "calibration "
-        f"of {index.path} (or in a group of it), which has {have}: no single sample could be told; "
-        "calibrate with "
-        "more images, give fewer samples or a threshold"
-    )
+    least = max(ready.null_of(ready.group_of(match)).resolution for match in matches.best)
+    return replace(matches, p_values=tuple(ready.p_values(matches).tolist()), p_least=least)
 
 
 def _given(value: object, name: str, of_run: Rule | None) -> Rule | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pytest_replication.errors import CalibrationError, IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.fdr import benjamini_hochberg
-from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
+from pytest_replication.stats.null import needed
+from pytest_replication.tallies import PER, Tally, bounds, tally
 
 
 class Outcome(StrEnum):
@@ -41,11 +42,10 @@ class Policy:
     """What is tolerated.
 
     A sample is replicated when its score >= `threshold`, or that of its group, or, with `fdr`, when
-    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none of
-    the samples may
-    be. With a `max_rate` above 0 the policy claims a rate of the model: it passes when the upper
-    bound of the rate is at most `max_rate`, fails when the lower bound is above it, and is
-    inconclusive between the two.
+    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none
+    of the samples may be. With a `max_rate` above 0 the policy claims a rate of the model: it passes
+    when the upper bound of the rate is at most `max_rate`, fails when the lower bound is above it, and
+    is inconclusive between the two.
 
     Attributes:
         threshold: score, in (-1, 1].
@@ -61,6 +61,7 @@ class Policy:
         groups: thresholds of groups, None for one threshold.
         false_rate: share of real images that the model never saw which reach the threshold, at most
             and on average; None where that was not measured.
+        per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
         SettingsError: a value outside its range.
@@ -71,11 +72,12 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
-    allow_unproved: bool = False
+    allow_unproved: bool = field(default=False, metadata={"stored": False})
     fdr: float | None = None
     fdr_source: str = ""
     groups: GroupThresholds | None = None
     false_rate: float | None = None
+    per: str = "sample"
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
@@ -98,6 +100,8 @@ class Policy:
             raise SettingsError(
                 f"confidence {self.confidence} proves nothing: give 0.5 to below 1, such as 0.95"
             )
+        if self.per not in PER:
+            raise SettingsError(f"a rate per {self.per!r} is wanted; expected per='sample' or per='prompt'")
 
     def threshold_for(self, match: Match) -> float:
         """The threshold for a sample, given its best match."""
@@ -117,11 +121,12 @@ class Verdict:
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
-            samples that are distinct. Where an approximate engine searched, it is divided by the
-            recall that its certificate proves; without a certificate it is 1. See `confidence`.
+            samples that are distinct, no narrower than over whole prompts where these are known. Where an
+            approximate engine searched, it is divided by the recall that its certificate proves;
+            without a certificate it is 1. See `confidence`.
         rate_lower: lower bound.
-        needed: samples that would settle an inconclusive verdict; None if it is settled, or if
-            no number would.
+        needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
+            verdict; None if it is settled, or if no number would.
     """
 
     outcome: Outcome
@@ -179,6 +184,11 @@ class Verdict:
         return len(self.replicated) / self.samples
 
     @property
+    def tally(self) -> Tally:
+        """How many samples, prompts and training images were replicated."""
+        return tally(self.matches, self.replicated)
+
+    @property
     def worst(self) -> Match:
         """The match with the highest score."""
         return max(self.matches.best, key=lambda match: match.score)
@@ -194,7 +204,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
             confidence.
-        CalibrationError: a false discovery rate has to decide and the samples have no p-values.
+        CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
+            that could tell a single one of them.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
     """
@@ -202,13 +213,9 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     recall = _recall(matches, policy)
     hits = _replicated(matches, policy)
     hits.sort(key=lambda match: (-match.score, match.sample))
-    n, k = len(matches.of), len(hits)
-    # One image given again and again is one observation, not many.
-    distinct = matches.subject.distinct or n
-    upper = upper_bound(min(k, distinct), distinct, policy.confidence)
-    upper = 1.0 if recall is None else min(1.0, upper / recall)
-    lower = lower_bound(k * distinct // n, distinct, policy.confidence)
-    outcome = _outcome(k, upper, lower, policy.max_rate)
+    bound = bounds(matches, hits, policy.per, policy.confidence)
+    upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
+    outcome = _outcome(len(hits), upper, lower, policy.max_rate)
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
             matches.by.note
@@ -218,7 +225,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
-        needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
+        k, n = tally(matches, hits).of(policy.per)
+        needed = bound.needed(k / n, policy.max_rate, policy.confidence)
     return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
 
 
@@ -226,13 +234,20 @@ def _replicated(matches: Matches, policy: Policy) -> list[Match]:
     """Best matches of the samples that are replicated."""
     if policy.fdr is None:
         return [match for match in matches.best if match.score >= policy.threshold_for(match)]
-    if len(matches.p_values) != len(matches.of) or not all(0 < p <= 1 for p in matches.p_values):
+    n, again = len(matches.of), f"'pytest-replication calibrate {matches.subject.index} --holdout IMAGES'"
+    if len(matches.p_values) != n or not all(0 < p <= 1 for p in matches.p_values):
         raise CalibrationError(
-            f"{len(matches.of)} samples have {len(matches.p_values)} p-values from 0 to 1: a false "
-            "discovery rate "
-            f"takes an index that is calibrated ('pytest-replication calibrate {matches.subject.index} "
-            "--holdout "
-            "IMAGES')"
+            f"{n} samples have {len(matches.p_values)} p-values from 0 to 1, and a false discovery rate "
+            "takes "
+            f"one of each: calibrate the index ({again}), or give a threshold"
+        )
+    if not matches.p_least <= policy.fdr / n:
+        raise CalibrationError(
+            f"a false discovery rate of {100 * policy.fdr:g} % among {n} samples takes "
+            f"{needed(policy.fdr / n)} "
+            f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
+            f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
+            f"({again}), give fewer samples or a threshold"
         )
     rejected = benjamini_hochberg(matches.p_values, policy.fdr)
     return [match for match, taken in zip(matches.best, rejected, strict=True) if taken]

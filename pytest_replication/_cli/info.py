@@ -74,6 +74,7 @@ def _data(index: Index) -> dict[str, Any]:
         "dtype": manifest.dtype,
         "thumbnails": manifest.thumbnails,
         "tokens": manifest.tokens,
+        "pixels": manifest.pixels,
         "duplicates": _duplicates_data(index),
         "calibration": _calibration_data(index),
         "engines": [asdict(cache) for cache in caches(index)],
@@ -101,6 +102,7 @@ def _text(index: Index) -> str:
         f"  size         {plural(len(manifest.shards), 'shard')}, {_size(index) / 1e6:.1f} MB"
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
         *([f"  tokens       {shown(manifest.tokens)} of each view, float16"] if manifest.tokens else []),
+        *([f"  pixels       {manifest.pixels} x {manifest.pixels} of each image"] if manifest.pixels else []),
         f"  duplicates   {_duplicates(index)}",
         f"  calibration  {_calibration(index)}",
         *(f"  engine       {_cache(cache)}" for cache in caches(index)),

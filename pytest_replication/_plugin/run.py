@@ -22,6 +22,8 @@ T = TypeVar("T")
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 """Checks of a test that no report has carried away yet, as plain data."""
+SAVED: pytest.StashKey[int] = pytest.StashKey()
+"""How many checks of a test were saved."""
 
 
 def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
@@ -126,8 +128,13 @@ class Run(Surroundings):
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
 
+    @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
-        """Put a check on the next report of the test."""
+        """Put a check on the next report of the test, and keep its matches where the run wants that.
+
+        Raises:
+            MatchesFileError: they cannot be kept.
+        """
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
@@ -135,6 +142,11 @@ class Run(Surroundings):
         row |= {"test": item.nodeid, "asserted": asserted}
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1
+        if (folder := self.settings.value("save")) is not None:
+            from pytest_replication._plugin.saving import save_check
+
+            number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
+            save_check(folder, item.nodeid, number, verdict)
 
     def broke(self) -> None:
         """Take note that the gate broke during the test."""

@@ -168,6 +168,7 @@ SETTINGS = (
         "Let checks pass on imported vectors of which nothing proves which embedder made them",
         default=False,
     ),
+    Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),

@@ -66,9 +66,10 @@ def _by_chance(row: dict[str, Any]) -> str:
 
 
 def _rate(row: dict[str, Any]) -> str:
-    bound = f"rate <= {100 * row['rate_upper']:.3g} %"
+    prompts = " of prompts" if row["counts"]["per"] == "prompt" else ""
+    bound = f"rate{prompts} <= {100 * row['rate_upper']:.3g} %"
     if row["outcome"] == "fail":
-        bound = f"rate >= {100 * row['rate_lower']:.3g} %"
+        bound = f"rate{prompts} >= {100 * row['rate_lower']:.3g} %"
     return bound + (f", max rate {100 * row['max_rate']:.3g} %" if row["max_rate"] else "")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Match, Stored
+from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Policy, Verdict
 
 
@@ -26,6 +27,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples": verdict.samples,
         "replicated": len(verdict.replicated),
         "rate": float(verdict.rate),
+        "counts": counts_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
@@ -42,6 +44,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
         "index": {
@@ -71,6 +74,20 @@ def _groups(policy: Policy) -> dict[str, Any] | None:
     return {"by": policy.groups.by, "thresholds": thresholds, "rest": float(policy.groups.rest)}
 
 
+def counts_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn what was replicated, by sample, prompt and training image, into plain data."""
+    counted, per = verdict.tally, verdict.policy.per
+    clustered = per == "prompt" or counted.clustered
+    return {
+        "per": per,
+        "prompts": counted.prompts,
+        "few_prompts": clustered and counted.prompts < FEW,
+        "replicated_prompts": counted.replicated_prompts,
+        "training_images": counted.training_images,
+        "most_of_one": counted.largest,
+    }
+
+
 def search_data(verdict: Verdict) -> dict[str, Any]:
     """Turn what searched, and what is known of its recall, into plain data."""
     by = verdict.matches.by
@@ -93,13 +110,26 @@ def _p_value(verdict: Verdict, match: Match) -> float | None:
     return float(verdict.p_values[match.sample])
 
 
+def _stored_data(stored: Stored | None) -> dict[str, str] | None:
+    if stored is None:
+        return None
+    return {
+        "path": stored.path,
+        "written": stored.written,
+        "sha256": stored.sha256,
+        "version": stored.version,
+    }
+
+
 def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
     """Turn one match into plain data."""
     subject, record = verdict.matches.subject, match.record
     return {
         "sample": subject.samples[match.sample],
         "sample_number": int(match.sample),
+        "sample_sha256": subject.sample_sha256[match.sample] if subject.sample_sha256 else None,
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
+        "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),
         "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),
         "p_value": _p_value(verdict, match),

@@ -6,7 +6,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import plural, score_text, threshold_text
-from pytest_replication.search.matches import Match, SearchedBy
+from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
 SHOWN = 10
@@ -34,11 +34,25 @@ def headline(verdict: Verdict) -> str:
 
 def bounds(verdict: Verdict) -> str:
     """What the number of samples proves about the rate of the model."""
-    k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
+    (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
+    units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
-    return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
+    of = f"{n} prompts" if verdict.policy.per == "prompt" else n
+    return f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+
+
+def counts(verdict: Verdict) -> str:
+    """What was replicated by prompt and by training image; empty where nothing was."""
+    counted = verdict.tally
+    parts = (
+        [f"{counted.replicated_prompts} of {plural(counted.prompts, 'prompt')}"] if counted.prompts else []
+    )
+    if counted.replicated:
+        many = f", {counted.largest} samples of one of them" if counted.largest > 1 else ""
+        parts.append(f"{plural(counted.training_images, 'distinct training image')} replicated{many}")
+    return "; ".join(parts)
 
 
 def searched(by: SearchedBy) -> str:
@@ -62,6 +76,14 @@ def rule_text(policy: Policy) -> str:
     )
 
 
+def stored_text(stored: Stored, subject: Subject) -> str:
+    """Where matches come from that were not measured just now."""
+    return (
+        f"judged again from {stored.path}, measured {stored.written} on index {subject.fingerprint[:12]} "
+        f"(sha256 {stored.sha256[:12]})"
+    )
+
+
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
@@ -78,10 +100,13 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
         *_false_flags(verdict),
+        *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if (stored := matches.stored) is not None:
+        lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
@@ -127,10 +152,11 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
     score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {score}  sample    {subject.samples[match.sample]}{seed}",
+        f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
 
@@ -183,7 +209,8 @@ def _claim(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.needed is None:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
-    return f"about {verdict.needed} samples, if the observed rate holds; {verdict.samples} were given"
+    of = verdict.policy.per
+    return f"about {verdict.needed} {of}s, if the observed rate holds; {verdict.tally.of(of)[1]} were given"
 
 
 def _percent(rate: float, digits: int = 3) -> str:

@@ -49,6 +49,9 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
         found.append(
             f"only {distinct} of {samples} samples {are} distinct: the bounds of the rate count these"
         )
+    if data["counts"]["few_prompts"]:
+        prompts = plural(data["counts"]["prompts"], "prompt")
+        found.append(f"the samples are of {prompts} only: the bounds of the rate are rough")
     if data["threshold"] >= _IDENTICAL:
         found.append(
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "

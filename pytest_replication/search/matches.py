@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Match:
             not counted.
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
+        leader: row that stands for all its duplicates; None if they were not counted.
     """
 
     sample: int
@@ -86,6 +87,7 @@ class Match:
     copies: int | None = None
     exact: int | None = None
     alike: float | None = None
+    leader: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Subject:
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
         stale: the index has a calibration, which was made before it changed and says nothing any more.
+        prompts: prompt of each sample where known, else empty.
+        sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
 
     samples: tuple[str, ...]
@@ -123,6 +127,25 @@ class Subject:
     distinct: int = 0
     check: str = ""
     stale: bool = False
+    prompts: tuple[str, ...] = ()
+    sample_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The file that matches were read from.
+
+    Attributes:
+        path: of the file.
+        written: when they were measured, ISO 8601, UTC.
+        sha256: digest of its content.
+        version: of the package that wrote it.
+    """
+
+    path: str
+    written: str
+    sha256: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +158,9 @@ class Matches:
         subject: what was compared with what.
         by: what searched.
         p_values: conformal p-value of each sample, empty where the index is not calibrated.
+        p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
+            calibration, or of the smallest group of it that a sample is in; 1 without p-values.
+        stored: the file that they were read from, None where they were just measured.
     """
 
     of: tuple[tuple[Match, ...], ...]
@@ -142,6 +168,8 @@ class Matches:
     subject: Subject
     by: SearchedBy = SearchedBy()
     p_values: tuple[float, ...] = ()
+    p_least: float = 1.0
+    stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
     def best(self) -> tuple[Match, ...]:
@@ -173,6 +201,7 @@ def name_matches(
                 copies=duplicates.copies_of(int(row)) if duplicates else None,
                 exact=duplicates.exact_of(int(row)) if duplicates else None,
                 alike=duplicates.threshold if duplicates else None,
+                leader=duplicates.leader_of(int(row)) if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0

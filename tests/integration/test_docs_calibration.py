@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication import cli, open_index
+from pytest_replication import cli
 
 from .test_docs import ROOT, blocks, shown
 

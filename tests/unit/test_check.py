@@ -14,12 +14,14 @@ from pytest_replication import (
     ReplicationDetected,
     Verdict,
     assert_no_replication,
+    assert_replication_rate_below,
     check_replication,
     open_index,
 )
 from pytest_replication.errors import IndexMismatch, SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
 from pytest_replication.index.imported import ImportOptions, import_index
+from pytest_replication.models import Samples
 from pytest_replication.surroundings import EngineChoice, Surroundings, current, surrounded_by
 
 
@@ -107,6 +109,21 @@ def test_a_claim_that_is_not_proved_is_inconclusive(pixels_index: Index, unrelat
         assert_no_replication(unrelated, 0.9, max_rate=0.1, index=pixels_index)
     assert caught.value.verdict.needed == 29
     assert not isinstance(caught.value, AssertionError)
+
+
+def test_a_rate_is_claimed_by_sample_or_by_prompt(
+    pixels_index: Index, unrelated: Path, copies: list[Image.Image]
+) -> None:
+    samples = Samples.of(unrelated, prompts=[f"p{i // 2}" for i in range(11)])
+    verdict = assert_replication_rate_below(samples, 0.4, 0.9, per="prompt", index=pixels_index)
+    assert (verdict.tally.prompts, verdict.policy.per) == (6, "prompt")
+    assert verdict.matches.subject.prompts == samples.prompts
+    with pytest.raises(Inconclusive, match="about 29 samples"):
+        assert_replication_rate_below(unrelated, 0.1, 0.9, index=pixels_index)
+    with pytest.raises(ReplicationDetected, match="2 distinct training images replicated"):
+        assert_replication_rate_below(copies, 0.1, 0.9, index=pixels_index)
+    with pytest.raises(SettingsError, match="no number of samples proves a rate of 0"):
+        assert_replication_rate_below(copies, 0.0, 0.9, index=pixels_index)
 
 
 def test_without_an_index_there_is_no_verdict(copies: list[Image.Image]) -> None:

@@ -107,6 +107,8 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "worst_score": 0.1,
         "threshold": 0.5,
         "threshold_source": EVIL,
+        "fdr": None,
+        "expected_false": None,
         "rate_upper": 0.3,
         "max_rate": 0,
         "searched": 7,
@@ -118,6 +120,7 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
             "rejected": 1,
             "removed": 0,
             "unproved": False,
+            "stale_calibration": False,
             "fingerprint": "f",
         },
     }

@@ -249,12 +249,12 @@ def test_groups_come_from_the_calibration(
     low: tuple[tuple[Match, ...], ...] = tuple(
         (replace(several[0], record=replace(several[0].record, label="low")),) for several in matches.of
     )
-    judged = with_p_values(replace(matches, of=low), opened, found_policy)
+    judged = with_p_values(replace(matches, of=low), opened)
     assert list(judged.p_values) == [
         (1 + int((found.scores[:60] >= several[0].score).sum())) / 61 for several in low
     ]
     with pytest.raises(CalibrationError, match="takes 109 images .* which has 60"):
-        with_p_values(replace(matches, of=low), opened, replace(found_policy, fdr=0.1))
+        judge(judged, replace(found_policy, fdr=0.1))
 
 
 def test_a_threshold_that_does_not_follow_from_the_scores_is_refused(

@@ -114,8 +114,12 @@ def test_data_is_plain_and_complete() -> None:
     assert data["pairs"][0] | {} == {
         "sample": "out/0.png",
         "sample_number": 0,
+        "sample_sha256": None,
         "seed": 100,
+        "prompt": None,
         "score": 0.9,
+        "threshold": 0.5,
+        "p_value": None,
         "training_id": "cat.jpg",
         "training_uri": "photos/cat.jpg",
         "training_sha256": "b" * 64,
