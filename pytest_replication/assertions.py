@@ -23,6 +23,7 @@ def assert_no_replication(
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
     fdr: float | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -53,6 +54,7 @@ def assert_no_replication(
         engine=engine,
         allow_unproved=allow_unproved,
         fdr=fdr,
+        canaries=canaries,
         name=name,
         asserted=True,
     )
@@ -70,6 +72,7 @@ def assert_replication_rate_below(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.
@@ -89,6 +92,7 @@ def assert_replication_rate_below(
         top_k: see there.
         engine: see there.
         allow_unproved: see there.
+        canaries: see there.
         name: see there.
 
     Returns:
@@ -113,6 +117,7 @@ def assert_replication_rate_below(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=True,
         per=per,

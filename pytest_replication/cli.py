@@ -27,6 +27,7 @@ from pytest_replication._cli import (
     import_,
     info,
     merge,
+    plan,
     remove,
     search,
     verify,
@@ -108,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         verify,
         search,
         check,
+        plan,
         benchmark,
         weights,
     ):

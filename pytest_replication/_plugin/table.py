@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -29,7 +29,7 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_searched(row), *_tolerated(row)):
+        for below in (*_controlled(row), *_searched(row), *_tolerated(row)):
             reporter.line(one_line(below))
         for said in check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
@@ -82,6 +82,11 @@ def _searched(row: dict[str, Any]) -> list[str]:
     if not by.exact:
         return [f"      {searched(by)}"]
     return [f"      the exact scan decided: {by.note}"] if by.note else []
+
+
+def _controlled(row: dict[str, Any]) -> list[str]:
+    """What was found of the planted copies."""
+    return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
 
 
 def _tolerated(row: dict[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "control": control_data(verdict),
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
@@ -53,6 +54,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "removed": int(subject.removed),
             "unproved": bool(subject.unproved),
             "stale_calibration": bool(subject.stale),
+            "canaries": verdict.control.stored,
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
             "preprocessing": subject.preprocessing,
@@ -108,6 +110,21 @@ def _p_value(verdict: Verdict, match: Match) -> float | None:
     if not verdict.p_values or match.row != best.row:
         return None
     return float(verdict.p_values[match.sample])
+
+
+def control_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn the positive control into plain data."""
+    control = verdict.control
+    return {
+        "asked": int(control.asked),
+        "found": int(control.found),
+        "lowest": None if control.lowest is None else float(control.lowest),
+        "reachable": int(control.reachable),
+        "stored": control.stored,
+        "planted": int(control.tried),
+        "planted_found": int(control.tried_found),
+        "absent": control.absent,
+    }
 
 
 def _stored_data(stored: Stored | None) -> dict[str, str] | None:
