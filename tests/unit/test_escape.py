@@ -107,6 +107,8 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "worst_score": 0.1,
         "threshold": 0.5,
         "threshold_source": EVIL,
+        "counts": {"per": "sample", "few_prompts": False},
+        "control": {"asked": 0, "absent": "", "planted": 0, "planted_found": 0},
         "fdr": None,
         "expected_false": None,
         "rate_upper": 0.3,
@@ -121,6 +123,7 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
             "removed": 0,
             "unproved": False,
             "stale_calibration": False,
+            "canaries": 3,
             "fingerprint": "f",
         },
     }

@@ -57,6 +57,9 @@ class Around(Surroundings):
     def engine(self) -> EngineChoice:
         return EngineChoice()
 
+    def canaries(self) -> tuple[int, str] | None:
+        return None
+
     def allow_unproved(self) -> bool:
         return False
 
