@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from pytest_replication.check import measure
-from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
@@ -29,7 +28,7 @@ def assert_not_closer_than_holdout(
     alpha: float = 0.05,
     level: float = 0.95,
     detect: float = 0.6,
-    holdout_copies: float = DUPLICATE,
+    holdout_copies: float | None = None,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -44,12 +43,14 @@ def assert_not_closer_than_holdout(
 
     Args:
         samples: see `pytest_replication.check.check_replication`.
-        holdout: images that the model was not trained on, in the same forms.
+        holdout: images that the model was not trained on, in the same forms; None for the scores that the
+            calibration of the index keeps.
         alpha: false alarms of both tests together, in (0, 0.5].
         level: percentile of the hold-out whose excess is tested, as a share, in [0.5, 1).
         detect: probability that a sample scores higher than a hold-out image which sets must be large
             enough to find with 80 % power; else nothing passes. Above 0.5.
-        holdout_copies: score from which on a hold-out image is a copy of a training image.
+        holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
+            where the embedder documents a threshold, else 0.999.
         index: see there.
         allow_unproved: see there.
         canaries: see there.
@@ -123,7 +124,7 @@ def assert_no_data_copying(
     cells: int = 3,
     detect: float = 0.7,
     seed: int = 0,
-    holdout_copies: float = DUPLICATE,
+    holdout_copies: float | None = None,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -144,7 +145,8 @@ def assert_no_data_copying(
         detect: probability that a sample lies closer than a hold-out image which each cell must be large
             enough to find with 80 % power. Above 0.5.
         seed: of the cells.
-        holdout_copies: score from which on a hold-out image is a copy of a training image.
+        holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
+            where the embedder documents a threshold, else 0.999.
         index: see there.
         allow_unproved: see there.
         canaries: see there.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -17,6 +16,8 @@ from pytest_replication.set_checks.holdout import POWER, usable
 from pytest_replication.set_checks.running import (
     Call,
     Features,
+    check_copies,
+    copies_line,
     first_of_each,
     keep_apart,
     run_check,
@@ -46,14 +47,15 @@ class CopyingRule:
         detect: probability that a sample lies closer than a hold-out image which the test of each cell must
             be able to find; else a pass is inconclusive.
         seed: of the cells, and of the part of large sets that FLD looks at.
-        copies: score from which on a hold-out image is a copy of a training image, and is left out.
+        copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
+            0.95 where the embedder documents a threshold, else 0.999.
     """
 
     alpha: float = 0.05
     cells: int = CELLS
     detect: float = 0.7
     seed: int = 0
-    copies: float = DUPLICATE
+    copies: float | None = None
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -68,8 +70,7 @@ class CopyingRule:
             raise SettingsError(f"{self.cells} cells are wanted; expected 1 or more")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.7")
-        if not -1 < self.copies <= 1:
-            raise SettingsError(f"holdout_copies is {self.copies}; expected a score, such as {DUPLICATE}")
+        check_copies(self.copies)
 
 
 def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: Call) -> CopyingVerdict:
@@ -84,7 +85,7 @@ def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: C
         found = search_samples(index, Samples.of(samples), call.name, choice)
         others = Samples.of(holdout)
         vectors, scores = search_holdout(index, others)
-        kept, notes = usable(vectors, scores, rule.copies, others)
+        kept, notes = usable(vectors, scores, copies_line(index, rule.copies), others)
         keep_apart(found.vectors, vectors[kept], found.subject, others.source)
         theirs, mine, train = vectors[kept, 0], found.vectors[:, 0], training_features(index)
         distinct = first_of_each(found.vectors[:, :1])

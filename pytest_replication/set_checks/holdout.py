@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SampleError, SettingsError
+from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
@@ -16,6 +16,8 @@ from pytest_replication.set_checks.running import (
     Call,
     Features,
     Scores,
+    check_copies,
+    copies_line,
     first_of_each,
     keep_apart,
     run_check,
@@ -48,13 +50,14 @@ class HoldoutRule:
         level: percentile of the hold-out for the tail test, as a share.
         detect: probability of superiority that sets must be large enough to find; else a pass is
             inconclusive.
-        copies: score from which on a hold-out image is a copy of a training image, and is left out.
+        copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
+            0.95 where the embedder documents a threshold, else 0.999.
     """
 
     alpha: float = 0.05
     level: float = 0.95
     detect: float = 0.6
-    copies: float = DUPLICATE
+    copies: float | None = None
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -69,8 +72,7 @@ class HoldoutRule:
             raise SettingsError(f"level is {self.level}; expected a share from 0.5 to below 1, such as 0.95")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.6")
-        if not -1 < self.copies <= 1:
-            raise SettingsError(f"holdout_copies is {self.copies}; expected a score, such as {DUPLICATE}")
+        check_copies(self.copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,34 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
 
     def work(index: Index, choice: CanaryChoice) -> HoldoutVerdict:
         rule.check()
-        if holdout is None:
-            raise SettingsError(
-                f"there is no hold-out: give {NAME}(samples, holdout), images that the model was not "
-                "trained on"
-            )
+        stored = stored_null(index) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
-        null = measure_null(index, Samples.of(holdout), rule, found.vectors, found.subject)
+        null = stored or measure_null(index, Samples.of(holdout), rule, found.vectors, found.subject)
         return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
 
     return run_check(call, work)
+
+
+def stored_null(index: Index) -> Null:
+    """The scores that the calibration of an index keeps.
+
+    Raises:
+        SettingsError: it has none.
+        CalibrationError: it was made before the index changed.
+    """
+    if is_stale(index.manifest):
+        raise stale(index.path)
+    kept = index.calibration
+    if kept is None:
+        raise SettingsError(
+            f"there is no hold-out: give {NAME}(samples, holdout), images that the model was not trained on, "
+            f"or keep their scores with 'pytest-replication calibrate {index.path} --holdout IMAGES'"
+        )
+    what = f"the calibration of {kept.created}: {kept.described}"
+    notes = [f"the hold-out is that of {what}; whether samples are among its images is not known"]
+    if kept.origin == TRAINING:
+        notes.append("these are training images against the rest, and no images that the model never saw")
+    return Null(kept.scores, what, tuple(notes))
 
 
 def measure_null(
@@ -118,7 +138,7 @@ def measure_null(
         SampleError: nothing of it is left, or samples are part of it.
     """
     vectors, scores = search_holdout(index, holdout)
-    kept, notes = usable(vectors, scores, rule.copies, holdout)
+    kept, notes = usable(vectors, scores, copies_line(index, rule.copies), holdout)
     keep_apart(samples, vectors[kept], subject, holdout.source)
     return Null(scores[kept], holdout.source, notes)
 

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, find_index
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
-from pytest_replication.errors import ControlFailed, IndexMismatch, ReplicationError, SampleError, SearchError
+from pytest_replication.controls.planting import DUPLICATE
+from pytest_replication.errors import (
+    ControlFailed,
+    IndexMismatch,
+    ReplicationError,
+    SampleError,
+    SearchError,
+    SettingsError,
+)
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject, search
@@ -28,6 +36,8 @@ Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
 SAME = 1 - 1e-6
 """Score from which on two vectors are the same, up to rounding."""
+NEARLY_THE_SAME = 0.999
+"""Score from which on an image is a copy, where the embedder documents no threshold."""
 _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
@@ -135,6 +145,23 @@ def search_holdout(index: Index, samples: Samples) -> tuple[Features, Scores]:
     """Embed and score images as samples are, without canaries."""
     vectors = embed_samples(index, samples)
     return vectors, _finite(search(index, vectors, 1).scores[:, 0])
+
+
+def check_copies(given: float | None) -> None:
+    """Refuse what is no score from which on a hold-out image is a copy.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if given is not None and not -1 < given <= 1:
+        raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
+
+
+def copies_line(index: Index, given: float | None) -> float:
+    """Score from which on a hold-out image is a copy, as `calibrate` takes it where none is given."""
+    if given is not None:
+        return given
+    return DUPLICATE if index.embedder.default_threshold is not None else NEARLY_THE_SAME
 
 
 def keys_of(vectors: Features) -> list[bytes]:

@@ -41,20 +41,15 @@ def test_every_assertion_is_a_fixture_and_stands_in_the_table(
     run_suite: RunSuite, plugin_args: tuple[str, ...]
 ) -> None:
     result = run_suite(SUITE, *plugin_args)
-    # Inconclusive marks its test as an error, also where the test swallows it.
-    result.assert_outcomes(passed=3, failed=2, errors=1)
+    result.assert_outcomes(passed=4, failed=2, errors=1)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(
+    result.stdout.fnmatch_lines_random(
         [
             "*= replication =*",
             "FAIL *::test_holdout *20 samples *assert_not_closer_than_holdout *closer to the training images*",
             "FAIL *::test_training_images *20 samples *assert_percentile_below *not below 0.9",
             "INCONCLUSIVE *::test_copying *20 samples *assert_no_data_copying *inconclusive: *",
             "INCONCLUSIVE *::test_percentile *11 samples *assert_percentile_below *",
-        ],
-    )
-    result.stdout.fnmatch_lines_random(
-        [
             "PASS *::test_repeats ?unrelated? *assert_no_duplicates_within *0 of 11 samples repeat another*",
             "PASS *::test_leak ?leak? * 0 of 11 replicated *",
             "PASS *::test_rate * 0 of 11 replicated *rate of prompts <= 23.8 %, max rate 30 %",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,23 @@ from pytest_replication import (
     Outcome,
     ReplicationDetected,
     Samples,
+    append_index,
     assert_not_closer_than_holdout,
+    open_index,
 )
-from pytest_replication.errors import IndexMismatch, ReplicationError, SampleError, SearchError, SettingsError
-from pytest_replication.search import Subject
+from pytest_replication.calibrate import CalibrateOptions, calibrate_index
+from pytest_replication.controls import plant, store_canaries
+from pytest_replication.errors import (
+    CalibrationError,
+    ControlFailed,
+    IndexMismatch,
+    ReplicationError,
+    SampleError,
+    SearchError,
+    SettingsError,
+)
+from pytest_replication.search import Neighbours, Subject, search
+from pytest_replication.set_checks import running
 from pytest_replication.set_checks.holdout import HoldoutRule, Null, judge_holdout
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 
@@ -141,7 +155,7 @@ def test_copies_in_the_hold_out_are_told_and_left_out(made_up: Index, many: Many
     holdout = Samples.of(many(1000, 150) + many(0, 30) + many(1000, 2))
     verdict = assert_not_closer_than_holdout(many(2000, 150), holdout, index=made_up)
     assert verdict.holdout == 150
-    assert "30 of 182 hold-out images score >= 0.95 with a training image" in verdict.notes[0]
+    assert "30 of 182 hold-out images score >= 0.999 with a training image" in verdict.notes[0]
     assert "(the first: sample 150)" in verdict.notes[0]
     assert "2 of 182 hold-out images repeat another" in verdict.notes[1]
     with pytest.raises(SampleError, match="all 20 images of the hold-out .* are copies"):
@@ -158,6 +172,41 @@ def test_a_hold_out_of_samples_is_refused(made_up: Index, many: Many) -> None:
         assert_not_closer_than_holdout(many(1000, 150), many(1000, 150), index=made_up)
 
 
+def test_the_scores_of_a_calibration_stand_for_a_hold_out(made_up: Index, many: Many, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made_up.path, tmp_path / "index"))
+    calibrate_index(open_index(folder), CalibrateOptions(holdout=many(1000, 200), progress=False))
+    index = open_index(folder)
+    verdict = assert_not_closer_than_holdout(many(2000, 150), index=index)
+    assert verdict.holdout == 200
+    assert any("the hold-out is that of the calibration" in note for note in verdict.notes)
+    with pytest.raises(ReplicationDetected):
+        assert_not_closer_than_holdout(many(2000, 150, 0.4), index=index)
+    append_index(folder, many(3000, 2))
+    with pytest.raises(CalibrationError, match="has changed since it was calibrated"):
+        assert_not_closer_than_holdout(many(2000, 150), index=open_index(folder), canaries=0)
+
+
+def test_canaries_of_the_index_have_to_be_found(
+    made_up: Index, many: Many, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(made_up.path, tmp_path / "index"))
+    planted = plant(open_index(folder), list(enumerate(many(0, 12))))
+    store_canaries(open_index(folder), planted, 0.6)
+    index, sets = open_index(folder), (many(2000, 150), many(1000, 150))
+    verdict = assert_not_closer_than_holdout(*sets, index=index, canaries=8)
+    assert verdict.samples == 150
+    assert "8 of 8 canaries found at 0.6" in verdict.notes
+    assert verdict.canaries
+    assert assert_not_closer_than_holdout(*sets, index=index, canaries=0).notes[0].startswith("alpha")
+
+    def blind(index: Index, samples: np.ndarray, k: int = 5) -> Neighbours:
+        return search(index, samples[::-1].copy(), k)
+
+    monkeypatch.setattr(running, "search", blind)
+    with pytest.raises(ControlFailed, match="of 8 canaries were found"):
+        assert_not_closer_than_holdout(*sets, index=index, canaries=8)
+
+
 def test_few_samples_are_inconclusive_and_none_are_an_error(made_up: Index, many: Many) -> None:
     with pytest.raises(Inconclusive, match="too few") as caught:
         assert_not_closer_than_holdout(many(2000, 1), many(1000, 20), index=made_up)
@@ -172,15 +221,13 @@ def test_few_samples_are_inconclusive_and_none_are_an_error(made_up: Index, many
 def test_another_embedder_than_that_of_the_index_is_refused(
     made_up: Index, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_replication import open_index
-
     other = open_index(made_up.path, embedder="phash")
     with pytest.raises(ReplicationError):
         assert_not_closer_than_holdout(many(2000, 20), many(1000, 20), index=other)
 
 
 def test_an_import_that_nothing_proves_does_not_pass(made_up: Index, many: Many, tmp_path: Path) -> None:
-    from pytest_replication import ImportOptions, import_index, open_index
+    from pytest_replication import ImportOptions, import_index
 
     np.save(tmp_path / "v.npy", made_up.shards[0].embeddings()[0][:, 0])
     import_index(f"npy:{tmp_path / 'v.npy'}", tmp_path / "unproved", ImportOptions(embedder="pixels"))
