@@ -26,6 +26,7 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -55,6 +56,7 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=True,
     )
@@ -72,6 +74,7 @@ def assert_replication_rate_below(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.
@@ -91,6 +94,7 @@ def assert_replication_rate_below(
         top_k: see there.
         engine: see there.
         allow_unproved: see there.
+        canaries: see there.
         name: see there.
 
     Returns:
@@ -115,6 +119,7 @@ def assert_replication_rate_below(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=True,
         per=per,

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
     SearchError,
@@ -21,10 +22,11 @@ from pytest_replication.errors import (
 from pytest_replication.images.content import Digests
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
-from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
-from pytest_replication.search.embed import embed_samples
+from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.embed import Light, embed_images
+from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
-from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
+from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
 
 
@@ -38,6 +40,7 @@ def check_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -57,6 +60,9 @@ def check_replication(
         engine: what searches; None for that of the pytest run, else the exact scan.
         allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
             that is an error. None for what the pytest run says, else False.
+        canaries: edited copies of training images that were planted in the index and that this check has
+            to find among its samples, 0 for no control. None for that of the command line or the ini file,
+            else 16, where the index has some.
         name: what reports call this check.
 
     Returns:
@@ -74,6 +80,7 @@ def check_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        canaries=canaries,
         name=name,
         asserted=False,
     )
@@ -89,6 +96,7 @@ def measure(
     top_k: int,
     engine: EngineChoice | None,
     allow_unproved: bool | None,
+    canaries: int | None,
     name: str,
     asserted: bool,
     per: str = "sample",
@@ -103,7 +111,8 @@ def measure(
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
+        guard = _canaries(canaries, run)
+        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name, canaries=guard)
     except Exception as error:
         if run is not None:
             run.broke()
@@ -116,28 +125,43 @@ def measure(
 
 
 def decide(
-    samples: Samples, index: Index, policy: Policy, choice: EngineChoice, k: int = 5, *, name: str = ""
+    samples: Samples,
+    index: Index,
+    policy: Policy,
+    choice: EngineChoice,
+    k: int = 5,
+    *,
+    name: str = "",
+    canaries: CanaryChoice | None = None,
 ) -> Verdict:
     """Search and judge: first as an approximate engine sees it, if one is chosen.
 
     Its verdict stands if it is a failure, since what it finds is real, or if a certificate proves how
-    little it overlooks. Else the exact scan decides, and the verdict says why.
+    little it overlooks. Else the exact scan decides, and the verdict says why. Canaries go with the samples
+    all the way, and are told apart from them when both are found.
 
     Raises:
         ReplicationError: as `check_replication`.
     """
-    vectors, subject = _embed(samples, index, k, name)
+    guard = draw(index, lambda record: policy.threshold, canaries or CanaryChoice())
+    vectors, subject = _embed(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
 
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
-            return judge(name_matches(index, found, subject, by), policy)
+            return judge(_named(index, found, guard, subject, by), policy)
         except SearchError as refusal:
             note = str(refusal)
-    matches = name_matches(index, search(index, vectors, k), subject, SearchedBy(note=note))
-    return judge(matches, policy)
+    return judge(_named(index, search(index, vectors, k), guard, subject, SearchedBy(note=note)), policy)
+
+
+def _named(index: Index, found: Neighbours, guard: Guard, subject: Subject, by: SearchedBy) -> Matches:
+    """Tell canaries and samples apart."""
+    planted = guard.mask(len(found.rows) - len(guard.canaries))
+    matches = name_matches(index, found.part(~planted), subject, by)
+    return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
 def nearest(
@@ -163,7 +187,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "")
+    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()))
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -175,12 +199,18 @@ def nearest(
     return name_matches(index, found, subject, by)
 
 
-def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
+def _embed(
+    samples: Samples, index: Index, k: int, name: str, guard: Guard
+) -> tuple[NDArray[np.float32], Subject]:
+    """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    digests = Digests()
-    vectors = embed_samples(index, samples, digests)
-    distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
+    light, digests = Light(samples), Digests()
+    stream = light.watch(digests.watch(samples))
+    vectors = embed_images(index, guard.among(stream, len(samples)))
+    light.require()
+    own = vectors[~guard.mask(len(samples))]
+    distinct = len(np.unique(own.reshape(len(samples), -1).round(4), axis=0))
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
@@ -225,6 +255,18 @@ def _policy(
     if rate is None and run is not None:
         rate = run.max_rate()
     return Policy(*chosen, *(rate or (0.0, "default")), confidence)
+
+
+def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+    chosen = (given, "call") if given is not None else None
+    if chosen is None and run is not None:
+        chosen = run.canaries()
+    if chosen is None:
+        return CanaryChoice()
+    count, source = chosen
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+        raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
+    return CanaryChoice(int(count), source)
 
 
 def _allowed(given: object, run: Surroundings | None) -> bool:

@@ -26,6 +26,7 @@ from pytest_replication._cli import (
     import_,
     info,
     merge,
+    plan,
     remove,
     search,
     verify,
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         verify,
         search,
         check,
+        plan,
         benchmark,
         weights,
     ):

@@ -38,6 +38,25 @@ class EngineChoice:
     min_recall: float = 0.999
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryChoice:
+    """How many canaries of the index a check has to find.
+
+    Attributes:
+        count: canaries that go the way of the samples; 0 for no control, which every report says.
+        source: where the number comes from, for people. An index without canaries is an error where
+            somebody asked for some, and a warning by default.
+    """
+
+    count: int = 16
+    source: str = "default"
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether somebody asked for this number."""
+        return self.source != "default"
+
+
 class Surroundings(ABC):
     """A run, as seen from one test."""
 
@@ -56,6 +75,10 @@ class Surroundings(ABC):
     @abstractmethod
     def engine(self) -> EngineChoice:
         """What searches."""
+
+    @abstractmethod
+    def canaries(self) -> tuple[int, str] | None:
+        """Canaries that a check has to find and the source of the number, None if the run sets none."""
 
     @abstractmethod
     def allow_unproved(self) -> bool:

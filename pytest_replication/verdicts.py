@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
+from pytest_replication.controls.judged import Control, judge_control
+from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.tallies import PER, Tally, bounds, tally
+
+NO_CONTROL = Control(absent="none were planted")
 
 
 class Outcome(StrEnum):
@@ -86,6 +89,7 @@ class Verdict:
         rate_lower: lower bound.
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
+        control: copies that were planted among the samples, and that were found.
     """
 
     outcome: Outcome
@@ -95,6 +99,7 @@ class Verdict:
     rate_upper: float
     rate_lower: float
     needed: int | None = None
+    control: Control = NO_CONTROL
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -151,6 +156,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             confidence.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
+        ControlFailed: canaries were put among the samples and not all of them were found.
     """
     _check(matches)
     recall = _recall(matches, policy)
@@ -159,6 +165,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     bound = bounds(matches, hits, policy.per, policy.confidence)
     upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
     outcome = _outcome(len(hits), upper, lower, policy.max_rate)
+    control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
             matches.by.note
@@ -170,7 +177,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if outcome is Outcome.INCONCLUSIVE:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
+    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed, control)
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:
@@ -181,6 +188,26 @@ def _recall(matches: Matches, policy: Policy) -> float | None:
     same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
     sure = by.confidence >= policy.confidence
     return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _control(matches: Matches, policy: Policy, recall: float | None, hits: int) -> Control:
+    """Judge the canaries as samples are judged."""
+    control, failure = judge_control(matches.canaries, lambda match: match.score >= policy.threshold)
+    if not failure:
+        return control
+    by, index = matches.by, matches.subject.index
+    told = f"{by.engine} found only {control.found} of {control.asked} canaries ({failure})"
+    if recall is None:  # nobody relies on this engine: the exact scan decides
+        raise SearchError(told)
+    other = "" if by.exact else "leave the engine out or certify it again, "
+    raise ControlFailed(
+        f"the gate does not find what it has to: {told}: canaries are edited copies of training images of "
+        f"{index}, put among the samples, that score >= {policy.threshold:g} where all works, so that its "
+        f"word on {len(matches.of)} samples ({hits} replicated) counts for nothing; {other}look for what has "
+        f"changed in the embedder, check the index with 'pytest-replication verify {index}', plant others "
+        f"with 'pytest-replication calibrate {index}', or do without a control (--replication-canaries 0 in "
+        "pytest, --canaries 0 in pytest-replication check)"
+    )
 
 
 def _unproved(matches: Matches) -> str:

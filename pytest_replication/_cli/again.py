@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.matches_file import read_matches
+from pytest_replication.search.matches import Matches, Sightings
 from pytest_replication.surroundings import EXACT
 from pytest_replication.verdicts import Policy, Verdict, judge
 
@@ -41,7 +42,19 @@ def judged_again(args: argparse.Namespace) -> Verdict:
             f"{named} cannot be given with --matches: nothing is measured, only judged again; leave it out"
         )
     saved = read_matches(args.matches)
-    return judge(saved.matches, policy_again(saved.policy, args))
+    return judge(_controlled(saved.matches, args.canaries), policy_again(saved.policy, args))
+
+
+def _controlled(matches: Matches, canaries: int | None) -> Matches:
+    """The canaries of then are judged again with the samples, unless they are given up."""
+    if canaries is None:
+        return matches
+    if canaries:
+        raise SettingsError(
+            f"--canaries {canaries} cannot be given with --matches: nothing is measured; 0 judges without"
+        )
+    off = Sightings(stored=matches.canaries.stored, absent="canaries are 0 (command line)")
+    return replace(matches, canaries=off)
 
 
 def policy_again(policy: Policy, args: argparse.Namespace) -> Policy:

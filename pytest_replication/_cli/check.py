@@ -75,6 +75,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
     )
+    parser.add_argument(
+        "--canaries",
+        type=_whole,
+        metavar="N",
+        help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
+    )
     add_pixels(parser)
     return parser
 
@@ -104,7 +110,8 @@ def _measured(args: argparse.Namespace) -> Verdict:
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice, args.allow_unproved)):
+    given = _CommandLine(index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved)
+    with surrounded_by(given):
         return check_replication(samples, top_k=max(_KEPT, args.neighbours))
 
 
@@ -122,6 +129,7 @@ class _CommandLine(Surroundings):
     given_threshold: float | None
     given_rate: float | None
     choice: EngineChoice
+    given_canaries: int | None
     unproved_allowed: bool
 
     def index(self, path: str | None = None) -> Index:
@@ -135,6 +143,9 @@ class _CommandLine(Surroundings):
 
     def engine(self) -> EngineChoice:
         return self.choice
+
+    def canaries(self) -> tuple[int, str] | None:
+        return None if self.given_canaries is None else (self.given_canaries, "command line")
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed

@@ -119,6 +119,10 @@ class Run(Surroundings):
         value = self.settings.value
         return EngineChoice(value("engine"), value("allow-approximate"), value("min-recall"))
 
+    def canaries(self) -> tuple[int, str] | None:
+        """Number of canaries of command line or ini file."""
+        return self.settings.given("canaries")
+
     def allow_unproved(self) -> bool:
         """Switch of command line or ini file."""
         allowed: bool = self.settings.value("allow-unproved")

@@ -63,6 +63,14 @@ def count(value: str) -> int:
     return parsed
 
 
+def whole(value: str) -> int:
+    """Parse a whole number from 0 on."""
+    parsed = int(value)
+    if parsed < 0:
+        raise ValueError("is below 0")
+    return parsed
+
+
 def missing(value: str) -> str:
     """Parse what to do without an index."""
     if value not in ("error", "skip"):
@@ -151,6 +159,12 @@ SETTINGS = (
         default=False,
     ),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
+    Setting(
+        "canaries",
+        whole,
+        "Planted copies that a check has to find, 0 for none (default: 16, if there are some)",
+        "N",
+    ),
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -29,7 +29,8 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in () if "kind" in row else (*_searched(row), *_tolerated(row)):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        for below in own:
             reporter.line(one_line(below))
         for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
@@ -76,6 +77,11 @@ def _searched(row: dict[str, Any]) -> list[str]:
     return [f"      the exact scan decided: {by.note}"] if by.note else []
 
 
+def _controlled(row: dict[str, Any]) -> list[str]:
+    """What was found of the planted copies."""
+    return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+
+
 def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
@@ -90,7 +96,8 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+        found.setdefault(key, row)
     return list(found.values())

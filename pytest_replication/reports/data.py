@@ -39,6 +39,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "control": control_data(verdict),
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
@@ -47,6 +48,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "rejected": int(subject.rejected),
             "removed": int(subject.removed),
             "unproved": bool(subject.unproved),
+            "canaries": verdict.control.stored,
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
             "preprocessing": subject.preprocessing,
@@ -86,6 +88,21 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
         "misses": int(by.misses),
         "confidence": float(by.confidence),
         "note": by.note,
+    }
+
+
+def control_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn the positive control into plain data."""
+    control = verdict.control
+    return {
+        "asked": int(control.asked),
+        "found": int(control.found),
+        "lowest": None if control.lowest is None else float(control.lowest),
+        "reachable": int(control.reachable),
+        "stored": control.stored,
+        "planted": int(control.tried),
+        "planted_found": int(control.tried_found),
+        "absent": control.absent,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_replication.search.matches import Match, Matches, SearchedBy, Subject
+from pytest_replication.search.matches import Match, Matches, SearchedBy, Sightings, Subject
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -21,6 +21,7 @@ def check_matches(matches: Matches) -> None:
         raise ValueError(f"{matches.searched} rows of the index were searched")
     _check_subject(matches.subject, len(matches.of))
     _check_recall(matches.by)
+    _check_canaries(matches.canaries)
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 
@@ -49,6 +50,20 @@ def _check_recall(by: SearchedBy) -> None:
         raise ValueError(f"{by.recall} is no recall")
     if not 0 < by.confidence <= 1 or not 0 <= by.misses <= by.planted:
         raise ValueError("what is said of the recall cannot be")
+
+
+def _check_canaries(seen: Sightings) -> None:
+    if bool(seen.of) == bool(seen.absent):
+        raise ValueError(
+            f"{len(seen.of)} canaries are there, and absent because {seen.absent or 'of nothing'}"
+        )
+    if not len(seen.of) <= seen.reachable <= (seen.stored or 0) and seen.of:
+        raise ValueError(f"{len(seen.of)} canaries are of {seen.reachable} of {seen.stored}")
+    if not 0 <= seen.found <= seen.tried or not 0 <= seen.allowance < 1:
+        raise ValueError("what is said of the planted copies cannot be")
+    scores = [one.planted for one in seen.of] + [one.match.score for one in seen.of if one.match is not None]
+    if not all(-1 <= score <= 1 for score in scores):
+        raise ValueError("a score of a canary is no cosine")
 
 
 def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.data import control_data, verdict_data
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -92,6 +92,8 @@ def _details(verdict: Verdict) -> list[str]:
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if verdict.control.asked:
+        lines.append(f"  control    {controlled(control_data(verdict))}")
     if (stored := matches.stored) is not None:
         lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:

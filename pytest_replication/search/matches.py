@@ -30,6 +30,16 @@ class Neighbours:
     sample_views: NDArray[np.int64]
     searched: int
 
+    def part(self, which: NDArray[np.bool_]) -> Neighbours:
+        """Those of some samples: (n,) bool."""
+        return Neighbours(
+            self.scores[which],
+            self.rows[which],
+            self.views[which],
+            self.sample_views[which],
+            self.searched,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SearchedBy:
@@ -147,6 +157,46 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A canary, an edited copy of a training image, that went the way of the samples.
+
+    Attributes:
+        row: of the training image that it is a copy of.
+        edit: what was done to it.
+        planted: score that it had with this training image, or a duplicate of it, when it was planted.
+        match: its best match with one of these among its nearest training images; None if there is none.
+    """
+
+    row: int
+    edit: str
+    planted: float
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """All canaries that a search had to find.
+
+    Attributes:
+        of: one for each canary.
+        stored: canaries of the index; None if none were planted.
+        reachable: those of them that scored enough for the threshold of the gate when they were planted.
+        tried: copies that were planted to have them.
+        found: copies of them that were found.
+        allowance: how far the score of one image may differ from one time to the next.
+        absent: why there are none; empty where there are some.
+    """
+
+    of: tuple[Sighting, ...] = ()
+    stored: int | None = None
+    reachable: int = 0
+    tried: int = 0
+    found: int = 0
+    allowance: float = 0.0
+    absent: str = "none were planted"
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The nearest training images of every sample: everything a policy judges.
 
@@ -155,6 +205,7 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        canaries: what was seen of the copies that were put among the samples; they are no samples.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -162,6 +213,7 @@ class Matches:
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    canaries: Sightings = Sightings()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property

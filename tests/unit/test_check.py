@@ -35,6 +35,7 @@ class Run(Surroundings):
     given_threshold: tuple[float, str] | None = None
     given_rate: tuple[float, str] | None = None
     unproved_allowed: bool = False
+    given_canaries: tuple[int, str] | None = None
     breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
     noted: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
@@ -50,6 +51,9 @@ class Run(Surroundings):
 
     def engine(self) -> EngineChoice:
         return EngineChoice()
+
+    def canaries(self) -> tuple[int, str] | None:
+        return self.given_canaries
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed

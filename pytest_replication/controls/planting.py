@@ -1,4 +1,4 @@
-"""The positive control: copies that are planted so that a gate has to find them.
+"""Planting: edited copies of training images, searched for as samples are.
 
 Edited copies of training images go the way of samples: the same decoder, embedder and search. When an
 index is calibrated they tell which share of them is found, and some are kept as canaries. Each gate
@@ -158,18 +158,18 @@ def allowance(index: Index) -> float:
 
 def first_is_own(index: Index, found: Neighbours, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(n,) bool: whether the nearest of each copy is its training image, or a duplicate of that."""
-    own: NDArray[np.bool_] = _own(index, found, rows)[:, 0]
+    own: NDArray[np.bool_] = own_rows(index, found, rows)[:, 0]
     return own
 
 
 def best_own(index: Index, found: Neighbours, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """(n,) best score of each copy with its training image or a duplicate, -inf where none was found."""
-    best: NDArray[np.float64] = np.where(_own(index, found, rows), found.scores, -np.inf).max(axis=1)
+    best: NDArray[np.float64] = np.where(own_rows(index, found, rows), found.scores, -np.inf).max(axis=1)
     return best
 
 
-def _own(index: Index, found: Neighbours, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n, k): which neighbours of each copy are its training image, or a duplicate by their vectors."""
+def own_rows(index: Index, found: Neighbours, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n, k) bool: which neighbours of each copy are its training image, or a duplicate by their vectors."""
     views, there = len(index.manifest.views), found.rows >= 0
     own = take(index, rows * views)
     near = np.full(found.rows.shape, -np.inf)
