@@ -78,6 +78,8 @@ def measure_extraction(
             raise SettingsError(f"limit is {limit!r}; expected a number")
         policy = ExtractionPolicy.of(rule, limit, confidence=confidence)
         opened = index_for(index, run)
+        if policy.rule != "relative":  # the only one that the mean matters to
+            neighbours = min(neighbours, opened.rows)
         matches = match_pixels(opened, Samples.of(samples), neighbours, name=name)
         verdict = judge_extraction(matches, policy)
     except Exception as error:

@@ -128,11 +128,11 @@ def match_pixels(
         SearchError: not every row was compared.
     """
     side = require_pixels(index)
-    if not 2 <= neighbours <= index.rows:
+    if not 1 <= neighbours <= index.rows:
         raise SettingsError(
             f"{neighbours} neighbours are wanted of the {index.rows} training images of {index.path}: the "
             f"measures "
-            f"of pixels compare with the {NEIGHBOURS} nearest ones; give neighbours= from 2 to {index.rows}"
+            f"of pixels compare with the {NEIGHBOURS} nearest ones; give neighbours= from 1 to {index.rows}"
         )
     pixels, resized = square_samples(samples, side)
     found: list[_Found] = [{}] * len(pixels)

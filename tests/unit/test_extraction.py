@@ -198,9 +198,10 @@ def test_what_cannot_be_judged(
 ) -> None:
     with pytest.raises(SettingsError, match="stores no pixels"):
         check_extraction(samples, index=pixels_index)
-    for neighbours in (1, 0, 81):
-        with pytest.raises(SettingsError, match=r"give neighbours= from 2 to 80"):
-            check_extraction(samples, index=index, neighbours=neighbours)
+    for neighbours in (0, 81):
+        with pytest.raises(SettingsError, match=r"give neighbours= from 1 to 80"):
+            check_extraction(samples, "relative", index=index, neighbours=neighbours)
+    assert check_extraction(samples, index=index, neighbours=81).matches.neighbours == 80
     with pytest.raises(SampleError, match="are black"):
         check_extraction(np.zeros((2, 12, 12, 3)), index=index)
     with pytest.raises(UnknownName, match="no rule 'l2'"):
