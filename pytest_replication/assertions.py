@@ -26,6 +26,7 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    fdr: float | None = None,
     canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
@@ -56,6 +57,7 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        fdr=fdr,
         canaries=canaries,
         name=name,
         asserted=True,

@@ -64,6 +64,12 @@ def policy_again(policy: Policy, args: argparse.Namespace) -> Policy:
         SettingsError: a value that cannot be used.
     """
     then = f", as in {args.matches}"
+    if args.threshold is not None and args.fdr is not None:
+        raise SettingsError("both --threshold and --fdr are given: give one of the two")
+    if args.threshold is not None:  # what followed from the calibration does not hold for another threshold
+        policy = replace(policy, fdr=None, fdr_source="", groups=None, false_rate=None)
+    elif args.fdr is not None:
+        policy = replace(policy, fdr=args.fdr, fdr_source="command line")
     return replace(
         policy,
         threshold=policy.threshold if args.threshold is None else args.threshold,
