@@ -56,6 +56,7 @@ def extraction_data(verdict: ExtractionVerdict, *, every: bool = True) -> dict[s
             "rejected": int(matches.rejected),
             "removed": int(matches.removed),
             "unproved": False,
+            "stale_calibration": False,
             "canaries": 0,  # pixels are compared as they are: no embedder that could be blind
             "fingerprint": matches.fingerprint,
             "embedder": f"pixels of {matches.side} x {matches.side}",
