@@ -36,6 +36,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.verdicts import Verdict
 
 
@@ -146,7 +147,7 @@ class Inconclusive(ReplicationError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
@@ -158,7 +159,7 @@ class ReplicationDetected(AssertionError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
