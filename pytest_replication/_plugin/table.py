@@ -34,9 +34,10 @@ def summary(
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_controlled(row), *_searched(row), *_tolerated(row)):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        for below in own:
             reporter.line(one_line(below))
-        for said in check_warnings(row):
+        for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
@@ -53,8 +54,11 @@ def summary(
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
+    if "kind" in row:  # a verdict of another kind words its own
+        return (outcome, name, *row["cells"])
     return (
-        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
+        outcome,
         name,
         f"{row['replicated']} of {row['samples']} replicated",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
@@ -111,7 +115,8 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+        found.setdefault(key, row)
     return list(found.values())
