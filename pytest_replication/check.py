@@ -111,7 +111,7 @@ def measure(
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = find_index(index, run)
+        opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=choose_allowed(allow_unproved, run), per=per)
         if claimed and policy.max_rate == 0:
@@ -222,11 +222,12 @@ def embed_guarded(
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def find_index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
-    """The index of a call, else that of the run.
+def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    """The index that a check is about: that of the call, else that of the run.
 
     Raises:
-        ReplicationError: there is none, or it cannot be used.
+        SettingsError: there is none.
+        IndexUnavailable: it cannot be used.
     """
     if isinstance(given, Index):
         return given

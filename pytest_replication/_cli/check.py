@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_replication._cli.again import judged_again
+from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
@@ -15,7 +17,6 @@ from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
-from pytest_replication.set_verdicts import SetVerdict
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -87,11 +88,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
+    add_pixels(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.pixels is not None or args.pixel_limit is not None:
+        return _STATUS[extracted(args)]
     verdict = _measured(args) if args.matches is None else judged_again(args)
     if args.save is not None:
         save_matches(args.save, verdict)
@@ -159,7 +163,10 @@ class _CommandLine(Surroundings):
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
-    def record(self, verdict: Verdict | SetVerdict, asserted: bool) -> None:
+    def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +16,6 @@ from pytest_replication.surroundings import EngineChoice, Surroundings
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
-    from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.verdicts import Verdict
 
 P = ParamSpec("P")
@@ -73,7 +73,8 @@ class Run(Surroundings):
         Raises:
             ReplicationError: there is none, or it cannot be used.
         """
-        wanted = path or self.settings.value("index")
+        # By its place: another test may stand in another folder, and mean another index by the same name.
+        wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
         return self._indexes[wanted]
@@ -134,25 +135,28 @@ class Run(Surroundings):
         return allowed
 
     @_noting_errors
-    def record(self, verdict: Verdict | SetVerdict, asserted: bool) -> None:
+    def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test, and keep its matches where the run wants that.
 
         Raises:
             MatchesFileError: they cannot be kept.
         """
-        from pytest_replication.reports.sets import row_data
-        from pytest_replication.verdicts import Verdict
+        from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = row_data(verdict)
-        row |= {"test": item.nodeid, "asserted": asserted}
-        item.stash.setdefault(ROWS, []).append(row)
-        self.recorded += 1
-        if (folder := self.settings.value("save")) is not None and isinstance(verdict, Verdict):
+        self.note(verdict_data(verdict, neighbours=0), asserted)
+        if (folder := self.settings.value("save")) is not None:
             from pytest_replication._plugin.saving import save_check
 
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
             save_check(folder, item.nodeid, number, verdict)
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Put a verdict on the next report of the test, as plain data."""
+        item = self._running()
+        row = row | {"test": item.nodeid, "asserted": asserted}
+        item.stash.setdefault(ROWS, []).append(row)
+        self.recorded += 1
 
     def broke(self) -> None:
         """Take note that the gate broke during the test."""

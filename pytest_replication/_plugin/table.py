@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.sets import KIND, set_warnings
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
@@ -19,8 +18,13 @@ _PAIRS = 3
 """Pairs that are listed below a row."""
 
 
-def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
-    """Write a row a check, and what made the run red."""
+def summary(
+    reporter: pytest.TerminalReporter,
+    rows: Sequence[dict[str, Any]],
+    faults: Sequence[str],
+    caught: Sequence[str] = (),
+) -> None:
+    """Write a row a check, tests that caught an error of a check, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
@@ -30,9 +34,10 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in _below(row):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        for below in own:
             reporter.line(one_line(below))
-        for said in set_warnings(row) if _of_a_set(row) else check_warnings(row):
+        for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
@@ -40,23 +45,18 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
         for said in index_warnings(index):
             reporter.line(one_line(f"WARNING: {said}"), yellow=True)
+    for test in caught:
+        said = f"WARNING: {test} caught an error of a check and passed: that check has no verdict"
+        reporter.line(one_line(said), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
-
-
-def _of_a_set(row: dict[str, Any]) -> bool:
-    return bool(row.get("kind") == KIND)
-
-
-def _below(row: dict[str, Any]) -> list[str]:
-    return [] if _of_a_set(row) else [*_controlled(row), *_searched(row), *_tolerated(row)]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
     outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
-    if _of_a_set(row):
-        return outcome, name, plural(row["samples"], "sample"), row["assertion"], row["story"]
+    if "kind" in row:  # a verdict of another kind words its own
+        return (outcome, name, *row["cells"])
     return (
         outcome,
         name,
@@ -115,8 +115,9 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         if row["searched"]:
-            found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+            key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+            found.setdefault(key, row)
     return list(found.values())

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.data import index_data, verdict_data
+from pytest_replication.reports.data import index_data
 from pytest_replication.reports.warnings import index_warnings
 from pytest_replication.reports.words import plural
 from pytest_replication.set_verdicts import Finding, SetVerdict
-from pytest_replication.verdicts import Verdict
 
 KIND = "set"
 """How the data of a set is told from that of a check of each sample."""
-
-
-def row_data(verdict: Verdict | SetVerdict) -> dict[str, Any]:
-    """What a run keeps of a verdict of either kind, as plain data."""
-    return set_data(verdict) if isinstance(verdict, SetVerdict) else verdict_data(verdict, neighbours=0)
 
 
 def set_data(verdict: SetVerdict) -> dict[str, Any]:
@@ -35,6 +29,8 @@ def set_data(verdict: SetVerdict) -> dict[str, Any]:
         "prompts": len(set(subject.prompts)),
         "holdout": int(verdict.holdout),
         "holdout_source": verdict.holdout_source,
+        "cells": [plural(verdict.samples, "sample"), verdict.assertion, verdict.story],
+        "warnings": set_warnings(verdict),
         "findings": [_finding(finding) for finding in verdict.findings],
         "notes": list(verdict.notes),
         "to_settle": verdict.to_settle,
@@ -48,9 +44,10 @@ def render_set(verdict: SetVerdict) -> str:
     return "\n".join(map(one_line, [verdict.story, "", *_lines(verdict)]))
 
 
-def set_warnings(data: dict[str, Any]) -> list[str]:
+def set_warnings(verdict: SetVerdict) -> list[str]:
     """What weakens a verdict about a set, beside what weakens all on the same index."""
-    samples, distinct, prompts = data["samples"], data["distinct_samples"], data["prompts"]
+    samples, distinct = verdict.samples, verdict.subject.distinct
+    prompts = len(set(verdict.subject.prompts))
     found = []
     if 0 < distinct < samples:
         found.append(f"only {distinct} of {plural(samples, 'sample')} distinct")
@@ -85,7 +82,7 @@ def _lines(verdict: SetVerdict) -> list[str]:
         lines.append(f"  index      {subject.index}: {images}, all searched (exact)")
     lines.append(f"  embedder   {subject.embedder}, {subject.preprocessing}")
     lines += [f"  note       {note}" for note in verdict.notes]
-    lines += [f"  WARNING    {said}" for said in (*index_warnings(data["index"]), *set_warnings(data))]
+    lines += [f"  WARNING    {said}" for said in (*index_warnings(data["index"]), *data["warnings"])]
     if verdict.to_settle:
         lines.append(f"  to settle  {verdict.to_settle}")
     return lines

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, find_index
+from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, index_for
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
 from pytest_replication.controls.planting import DUPLICATE
@@ -24,6 +24,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.reports.sets import set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.matches import Sightings
@@ -87,7 +88,7 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
     """
     run = current()
     try:
-        index = find_index(call.index, run)
+        index = index_for(call.index, run)
         allowed = choose_allowed(call.allow_unproved, run)
         verdict = work(index, choose_canaries(call.canaries, run))
         if verdict.searched:
@@ -106,7 +107,7 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
             raise
         raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
-        run.record(verdict, call.asserted)
+        run.note(set_data(verdict), call.asserted)
     return verdict
 
 
