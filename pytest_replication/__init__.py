@@ -9,7 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_replication.assertions import assert_no_replication
+    from pytest_replication.assertions import (
+        assert_no_extraction,
+        assert_no_replication,
+        assert_replication_rate_below,
+    )
+    from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
     from pytest_replication.errors import (
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
         ReplicationDetected,
         ReplicationError,
     )
+    from pytest_replication.extraction import check_extraction
+    from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict
     from pytest_replication.index import (
         BuildOptions,
         BuildReport,
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
+    from pytest_replication.index.calibration import Calibration, drop_calibration
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
     from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
@@ -44,13 +53,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assertions": ("assert_no_replication",),
+    "assertions": ("assert_no_extraction", "assert_no_replication", "assert_replication_rate_below"),
+    "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
+    "extraction": ("check_extraction",),
+    "extraction_verdicts": ("ExtractionPolicy", "ExtractionVerdict"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
+    "index.calibration": ("Calibration", "drop_calibration"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
     "index.imported": ("ImportOptions", "ImportReport", "import_index"),
@@ -58,6 +71,7 @@ _HOMES = {
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
     "models": ("Model", "Samples", "load_model"),
+    "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
@@ -72,11 +86,15 @@ __all__ = [
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
+    "CalibrateOptions",
+    "Calibration",
     "CompactReport",
     "Duplicates",
     "Embedder",
     "EngineChoice",
     "EngineReport",
+    "ExtractionPolicy",
+    "ExtractionVerdict",
     "ImportOptions",
     "ImportReport",
     "Inconclusive",
@@ -92,15 +110,21 @@ __all__ = [
     "ReplicationDetected",
     "ReplicationError",
     "Samples",
+    "SavedMatches",
     "Verdict",
     "VerifyReport",
     "__version__",
     "abandon_append",
     "append_index",
+    "assert_no_extraction",
     "assert_no_replication",
+    "assert_replication_rate_below",
     "build_index",
+    "calibrate_index",
+    "check_extraction",
     "check_replication",
     "compact_index",
+    "drop_calibration",
     "find_duplicates",
     "import_index",
     "judge",
@@ -109,8 +133,10 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_matches",
     "register_embedder",
     "remove_images",
+    "save_matches",
     "store_duplicates",
     "verify_index",
 ]

@@ -6,8 +6,12 @@ import os
 
 from pytest_replication.check import measure
 from pytest_replication.errors import Inconclusive, ReplicationDetected
+from pytest_replication.extraction import measure_extraction
+from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
+from pytest_replication.reports.extraction import render_extraction
 from pytest_replication.reports.text import render
+from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.surroundings import EngineChoice
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -22,6 +26,8 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    fdr: float | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -51,11 +57,128 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        fdr=fdr,
+        canaries=canaries,
+        name=name,
+        asserted=True,
+    )
+    return _passed(verdict)
+
+
+def assert_replication_rate_below(
+    samples: object,
+    rate: float,
+    threshold: float | None = None,
+    *,
+    confidence: float = 0.95,
+    per: str = "sample",
+    index: Index | str | os.PathLike[str] | None = None,
+    top_k: int = 5,
+    engine: EngineChoice | None = None,
+    allow_unproved: bool | None = None,
+    canaries: int | None = None,
+    name: str = "",
+) -> Verdict:
+    """Fail unless samples prove that the model replicates at a lower rate.
+
+    Passes when the upper bound of the rate is at most `rate`, fails when its lower bound is above it, and
+    is inconclusive between the two. The bounds are those of Clopper and Pearson; where several samples
+    share a prompt (`Samples.of(…, prompts=…)`) they are no narrower than those of a bootstrap over
+    prompts.
+
+    Args:
+        samples: see `pytest_replication.check.check_replication`.
+        rate: share that the model must stay below, in (0, 1).
+        threshold: see there.
+        confidence: of each bound, in [0.5, 1).
+        per: what the rate counts: ``sample``, or ``prompt`` for prompts of which any sample is replicated.
+        index: see there.
+        top_k: see there.
+        engine: see there.
+        allow_unproved: see there.
+        canaries: see there.
+        name: see there.
+
+    Returns:
+        The verdict, when it is a pass.
+
+    Raises:
+        ReplicationDetected: the rate is above the limit.
+        Inconclusive: so few samples prove neither; `verdict.needed` says how many would.
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+
+    Example:
+        >>> def test_release(assert_replication_rate_below, replication_samples):
+        ...     assert_replication_rate_below(replication_samples, 0.01)
+    """
+    __tracebackhide__ = True
+    verdict = measure(
+        samples,
+        threshold,
+        max_rate=rate,
+        index=index,
+        confidence=confidence,
+        top_k=top_k,
+        engine=engine,
+        allow_unproved=allow_unproved,
+        canaries=canaries,
+        name=name,
+        asserted=True,
+        per=per,
+        claimed=True,
+    )
+    return _passed(verdict)
+
+
+def _passed(verdict: Verdict) -> Verdict:
+    __tracebackhide__ = True
+    if verdict.outcome is Outcome.PASS:
+        return verdict
+    if verdict.outcome is Outcome.FAIL:
+        raise ReplicationDetected(render(verdict), verdict)
+    raise Inconclusive(render(verdict), verdict)
+
+
+def assert_no_extraction(
+    samples: object,
+    rule: str = "ratio",
+    limit: float | None = None,
+    *,
+    index: Index | str | os.PathLike[str] | None = None,
+    neighbours: int = NEIGHBOURS,
+    confidence: float = 0.95,
+    name: str = "",
+) -> ExtractionVerdict:
+    """Fail when samples are training images pixel by pixel: exact and nearly exact copies of small images.
+
+    The index has to store pixels (``build --pixels SIDE``). For the arguments see
+    `pytest_replication.extraction.check_extraction`.
+
+    Returns:
+        The verdict, when it is a pass.
+
+    Raises:
+        ReplicationDetected: samples are extracted training images; the only failure.
+        Inconclusive: of a sample it cannot be told.
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+
+    Example:
+        >>> def test_release(replication_samples):
+        ...     assert_no_extraction(replication_samples)
+    """
+    __tracebackhide__ = True
+    verdict = measure_extraction(
+        samples,
+        rule,
+        limit,
+        index=index,
+        neighbours=neighbours,
+        confidence=confidence,
         name=name,
         asserted=True,
     )
     if verdict.outcome is Outcome.PASS:
         return verdict
     if verdict.outcome is Outcome.FAIL:
-        raise ReplicationDetected(render(verdict), verdict)
-    raise Inconclusive(render(verdict), verdict)
+        raise ReplicationDetected(render_extraction(verdict), verdict)
+    raise Inconclusive(render_extraction(verdict), verdict)

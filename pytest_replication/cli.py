@@ -19,6 +19,7 @@ from pytest_replication._cli import (
     append,
     benchmark,
     build,
+    calibrate,
     check,
     compact,
     duplicates,
@@ -26,6 +27,7 @@ from pytest_replication._cli import (
     import_,
     info,
     merge,
+    plan,
     remove,
     search,
     verify,
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb == "calibrate":
+        return ": the same command again goes on with the images that are not measured yet"
     if args.verb == "benchmark":
         return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
@@ -99,11 +103,13 @@ def _parser() -> argparse.ArgumentParser:
         compact,
         merge,
         duplicates,
+        calibrate,
         engine,
         info,
         verify,
         search,
         check,
+        plan,
         benchmark,
         weights,
     ):

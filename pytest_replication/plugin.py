@@ -94,6 +94,34 @@ def assert_no_replication() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def assert_no_extraction() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_extraction`, without an import: small images, pixel by pixel.
+
+    Example::
+
+        def test_pixels(replication_samples, assert_no_extraction):
+            assert_no_extraction(replication_samples)
+    """
+    from pytest_replication.assertions import assert_no_extraction
+
+    return assert_no_extraction
+
+
+@pytest.fixture
+def assert_replication_rate_below() -> Callable[..., Any]:
+    """`pytest_replication.assert_replication_rate_below`, without an import.
+
+    Example::
+
+        def test_rate(replication_samples, assert_replication_rate_below):
+            assert_replication_rate_below(replication_samples, 0.01, confidence=0.95)
+    """
+    from pytest_replication.assertions import assert_replication_rate_below
+
+    return assert_replication_rate_below
+
+
+@pytest.fixture
 def check_replication() -> Callable[..., Any]:
     """`pytest_replication.check_replication`, without an import: measures and asserts nothing.
 

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pytest_replication.errors import IndexMismatch, SampleError, SearchError, SettingsError
+from pytest_replication.controls.judged import Control, judge_control
+from pytest_replication.errors import (
+    CalibrationError,
+    ControlFailed,
+    IndexMismatch,
+    SampleError,
+    SearchError,
+    SettingsError,
+)
+from pytest_replication.index import Record
 from pytest_replication.search.matches import Match, Matches
-from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
+from pytest_replication.stats.fdr import benjamini_hochberg
+from pytest_replication.stats.null import needed as null_needed
+from pytest_replication.tallies import PER, Tally, bounds, tally
+
+NO_CONTROL = Control(absent="none were planted")
 
 
 class Outcome(StrEnum):
@@ -20,13 +34,29 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupThresholds:
+    """A threshold for each group of training images; a sample has that of its nearest training image.
+
+    Attributes:
+        by: ``label`` or ``caption``.
+        thresholds: by the name of the group.
+        rest: for training images of no such group.
+    """
+
+    by: str
+    thresholds: Mapping[str, float]
+    rest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What is tolerated.
 
-    A sample is replicated when its score >= `threshold`. With `max_rate` 0 none of the samples may
-    be. With a `max_rate` above 0 the policy claims a rate of the model: it passes when the upper
-    bound of the rate is at most `max_rate`, fails when the lower bound is above it, and is
-    inconclusive between the two.
+    A sample is replicated when its score >= `threshold`, or that of its group, or, with `fdr`, when
+    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none
+    of the samples may be. With a `max_rate` above 0 the policy claims a rate of the model: it passes
+    when the upper bound of the rate is at most `max_rate`, fails when the lower bound is above it, and
+    is inconclusive between the two.
 
     Attributes:
         threshold: score, in (-1, 1].
@@ -36,6 +66,13 @@ class Policy:
         confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
             it too.
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
+        fdr: false discovery rate, in (0, 1), None to judge by the threshold. `threshold` is then the
+            score from which on one sample alone is replicated.
+        fdr_source: where it comes from, for people.
+        groups: thresholds of groups, None for one threshold.
+        false_rate: share of real images that the model never saw which reach the threshold, at most
+            and on average; None where that was not measured.
+        per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
         SettingsError: a value outside its range.
@@ -46,10 +83,20 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
-    allow_unproved: bool = False
+    allow_unproved: bool = field(default=False, metadata={"stored": False})
+    fdr: float | None = None
+    fdr_source: str = ""
+    groups: GroupThresholds | None = None
+    false_rate: float | None = None
+    per: str = "sample"
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
+        if self.fdr is not None and not 0 < self.fdr < 1:
+            raise SettingsError(
+                f"fdr {self.fdr} ({self.fdr_source}) is no false discovery rate: give a number between 0 "
+                "and 1"
+            )
         if not -1 < self.threshold <= 1:
             raise SettingsError(
                 f"threshold {self.threshold} ({self.threshold_source}) can never decide: scores are "
@@ -64,6 +111,19 @@ class Policy:
             raise SettingsError(
                 f"confidence {self.confidence} proves nothing: give 0.5 to below 1, such as 0.95"
             )
+        if self.per not in PER:
+            raise SettingsError(f"a rate per {self.per!r} is wanted; expected per='sample' or per='prompt'")
+
+    def threshold_for(self, match: Match) -> float:
+        """The threshold for a sample, given its best match."""
+        return self.threshold_near(match.record)
+
+    def threshold_near(self, record: Record) -> float:
+        """The threshold for a sample, given its nearest training image."""
+        if self.groups is None:
+            return self.threshold
+        group = getattr(record, self.groups.by)
+        return self.groups.thresholds.get(group or "", self.groups.rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +136,13 @@ class Verdict:
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
-            samples that are distinct. Where an approximate engine searched, it is divided by the
-            recall that its certificate proves; without a certificate it is 1. See `confidence`.
+            samples that are distinct, no narrower than over whole prompts where these are known. Where an
+            approximate engine searched, it is divided by the recall that its certificate proves;
+            without a certificate it is 1. See `confidence`.
         rate_lower: lower bound.
-        needed: samples that would settle an inconclusive verdict; None if it is settled, or if
-            no number would.
+        needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
+            verdict; None if it is settled, or if no number would.
+        control: copies that were planted among the samples, and that were found.
     """
 
     outcome: Outcome
@@ -90,6 +152,7 @@ class Verdict:
     rate_upper: float
     rate_lower: float
     needed: int | None = None
+    control: Control = NO_CONTROL
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -114,6 +177,20 @@ class Verdict:
         return self.policy.confidence - (1 - self.matches.by.confidence)
 
     @property
+    def p_values(self) -> tuple[float, ...]:
+        """Conformal p-value of each sample; empty where the index is not calibrated."""
+        return self.matches.p_values
+
+    @property
+    def expected_false(self) -> float | None:
+        """Samples that are expected to reach the threshold if the model copies nothing, at most.
+
+        None where that was not measured, or where a false discovery rate decides.
+        """
+        rate = self.policy.false_rate
+        return None if rate is None or self.policy.fdr is not None else rate * self.samples
+
+    @property
     def samples(self) -> int:
         """Number of samples."""
         return len(self.matches.of)
@@ -122,6 +199,11 @@ class Verdict:
     def rate(self) -> float:
         """Share of the samples that is replicated."""
         return len(self.replicated) / self.samples
+
+    @property
+    def tally(self) -> Tally:
+        """How many samples, prompts and training images were replicated."""
+        return tally(self.matches, self.replicated)
 
     @property
     def worst(self) -> Match:
@@ -139,20 +221,20 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
             confidence.
+        CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
+            that could tell a single one of them.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
+        ControlFailed: canaries were put among the samples and not all of them were found.
     """
     _check(matches)
     recall = _recall(matches, policy)
-    hits = [match for match in matches.best if match.score >= policy.threshold]
+    hits = _replicated(matches, policy)
     hits.sort(key=lambda match: (-match.score, match.sample))
-    n, k = len(matches.of), len(hits)
-    # One image given again and again is one observation, not many.
-    distinct = matches.subject.distinct or n
-    upper = upper_bound(min(k, distinct), distinct, policy.confidence)
-    upper = 1.0 if recall is None else min(1.0, upper / recall)
-    lower = lower_bound(k * distinct // n, distinct, policy.confidence)
-    outcome = _outcome(k, upper, lower, policy.max_rate)
+    bound = bounds(matches, hits, policy.per, policy.confidence)
+    upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
+    outcome = _outcome(len(hits), upper, lower, policy.max_rate)
+    control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
             matches.by.note
@@ -162,8 +244,32 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
-        needed = samples_to_prove(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed)
+        k, n = tally(matches, hits).of(policy.per)
+        needed = bound.needed(k / n, policy.max_rate, policy.confidence)
+    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed, control)
+
+
+def _replicated(matches: Matches, policy: Policy) -> list[Match]:
+    """Best matches of the samples that are replicated."""
+    if policy.fdr is None:
+        return [match for match in matches.best if match.score >= policy.threshold_for(match)]
+    n, again = len(matches.of), f"'pytest-replication calibrate {matches.subject.index} --holdout IMAGES'"
+    if len(matches.p_values) != n or not all(0 < p <= 1 for p in matches.p_values):
+        raise CalibrationError(
+            f"{n} samples have {len(matches.p_values)} p-values from 0 to 1, and a false discovery rate "
+            "takes "
+            f"one of each: calibrate the index ({again}), or give a threshold"
+        )
+    if not matches.p_least <= policy.fdr / n:
+        raise CalibrationError(
+            f"a false discovery rate of {100 * policy.fdr:g} % among {n} samples takes "
+            f"{null_needed(policy.fdr / n)} "
+            f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
+            f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
+            f"({again}), give fewer samples or a threshold"
+        )
+    rejected = benjamini_hochberg(matches.p_values, policy.fdr)
+    return [match for match, taken in zip(matches.best, rejected, strict=True) if taken]
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:
@@ -171,9 +277,33 @@ def _recall(matches: Matches, policy: Policy) -> float | None:
     by = matches.by
     if by.exact:
         return 1.0
+    if policy.fdr is not None or policy.groups is not None:
+        return None  # a certificate is about one threshold
     same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
     sure = by.confidence >= policy.confidence
     return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _control(matches: Matches, policy: Policy, recall: float | None, hits: int) -> Control:
+    """Judge the canaries as samples are judged."""
+    control, failure = judge_control(
+        matches.canaries, lambda match: match.score >= policy.threshold_for(match)
+    )
+    if not failure:
+        return control
+    by, index = matches.by, matches.subject.index
+    told = f"{by.engine} found only {control.found} of {control.asked} canaries ({failure})"
+    if recall is None:  # nobody relies on this engine: the exact scan decides
+        raise SearchError(told)
+    other = "" if by.exact else "leave the engine out or certify it again, "
+    raise ControlFailed(
+        f"the gate does not find what it has to: {told}: canaries are edited copies of training images of "
+        f"{index}, put among the samples, that score >= {policy.threshold:g} where all works, so that its "
+        f"word on {len(matches.of)} samples ({hits} replicated) counts for nothing; {other}look for what has "
+        f"changed in the embedder, check the index with 'pytest-replication verify {index}', plant others "
+        f"with 'pytest-replication calibrate {index}', or do without a control (--replication-canaries 0 in "
+        "pytest, --canaries 0 in pytest-replication check)"
+    )
 
 
 def _unproved(matches: Matches) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from pytest_replication._cli.again import judged_again
+from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
 from pytest_replication.check import check_replication
+from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models import draw, load_model
 from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
@@ -24,17 +30,34 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "check",
         help="Judge samples: exit 0 pass, 1 replicated, 3 cannot tell",
-        description="Judge samples against an index: exit 0 pass, 1 replicated, 3 cannot tell.",
+        description="Judge samples against an index, or matches that were saved: exit 0 pass, 1 replicated, "
+        "3 cannot tell.",
     )
-    add_index(parser)
+    add_index(parser, optional=True)
     parser.add_argument(
-        "model", metavar="SAMPLES", help="Folder of samples, or module:function that makes them"
+        "model",
+        nargs="?",
+        metavar="SAMPLES",
+        help="Folder of samples, or module:function that makes them",
     )
+    parser.add_argument(
+        "--matches",
+        metavar="FILE",
+        help="Judge what --save has written again, in the place of INDEX and SAMPLES",
+    )
+    parser.add_argument("--save", metavar="FILE", help="Keep all that was measured, to judge it again")
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="Replicated from this score on (default: the embedder's)",
+        help="Replicated from this score on (default: that of the calibration, else the embedder's)",
+    )
+    parser.add_argument(
+        "--fdr",
+        type=float,
+        metavar="SHARE",
+        help="In the place of a threshold: share of the replicated samples that may be innocent; takes a "
+        "calibrated index",
     )
     parser.add_argument(
         "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
@@ -59,21 +82,46 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
     )
+    parser.add_argument(
+        "--canaries",
+        type=_whole,
+        metavar="N",
+        help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
+    )
+    add_pixels(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw(load_model(args.model), args.count, args.seed)
-    choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice, args.allow_unproved)):
-        verdict = check_replication(samples, top_k=max(_KEPT, args.neighbours))
+    if args.pixels is not None or args.pixel_limit is not None:
+        return _STATUS[extracted(args)]
+    verdict = _measured(args) if args.matches is None else judged_again(args)
+    if args.save is not None:
+        save_matches(args.save, verdict)
     if args.json:
         print_json(verdict_data(verdict, neighbours=args.neighbours))
     else:
         print(f"{verdict.outcome.value.upper()}: {render(verdict)}")
     return _STATUS[verdict.outcome]
+
+
+def _measured(args: argparse.Namespace) -> Verdict:
+    if args.index is None or args.model is None:
+        raise SettingsError(
+            "check needs an index and samples: 'pytest-replication check INDEX SAMPLES'; or what --save has "
+            "written: 'pytest-replication check --matches FILE'"
+        )
+    if args.save is not None and not Path(args.save).absolute().parent.is_dir():
+        raise SettingsError(f"there is no folder for --save {args.save}: make it first")
+    index = open_index(args.index, embedder=args.embedder, device=args.device)
+    samples = draw(load_model(args.model), args.count, args.seed)
+    choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
+    given = _CommandLine(
+        index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
+    )
+    with surrounded_by(given):
+        return check_replication(samples, top_k=max(_KEPT, args.neighbours))
 
 
 def _whole(text: str) -> int:
@@ -90,7 +138,9 @@ class _CommandLine(Surroundings):
     given_threshold: float | None
     given_rate: float | None
     choice: EngineChoice
+    given_canaries: int | None
     unproved_allowed: bool
+    given_fdr: float | None = None
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -98,16 +148,25 @@ class _CommandLine(Surroundings):
     def threshold(self) -> tuple[float, str] | None:
         return None if self.given_threshold is None else (self.given_threshold, "command line")
 
+    def fdr(self) -> tuple[float, str] | None:
+        return None if self.given_fdr is None else (self.given_fdr, "command line")
+
     def max_rate(self) -> tuple[float, str] | None:
         return None if self.given_rate is None else (self.given_rate, "command line")
 
     def engine(self) -> EngineChoice:
         return self.choice
 
+    def canaries(self) -> tuple[int, str] | None:
+        return None if self.given_canaries is None else (self.given_canaries, "command line")
+
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

@@ -13,9 +13,9 @@ Verbs = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""
 
 
-def add_index(parser: argparse.ArgumentParser) -> None:
+def add_index(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Declare the index and where its embedder comes from."""
-    parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    parser.add_argument("index", nargs="?" if optional else None, metavar="INDEX", help="Folder of the index")
     parser.add_argument(
         "--embedder",
         metavar="NAME",

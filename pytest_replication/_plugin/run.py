@@ -22,6 +22,8 @@ T = TypeVar("T")
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 """Checks of a test that no report has carried away yet, as plain data."""
+SAVED: pytest.StashKey[int] = pytest.StashKey()
+"""How many checks of a test were saved."""
 
 
 def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
@@ -108,6 +110,10 @@ class Run(Surroundings):
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
 
+    def fdr(self) -> tuple[float, str] | None:
+        """False discovery rate of marker, command line or ini file."""
+        return self._setting("fdr", "fdr")
+
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share of marker, command line or ini file."""
         return self._setting("max_rate", "max-rate")
@@ -117,18 +123,36 @@ class Run(Surroundings):
         value = self.settings.value
         return EngineChoice(value("engine"), value("allow-approximate"), value("min-recall"))
 
+    def canaries(self) -> tuple[int, str] | None:
+        """Number of canaries of command line or ini file."""
+        return self.settings.given("canaries")
+
     def allow_unproved(self) -> bool:
         """Switch of command line or ini file."""
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
 
+    @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
-        """Put a check on the next report of the test."""
+        """Put a check on the next report of the test, and keep its matches where the run wants that.
+
+        Raises:
+            MatchesFileError: they cannot be kept.
+        """
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=0)
-        row |= {"test": item.nodeid, "asserted": asserted}
+        self.note(verdict_data(verdict, neighbours=0), asserted)
+        if (folder := self.settings.value("save")) is not None:
+            from pytest_replication._plugin.saving import save_check
+
+            number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
+            save_check(folder, item.nodeid, number, verdict)
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Put a verdict on the next report of the test, as plain data."""
+        item = self._running()
+        row = row | {"test": item.nodeid, "asserted": asserted}
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1
 

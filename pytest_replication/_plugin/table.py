@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -29,9 +29,10 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_searched(row), *_tolerated(row)):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        for below in own:
             reporter.line(one_line(below))
-        for said in check_warnings(row):
+        for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
@@ -45,19 +46,34 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
+    if "kind" in row:  # a verdict of another kind words its own
+        return (outcome, name, *row["cells"])
     return (
-        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
+        outcome,
         name,
         f"{row['replicated']} of {row['samples']} replicated",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
-        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
+        f"{_rule(row)}, {_rate(row)}",
     )
 
 
+def _rule(row: dict[str, Any]) -> str:
+    if row["fdr"] is not None:
+        return f"FDR {row['fdr']:g} ({row['fdr_source']})"
+    return f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}){_by_chance(row)}"
+
+
+def _by_chance(row: dict[str, Any]) -> str:
+    expected = row["expected_false"]
+    return "" if expected is None else f", {expected:.2g} expected by chance"
+
+
 def _rate(row: dict[str, Any]) -> str:
-    bound = f"rate <= {100 * row['rate_upper']:.3g} %"
+    prompts = " of prompts" if row["counts"]["per"] == "prompt" else ""
+    bound = f"rate{prompts} <= {100 * row['rate_upper']:.3g} %"
     if row["outcome"] == "fail":
-        bound = f"rate >= {100 * row['rate_lower']:.3g} %"
+        bound = f"rate{prompts} >= {100 * row['rate_lower']:.3g} %"
     return bound + (f", max rate {100 * row['max_rate']:.3g} %" if row["max_rate"] else "")
 
 
@@ -70,6 +86,11 @@ def _searched(row: dict[str, Any]) -> list[str]:
     if not by.exact:
         return [f"      {searched(by)}"]
     return [f"      the exact scan decided: {by.note}"] if by.note else []
+
+
+def _controlled(row: dict[str, Any]) -> list[str]:
+    """What was found of the planted copies."""
+    return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
 
 
 def _tolerated(row: dict[str, Any]) -> list[str]:
@@ -86,7 +107,8 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+        found.setdefault(key, row)
     return list(found.values())

@@ -56,10 +56,14 @@ class Duplicates:
         """Those of them with the same vector, itself included."""
         return self._counted(self.exact, row)
 
-    def _counted(self, counts: NDArray[np.int64], row: int) -> int:
+    def leader_of(self, row: int) -> int:
+        """Row that stands for all duplicates of one: its own, if it has none."""
+        return self._counted(self.leaders, row, row)
+
+    def _counted(self, counts: NDArray[np.int64], row: int, alone: int = 1) -> int:
         place = int(np.searchsorted(self.rows, row))
         found = place < len(self.rows) and self.rows[place] == row
-        return int(counts[place]) if found else 1
+        return int(counts[place]) if found else alone
 
 
 def store_duplicates(index: Index, found: Duplicates) -> None:

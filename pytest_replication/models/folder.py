@@ -36,6 +36,7 @@ class FolderModel(Model):
             self._samples,
             images=self._samples.images[:count],
             names=self._samples.names[:count],
+            prompts=self._samples.prompts[:count],
             source=f"{self._samples.source} (the first {count} of {len(self._samples)})",
         )
 

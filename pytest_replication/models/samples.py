@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -27,12 +27,14 @@ class Samples:
         names: one a sample: its path, or its number.
         source: where they come from.
         seeds: one a sample where a seed is known, else empty.
+        prompts: one a sample where it is known what it was made from, else empty.
     """
 
     images: Sequence[Image.Image | Path]
     names: tuple[str, ...]
     source: str
     seeds: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -41,6 +43,7 @@ class Samples:
             raise SampleError(
                 f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
             )
+        _check_prompts(self.prompts, len(self.images))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -50,7 +53,9 @@ class Samples:
             yield image if isinstance(image, Image.Image) else _read(image)
 
     @classmethod
-    def of(cls, given: object, *, seeds: Sequence[int] = (), source: str = "") -> Samples:
+    def of(
+        cls, given: object, *, seeds: Sequence[int] = (), prompts: Sequence[str] = (), source: str = ""
+    ) -> Samples:
         """Take samples in any form.
 
         Args:
@@ -58,27 +63,41 @@ class Samples:
                 [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
                 `Samples`.
             seeds: one a sample, where known.
+            prompts: one a sample, where known. Samples of one prompt are not independent: bounds of a
+                rate then draw prompts.
             source: where they come from; empty to say it from the form.
 
         Raises:
             SampleError: anything else, no images, or values out of range; says what was given.
         """
+        if isinstance(prompts, str):
+            raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
         if isinstance(given, Samples):
-            return given
+            return replace(given, prompts=tuple(prompts)) if len(prompts) else given
         if isinstance(given, (str, os.PathLike)):
-            return cls._of_files(_list_folder(Path(given)), str(given), seeds)
+            return cls._of_files(_list_folder(Path(given)), str(given), seeds, prompts)
         if isinstance(given, Sequence) and given and all(isinstance(x, (str, os.PathLike)) for x in given):
-            return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds)
+            return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds, prompts)
         try:
             images = images_in_memory(given) if not _is_empty(given) else []
         except UnusableImages as error:
             raise SampleError(f"{source + ': ' if source else ''}{error}") from error
         names = tuple(f"sample {number}" for number in range(len(images)))
-        return cls(images, names, source or describe(given), tuple(seeds))
+        return cls(images, names, source or describe(given), tuple(seeds), tuple(prompts))
 
     @classmethod
-    def _of_files(cls, files: Sequence[Path], source: str, seeds: Sequence[int]) -> Samples:
-        return cls(files, tuple(str(file) for file in files), source, tuple(seeds))
+    def _of_files(
+        cls, files: Sequence[Path], source: str, seeds: Sequence[int], prompts: Sequence[str]
+    ) -> Samples:
+        return cls(files, tuple(str(file) for file in files), source, tuple(seeds), tuple(prompts))
+
+
+def _check_prompts(prompts: Sequence[object], count: int) -> None:
+    if len(prompts) not in (0, count):
+        raise SampleError(f"{count} samples have {len(prompts)} prompts: give one a sample, or none")
+    for number, prompt in enumerate(prompts):
+        if not isinstance(prompt, str):
+            raise SampleError(f"the prompt of sample {number} is {prompt!r}; expected a text")
 
 
 def _list_folder(path: Path) -> list[Path]:

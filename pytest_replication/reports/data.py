@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.search.matches import Match
-from pytest_replication.verdicts import Verdict
+from pytest_replication.search.matches import Match, Stored
+from pytest_replication.stats.bootstrap import FEW
+from pytest_replication.verdicts import Policy, Verdict
 
 
 def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:
@@ -26,17 +27,25 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples": verdict.samples,
         "replicated": len(verdict.replicated),
         "rate": float(verdict.rate),
+        "counts": counts_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),
+        "fdr": None if policy.fdr is None else float(policy.fdr),
+        "fdr_source": policy.fdr_source,
+        "group_thresholds": _groups(policy),
+        "false_rate": None if policy.false_rate is None else float(policy.false_rate),
+        "expected_false": None if verdict.expected_false is None else float(verdict.expected_false),
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "control": control_data(verdict),
+        "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
         "index": {
@@ -44,6 +53,8 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "rejected": int(subject.rejected),
             "removed": int(subject.removed),
             "unproved": bool(subject.unproved),
+            "stale_calibration": bool(subject.stale),
+            "canaries": verdict.control.stored,
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
             "preprocessing": subject.preprocessing,
@@ -56,6 +67,27 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def _groups(policy: Policy) -> dict[str, Any] | None:
+    if policy.groups is None:
+        return None
+    thresholds = {str(name): float(value) for name, value in policy.groups.thresholds.items()}
+    return {"by": policy.groups.by, "thresholds": thresholds, "rest": float(policy.groups.rest)}
+
+
+def counts_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn what was replicated, by sample, prompt and training image, into plain data."""
+    counted, per = verdict.tally, verdict.policy.per
+    clustered = per == "prompt" or counted.clustered
+    return {
+        "per": per,
+        "prompts": counted.prompts,
+        "few_prompts": clustered and counted.prompts < FEW,
+        "replicated_prompts": counted.replicated_prompts,
+        "training_images": counted.training_images,
+        "most_of_one": counted.largest,
+    }
 
 
 def search_data(verdict: Verdict) -> dict[str, Any]:
@@ -72,14 +104,52 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _p_value(verdict: Verdict, match: Match) -> float | None:
+    """That of the sample, told with its best match; None with others."""
+    best = verdict.matches.of[match.sample][0]
+    if not verdict.p_values or match.row != best.row:
+        return None
+    return float(verdict.p_values[match.sample])
+
+
+def control_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn the positive control into plain data."""
+    control = verdict.control
+    return {
+        "asked": int(control.asked),
+        "found": int(control.found),
+        "lowest": None if control.lowest is None else float(control.lowest),
+        "reachable": int(control.reachable),
+        "stored": control.stored,
+        "planted": int(control.tried),
+        "planted_found": int(control.tried_found),
+        "absent": control.absent,
+    }
+
+
+def _stored_data(stored: Stored | None) -> dict[str, str] | None:
+    if stored is None:
+        return None
+    return {
+        "path": stored.path,
+        "written": stored.written,
+        "sha256": stored.sha256,
+        "version": stored.version,
+    }
+
+
 def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
     """Turn one match into plain data."""
     subject, record = verdict.matches.subject, match.record
     return {
         "sample": subject.samples[match.sample],
         "sample_number": int(match.sample),
+        "sample_sha256": subject.sample_sha256[match.sample] if subject.sample_sha256 else None,
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
+        "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),
+        "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),
+        "p_value": _p_value(verdict, match),
         "training_id": record.id,
         "training_uri": record.uri,
         "training_sha256": record.sha256,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.data import control_data, verdict_data
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
-from pytest_replication.search.matches import Match, SearchedBy
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
+from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
 SHOWN = 10
@@ -23,7 +23,7 @@ def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
     k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
     limit = verdict.policy.threshold
-    score, threshold = score_text(worst.score, limit), f"threshold {threshold_text(limit)}"
+    score, threshold = score_text(worst.score, limit), rule_text(verdict.policy)
     if k:
         what = "replicates a training image" if k == 1 else "replicate training images"
         story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
@@ -34,11 +34,25 @@ def headline(verdict: Verdict) -> str:
 
 def bounds(verdict: Verdict) -> str:
     """What the number of samples proves about the rate of the model."""
-    k, n, upper, lower = len(verdict.replicated), verdict.samples, verdict.rate_upper, verdict.rate_lower
+    (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
+    units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
-    return f"{k} of {n} proves a rate {' and '.join(proved)} ({confidence}, if samples are independent)"
+    of = f"{n} prompts" if verdict.policy.per == "prompt" else n
+    return f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+
+
+def counts(verdict: Verdict) -> str:
+    """What was replicated by prompt and by training image; empty where nothing was."""
+    counted = verdict.tally
+    parts = (
+        [f"{counted.replicated_prompts} of {plural(counted.prompts, 'prompt')}"] if counted.prompts else []
+    )
+    if counted.replicated:
+        many = f", {counted.largest} samples of one of them" if counted.largest > 1 else ""
+        parts.append(f"{plural(counted.training_images, 'distinct training image')} replicated{many}")
+    return "; ".join(parts)
 
 
 def searched(by: SearchedBy) -> str:
@@ -53,9 +67,29 @@ def searched(by: SearchedBy) -> str:
     )
 
 
+def rule_text(policy: Policy) -> str:
+    """What decides, in two words: a threshold, or a false discovery rate."""
+    if policy.fdr is not None:
+        return f"FDR {policy.fdr:g}"
+    return f"threshold {threshold_text(policy.threshold)}" + (
+        f" by {policy.groups.by}" if policy.groups else ""
+    )
+
+
+def stored_text(stored: Stored, subject: Subject) -> str:
+    """Where matches come from that were not measured just now."""
+    return (
+        f"judged again from {stored.path}, measured {stored.written} on index {subject.fingerprint[:12]} "
+        f"(sha256 {stored.sha256[:12]})"
+    )
+
+
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
+    if policy.fdr is not None:
+        alone = f"one alone from score {threshold_text(policy.threshold)} on"
+        return f"FDR {policy.fdr:g} ({policy.fdr_source}): {policy.threshold_source}, {alone}; {rate}"
     return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
 
 
@@ -65,10 +99,16 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
+        *_false_flags(verdict),
+        *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if verdict.control.asked:
+        lines.append(f"  control    {controlled(control_data(verdict))}")
+    if (stored := matches.stored) is not None:
+        lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
@@ -81,6 +121,21 @@ def _details(verdict: Verdict) -> list[str]:
         )
         lines += _again(verdict)
     return lines
+
+
+def _false_flags(verdict: Verdict) -> list[str]:
+    """What a model that copies nothing would show."""
+    if verdict.policy.fdr is not None:
+        share = _percent(verdict.policy.fdr)
+        return [f"  by chance  of the replicated samples at most {share} are innocent, on average"]
+    if verdict.expected_false is None:
+        return []
+    share, count = _percent(verdict.policy.false_rate or 0), verdict.expected_false
+    return [
+        f"  by chance  {share} of real images that the model never saw score as high: of {verdict.samples} "
+        "samples "
+        f"of a model that copies nothing, {count:.2g} are expected"
+    ]
 
 
 def _pairs(verdict: Verdict) -> list[str]:
@@ -97,12 +152,13 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
-    score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
+    score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     return [
-        f"    {score}  sample    {subject.samples[match.sample]}{seed}",
+        f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
     ]
 
@@ -119,9 +175,11 @@ def _copies(match: Match) -> str:
 
 
 def _next(verdict: Verdict, match: Match) -> str:
-    """Score of the next training image: far below for a copy of one image, near for duplicates."""
+    """Score of the next training image (far below for a copy of one image) and the conformal p-value."""
     found = verdict.matches.of[match.sample]
-    return f" (next {found[1].score:.3f})" if len(found) > 1 else ""
+    told = [f"next {found[1].score:.3f}"] if len(found) > 1 else []
+    told += [f"p {verdict.p_values[match.sample]:.2g}"] if verdict.p_values else []
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _again(verdict: Verdict) -> list[str]:
@@ -153,7 +211,8 @@ def _claim(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.needed is None:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
-    return f"about {verdict.needed} samples, if the observed rate holds; {verdict.samples} were given"
+    of = verdict.policy.per
+    return f"about {verdict.needed} {of}s, if the observed rate holds; {verdict.tally.of(of)[1]} were given"
 
 
 def _percent(rate: float, digits: int = 3) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,16 @@ class Neighbours:
     views: NDArray[np.int64]
     sample_views: NDArray[np.int64]
     searched: int
+
+    def part(self, which: NDArray[np.bool_]) -> Neighbours:
+        """Those of some samples: (n,) bool."""
+        return Neighbours(
+            self.scores[which],
+            self.rows[which],
+            self.views[which],
+            self.sample_views[which],
+            self.searched,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class Match:
             not counted.
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
+        leader: row that stands for all its duplicates; None if they were not counted.
     """
 
     sample: int
@@ -86,6 +97,7 @@ class Match:
     copies: int | None = None
     exact: int | None = None
     alike: float | None = None
+    leader: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,9 @@ class Subject:
         unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
+        stale: the index has a calibration, which was made before it changed and says nothing any more.
+        prompts: prompt of each sample where known, else empty.
+        sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
 
     samples: tuple[str, ...]
@@ -121,6 +136,66 @@ class Subject:
     unproved: bool = False
     distinct: int = 0
     check: str = ""
+    stale: bool = False
+    prompts: tuple[str, ...] = ()
+    sample_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The file that matches were read from.
+
+    Attributes:
+        path: of the file.
+        written: when they were measured, ISO 8601, UTC.
+        sha256: digest of its content.
+        version: of the package that wrote it.
+    """
+
+    path: str
+    written: str
+    sha256: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A canary, an edited copy of a training image, that went the way of the samples.
+
+    Attributes:
+        row: of the training image that it is a copy of.
+        edit: what was done to it.
+        planted: score that it had with this training image, or a duplicate of it, when it was planted.
+        match: its best match with one of these among its nearest training images; None if there is none.
+    """
+
+    row: int
+    edit: str
+    planted: float
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """All canaries that a search had to find.
+
+    Attributes:
+        of: one for each canary.
+        stored: canaries of the index; None if none were planted.
+        reachable: those of them that scored enough for the threshold of the gate when they were planted.
+        tried: copies that were planted to have them.
+        found: copies of them that were found.
+        allowance: how far the score of one image may differ from one time to the next.
+        absent: why there are none; empty where there are some.
+    """
+
+    of: tuple[Sighting, ...] = ()
+    stored: int | None = None
+    reachable: int = 0
+    tried: int = 0
+    found: int = 0
+    allowance: float = 0.0
+    absent: str = "none were planted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +207,21 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        p_values: conformal p-value of each sample, empty where the index is not calibrated.
+        p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
+            calibration, or of the smallest group of it that a sample is in; 1 without p-values.
+        canaries: what was seen of the copies that were put among the samples; they are no samples.
+        stored: the file that they were read from, None where they were just measured.
     """
 
     of: tuple[tuple[Match, ...], ...]
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    p_values: tuple[float, ...] = ()
+    p_least: float = 1.0
+    canaries: Sightings = Sightings()
+    stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
     def best(self) -> tuple[Match, ...]:
@@ -169,6 +253,7 @@ def name_matches(
                 copies=duplicates.copies_of(int(row)) if duplicates else None,
                 exact=duplicates.exact_of(int(row)) if duplicates else None,
                 alike=duplicates.threshold if duplicates else None,
+                leader=duplicates.leader_of(int(row)) if duplicates else None,
             )
             for rank, row in enumerate(rows)
             if row >= 0

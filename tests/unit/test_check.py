@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,15 @@ from pytest_replication import (
     ReplicationDetected,
     Verdict,
     assert_no_replication,
+    assert_replication_rate_below,
+    check_extraction,
     check_replication,
     open_index,
 )
 from pytest_replication.errors import IndexMismatch, SampleError, SettingsError, ThresholdMissing
 from pytest_replication.index import Index
 from pytest_replication.index.imported import ImportOptions, import_index
+from pytest_replication.models import Samples
 from pytest_replication.surroundings import EngineChoice, Surroundings, current, surrounded_by
 
 
@@ -31,8 +35,10 @@ class Run(Surroundings):
     given_threshold: tuple[float, str] | None = None
     given_rate: tuple[float, str] | None = None
     unproved_allowed: bool = False
+    given_canaries: tuple[int, str] | None = None
     breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
+    noted: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
 
     def index(self, path: str | None = None) -> Index:
         return self.opened if path is None else open_index(path)
@@ -46,11 +52,17 @@ class Run(Surroundings):
     def engine(self) -> EngineChoice:
         return EngineChoice()
 
+    def canaries(self) -> tuple[int, str] | None:
+        return self.given_canaries
+
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        self.noted.append((row, asserted))
 
     def broke(self) -> None:
         self.breaks += 1
@@ -107,6 +119,21 @@ def test_a_claim_that_is_not_proved_is_inconclusive(pixels_index: Index, unrelat
         assert_no_replication(unrelated, 0.9, max_rate=0.1, index=pixels_index)
     assert caught.value.verdict.needed == 29
     assert not isinstance(caught.value, AssertionError)
+
+
+def test_a_rate_is_claimed_by_sample_or_by_prompt(
+    pixels_index: Index, unrelated: Path, copies: list[Image.Image]
+) -> None:
+    samples = Samples.of(unrelated, prompts=[f"p{i // 2}" for i in range(11)])
+    verdict = assert_replication_rate_below(samples, 0.4, 0.9, per="prompt", index=pixels_index)
+    assert (verdict.tally.prompts, verdict.policy.per) == (6, "prompt")
+    assert verdict.matches.subject.prompts == samples.prompts
+    with pytest.raises(Inconclusive, match="about 29 samples"):
+        assert_replication_rate_below(unrelated, 0.1, 0.9, index=pixels_index)
+    with pytest.raises(ReplicationDetected, match="2 distinct training images replicated"):
+        assert_replication_rate_below(copies, 0.1, 0.9, index=pixels_index)
+    with pytest.raises(SettingsError, match="no number of samples proves a rate of 0"):
+        assert_replication_rate_below(copies, 0.0, 0.9, index=pixels_index)
 
 
 def test_without_an_index_there_is_no_verdict(copies: list[Image.Image]) -> None:
@@ -193,3 +220,10 @@ def test_a_copy_in_an_unproved_import_is_a_failure(unproved: Index, training: Pa
 def test_a_word_does_not_allow_it(unproved: Index, unrelated: Path) -> None:
     with pytest.raises(SettingsError, match="allow_unproved is 'no'; expected True or False"):
         check_replication(unrelated, 0.9, index=unproved, allow_unproved="no")  # type: ignore[arg-type]
+
+
+def test_a_check_of_pixels_is_noted_and_a_broken_one_breaks_the_run(pixels_index: Index) -> None:
+    run = Run(pixels_index)
+    with surrounded_by(run), pytest.raises(SettingsError, match="stores no pixels"):
+        check_extraction([Image.new("RGB", (8, 8), "red")])
+    assert (run.breaks, run.noted) == (1, [])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication.errors import SampleError
-from pytest_replication.models import Samples
+from pytest_replication.models import Samples, load_model
 
 
 def test_a_folder_gives_its_images_by_name(pictures: Path) -> None:
@@ -28,6 +28,21 @@ def test_paths_and_images_are_taken(pictures: Path, picture: Callable[..., Image
 def test_samples_stay_samples(pictures: Path) -> None:
     samples = Samples.of(pictures)
     assert Samples.of(samples) is samples
+
+
+def test_prompts_go_along(pictures: Path, picture: Callable[..., Image.Image]) -> None:
+    prompts = [f"prompt {i // 4}" for i in range(12)]
+    for given in (pictures, sorted(pictures.glob("*.png")), [picture(i) for i in range(12)]):
+        assert Samples.of(given, prompts=prompts).prompts == tuple(prompts)
+    assert Samples.of(Samples.of(pictures), prompts=prompts).prompts == tuple(prompts)
+    assert Samples.of(Samples.of(pictures, prompts=prompts)).prompts == tuple(prompts)
+    assert load_model(str(pictures)).sample(5, 0).prompts == ()
+
+
+@pytest.mark.parametrize("prompts", [["a"], ["a"] * 13, [None] * 12, "a prompt    "])
+def test_prompts_that_do_not_fit_are_refused(pictures: Path, prompts: list[str]) -> None:
+    with pytest.raises(SampleError, match="prompt"):
+        Samples.of(pictures, prompts=prompts)
 
 
 @pytest.mark.parametrize(

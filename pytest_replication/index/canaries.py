@@ -1,0 +1,186 @@
+"""Canaries: edited copies of training images, as they are stored beside the shards.
+
+A gate puts some of them among its samples and has to find the training images that they copy.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from pytest_replication.errors import ControlFailed, IndexCorrupt
+from pytest_replication.index.manifest import Attachment, Manifest
+from pytest_replication.index.removed import read_removed
+from pytest_replication.index.shard import describe_file
+from pytest_replication.index.writer import IndexWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pytest_replication.index.reader import Index
+
+_ABOUT = b"pytest-replication canaries"
+"""Key of what the file says beside its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """An edited copy of a training image.
+
+    Attributes:
+        row: of the training image.
+        edit: name of the edit, one of `images.edits.ALL_EDITS`.
+        score: with the training image or a duplicate of it when it was planted.
+        image: PNG, RGB.
+    """
+
+    row: int
+    edit: str
+    score: float
+    image: bytes
+
+    def picture(self) -> Image.Image:
+        """Decode it: RGB.
+
+        Raises:
+            OSError: it is damaged.
+        """
+        with Image.open(io.BytesIO(self.image), formats=("PNG",)) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """Those of an index, and how many were tried to have them.
+
+    Attributes:
+        threshold: score that each had to reach when it was planted.
+        recall: for each edit how many copies were found at it, and how many were tried.
+        kept: some of those that were found, spread over training images and edits.
+    """
+
+    threshold: float
+    recall: Mapping[str, tuple[int, int]]
+    kept: tuple[Canary, ...]
+
+    @property
+    def tried(self) -> int:
+        """Copies that were planted."""
+        return sum(tried for _, tried in self.recall.values())
+
+    @property
+    def found(self) -> int:
+        """Copies of them that were found."""
+        return sum(found for found, _ in self.recall.values())
+
+    @property
+    def nearly_blind(self) -> bool:
+        """Whether fewer than half of the copies were found: the gate then overlooks most copies."""
+        return 2 * self.found < self.tried or not self.kept
+
+
+def write_canaries(index: Index, canaries: Canaries) -> Attachment:
+    """Put canaries beside the shards of an index, in the place of those that are there.
+
+    Args:
+        index: the index as it was opened to plant them.
+        canaries: what was planted; may be none, and then no gate passes that asks for some.
+
+    Raises:
+        IndexCorrupt: the index has changed since.
+        IndexUnavailable: it is not there, not complete, or being written.
+        BuildError: the disk cannot be written.
+    """
+    generation = index.manifest.generation
+    with IndexWriter(index.path) as writer:
+        manifest = writer.edit()
+        if manifest.generation != generation:
+            raise IndexCorrupt(
+                f"{index.path} has changed while its canaries were planted: calibrate it again"
+            )
+        entry = writer.attach("canaries", ".parquet", _encode(canaries), len(canaries.kept))
+        entry = replace(entry, of=generation, threshold=canaries.threshold)
+        writer.commit(replace(manifest, canaries=entry))
+    return entry
+
+
+def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
+    """Read the canaries of an index; None if none were planted.
+
+    Raises:
+        ControlFailed: the index has changed since they were planted.
+        IndexCorrupt: the file is not the one that was written.
+    """
+    entry = manifest.canaries
+    if entry is None:
+        return None
+    again = f"run 'pytest-replication calibrate {folder}' again"
+    if entry.of != manifest.generation:
+        raise ControlFailed(
+            f"the canaries of {folder} were planted before its training images changed: {again}, or do "
+            "without a control (--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+        )
+    path = folder / entry.name
+    try:
+        if describe_file(path) != entry.file:
+            raise ValueError("its checksum differs")
+        found = _decode(path)
+        _check(found, entry, manifest, {int(row) for row in read_removed(folder, manifest).rows})
+    except (OSError, ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors too
+        raise IndexCorrupt(f"{path} is damaged ({error}): {again}") from error
+    return found
+
+
+def _check(found: Canaries, entry: Attachment, manifest: Manifest, removed: set[int]) -> None:
+    if len(found.kept) != entry.rows or found.threshold != entry.threshold:
+        raise ValueError(f"it holds {len(found.kept)} canaries at {found.threshold}")
+    for canary in found.kept:
+        if not 0 <= canary.row < manifest.stored or canary.row in removed:
+            raise ValueError(f"row {canary.row} is none that is searched")
+        if not (math.isfinite(canary.score) and found.threshold <= canary.score <= 1):
+            raise ValueError(f"a canary has the score {canary.score}")
+
+
+def _encode(canaries: Canaries) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {"threshold": canaries.threshold, "recall": canaries.recall}
+    schema = _schema().with_metadata({_ABOUT: json.dumps(about).encode()})
+    rows = [asdict(canary) for canary in canaries.kept]
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), content, compression="none")
+    return content.getvalue()
+
+
+def _decode(path: Path) -> Canaries:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    if not table.schema.equals(_schema()):
+        raise ValueError("it holds other columns")
+    about = json.loads(table.schema.metadata[_ABOUT])
+    recall = {str(edit): (int(found), int(tried)) for edit, (found, tried) in about["recall"].items()}
+    return Canaries(float(about["threshold"]), recall, tuple(Canary(**row) for row in table.to_pylist()))
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    columns = {"row": pa.int64(), "edit": pa.string(), "score": pa.float64(), "image": pa.binary()}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
+def png(image: Image.Image) -> bytes:
+    """Encode an image without loss."""
+    encoded = io.BytesIO()
+    Image.fromarray(np.asarray(image.convert("RGB"))).save(encoded, "PNG")  # the pixels alone
+    return encoded.getvalue()

@@ -1,0 +1,87 @@
+"""Whether matches that were read can be what a search found: `judge` trusts their order and numbers."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_replication.search.matches import Match, Matches, SearchedBy, Sightings, Subject
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def check_matches(matches: Matches) -> None:
+    """Compare the parts of matches with each other.
+
+    Raises:
+        ValueError: no search gives such matches; says which part.
+    """
+    if not matches.of:
+        raise ValueError("it holds no samples")
+    if matches.searched < 1:
+        raise ValueError(f"{matches.searched} rows of the index were searched")
+    _check_subject(matches.subject, len(matches.of))
+    _check_recall(matches.by)
+    _check_p_values(matches)
+    _check_canaries(matches.canaries)
+    for number, found in enumerate(matches.of):
+        _check_found(number, found, matches.searched)
+
+
+def _check_subject(subject: Subject, samples: int) -> None:
+    for name, values in (
+        ("names", subject.samples),
+        ("seeds", subject.seeds),
+        ("sums", subject.sample_sha256),
+        ("prompts", subject.prompts),
+    ):
+        if len(values) != samples and (values or name == "names"):
+            raise ValueError(f"{samples} samples have {len(values)} {name}")
+    if not 0 <= subject.distinct <= samples:
+        raise ValueError(f"{subject.distinct} of {samples} samples are distinct")
+    if min(subject.rejected, subject.removed) < 0:
+        raise ValueError("a negative number of training images is missing")
+    if not all(_SHA256.fullmatch(text) for text in subject.sample_sha256):
+        raise ValueError("the sum of a sample is no sha256")
+
+
+def _check_p_values(matches: Matches) -> None:
+    p_values, least = matches.p_values, matches.p_least
+    if len(p_values) not in (0, len(matches.of)) or not 0 < least <= 1:
+        raise ValueError(f"{len(matches.of)} samples have {len(p_values)} p-values of {least} or more")
+    if not all(0 < p <= 1 for p in p_values):
+        raise ValueError("a p-value is none")
+
+
+def _check_recall(by: SearchedBy) -> None:
+    if by.exact and (by.recall, by.threshold, by.confidence) != (1, None, 1):
+        raise ValueError("an exact search overlooks nothing, but a recall is stated")
+    if by.recall is not None and not 0 < by.recall <= 1:
+        raise ValueError(f"{by.recall} is no recall")
+    if not 0 < by.confidence <= 1 or not 0 <= by.misses <= by.planted:
+        raise ValueError("what is said of the recall cannot be")
+
+
+def _check_canaries(seen: Sightings) -> None:
+    if bool(seen.of) == bool(seen.absent):
+        raise ValueError(
+            f"{len(seen.of)} canaries are there, and absent because {seen.absent or 'of nothing'}"
+        )
+    if not len(seen.of) <= seen.reachable <= (seen.stored or 0) and seen.of:
+        raise ValueError(f"{len(seen.of)} canaries are of {seen.reachable} of {seen.stored}")
+    if not 0 <= seen.found <= seen.tried or not 0 <= seen.allowance < 1:
+        raise ValueError("what is said of the planted copies cannot be")
+    scores = [one.planted for one in seen.of] + [one.match.score for one in seen.of if one.match is not None]
+    if not all(-1 <= score <= 1 for score in scores):
+        raise ValueError("a score of a canary is no cosine")
+
+
+def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
+    if not found or len(found) > searched:
+        raise ValueError(f"sample {number} has {len(found)} matches of {searched} training images")
+    if any(match.sample != number or match.row < 0 for match in found):
+        raise ValueError(f"a match of sample {number} belongs to another, or to no row")
+    scores = [match.score for match in found]
+    if not all(-1 <= score <= 1 for score in scores):
+        raise ValueError(f"a score of sample {number} is no cosine")
+    if scores != sorted(scores, reverse=True) or len({match.row for match in found}) != len(found):
+        raise ValueError(f"the matches of sample {number} are not in the order of their scores")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pytest_replication import append_index, open_index, remove_images, verify_index
+from pytest_replication.errors import ControlFailed, IndexCorrupt
+from pytest_replication.index import Index
+from pytest_replication.index.canaries import Canaries, Canary, png, read_canaries, write_canaries
+from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.shard import describe_file
+
+IMAGE = png(Image.new("RGB", (4, 3), "red"))
+SOME = Canaries(0.5, {"grey": (2, 3), "mirror": (0, 3)}, (Canary(3, "grey", 0.75, IMAGE),))
+
+
+@pytest.fixture
+def index(damaged: Path) -> Index:
+    """An index with one canary, as it was opened before."""
+    opened = open_index(damaged)
+    write_canaries(opened, SOME)
+    return opened
+
+
+def test_an_index_has_none_unless_some_were_planted(pixels_index: Index) -> None:
+    assert pixels_index.canaries is None
+
+
+def test_canaries_come_back_as_they_were(index: Index) -> None:
+    found = open_index(index.path).canaries
+    assert found == SOME
+    assert (found.found, found.tried, found.nearly_blind) == (2, 6, True)
+    assert found.kept[0].picture().getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_they_change_neither_fingerprint_nor_generation(index: Index) -> None:
+    after = open_index(index.path).manifest
+    assert after.fingerprint == index.manifest.fingerprint
+    assert after.generation == index.manifest.generation
+    assert verify_index(index.path).sound
+
+
+def test_planting_again_leaves_one_file(index: Index) -> None:
+    write_canaries(index, replace(SOME, threshold=0.6))
+    assert open_index(index.path).canaries == replace(SOME, threshold=0.6)
+    assert len(list(index.path.glob("canaries-*"))) == 1
+
+
+def test_half_found_is_not_nearly_blind() -> None:
+    assert not replace(SOME, recall={"grey": (3, 6)}).nearly_blind
+    assert replace(SOME, kept=()).nearly_blind
+
+
+def test_an_index_that_changed_meanwhile_gets_none(index: Index) -> None:
+    remove_images(index.path, ids=["cat.jpg"])
+    with pytest.raises(IndexCorrupt, match="has changed while its canaries were planted: calibrate it again"):
+        write_canaries(index, SOME)
+
+
+def removed(folder: Path) -> None:
+    remove_images(folder, ids=["cat.jpg"])
+
+
+def appended(folder: Path) -> None:
+    more = folder.parent / "more"
+    more.mkdir()
+    Image.new("RGB", (8, 8), "blue").save(more / "blue.png")
+    append_index(folder, more)
+
+
+@pytest.mark.parametrize("change", [removed, appended])
+def test_canaries_of_another_generation_are_an_error(index: Index, change: object) -> None:
+    change(index.path)  # type: ignore[operator]
+    with pytest.raises(
+        ControlFailed, match=r"before its training images changed: .*calibrate .* again.*canaries 0"
+    ):
+        _ = open_index(index.path).canaries
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [flipped, gone])
+def test_damaged_canaries_are_an_error(index: Index, damage: object) -> None:
+    opened = open_index(index.path)
+    damage(next(index.path.glob("canaries-*")))  # type: ignore[operator]
+    with pytest.raises(IndexCorrupt, match=r"canaries-.*\.parquet is damaged .*calibrate"):
+        _ = opened.canaries
+
+
+def test_a_truncated_file_is_seen_when_the_index_is_opened(index: Index) -> None:
+    os.truncate(next(index.path.glob("canaries-*")), 100)
+    with pytest.raises(IndexCorrupt, match="has 100 bytes, expected"):
+        open_index(index.path)
+
+
+WRONG = {
+    "no such row": replace(SOME, kept=(replace(SOME.kept[0], row=20),)),
+    "below zero": replace(SOME, kept=(replace(SOME.kept[0], row=-1),)),
+    "below its threshold": replace(SOME, kept=(replace(SOME.kept[0], score=0.4),)),
+    "not finite": replace(SOME, kept=(replace(SOME.kept[0], score=float("nan")),)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_canaries_that_cannot_be_are_an_error(damaged: Path, what: str) -> None:
+    write_canaries(open_index(damaged), WRONG[what])
+    with pytest.raises(IndexCorrupt, match="is damaged"):
+        _ = open_index(damaged).canaries
+
+
+def test_another_file_in_its_place_is_an_error(index: Index) -> None:
+    path = next(index.path.glob("canaries-*"))
+    shutil.copyfile(index.path / "shards/000000/records.parquet", path)
+    manifest = read_manifest(index.path)
+    assert manifest.canaries is not None
+    write_manifest(
+        index.path, replace(manifest, canaries=replace(manifest.canaries, file=describe_file(path)))
+    )
+    with pytest.raises(IndexCorrupt, match="it holds other columns"):
+        read_canaries(index.path, read_manifest(index.path))
