@@ -23,6 +23,7 @@
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── SearchError                  the search cannot vouch for its own result
+    ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
@@ -111,6 +112,10 @@ class EmbedderUnavailable(EmbedderError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class AcceptedFileError(ReplicationError):
+    """The file of accepted matches is missing, malformed, or cannot be changed."""
 
 
 class MatchesFileError(ReplicationError):

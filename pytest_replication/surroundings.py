@@ -85,6 +85,10 @@ class Surroundings(ABC):
         """Whether a check may pass on vectors of an import that nothing proves."""
 
     @abstractmethod
+    def accepted(self) -> str | None:
+        """File of accepted matches, None without one."""
+
+    @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
 

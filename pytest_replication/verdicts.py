@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pytest_replication.accepted import NOTHING, Acceptance, Accepted
+from pytest_replication.accepted.sorting import sort_out
 from pytest_replication.controls.judged import Control, judge_control
 from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
@@ -39,6 +43,8 @@ class Policy:
         confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
             it too.
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
+        accepted: matches that people looked at: they do not count as replicated, and the sample is judged
+            by its next match.
         per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
@@ -51,6 +57,7 @@ class Policy:
     max_rate_source: str = "default"
     confidence: float = 0.95
     allow_unproved: bool = field(default=False, metadata={"stored": False})
+    accepted: Accepted = field(default=NOTHING, metadata={"stored": False})
     per: str = "sample"
 
     def __post_init__(self) -> None:
@@ -81,7 +88,8 @@ class Verdict:
         outcome: pass, fail or inconclusive.
         policy: what was tolerated.
         matches: everything that was measured.
-        replicated: best matches of the replicated samples, worst (highest score) first.
+        replicated: best matches of the replicated samples, worst (highest score) first; where their best
+            ones are accepted, the best that are not.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct, no narrower than over whole prompts where these are known. Where an
             approximate engine searched, it is divided by the recall that its certificate proves;
@@ -90,6 +98,10 @@ class Verdict:
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
+        accepted: matches in reach of the threshold that do not count because they are accepted, worst
+            first. Their samples stay in the number that rates are shares of.
+        expired: matches that count although they were accepted, since that has expired.
+        unused: entries of the file of accepted matches that no match needs here.
     """
 
     outcome: Outcome
@@ -100,6 +112,9 @@ class Verdict:
     rate_lower: float
     needed: int | None = None
     control: Control = NO_CONTROL
+    accepted: tuple[Match, ...] = ()
+    expired: tuple[Match, ...] = ()
+    unused: tuple[Acceptance, ...] = ()
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -140,8 +155,15 @@ class Verdict:
 
     @property
     def worst(self) -> Match:
-        """The match with the highest score."""
+        """The match with the highest score, accepted or not."""
         return max(self.matches.best, key=lambda match: match.score)
+
+    @property
+    def closest(self) -> Match:
+        """The match with the highest score that is not accepted; `worst` if all are."""
+        aside = {(match.sample, match.row) for match in self.accepted}
+        left = (next((m for m in found if (m.sample, m.row) not in aside), None) for found in self.matches.of)
+        return max((m for m in left if m is not None), key=lambda match: match.score, default=self.worst)
 
 
 def judge(matches: Matches, policy: Policy) -> Verdict:
@@ -153,14 +175,15 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
-            confidence.
+            confidence, or on matches that were not kept because those that were are all accepted.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
         ControlFailed: canaries were put among the samples and not all of them were found.
     """
     _check(matches)
     recall = _recall(matches, policy)
-    hits = [match for match in matches.best if match.score >= policy.threshold]
+    found = sort_out(matches, _reaching(matches, policy), policy.accepted)
+    hits = found.hits
     hits.sort(key=lambda match: (-match.score, match.sample))
     bound = bounds(matches, hits, policy.per, policy.confidence)
     upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
@@ -171,13 +194,62 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             matches.by.note
             or f"{matches.by.engine} found no failure, and has no certificate at {policy.threshold:g}"
         )
+    if found.open and outcome is not Outcome.FAIL:
+        raise SearchError(_exhausted(matches, found.open))
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed, control)
+    return Verdict(
+        outcome,
+        policy,
+        matches,
+        tuple(hits),
+        upper,
+        lower,
+        needed,
+        control,
+        accepted=found.accepted,
+        expired=found.expired,
+        unused=found.unused,
+    )
+
+
+def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:
+    """Kept matches of a sample each of which would make it replicated, best first."""
+    return tuple(itertools.takewhile(_reaching(matches, policy), matches.of[sample]))
+
+
+def unused_entries(
+    matches: Matches, policy: Policy, accepted: Accepted, threshold: float | None = None
+) -> tuple[Acceptance, ...]:
+    """Entries of a file of accepted matches that no match needs under a policy.
+
+    Args:
+        matches: everything that was measured.
+        policy: what decides which matches count.
+        accepted: the entries.
+        threshold: in the place of that of the policy.
+    """
+    if threshold is not None:
+        policy = replace(policy, threshold=threshold, threshold_source="command line")
+    return sort_out(matches, _reaching(matches, policy), accepted).unused
+
+
+def _reaching(matches: Matches, policy: Policy) -> Callable[[Match], bool]:
+    """Whether a match makes its sample replicated, if no better one does."""
+    return lambda match: match.score >= policy.threshold
+
+
+def _exhausted(matches: Matches, samples: tuple[int, ...]) -> str:
+    kept, name = len(matches.of[samples[0]]), matches.subject.samples[samples[0]]
+    more = f" (and for {len(samples) - 1} more samples)" if len(samples) > 1 else ""
+    return (
+        f"all {kept} training images that were kept for {name} are accepted, and others may be as near"
+        f"{more}: keep more with top_k= (the call) or --neighbours (pytest-replication check)"
+    )
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

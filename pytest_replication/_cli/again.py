@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.matches_file import read_matches
 from pytest_replication.search.matches import Matches, Sightings
@@ -42,7 +43,10 @@ def judged_again(args: argparse.Namespace) -> Verdict:
             f"{named} cannot be given with --matches: nothing is measured, only judged again; leave it out"
         )
     saved = read_matches(args.matches)
-    return judge(_controlled(saved.matches, args.canaries), policy_again(saved.policy, args))
+    policy = policy_again(saved.policy, args)
+    if args.accepted is not None:
+        policy = replace(policy, accepted=read_accepted(args.accepted))
+    return judge(_controlled(saved.matches, args.canaries), policy)
 
 
 def _controlled(matches: Matches, canaries: int | None) -> Matches:

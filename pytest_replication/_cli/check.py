@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication.accepted import NOTHING
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
@@ -69,6 +71,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     add_engine(parser)
     parser.add_argument(
+        "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
+    )
+    parser.add_argument(
         "--allow-unproved",
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
@@ -106,8 +111,9 @@ def _measured(args: argparse.Namespace) -> Verdict:
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved)
+    accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
-        return check_replication(samples, top_k=max(_KEPT, args.neighbours))
+        return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
 
 
 def _whole(text: str) -> int:
@@ -144,6 +150,10 @@ class _CommandLine(Surroundings):
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
+
+    def accepted(self) -> str | None:
+        """The call has it: a damaged file is told before anything is measured."""
+        return None
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    expired_lines,
+    unused_in_all,
+)
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
@@ -29,10 +35,12 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_controlled(row), *_searched(row), *_tolerated(row)):
+        for below in (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row)):
             reporter.line(one_line(below))
         for said in check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
+    for said in unused_in_all(rows):
+        reporter.line(one_line(said), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         images = plural(row["searched"], "training image")
@@ -48,7 +56,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
         name,
-        f"{row['replicated']} of {row['samples']} replicated",
+        f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
         f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
     )
@@ -88,6 +96,13 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _accepted(row: dict[str, Any]) -> list[str]:
+    """Matches that are accepted, and those that are no longer; a failed test has shown its own."""
+    failed = row["outcome"] == "fail" and row["asserted"]
+    lines = [] if failed else [f"      {line}" for line in accepted_lines(row, _PAIRS)]
+    return lines + [f"      EXPIRED: {line}" for line in expired_lines(row)]
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
