@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_replication.accepted import Acceptance, Accepted
     from pytest_replication.accepted.file import read_accepted
     from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
+    from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
     from pytest_replication.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
+    from pytest_replication.index.calibration import Calibration, drop_calibration
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
     from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
@@ -50,12 +52,14 @@ _HOMES = {
     "accepted": ("Acceptance", "Accepted"),
     "accepted.file": ("read_accepted",),
     "assertions": ("assert_no_replication", "assert_replication_rate_below"),
+    "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
+    "index.calibration": ("Calibration", "drop_calibration"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
     "index.imported": ("ImportOptions", "ImportReport", "import_index"),
@@ -80,6 +84,8 @@ __all__ = [
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
+    "CalibrateOptions",
+    "Calibration",
     "CompactReport",
     "Duplicates",
     "Embedder",
@@ -109,8 +115,10 @@ __all__ = [
     "assert_no_replication",
     "assert_replication_rate_below",
     "build_index",
+    "calibrate_index",
     "check_replication",
     "compact_index",
+    "drop_calibration",
     "find_duplicates",
     "import_index",
     "judge",

@@ -24,6 +24,7 @@ def assert_no_replication(
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
     accepted: Accepted | str | os.PathLike[str] | None = None,
+    fdr: float | None = None,
     canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
@@ -55,6 +56,7 @@ def assert_no_replication(
         engine=engine,
         allow_unproved=allow_unproved,
         accepted=accepted,
+        fdr=fdr,
         canaries=canaries,
         name=name,
         asserted=True,

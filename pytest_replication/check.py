@@ -19,11 +19,12 @@ from pytest_replication.errors import (
     ReplicationError,
     SearchError,
     SettingsError,
-    ThresholdMissing,
 )
 from pytest_replication.images.content import Digests
+from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
+from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.matches import Sightings
@@ -43,6 +44,7 @@ def check_replication(
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
     accepted: Accepted | str | os.PathLike[str] | None = None,
+    fdr: float | None = None,
     canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
@@ -53,7 +55,7 @@ def check_replication(
             [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
             `Samples`.
         threshold: a sample whose score reaches it is replicated. None for that of the marker,
-            the command line, the ini file or the embedder, in this order.
+            the command line, the ini file, the calibration of the index or the embedder, in this order.
         max_rate: share of replicated samples that is tolerated; above 0 it is a claim about the
             model's rate (see `Policy`). None for that of the marker, the command line or the ini
             file, else 0.
@@ -66,6 +68,8 @@ def check_replication(
         accepted: matches that people looked at and that do not count: their file (see
             `accepted.file`), or what was read of it; ``Accepted()`` for none. None for the file of the
             pytest run, if it has one.
+        fdr: in the place of a threshold, the share of the replicated samples that may be innocent, on
+            average: Benjamini-Hochberg over conformal p-values. Takes a calibrated index.
         canaries: edited copies of training images that were planted in the index and that this check has
             to find among its samples, 0 for no control. None for that of the command line or the ini file,
             else 16, where the index has some.
@@ -87,6 +91,7 @@ def check_replication(
         engine=engine,
         allow_unproved=allow_unproved,
         accepted=accepted,
+        fdr=fdr,
         canaries=canaries,
         name=name,
         asserted=False,
@@ -104,6 +109,7 @@ def measure(
     engine: EngineChoice | None,
     allow_unproved: bool | None,
     accepted: Accepted | str | os.PathLike[str] | None,
+    fdr: float | None = None,
     canaries: int | None,
     name: str,
     asserted: bool,
@@ -114,14 +120,15 @@ def measure(
     run = current()
     try:
         opened = _index(index, run)
-        policy = _policy(threshold, max_rate, confidence, opened, run)
+        policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
         policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        guard = _canaries(canaries, run)
-        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name, canaries=guard)
+        guard, taken = _canaries(canaries, run), Samples.of(samples)
+        policy = settle(policy, opened, len(taken))
+        verdict = decide(taken, opened, policy, choice, top_k, name=name, canaries=guard)
     except Exception as error:
         if run is not None:
             run.broke()
@@ -152,7 +159,7 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    guard = draw(index, lambda record: policy.threshold, canaries or CanaryChoice())
+    guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
     vectors, subject = _embed(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
@@ -170,6 +177,7 @@ def _named(index: Index, found: Neighbours, guard: Guard, subject: Subject, by: 
     """Tell canaries and samples apart."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
+    matches = with_p_values(matches, index)
     return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
@@ -236,30 +244,6 @@ def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | Non
     return run.index()
 
 
-def _policy(
-    threshold: float | None,
-    max_rate: float | None,
-    confidence: float,
-    index: Index,
-    run: Surroundings | None,
-) -> Policy:
-    chosen = (_number(threshold, "threshold"), "call") if threshold is not None else None
-    if chosen is None and run is not None:
-        chosen = run.threshold()
-    if chosen is None and (default := index.embedder.default_threshold) is not None:
-        chosen = (default.value, default.source)
-    if chosen is None:
-        raise ThresholdMissing(
-            f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
-            "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
-            "pytest-replication check"
-        )
-    rate = (_number(max_rate, "max_rate"), "call") if max_rate is not None else None
-    if rate is None and run is not None:
-        rate = run.max_rate()
-    return Policy(*chosen, *(rate or (0.0, "default")), confidence)
-
-
 def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     chosen = (given, "call") if given is not None else None
     if chosen is None and run is not None:
@@ -287,12 +271,6 @@ def _allowed(given: object, run: Surroundings | None) -> bool:
     return given
 
 
-def _number(given: object, name: str) -> float:
-    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
-        raise SettingsError(f"{name} is {given!r}; expected a number")
-    return float(given)
-
-
 def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
     pinned = index.manifest.embedder
     return Subject(
@@ -310,5 +288,6 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        stale=is_stale(index.manifest),
         sample_sha256=tuple(digests.taken),
     )

@@ -20,6 +20,7 @@ from pytest_replication._cli import (
     append,
     benchmark,
     build,
+    calibrate,
     check,
     compact,
     duplicates,
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb == "calibrate":
+        return ": the same command again goes on with the images that are not measured yet"
     if args.verb == "benchmark":
         return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
@@ -101,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         compact,
         merge,
         duplicates,
+        calibrate,
         engine,
         info,
         verify,

@@ -22,6 +22,7 @@
     ├── ModelError                   the model under test cannot be loaded, or fails
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
+    ├── CalibrationError             a calibration cannot be made, or is not of the index as it is now
     ├── SearchError                  the search cannot vouch for its own result
     ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
@@ -108,6 +109,10 @@ class EmbedderError(ReplicationError):
 
 class EmbedderUnavailable(EmbedderError):
     """The weights of the embedder, or a package that it needs, are missing."""
+
+
+class CalibrationError(ReplicationError):
+    """A calibration cannot be made, or is not of the index as it is now."""
 
 
 class SearchError(ReplicationError):

@@ -68,6 +68,10 @@ class Surroundings(ABC):
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
 
+    def fdr(self) -> tuple[float, str] | None:
+        """False discovery rate and its source, None if neither the test nor the run sets one."""
+        return None
+
     @abstractmethod
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
@@ -84,9 +88,9 @@ class Surroundings(ABC):
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
 
-    @abstractmethod
     def accepted(self) -> str | None:
         """File of accepted matches, None without one."""
+        return None
 
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pytest_replication.accepted import NOTHING, Acceptance, Accepted
-from pytest_replication.accepted.sorting import sort_out
+from pytest_replication.accepted.sorting import in_reach, sort_out
 from pytest_replication.controls.judged import Control, judge_control
-from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
+from pytest_replication.errors import (
+    CalibrationError,
+    ControlFailed,
+    IndexMismatch,
+    SampleError,
+    SearchError,
+    SettingsError,
+)
+from pytest_replication.index import Record
 from pytest_replication.search.matches import Match, Matches
+from pytest_replication.stats.fdr import benjamini_hochberg
+from pytest_replication.stats.null import needed as null_needed
 from pytest_replication.tallies import PER, Tally, bounds, tally
 
 NO_CONTROL = Control(absent="none were planted")
@@ -27,13 +36,29 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupThresholds:
+    """A threshold for each group of training images; a sample has that of its nearest training image.
+
+    Attributes:
+        by: ``label`` or ``caption``.
+        thresholds: by the name of the group.
+        rest: for training images of no such group.
+    """
+
+    by: str
+    thresholds: Mapping[str, float]
+    rest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What is tolerated.
 
-    A sample is replicated when its score >= `threshold`. With `max_rate` 0 none of the samples may
-    be. With a `max_rate` above 0 the policy claims a rate of the model: it passes when the upper
-    bound of the rate is at most `max_rate`, fails when the lower bound is above it, and is
-    inconclusive between the two.
+    A sample is replicated when its score >= `threshold`, or that of its group, or, with `fdr`, when
+    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none
+    of the samples may be. With a `max_rate` above 0 the policy claims a rate of the model: it passes
+    when the upper bound of the rate is at most `max_rate`, fails when the lower bound is above it, and
+    is inconclusive between the two.
 
     Attributes:
         threshold: score, in (-1, 1].
@@ -45,6 +70,12 @@ class Policy:
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
         accepted: matches that people looked at: they do not count as replicated, and the sample is judged
             by its next match.
+        fdr: false discovery rate, in (0, 1), None to judge by the threshold. `threshold` is then the
+            score from which on one sample alone is replicated.
+        fdr_source: where it comes from, for people.
+        groups: thresholds of groups, None for one threshold.
+        false_rate: share of real images that the model never saw which reach the threshold, at most
+            and on average; None where that was not measured.
         per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
@@ -58,10 +89,19 @@ class Policy:
     confidence: float = 0.95
     allow_unproved: bool = field(default=False, metadata={"stored": False})
     accepted: Accepted = field(default=NOTHING, metadata={"stored": False})
+    fdr: float | None = None
+    fdr_source: str = ""
+    groups: GroupThresholds | None = None
+    false_rate: float | None = None
     per: str = "sample"
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
+        if self.fdr is not None and not 0 < self.fdr < 1:
+            raise SettingsError(
+                f"fdr {self.fdr} ({self.fdr_source}) is no false discovery rate: give a number between 0 "
+                "and 1"
+            )
         if not -1 < self.threshold <= 1:
             raise SettingsError(
                 f"threshold {self.threshold} ({self.threshold_source}) can never decide: scores are "
@@ -78,6 +118,33 @@ class Policy:
             )
         if self.per not in PER:
             raise SettingsError(f"a rate per {self.per!r} is wanted; expected per='sample' or per='prompt'")
+
+    def at(self, threshold: float, source: str) -> Policy:
+        """The same with another threshold; what followed from a calibration does not hold for it.
+
+        Raises:
+            SettingsError: it is no score.
+        """
+        return replace(
+            self,
+            threshold=threshold,
+            threshold_source=source,
+            fdr=None,
+            fdr_source="",
+            groups=None,
+            false_rate=None,
+        )
+
+    def threshold_for(self, match: Match) -> float:
+        """The threshold for a sample, given its best match."""
+        return self.threshold_near(match.record)
+
+    def threshold_near(self, record: Record) -> float:
+        """The threshold for a sample, given its nearest training image."""
+        if self.groups is None:
+            return self.threshold
+        group = getattr(record, self.groups.by)
+        return self.groups.thresholds.get(group or "", self.groups.rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +206,20 @@ class Verdict:
         return self.policy.confidence - (1 - self.matches.by.confidence)
 
     @property
+    def p_values(self) -> tuple[float, ...]:
+        """Conformal p-value of each sample; empty where the index is not calibrated."""
+        return self.matches.p_values
+
+    @property
+    def expected_false(self) -> float | None:
+        """Samples that are expected to reach the threshold if the model copies nothing, at most.
+
+        None where that was not measured, or where a false discovery rate decides.
+        """
+        rate = self.policy.false_rate
+        return None if rate is None or self.policy.fdr is not None else rate * self.samples
+
+    @property
     def samples(self) -> int:
         """Number of samples."""
         return len(self.matches.of)
@@ -176,6 +257,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
             confidence, or on matches that were not kept because those that were are all accepted.
+        CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
+            that could tell a single one of them.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
             embedder made them, and the policy does not allow it.
         ControlFailed: canaries were put among the samples and not all of them were found.
@@ -218,29 +301,34 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
 
 
 def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:
-    """Kept matches of a sample each of which would make it replicated, best first."""
-    return tuple(itertools.takewhile(_reaching(matches, policy), matches.of[sample]))
+    """Kept matches of a sample, best first, up to the first that would not make it replicated.
+
+    Raises:
+        CalibrationError: as `judge`.
+    """
+    return in_reach(matches.of[sample], _reaching(matches, policy))
 
 
-def unused_entries(
-    matches: Matches, policy: Policy, accepted: Accepted, threshold: float | None = None
-) -> tuple[Acceptance, ...]:
+def unused_entries(matches: Matches, policy: Policy, accepted: Accepted) -> tuple[Acceptance, ...]:
     """Entries of a file of accepted matches that no match needs under a policy.
 
-    Args:
-        matches: everything that was measured.
-        policy: what decides which matches count.
-        accepted: the entries.
-        threshold: in the place of that of the policy.
+    Raises:
+        CalibrationError: as `judge`.
     """
-    if threshold is not None:
-        policy = replace(policy, threshold=threshold, threshold_source="command line")
     return sort_out(matches, _reaching(matches, policy), accepted).unused
 
 
-def _reaching(matches: Matches, policy: Policy) -> Callable[[Match], bool]:
-    """Whether a match makes its sample replicated, if no better one does."""
-    return lambda match: match.score >= policy.threshold
+def _reaching(matches: Matches, policy: Policy) -> Callable[[Match, int], bool]:
+    """Whether a match, in its place among its sample's, makes it replicated if none before it counts."""
+    if policy.fdr is None:
+        return lambda match, place: match.score >= policy.threshold_for(match)
+    rejected = _rejected(matches, policy.fdr)
+    # Where the best match is accepted, the one behind it is held against the same line: what is accepted for
+    # one sample moves nothing for the others. Without its p-value it counts.
+    line = policy.fdr * sum(rejected) / len(rejected)
+    return lambda match, place: (
+        rejected[match.sample] and (place == 0 or (matches.p_value(match.sample, place) or 0.0) <= line)
+    )
 
 
 def _exhausted(matches: Matches, samples: tuple[int, ...]) -> str:
@@ -252,11 +340,31 @@ def _exhausted(matches: Matches, samples: tuple[int, ...]) -> str:
     )
 
 
+def _rejected(matches: Matches, fdr: float) -> list[bool]:
+    """Which samples Benjamini-Hochberg rejects."""
+    n, again = len(matches.of), f"'pytest-replication calibrate {matches.subject.index} --holdout IMAGES'"
+    if len(matches.p_values) != n or not all(0 < p <= 1 for p in matches.p_values):
+        raise CalibrationError(
+            f"{n} samples have {len(matches.p_values)} p-values from 0 to 1, and a false discovery rate "
+            f"takes one of each: calibrate the index ({again}), or give a threshold"
+        )
+    if not matches.p_least <= fdr / n:
+        raise CalibrationError(
+            f"a false discovery rate of {100 * fdr:g} % among {n} samples takes {null_needed(fdr / n)} "
+            f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
+            f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
+            f"({again}), give fewer samples or a threshold"
+        )
+    return [bool(taken) for taken in benjamini_hochberg(matches.p_values, fdr)]
+
+
 def _recall(matches: Matches, policy: Policy) -> float | None:
     """What the search finds at least, 1 for all; None if nothing is known for this policy."""
     by = matches.by
     if by.exact:
         return 1.0
+    if policy.fdr is not None or policy.groups is not None:
+        return None  # a certificate is about one threshold
     same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
     sure = by.confidence >= policy.confidence
     return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
@@ -264,7 +372,9 @@ def _recall(matches: Matches, policy: Policy) -> float | None:
 
 def _control(matches: Matches, policy: Policy, recall: float | None, hits: int) -> Control:
     """Judge the canaries as samples are judged."""
-    control, failure = judge_control(matches.canaries, lambda match: match.score >= policy.threshold)
+    control, failure = judge_control(
+        matches.canaries, lambda match: match.score >= policy.threshold_for(match)
+    )
     if not failure:
         return control
     by, index = matches.by, matches.subject.index

@@ -159,7 +159,8 @@ def _unused(found: Accepted, runs: Sequence[SavedMatches], threshold: float | No
     """Entries that none of the checks needs; none without a check."""
     unused = {entry.pair for entry in found.entries} if runs else set()
     for saved in runs:
-        unused &= {entry.pair for entry in unused_entries(saved.matches, saved.policy, found, threshold)}
+        policy = saved.policy if threshold is None else saved.policy.at(threshold, "command line")
+        unused &= {entry.pair for entry in unused_entries(saved.matches, policy, found)}
     return unused
 
 

@@ -68,9 +68,14 @@ def policy_again(policy: Policy, args: argparse.Namespace) -> Policy:
         SettingsError: a value that cannot be used.
     """
     then = f", as in {args.matches}"
+    if args.threshold is not None and args.fdr is not None:
+        raise SettingsError("both --threshold and --fdr are given: give one of the two")
+    if args.threshold is not None:  # what followed from the calibration does not hold for another threshold
+        policy = policy.at(args.threshold, "command line")
+    elif args.fdr is not None:
+        policy = replace(policy, fdr=args.fdr, fdr_source="command line")
     return replace(
         policy,
-        threshold=policy.threshold if args.threshold is None else args.threshold,
         threshold_source=policy.threshold_source + then if args.threshold is None else "command line",
         max_rate=policy.max_rate if args.max_rate is None else args.max_rate,
         max_rate_source=policy.max_rate_source + then if args.max_rate is None else "command line",

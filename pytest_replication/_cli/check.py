@@ -50,7 +50,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="Replicated from this score on (default: the embedder's)",
+        help="Replicated from this score on (default: that of the calibration, else the embedder's)",
+    )
+    parser.add_argument(
+        "--fdr",
+        type=float,
+        metavar="SHARE",
+        help="In the place of a threshold: share of the replicated samples that may be innocent; takes a "
+        "calibrated index",
     )
     parser.add_argument(
         "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
@@ -110,7 +117,9 @@ def _measured(args: argparse.Namespace) -> Verdict:
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    given = _CommandLine(index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved)
+    given = _CommandLine(
+        index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
+    )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
         return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
@@ -132,12 +141,16 @@ class _CommandLine(Surroundings):
     choice: EngineChoice
     given_canaries: int | None
     unproved_allowed: bool
+    given_fdr: float | None = None
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
 
     def threshold(self) -> tuple[float, str] | None:
         return None if self.given_threshold is None else (self.given_threshold, "command line")
+
+    def fdr(self) -> tuple[float, str] | None:
+        return None if self.given_fdr is None else (self.given_fdr, "command line")
 
     def max_rate(self) -> tuple[float, str] | None:
         return None if self.given_rate is None else (self.given_rate, "command line")
@@ -150,10 +163,6 @@ class _CommandLine(Surroundings):
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
-
-    def accepted(self) -> str | None:
-        """The call has it: a damaged file is told before anything is measured."""
-        return None
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

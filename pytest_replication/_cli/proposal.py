@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from typing import Any
 
 from pytest_replication.accepted import Accepted
@@ -28,7 +27,7 @@ def proposed(saved: SavedMatches, args: argparse.Namespace, before: Accepted) ->
         raise SettingsError(f"--top {args.top}: give 1 or more")
     policy, matches = saved.policy, saved.matches
     if args.threshold is not None:
-        policy = replace(policy, threshold=args.threshold, threshold_source="command line")
+        policy = policy.at(args.threshold, "command line")
     near = [reached(matches, policy, sample) for sample in range(len(matches.of))]
     entries = before.by_pair()
     found: dict[Pair, dict[str, Any]] = {}

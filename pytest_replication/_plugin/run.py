@@ -110,6 +110,10 @@ class Run(Surroundings):
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
 
+    def fdr(self) -> tuple[float, str] | None:
+        """False discovery rate of marker, command line or ini file."""
+        return self._setting("fdr", "fdr")
+
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share of marker, command line or ini file."""
         return self._setting("max_rate", "max-rate")

@@ -1,6 +1,6 @@
 """Settings: each declared once, for the command line and the ini file, resolved with its source.
 
-Precedence: call > marker > command line > ini file > default of the embedder.
+Precedence: call > marker > command line > ini file > calibration of the index > default of the embedder.
 """
 
 from __future__ import annotations
@@ -44,6 +44,14 @@ def share(value: str) -> float:
     parsed = number(value)
     if not 0 <= parsed < 1:
         raise ValueError("is no share from 0 to below 1 (5 % is 0.05)")
+    return parsed
+
+
+def rate(value: str) -> float:
+    """Parse a false discovery rate."""
+    parsed = number(value)
+    if not 0 < parsed < 1:
+        raise ValueError("is no rate between 0 and 1 (1 % is 0.01)")
     return parsed
 
 
@@ -141,7 +149,17 @@ SETTINGS = (
     Setting("count", count, "Samples to draw (default: 256 of a model, all of a folder)", "N"),
     Setting("seed", int, "Seed of the first sample", "N", 0),
     Setting(
-        "threshold", score, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
+        "threshold",
+        score,
+        "A sample is replicated from this score on (default: that of the index's calibration, else the "
+        "embedder's)",
+        "SCORE",
+    ),
+    Setting(
+        "fdr",
+        rate,
+        "In the place of a threshold: share of the replicated samples that may be innocent",
+        "SHARE",
     ),
     Setting("max-rate", share, "Tolerated share of replicated samples (default: none)", "SHARE"),
     Setting("engine", text, "What searches: exact, annoy, faiss-hnsw or faiss-ivf", "NAME", "exact"),
@@ -241,9 +259,10 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(setting.key, f"{setting.help} ({setting.option})", default=None)
 
 
-MARKER = "replication(*, threshold, max_rate, count, seed): settings of the replication checks of a test"
+MARKER = "replication(*, threshold, fdr, max_rate, count, seed): settings of the replication checks of a test"
 _MARKED: dict[str, Callable[[str], Any]] = {
     "threshold": score,
+    "fdr": rate,
     "max_rate": share,
     "count": count,
     "seed": int,

@@ -58,8 +58,19 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         name,
         f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
-        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
+        f"{_rule(row)}, {_rate(row)}",
     )
+
+
+def _rule(row: dict[str, Any]) -> str:
+    if row["fdr"] is not None:
+        return f"FDR {row['fdr']:g} ({row['fdr_source']})"
+    return f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}){_by_chance(row)}"
+
+
+def _by_chance(row: dict[str, Any]) -> str:
+    expected = row["expected_false"]
+    return "" if expected is None else f", {expected:.2g} expected by chance"
 
 
 def _rate(row: dict[str, Any]) -> str:

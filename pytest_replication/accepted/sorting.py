@@ -30,25 +30,25 @@ class Sorted:
     open: tuple[int, ...] = ()
 
 
-def sort_out(matches: Matches, reaches: Callable[[Match], bool], accepted: Accepted) -> Sorted:
+def sort_out(matches: Matches, reaches: Callable[[Match, int], bool], accepted: Accepted) -> Sorted:
     """Set accepted matches aside. A sample is then judged by its best match that is left.
 
     Args:
         matches: everything that was measured.
-        reaches: whether a match makes its sample replicated. If one does not, none behind it does.
+        reaches: whether a match, in its place among those of its sample, makes the sample replicated if
+            none before it counts. Behind the first that does not, none is looked at.
         accepted: the entries.
     """
     if not accepted.entries:
-        return Sorted([found[0] for found in matches.of if reaches(found[0])])
+        return Sorted([found[0] for found in matches.of if reaches(found[0], 0)])
     entries, used = accepted.by_pair(), set()
     hits: list[Match] = []
     aside: list[Match] = []
     expired: list[Match] = []
     left_open: list[int] = []
     for sample, found in enumerate(matches.of):
-        hit, reached = None, 0
-        for match in itertools.takewhile(reaches, found):
-            reached += 1
+        hit, near = None, in_reach(found, reaches)
+        for match in near:
             entry = entries.get(pair_of(matches, match) or ("", ""))
             if entry is not None:
                 used.add(entry.pair)
@@ -57,10 +57,16 @@ def sort_out(matches: Matches, reaches: Callable[[Match], bool], accepted: Accep
                 hit = match
         if hit is not None:
             hits.append(hit)
-        elif reached == len(found) < matches.searched:
+        elif len(near) == len(found) < matches.searched:
             left_open.append(sample)
     unused = tuple(entry for entry in accepted.entries if entry.pair not in used)
     return Sorted(hits, _worst_first(aside), _worst_first(expired), unused, tuple(left_open))
+
+
+def in_reach(found: tuple[Match, ...], reaches: Callable[[Match, int], bool]) -> tuple[Match, ...]:
+    """Matches of a sample, best first, up to the first that is not in reach."""
+    near = itertools.takewhile(lambda pair: reaches(pair[1], pair[0]), enumerate(found))
+    return tuple(match for _, match in near)
 
 
 def pair_of(matches: Matches, match: Match) -> tuple[str, str] | None:

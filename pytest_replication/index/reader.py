@@ -22,6 +22,7 @@ from pytest_replication.errors import (
     UnknownName,
 )
 from pytest_replication.images.decode import DECODER
+from pytest_replication.index.calibration import Calibration, read_calibration
 from pytest_replication.index.canaries import Canaries, read_canaries
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
@@ -172,6 +173,15 @@ class Index:
             IndexCorrupt: the file is not the one that was written.
         """
         return read_duplicates(self.path, self.manifest)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """How high unseen images score against it; None if that was not measured, or before it changed.
+
+        Raises:
+            IndexCorrupt: the file is not the one that was written.
+        """
+        return read_calibration(self.path, self.manifest)
 
     @cached_property
     def canaries(self) -> Canaries | None:

@@ -12,7 +12,7 @@ from pytest_replication.accepted import NOTHING, Acceptance
 from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.search.matches import Match, Stored
 from pytest_replication.stats.bootstrap import FEW
-from pytest_replication.verdicts import Verdict
+from pytest_replication.verdicts import Policy, Verdict
 
 
 def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:
@@ -36,6 +36,11 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),
+        "fdr": None if policy.fdr is None else float(policy.fdr),
+        "fdr_source": policy.fdr_source,
+        "group_thresholds": _groups(policy),
+        "false_rate": None if policy.false_rate is None else float(policy.false_rate),
+        "expected_false": None if verdict.expected_false is None else float(verdict.expected_false),
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),
@@ -51,6 +56,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "rejected": int(subject.rejected),
             "removed": int(subject.removed),
             "unproved": bool(subject.unproved),
+            "stale_calibration": bool(subject.stale),
             "canaries": verdict.control.stored,
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
@@ -65,6 +71,13 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def _groups(policy: Policy) -> dict[str, Any] | None:
+    if policy.groups is None:
+        return None
+    thresholds = {str(name): float(value) for name, value in policy.groups.thresholds.items()}
+    return {"by": policy.groups.by, "thresholds": thresholds, "rest": float(policy.groups.rest)}
 
 
 def counts_data(verdict: Verdict) -> dict[str, Any]:
@@ -93,6 +106,15 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
         "confidence": float(by.confidence),
         "note": by.note,
     }
+
+
+def _p_value(verdict: Verdict, match: Match) -> float | None:
+    """That of the sample, told with the match that it is judged by; None with others."""
+    place = verdict.matches.of[match.sample].index(match)
+    if place and match not in verdict.replicated:
+        return None
+    found = verdict.matches.p_value(match.sample, place)
+    return None if found is None else float(found)
 
 
 def control_data(verdict: Verdict) -> dict[str, Any]:
@@ -167,6 +189,8 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
         "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),
+        "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),
+        "p_value": _p_value(verdict, match),
         "training_id": record.id,
         "training_uri": record.uri,
         "training_sha256": record.sha256,

@@ -21,6 +21,7 @@ def check_matches(matches: Matches) -> None:
         raise ValueError(f"{matches.searched} rows of the index were searched")
     _check_subject(matches.subject, len(matches.of))
     _check_recall(matches.by)
+    _check_p_values(matches)
     _check_canaries(matches.canaries)
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
@@ -41,6 +42,17 @@ def _check_subject(subject: Subject, samples: int) -> None:
         raise ValueError("a negative number of training images is missing")
     if not all(_SHA256.fullmatch(text) for text in subject.sample_sha256):
         raise ValueError("the sum of a sample is no sha256")
+
+
+def _check_p_values(matches: Matches) -> None:
+    p_values, least = matches.p_values, matches.p_least
+    if len(p_values) not in (0, len(matches.of)) or not 0 < least <= 1:
+        raise ValueError(f"{len(matches.of)} samples have {len(p_values)} p-values of {least} or more")
+    behind = matches.p_behind
+    if behind and [len(each) + 1 for each in behind] != [len(found) for found in matches.of if p_values]:
+        raise ValueError("not every match behind the best has a p-value, or more have one")
+    if not all(0 < p <= 1 for p in (*p_values, *(p for each in behind for p in each))):
+        raise ValueError("a p-value is none")
 
 
 def _check_recall(by: SearchedBy) -> None:

@@ -30,7 +30,7 @@ def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
     k, n, limit = len(verdict.replicated), verdict.samples, verdict.policy.threshold
     worst = verdict.replicated[0] if k else verdict.closest
-    score, threshold = score_text(worst.score, limit), f"threshold {threshold_text(limit)}"
+    score, threshold = score_text(worst.score, limit), rule_text(verdict.policy)
     if k:
         what = "replicates a training image" if k == 1 else "replicate training images"
         story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
@@ -78,6 +78,15 @@ def searched(by: SearchedBy) -> str:
     )
 
 
+def rule_text(policy: Policy) -> str:
+    """What decides, in two words: a threshold, or a false discovery rate."""
+    if policy.fdr is not None:
+        return f"FDR {policy.fdr:g}"
+    return f"threshold {threshold_text(policy.threshold)}" + (
+        f" by {policy.groups.by}" if policy.groups else ""
+    )
+
+
 def stored_text(stored: Stored, subject: Subject) -> str:
     """Where matches come from that were not measured just now."""
     return (
@@ -89,6 +98,9 @@ def stored_text(stored: Stored, subject: Subject) -> str:
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
+    if policy.fdr is not None:
+        alone = f"one alone from score {threshold_text(policy.threshold)} on"
+        return f"FDR {policy.fdr:g} ({policy.fdr_source}): {policy.threshold_source}, {alone}; {rate}"
     return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
 
 
@@ -98,6 +110,7 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
+        *_false_flags(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
@@ -126,6 +139,21 @@ def _details(verdict: Verdict) -> list[str]:
     return lines
 
 
+def _false_flags(verdict: Verdict) -> list[str]:
+    """What a model that copies nothing would show."""
+    if verdict.policy.fdr is not None:
+        share = _percent(verdict.policy.fdr)
+        return [f"  by chance  of the replicated samples at most {share} are innocent, on average"]
+    if verdict.expected_false is None:
+        return []
+    share, count = _percent(verdict.policy.false_rate or 0), verdict.expected_false
+    return [
+        f"  by chance  {share} of real images that the model never saw score as high: of {verdict.samples} "
+        "samples "
+        f"of a model that copies nothing, {count:.2g} are expected"
+    ]
+
+
 def _pairs(verdict: Verdict) -> list[str]:
     hits = verdict.replicated
     shown = hits[:SHOWN] or (verdict.closest,)
@@ -140,7 +168,7 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
-    score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
+    score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
     prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
@@ -163,10 +191,13 @@ def _copies(match: Match) -> str:
 
 
 def _next(verdict: Verdict, match: Match) -> str:
-    """Score of the next training image: far below for a copy of one image, near for duplicates."""
+    """Score of the next training image (far below for a copy of one image) and the conformal p-value."""
     found = verdict.matches.of[match.sample]
-    behind = found[found.index(match) + 1 :]
-    return f" (next {behind[0].score:.3f})" if behind else ""
+    place = found.index(match)
+    told = [f"next {found[place + 1].score:.3f}"] if len(found) > place + 1 else []
+    p_value = verdict.matches.p_value(match.sample, place)
+    told += [] if p_value is None else [f"p {p_value:.2g}"]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _again(verdict: Verdict) -> list[str]:

@@ -35,6 +35,12 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
         )
     if index["unproved"]:
         found.append("vectors of the index were imported and nothing proves that this embedder made them")
+    if index["stale_calibration"]:
+        found.append(
+            "the index has changed since it was calibrated: there are no p-values; calibrate it again, or "
+            "drop "
+            "the calibration"
+        )
     return found
 
 

@@ -18,7 +18,7 @@ from pytest_replication.reports.accepted_text import unused_in_all
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import headline, render
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
-from pytest_replication.verdicts import Outcome, Policy, judge, reached, unused_entries
+from pytest_replication.verdicts import GroupThresholds, Outcome, Policy, judge, reached, unused_entries
 
 DAY = date(2026, 11, 28)
 Scores = Sequence[Sequence[float]]
@@ -149,6 +149,39 @@ def test_what_has_expired_counts_again_and_says_so() -> None:
     assert judge(measured(COPY), policy(book((0, 0), expires=DAY))).passed  # the last day counts
 
 
+def calibrated(scores: Scores, best: Sequence[float], behind: Sequence[Sequence[float]]) -> Matches:
+    p_behind = tuple(map(tuple, behind))
+    return replace(measured(scores), p_values=tuple(best), p_behind=p_behind, p_least=0.001)
+
+
+def test_a_false_discovery_rate_looks_behind_accepted_matches_too() -> None:
+    scores = [[0.9, 0.8], [0.7, 0.3], [0.2, 0.1], [0.2, 0.1]]
+    fdr = Policy(0.9, fdr=0.1)
+    low = calibrated(scores, [0.001, 0.04, 0.5, 0.6], [[0.04], [0.9], [1.0], [1.0]])
+    assert [m.sample for m in judge(low, fdr).replicated] == [0, 1]
+    # Two are rejected, so the line is 0.1 * 2 / 4: the match behind is below it, and counts.
+    verdict = judge(low, replace(fdr, accepted=book((0, 0))))
+    assert [(m.sample, m.row) for m in verdict.replicated] == [(0, 1), (1, 0)]
+    assert [pair["p_value"] for pair in verdict_data(verdict)["pairs"]] == [0.04, 0.04]
+    high = replace(low, p_behind=((0.06,), (0.9,), (1.0,), (1.0,)))
+    verdict = judge(high, replace(fdr, accepted=book((0, 0))))
+    # What is accepted for one sample moves nothing for another, which still counts.
+    assert [(m.sample, m.row) for m in verdict.replicated] == [(1, 0)]
+    assert judge(high, replace(fdr, accepted=book((0, 0), (1, 0)))).passed
+    unknown = replace(high, p_behind=())
+    assert judge(unknown, replace(fdr, accepted=book((0, 0), (1, 0)))).outcome is Outcome.FAIL
+
+
+def test_a_sample_is_then_in_the_group_of_its_next_match() -> None:
+    matches = measured([[0.9, 0.7, 0.1]])
+    ((first, second, third),) = matches.of
+    second = replace(second, record=replace(second.record, label="cat"))
+    matches = replace(matches, of=((first, second, third),))
+    for threshold, outcome in ((0.75, Outcome.PASS), (0.65, Outcome.FAIL)):
+        groups = GroupThresholds("label", {"cat": threshold}, 0.5)
+        assert judge(matches, replace(policy(book((0, 0))), groups=groups)).outcome is outcome
+
+
 def test_rates_keep_accepted_samples_in_their_number() -> None:
     matches = measured([[0.9, 0.1]] + [[0.1, 0.0]] * 99)
     verdict = judge(matches, policy(book((0, 0)), max_rate=0.05))
@@ -184,7 +217,7 @@ def test_accepting_only_ever_takes_away_the_matches_that_are_named(
     assert {(m.sample, m.row) for m in verdict.accepted} == near & in_force
     assert {(m.sample, m.row) for m in verdict.expired} == near & expired
     assert len(verdict.unused) == len((accepted | expired) - near)
-    assert unused_entries(matches, Policy(0.9), Accepted(entries, "f", day), 0.5) == verdict.unused
+    assert unused_entries(matches, Policy(0.9).at(0.5, "x"), Accepted(entries, "f", day)) == verdict.unused
     assert sum(len(reached(matches, policy(NOTHING), s)) for s in range(len(scores))) == len(near)
     assert json.loads(json.dumps(verdict_data(verdict))) == verdict_data(verdict)
 

@@ -147,6 +147,8 @@ def test_data_is_plain_and_complete() -> None:
         "seed": 100,
         "prompt": None,
         "score": 0.9,
+        "threshold": 0.5,
+        "p_value": None,
         "training_id": "cat.jpg",
         "training_uri": "photos/cat.jpg",
         "training_sha256": "b" * 64,
