@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_replication.accepted import Acceptance, Accepted
     from pytest_replication.accepted.file import read_accepted
-    from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
+    from pytest_replication.assertions import (
+        assert_no_extraction,
+        assert_no_replication,
+        assert_replication_rate_below,
+    )
     from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
         ReplicationDetected,
         ReplicationError,
     )
+    from pytest_replication.extraction import check_extraction
+    from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict
     from pytest_replication.index import (
         BuildOptions,
         BuildReport,
@@ -51,11 +57,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "accepted": ("Acceptance", "Accepted"),
     "accepted.file": ("read_accepted",),
-    "assertions": ("assert_no_replication", "assert_replication_rate_below"),
+    "assertions": ("assert_no_extraction", "assert_no_replication", "assert_replication_rate_below"),
     "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
+    "extraction": ("check_extraction",),
+    "extraction_verdicts": ("ExtractionPolicy", "ExtractionVerdict"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
@@ -91,6 +99,8 @@ __all__ = [
     "Embedder",
     "EngineChoice",
     "EngineReport",
+    "ExtractionPolicy",
+    "ExtractionVerdict",
     "ImportOptions",
     "ImportReport",
     "Inconclusive",
@@ -112,10 +122,12 @@ __all__ = [
     "__version__",
     "abandon_append",
     "append_index",
+    "assert_no_extraction",
     "assert_no_replication",
     "assert_replication_rate_below",
     "build_index",
     "calibrate_index",
+    "check_extraction",
     "check_replication",
     "compact_index",
     "drop_calibration",

@@ -119,7 +119,7 @@ def measure(
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = _index(index, run)
+        opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
         policy = replace(policy, accepted=_accepted(accepted, run))
@@ -231,7 +231,13 @@ def _embed(
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    """The index that a check is about: that of the call, else that of the run.
+
+    Raises:
+        SettingsError: there is none.
+        IndexUnavailable: it cannot be used.
+    """
     if isinstance(given, Index):
         return given
     if given is not None:

@@ -33,10 +33,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.verdicts import Verdict
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one is nearest to, as a question to put behind it; empty for none."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 class ReplicationError(Exception):
@@ -142,7 +152,7 @@ class Inconclusive(ReplicationError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
@@ -154,7 +164,7 @@ class ReplicationDetected(AssertionError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_replication._cli.again import judged_again
+from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
@@ -91,11 +93,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
+    add_pixels(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.pixels is not None or args.pixel_limit is not None:
+        return _STATUS[extracted(args)]
     verdict = _measured(args) if args.matches is None else judged_again(args)
     if args.save is not None:
         save_matches(args.save, verdict)
@@ -165,6 +170,9 @@ class _CommandLine(Surroundings):
         return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

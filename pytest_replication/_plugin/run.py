@@ -147,15 +147,19 @@ class Run(Surroundings):
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=0)
-        row |= {"test": item.nodeid, "asserted": asserted}
-        item.stash.setdefault(ROWS, []).append(row)
-        self.recorded += 1
+        self.note(verdict_data(verdict, neighbours=0), asserted)
         if (folder := self.settings.value("save")) is not None:
             from pytest_replication._plugin.saving import save_check
 
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
             save_check(folder, item.nodeid, number, verdict)
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Put a verdict on the next report of the test, as plain data."""
+        item = self._running()
+        row = row | {"test": item.nodeid, "asserted": asserted}
+        item.stash.setdefault(ROWS, []).append(row)
+        self.recorded += 1
 
     def broke(self) -> None:
         """Take note that the gate broke during the test."""

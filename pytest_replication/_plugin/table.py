@@ -35,9 +35,10 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row)):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row))
+        for below in own:
             reporter.line(one_line(below))
-        for said in check_warnings(row):
+        for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
     for said in unused_in_all(rows):
         reporter.line(one_line(said), yellow=True)
@@ -53,8 +54,11 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
+    if "kind" in row:  # a verdict of another kind words its own
+        return (outcome, name, *row["cells"])
     return (
-        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
+        outcome,
         name,
         f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
@@ -118,7 +122,8 @@ def _accepted(row: dict[str, Any]) -> list[str]:
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+        found.setdefault(key, row)
     return list(found.values())

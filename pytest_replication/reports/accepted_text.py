@@ -66,7 +66,7 @@ def unused_line(data: Row) -> str:
 def unused_in_all(rows: Sequence[Row]) -> list[str]:
     """The same for a run: entries that no check needs, a line for each file."""
     left: dict[str, dict[tuple[str, str], Row]] = {}
-    for book in (row["accepted"] for row in rows if row["accepted"]):
+    for book in (row["accepted"] for row in rows if row.get("accepted")):
         unused = {(entry["sample_sha256"], entry["training_sha256"]): entry for entry in book["unused"]}
         before = left.setdefault(book["file"], unused)
         left[book["file"]] = {pair: before[pair] for pair in before.keys() & unused.keys()}
