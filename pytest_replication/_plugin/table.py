@@ -24,8 +24,13 @@ _PAIRS = 3
 """Pairs that are listed below a row."""
 
 
-def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
-    """Write a row a check, and what made the run red."""
+def summary(
+    reporter: pytest.TerminalReporter,
+    rows: Sequence[dict[str, Any]],
+    faults: Sequence[str],
+    caught: Sequence[str] = (),
+) -> None:
+    """Write a row a check, tests that caught an error of a check, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
@@ -48,6 +53,9 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
         reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
         for said in index_warnings(index):
             reporter.line(one_line(f"WARNING: {said}"), yellow=True)
+    for test in caught:
+        said = f"WARNING: {test} caught an error of a check and passed: that check has no verdict"
+        reporter.line(one_line(said), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
