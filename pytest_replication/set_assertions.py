@@ -255,6 +255,7 @@ def assert_no_leak(
             engine=None,
             allow_unproved=allow_unproved,
             canaries=canaries,
+            accepted=None,
             name=name or "leak",
             asserted=True,
         )
