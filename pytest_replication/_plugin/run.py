@@ -134,6 +134,11 @@ class Run(Surroundings):
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
 
+    def accepted(self) -> str | None:
+        """File of accepted matches of command line or ini file."""
+        path: str | None = self.settings.value("accepted")
+        return path
+
     @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test, and keep its matches where the run wants that.

@@ -177,6 +177,7 @@ SETTINGS = (
         "Let checks pass on imported vectors of which nothing proves which embedder made them",
         default=False,
     ),
+    Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting(
         "canaries",

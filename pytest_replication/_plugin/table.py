@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    expired_lines,
+    unused_in_all,
+)
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
@@ -34,11 +40,13 @@ def summary(
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row))
         for below in own:
             reporter.line(one_line(below))
         for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
+    for said in unused_in_all(rows):
+        reporter.line(one_line(said), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         images = plural(row["searched"], "training image")
@@ -60,7 +68,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         outcome,
         name,
-        f"{row['replicated']} of {row['samples']} replicated",
+        f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
         f"{_rule(row)}, {_rate(row)}",
     )
@@ -111,6 +119,13 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _accepted(row: dict[str, Any]) -> list[str]:
+    """Matches that are accepted, and those that are no longer; a failed test has shown its own."""
+    failed = row["outcome"] == "fail" and row["asserted"]
+    lines = [] if failed else [f"      {line}" for line in accepted_lines(row, _PAIRS)]
+    return lines + [f"      EXPIRED: {line}" for line in expired_lines(row)]
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
