@@ -15,7 +15,7 @@ from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
 from pytest_replication.images.sources import Listing, open_source
 
-RECIPE = 2
+RECIPE = 3
 """Version of the recipe beside a set; a set of another one is made anew."""
 
 
