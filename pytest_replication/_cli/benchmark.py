@@ -11,10 +11,12 @@ from pytest_replication._cli.options import Verbs, add_device, print_json
 from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, pictures_of
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
 from pytest_replication.benchmark.results import Row, as_csv, as_table
-from pytest_replication.benchmark.run import RESULTS, run_benchmark
+from pytest_replication.benchmark.run import RESULTS, check_names, run_benchmark
+from pytest_replication.embedders import load_embedder
 from pytest_replication.errors import BenchmarkError
 
-_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
+_RATE = "recall at false-positive rate 1 %"
+_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", _RATE)
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -88,8 +90,12 @@ def run(args: argparse.Namespace) -> int:
     if not args.no_figures:
         check_figures()
     tell = None if sys.stderr.isatty() else _say  # a terminal has bars
-    sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
     background = [] if args.background is None else pictures_of(args.background)
+    # Sets may take hours to make: whatever is wrong with the rest is told before.
+    check_names(args.embedders, args.scores, len(background))
+    for name in args.embedders:
+        load_embedder(name, preset=args.preset, device=args.device)
+    sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
     rows = run_benchmark(
         sets,
         args.embedders,
@@ -106,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
-        for line in _whitened(rows):
+        for line in (*_whitened(rows), *_without_rates(rows)):
             print(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
@@ -126,6 +132,17 @@ def _whitened(rows: Sequence[Row]) -> list[str]:
         f"{100 * kept['variance']:.1f} % of the variance of the background"
         for row in rows
         if (kept := row.about.get("whitening")) is not None
+    ]
+
+
+def _without_rates(rows: Sequence[Row]) -> list[str]:
+    """Why the table of a false-positive rate lacks some sets."""
+    without = list(dict.fromkeys(row.set for row in rows if row.metrics.get(_RATE) is None))
+    if not without:
+        return []
+    return [
+        f"no recall at a false-positive rate of 1 % for {', '.join(without)}: it takes 100 queries that "
+        "should find nothing at least (--negatives)"
     ]
 
 
@@ -150,6 +167,7 @@ def _public(row: Row) -> dict[str, object]:
         "queries": row.queries,
         "database": row.database,
         "metrics": dict(row.metrics),
+        "thresholds": dict(row.thresholds),
         "about": dict(row.about),
     }
 

@@ -64,8 +64,8 @@ def choose_sets(
 
     Raises:
         UnknownName: a name that is none of these.
-        SettingsError: partial sets without a published one.
-        BenchmarkError: images that are missing, or a set in the folder that was made otherwise.
+        SettingsError: partial sets without a published one, or a kind without what it is made of.
+        BenchmarkError: a folder that cannot be written, or a set in the folder that was made otherwise.
     """
     if partial and not any(_published(name) for name in names):
         raise SettingsError("partial is for published sets (NAME=FOLDER), and none is named: leave it away")
@@ -146,14 +146,19 @@ def _choose(name: str, chosen: Chosen, folder: Path, partial: bool, progress: bo
 
 
 def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
-    option = "--objects" if KINDS[kind].masks else "--images"
-    images = chosen.objects if KINDS[kind].masks else chosen.images
+    masks = KINDS[kind].masks
+    option, images = ("--objects", chosen.objects) if masks else ("--images", chosen.images)
     if images is None:
-        raise BenchmarkError(f"a set {kind} is made of images: give them with {option}")
+        what = (
+            "images with masks: give cutouts:FOLDER, voc:FOLDER or coco:JSON:FOLDER"
+            if masks
+            else "images: give them"
+        )
+        raise SettingsError(f"a set {kind} is made of {what} with {option}")
     fill = chosen.fill if KINDS[kind].fill else None
     recipe = {
         "version": RECIPE,
-        "images": _files(images) if KINDS[kind].masks else _images(images),
+        "images": _files(images) if masks else _images(images),
         "others": None if chosen.others is None else _images(chosen.others),
         "count": chosen.count,
         "negatives": chosen.negatives,
@@ -164,8 +169,7 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
     if (folder / DESCRIPTION).is_file():
         _check_recipe(note, recipe, folder)
         return read_set(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(_text(recipe), encoding="utf-8")
+    _write_note(note, _text(recipe))
     return make_set(
         kind,
         images,
@@ -177,6 +181,14 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         fill=fill,
         progress=progress,
     )
+
+
+def _write_note(note: Path, text: str) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchmarkError(f"{note} cannot be written ({error}): give another --out") from error
 
 
 def _images(given: str) -> dict[str, object]:

@@ -101,8 +101,8 @@ class Maker:
                     raise BenchmarkError(
                         f"no copy of {len(self.parts.sources)} images came to anything in {_FRUITLESS} "
                         f"rounds ({skipped} showed their source in less than {self.options.least:.1%} of "
-                        "their pixels, had no object, or were the source itself): give other images, or lower "
-                        "'least' or 'cutoff'"
+                        "their pixels, had no object, or were the source itself): give other images, or "
+                        "lower 'least' or 'cutoff'"
                     )
         return copies, skipped
 

@@ -82,7 +82,9 @@ def test_the_page_explains_every_field_of_the_results(asked: list[str], tmp_path
     legend = page.partition("## Fields of results.json")[2].partition("\n## ")[0]
     told = set(re.findall(r"^\| `(\w+)`", legend, re.MULTILINE))
     assert told == {"format", *row}
-    assert {"background_near", *row["about"]["whitening"]} <= set(re.findall(r"`(\w+)`", legend))
+    assert {*row["about"]["background"], *row["about"]["whitening"], "chunks", "chunks_of"} <= set(
+        re.findall(r"`(\w+)`", legend)
+    )
 
 
 def test_results_that_cannot_be_written_are_told_in_a_sentence(
@@ -93,3 +95,46 @@ def test_results_that_cannot_be_written_are_told_in_a_sentence(
     said = capsys.readouterr().err
     assert "results.csv cannot be written" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("place", ["out", "out/below"])
+def test_a_place_that_can_be_no_folder_is_told_in_a_sentence(
+    asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    (tmp_path / "out").touch()
+    command = [*asked, "--out", str(tmp_path / place), "--no-figures"]
+    assert cli.main(command) == 3
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "give another --out" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "message"),
+    [
+        (["--score", "dot"], 2, "there is no score 'dot'"),
+        (["--score", "inner+norm"], 2, "needs a background set"),
+        (["--embedder", "pixels", "nothing"], 2, "there is no embedder 'nothing'"),
+        (["--embedder", "pixels", "pixels"], 2, "two extractors are pixels"),
+        (["--embedder", "pixels", "sscd:/nowhere.onnx"], 3, "there are no SSCD weights at /nowhere.onnx"),
+        (["--set", "segmix"], 2, "images with masks: give cutouts:FOLDER"),
+    ],
+)
+def test_what_is_wrong_is_told_before_a_set_is_made(
+    asked: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    status: int,
+    message: str,
+) -> None:
+    assert cli.main([*asked, "--no-figures", *more]) == status
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "sets" / "edits").exists()
+
+
+def test_a_rate_that_is_not_told_is_explained(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*asked, "--no-figures"]) == 0
+    said = capsys.readouterr().out
+    assert "no recall at a false-positive rate of 1 % for edits: it takes 100 queries" in said
