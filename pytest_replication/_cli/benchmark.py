@@ -21,13 +21,10 @@ from pytest_replication.benchmark.figures import check_figures, draw_curves, dra
 from pytest_replication.benchmark.results import Row, as_csv, as_table
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
 from pytest_replication.benchmark.scores import score_named
-from pytest_replication.benchmark.sets import RetrievalSet
 from pytest_replication.errors import BenchmarkError
-from pytest_replication.reports.words import plural
 
-_NEGATIVES = 100
-"""Queries that copy nothing, from which on a rate of 1 % can be told."""
-_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
+_RATE = "recall at false-positive rate 1 %"
+_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", _RATE)
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -112,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         _say(line)
     if background and not any(score.needs_background for score in wanted):
         _say(f"--background changes nothing: none of the scores {', '.join(args.scores)} learns from one")
-    check_asked(args.embedders, args.scores, len(background) or None, preset=args.preset, device=args.device)
+    check_asked(args.embedders, args.scores, len(background), preset=args.preset, device=args.device)
     tell = None if sys.stderr.isatty() else _say  # a terminal has bars
     sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
     rows = run_benchmark(
@@ -131,10 +128,8 @@ def run(args: argparse.Namespace) -> int:
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
-        for line in _whitened(rows):
+        for line in (*_whitened(rows), *_without_rates(rows)):
             print(line)
-        for line in _untold(sets):
-            _say(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
         print_json([_public(row) for row in rows])
@@ -156,15 +151,14 @@ def _whitened(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _untold(sets: Sequence[RetrievalSet]) -> list[str]:
-    """Why a set has no recall at a false-positive rate of 1 %: one false alarm has to be within the rate."""
-    found = {made.name: sum(not (query.positives or query.junk) for query in made.queries) for made in sets}
+def _without_rates(rows: Sequence[Row]) -> list[str]:
+    """Why the table of a false-positive rate lacks some sets."""
+    without = list(dict.fromkeys(row.set for row in rows if row.metrics.get(_RATE) is None))
+    if not without:
+        return []
     return [
-        f"{name}: recall at a false-positive rate of 1 % is not told of {plural(count, 'query', 'queries')} "
-        f"that copy nothing: {_NEGATIVES} are needed (--negatives {_NEGATIVES}, taken from --others where it "
-        "is given)"
-        for name, count in found.items()
-        if count < _NEGATIVES
+        f"no recall at a false-positive rate of 1 % for {', '.join(without)}: it takes 100 queries that "
+        "should find nothing at least (--negatives 100, taken from --others where it is given)"
     ]
 
 
@@ -189,6 +183,7 @@ def _public(row: Row) -> dict[str, object]:
         "queries": row.queries,
         "database": row.database,
         "metrics": dict(row.metrics),
+        "thresholds": dict(row.thresholds),
         "about": dict(row.about),
     }
 

@@ -18,7 +18,7 @@ from pytest_replication.benchmark.synthetic.plan import SetOptions
 from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName, meant
 from pytest_replication.images.sources import Listing, open_source
 
-RECIPE = 2
+RECIPE = 3
 """Version of the recipe beside a set; a set of another one is made anew."""
 
 
@@ -66,8 +66,8 @@ def choose_sets(
         tell: called with a line for each set that is ready.
 
     Raises:
-        UnknownName, SettingsError, BenchmarkError, SourceError: as `check_sets`.
-        BenchmarkError: a set in the folder that was made otherwise.
+        UnknownName, SettingsError, SourceError: as `check_sets`.
+        BenchmarkError: likewise, a folder that cannot be written, or a set in it that was made otherwise.
     """
     check_sets(names, chosen, partial=partial)
     sets = []
@@ -222,8 +222,7 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
     if (folder / DESCRIPTION).is_file():
         _check_recipe(note, recipe, folder)
         return read_set(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(_text(recipe), encoding="utf-8")
+    _write_note(note, _text(recipe))
     return make_set(
         kind,
         images,
@@ -235,6 +234,14 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         fill=fill,
         progress=progress,
     )
+
+
+def _write_note(note: Path, text: str) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchmarkError(f"{note} cannot be written ({error}): give another --out") from error
 
 
 def _images(given: str) -> dict[str, object]:

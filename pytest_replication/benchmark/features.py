@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.benchmark.sets import Picture, sha256s
 from pytest_replication.embedders.base import Embedder, threads
-from pytest_replication.embedders.probe import drift_between, embed_images, probe_images
+from pytest_replication.embedders.probe import drift_between, prove
 from pytest_replication.errors import BenchmarkError
 from pytest_replication.index.tokens import to_half
 
@@ -86,7 +86,7 @@ def features(
             if wanted:
                 chunks.append(_load(files[1], (len(part), *(embedder.token_shape or ()))))
             bar.update(len(part))
-    return Features(np.concatenate(vectors).astype(np.float32), tuple(chunks) if wanted else None)
+    return Features(np.concatenate(vectors).astype(np.float32, copy=False), tuple(chunks) if wanted else None)
 
 
 def _embed(part: Sequence[Picture], embedder: Embedder, files: Sequence[Path]) -> None:
@@ -143,13 +143,14 @@ def identity_of(embedder: Embedder, cache: Path) -> str:
 
     Raises:
         BenchmarkError: the cache cannot be read or written.
-        EmbedderError: the extractor misbehaves.
+        EmbedderError: the extractor is not fit to be measured: it is random, mixes the images of a batch, or
+            gives all of them one vector.
     """
     spec = asdict(embedder.spec)
     for where in ("location", "preset"):  # not part of the identity
         spec.pop(where)
     digest = hashlib.sha256(json.dumps([VERSION, spec, embedder.token_shape], sort_keys=True).encode())
-    found = embed_images(embedder, probe_images())
+    found = prove(embedder)
     for number in itertools.count():
         file = cache / "probes" / f"{digest.hexdigest()[:24]}-{number}.npy"
         if not file.is_file():
@@ -162,14 +163,18 @@ def identity_of(embedder: Embedder, cache: Path) -> str:
     return f"{name[:60]}-{digest.hexdigest()[:24]}"
 
 
-def digest_of(pictures: Sequence[Picture]) -> str:
+def digest_of(pictures: Sequence[Picture], contents: Sequence[str] | None = None) -> str:
     """Digest of pictures: ids, boxes, and the bytes of each.
+
+    Args:
+        pictures: in their order.
+        contents: the sha256 of the file of each, where they are known already.
 
     Raises:
         BenchmarkError: one cannot be read.
     """
     digest = hashlib.sha256()
-    for picture, content in zip(pictures, sha256s(pictures), strict=True):
+    for picture, content in zip(pictures, contents or sha256s(pictures), strict=True):
         digest.update(json.dumps([picture.id, picture.box, content]).encode())
     return digest.hexdigest()
 

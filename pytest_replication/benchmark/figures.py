@@ -51,13 +51,13 @@ def _curves(plt: Any, rows: Sequence[Row]) -> Any:
     for panel, name in zip(axes.flat, sets, strict=False):
         for row in (row for row in rows if row.set == name):
             recall, precision = zip(*row.curve, strict=True)
-            number = ways.index((row.extractor, row.score))
+            number = ways.index(row.way)
             panel.plot(
                 recall,
                 precision,
                 color=colours(number % 10),
                 linestyle=("-", "--", ":", "-.")[number // 10 % 4],
-                label=f"{row.extractor}, {row.score}",
+                label=row.way,
             )
         panel.set(title=name, xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     for panel in list(axes.flat)[len(sets) :]:
@@ -80,12 +80,12 @@ def draw_heat_map(rows: Sequence[Row], metric: str, path: Path) -> None:
     """
     plt = _pyplot()
     sets, ways = grid(rows)
-    found = {(row.extractor, row.score, row.set): row.metrics.get(metric) for row in rows}
-    values = np.array([[found.get((*way, name)) for name in sets] for way in ways], dtype=float)
+    found = {(row.way, row.set): row.metrics.get(metric) for row in rows}
+    values = np.array([[found.get((way, name)) for name in sets] for way in ways], dtype=float)
     figure, axis = plt.subplots(figsize=(3 + 0.9 * len(sets), 1.2 + 0.35 * len(ways)))
     axis.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
-    axis.set_yticks(range(len(ways)), [f"{extractor}, {score}" for extractor, score in ways])
+    axis.set_yticks(range(len(ways)), ways)
     for (line, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             colour = "black" if value > 0.6 else "white"
