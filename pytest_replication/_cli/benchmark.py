@@ -14,13 +14,14 @@ from pytest_replication.benchmark.chosen import (
     check_apart,
     check_sets,
     choose_sets,
+    hosts_of,
     idle,
     pictures_of,
 )
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
-from pytest_replication.benchmark.results import Row, as_csv, as_table
+from pytest_replication.benchmark.results import Row, as_csv, as_table, as_thresholds
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
-from pytest_replication.benchmark.scores import score_named
+from pytest_replication.benchmark.scores import A_DIMENSION, score_named
 from pytest_replication.errors import BenchmarkError
 
 _RATE = "recall at false-positive rate 1 %"
@@ -61,6 +62,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--others", metavar="SOURCE", help="Images that are no training images: hosts, negatives"
     )
     parser.add_argument(
+        "--twins",
+        metavar="FILE",
+        help="Near duplicates among the images: two ids a line, a tab between them (others/ID for --others)",
+    )
+    parser.add_argument(
         "--count", type=int, default=100, metavar="N", help="Copies a set (default: %(default)s)"
     )
     parser.add_argument(
@@ -97,7 +103,16 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
+    chosen = Chosen(
+        args.images,
+        args.objects,
+        args.others,
+        args.count,
+        args.negatives,
+        args.seed,
+        args.fill,
+        args.twins,
+    )
     check_apart(args.out, args.sets, chosen, args.background)
     if not args.no_figures:
         check_figures()
@@ -118,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
         args.scores,
         args.out,
         background=background,
+        background_name=args.background or "",
+        hosts={made.name: hosts_of(made, chosen) for made in sets} if background else None,
         preset=args.preset,
         device=args.device,
         say=_say,
@@ -125,9 +142,18 @@ def run(args: argparse.Namespace) -> int:
     )
     _write(args.out / "results.csv", as_csv(rows))
     if not args.json:
+        limits = False
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
+            if any(row.thresholds.get(metric) is not None for row in rows):
+                print(as_thresholds(rows, metric), end="\n\n", flush=True)
+                limits = True
+        if limits:
+            print(
+                "a threshold belongs to the set, the extractor and the score that it was measured with: "
+                "measure it on images like those that a gate will see"
+            )
         for line in (*_whitened(rows), *_without_rates(rows)):
             print(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
@@ -145,10 +171,21 @@ def _whitened(rows: Sequence[Row]) -> list[str]:
     """What each whitening has kept: it says how much of a vector a score still sees."""
     return [
         f"{row.set}, {row.extractor}, {row.score}: {kept['kept']} of {kept['of']} directions kept, with "
-        f"{100 * kept['variance']:.1f} % of the variance of the background"
+        f"{100 * kept['variance']:.1f} % of the variance of the background{_few(row)}"
         for row in rows
         if (kept := row.about.get("whitening")) is not None
     ]
+
+
+def _few(row: Row) -> str:
+    """What a background that is too small has cost a whitening, as the end of a sentence."""
+    kept, images = row.about["whitening"], int(row.about["background"]["images"])
+    if kept["kept"] == kept["of"] or kept["kept"] < max(1, images // A_DIMENSION):
+        return ""
+    return (
+        f"; {images} images allow no more, which says little about whitening: all {kept['of']} take "
+        f"{A_DIMENSION * kept['of']}"
+    )
 
 
 def _without_rates(rows: Sequence[Row]) -> list[str]:
