@@ -88,6 +88,10 @@ class Surroundings(ABC):
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
 
+    def accepted(self) -> str | None:
+        """File of accepted matches, None without one."""
+        return None
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
