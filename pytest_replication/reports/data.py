@@ -109,9 +109,9 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _p_value(verdict: Verdict, match: Match) -> float | None:
-    """That of the sample, told with the match that it is judged by; None with others."""
+    """That of the sample, told with its best match; where matches are accepted, with each of them."""
     place = verdict.matches.of[match.sample].index(match)
-    if place and match not in verdict.replicated:
+    if place and not verdict.policy.accepted.entries:
         return None
     found = verdict.matches.p_value(match.sample, place)
     return None if found is None else float(found)
