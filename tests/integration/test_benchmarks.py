@@ -329,13 +329,13 @@ def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: py
 
 def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     module = load(monkeypatch, "error_rates")
-    quick = [row for row in module.PROMISES if row[0] not in ("no data copying", "whole prompts")]
+    quick = [row for row in module.PROMISES if row[0] != "no data copying"]
     monkeypatch.setattr(module, "PROMISES", tuple(quick))
-    rows = module.simulate(200, seed=1)
+    rows = module.simulate(100, seed=1)
     for row in rows:
         # Four standard errors of the promise itself: a promise that is kept goes red once in 30,000 rows.
-        most = row["promised"] + 4 * (row["promised"] * (1 - row["promised"]) / 200) ** 0.5
+        most = row["promised"] + 4 * (row["promised"] * (1 - row["promised"]) / 100) ** 0.5
         assert row["promise"] == module.BROKEN or row["held"] <= most, row
     broken = [row for row in rows if row["promise"] == module.BROKEN]
-    assert [row["held"] > 0.1 for row in broken] == [False, True]
-    assert len(rows) == 21
+    assert [row["held"] > 0.1 for row in broken] == [True, True]
+    assert len(rows) == len(quick) > 20

@@ -37,7 +37,7 @@ def prompts(replication_samples):
 def test_the_examples_pass_for_a_model_that_copies_nothing(
     pytester: pytest.Pytester, picture: Callable[..., Image.Image]
 ) -> None:
-    for folder, first, count in (("train", 0, 300), ("test", 1000, 5), ("holdout", 2000, 160)):
+    for folder, first, count in (("train", 0, 150), ("test", 1000, 3), ("holdout", 2000, 140)):
         (pytester.path / folder).mkdir()
         for seed in range(first, first + count):
             picture(seed, (24, 24)).save(pytester.path / folder / f"{seed}.png")
