@@ -125,8 +125,9 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     again = f"run 'pytest-replication calibrate {folder}' again"
     if entry.of != manifest.generation:
         raise ControlFailed(
-            f"the canaries of {folder} were planted before its training images changed: {again}, or do "
-            "without a control (--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+            f"the canaries of {folder} were planted before its training images changed: {again}, drop them "
+            f"('pytest-replication calibrate {folder} --drop'), or do without a control "
+            "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
         )
     path = folder / entry.name
     try:
