@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pytest_replication.errors import ControlFailed, IndexCorrupt
+from pytest_replication.images.decode import decode
 from pytest_replication.index.manifest import Attachment, Manifest
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import describe_file
@@ -48,13 +49,12 @@ class Canary:
     image: bytes
 
     def picture(self) -> Image.Image:
-        """Decode it: RGB.
+        """Decode it as every sample and training image is decoded: RGB.
 
         Raises:
-            OSError: it is damaged.
+            UndecodableImage: it is damaged.
         """
-        with Image.open(io.BytesIO(self.image), formats=("PNG",)) as image:
-            return image.convert("RGB")
+        return decode(self.image)
 
 
 @dataclass(frozen=True, slots=True)
