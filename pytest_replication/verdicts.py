@@ -260,16 +260,31 @@ def _replicated(matches: Matches, policy: Policy) -> list[Match]:
             "takes "
             f"one of each: calibrate the index ({again}), or give a threshold"
         )
-    if not matches.p_least <= policy.fdr / n:
-        raise CalibrationError(
-            f"a false discovery rate of {100 * policy.fdr:g} % among {n} samples takes "
-            f"{null_needed(policy.fdr / n)} "
-            f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
-            f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
-            f"({again}), give fewer samples or a threshold"
-        )
+    check_least(policy, n, matches.p_least, matches.subject.index)
     rejected = benjamini_hochberg(matches.p_values, policy.fdr)
     return [match for match, taken in zip(matches.best, rejected, strict=True) if taken]
+
+
+def check_least(policy: Policy, samples: int, least: float, index: str) -> None:
+    """Refuse a false discovery rate at which no sample alone could be told among so many.
+
+    Args:
+        policy: with a false discovery rate.
+        samples: how many there are.
+        least: the smallest p-value that there can be.
+        index: for the message.
+
+    Raises:
+        CalibrationError: so it is.
+    """
+    rate = (policy.fdr or 0.0) / samples
+    if not least <= rate:
+        raise CalibrationError(
+            f"a false discovery rate of {100 * (policy.fdr or 0.0):g} % among {samples} samples takes "
+            f"{null_needed(rate)} images in the calibration of {index} (or in a group of it), which has "
+            f"{round(1 / least) - 1}: no single sample could be told; calibrate with more images "
+            f"('pytest-replication calibrate {index} --holdout IMAGES'), give fewer samples or a threshold"
+        )
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

@@ -11,6 +11,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.index.calibration import GROUPINGS, drop_calibration
 from pytest_replication.index.reader import open_index
 from pytest_replication.reports.calibration import calibration_data, calibration_text
+from pytest_replication.reports.calibration_plot import check_plot, draw_calibration
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -69,8 +70,26 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
     )
+    parser.add_argument(
+        "--planted",
+        type=int,
+        default=CalibrateOptions().planted,
+        metavar="N",
+        help="Training images of which edited copies are planted, as positive control and as canaries of "
+        "gates; 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--originals",
+        metavar="SOURCE",
+        help="Where the training images are, given as to build (default: where the index says)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw the null and the threshold")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="Draw the null, planted copies and the threshold (takes matplotlib)",
+    )
     parser.add_argument(
         "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
     )
@@ -96,11 +115,17 @@ def run(args: argparse.Namespace) -> int:
         by=args.by,
         count=args.count,
         max_rejected=args.max_rejected,
+        planted=args.planted,
+        originals=args.originals,
         seed=args.seed,
         accept_failed_control=args.accept_failed_control,
         restart=args.restart,
     )
+    if args.plot is not None:
+        check_plot(args.plot)
     found = calibrate_index(index, options)
+    if args.plot is not None:
+        draw_calibration(found, args.plot)
     if args.json:
         print_json({"index": args.index} | calibration_data(found))
     else:
