@@ -9,7 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
+    from pytest_replication.accepted import Acceptance, Accepted
+    from pytest_replication.accepted.file import read_accepted
+    from pytest_replication.assertions import (
+        assert_no_extraction,
+        assert_no_replication,
+        assert_replication_rate_below,
+    )
     from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
         ReplicationDetected,
         ReplicationError,
     )
+    from pytest_replication.extraction import check_extraction
+    from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict
     from pytest_replication.index import (
         BuildOptions,
         BuildReport,
@@ -47,11 +55,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assertions": ("assert_no_replication", "assert_replication_rate_below"),
+    "accepted": ("Acceptance", "Accepted"),
+    "accepted.file": ("read_accepted",),
+    "assertions": ("assert_no_extraction", "assert_no_replication", "assert_replication_rate_below"),
     "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
+    "extraction": ("check_extraction",),
+    "extraction_verdicts": ("ExtractionPolicy", "ExtractionVerdict"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
@@ -75,6 +87,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AbandonReport",
+    "Acceptance",
+    "Accepted",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
@@ -85,6 +99,8 @@ __all__ = [
     "Embedder",
     "EngineChoice",
     "EngineReport",
+    "ExtractionPolicy",
+    "ExtractionVerdict",
     "ImportOptions",
     "ImportReport",
     "Inconclusive",
@@ -106,10 +122,12 @@ __all__ = [
     "__version__",
     "abandon_append",
     "append_index",
+    "assert_no_extraction",
     "assert_no_replication",
     "assert_replication_rate_below",
     "build_index",
     "calibrate_index",
+    "check_extraction",
     "check_replication",
     "compact_index",
     "drop_calibration",
@@ -121,6 +139,7 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_accepted",
     "read_matches",
     "register_embedder",
     "remove_images",

@@ -5,17 +5,16 @@ The peer of `check`: where that judges samples, this measures how high innocent 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
-from pytest_replication.controls import Planted, plant, store_canaries
-from pytest_replication.controls.originals import read_originals
+from pytest_replication.controls import Planted, plant_originals, store_canaries
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.index.calibration import (
@@ -63,10 +62,9 @@ class CalibrateOptions:
         by: ``label`` or ``caption``: a threshold of its own for each group of training images.
         count: training images that are drawn where there is no hold-out.
         max_rejected: unreadable images of the hold-out that may be left out, a number or a share.
-        planted: training images of which edited copies are planted: their recall is the positive control,
-            and some of them become canaries, which gates have to find; 0 for none.
-        originals: where the training images are, in a form that `build` takes; None to look where the
-            index says that they were.
+        plant: training images of which edited copies are planted as a positive control, 0 for none.
+        images: the training set, where its images lie in tars, tables or arrays; None to read the files
+            that the index names.
         seed: of what is drawn, and of the halves of the A/A control.
         accept_failed_control: store a calibration whose A/A control failed.
         restart: forget what an interrupted calibration has measured.
@@ -83,8 +81,8 @@ class CalibrateOptions:
     by: str = ""
     count: int = 10_000
     max_rejected: Limit = 0
-    planted: int = 25
-    originals: object = None
+    plant: int = 64
+    images: object = None
     seed: int = 0
     accept_failed_control: bool = False
     restart: bool = False
@@ -93,7 +91,9 @@ class CalibrateOptions:
     def __post_init__(self) -> None:
         if not 0 < self.fpr < 1:
             raise SettingsError(f"fpr {self.fpr} is no rate: give a number between 0 and 1 (1 % is 0.01)")
-        if self.samples < 1 or self.count < 2 or min(self.seed, self.planted) < 0:
+        if self.plant < 0:
+            raise SettingsError(f"{self.plant} training images to plant copies of: give 0 or more")
+        if self.samples < 1 or self.count < 2 or self.seed < 0:
             raise SettingsError(
                 f"{self.samples} samples, a count of {self.count} or a seed of {self.seed} makes no sense: "
                 "give "
@@ -154,31 +154,33 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     found = _calibration(index, asked, measured, line, source, duplicated)
     if not (found.control.passed or asked.accept_failed_control):
         raise CalibrationError(_failed(index, found))
-    copies, found = _plant(index, asked, found)
+    planted = _plant(index, asked)
+    found = replace(found, **_recall(planted, found.threshold, asked))
     store_calibration(index, found)
-    if copies is not None:
-        store_canaries(index, copies, found.threshold, seed=asked.seed)
+    if planted is not None:
+        store_canaries(index, planted, found.threshold, seed=asked.seed)
     if journal is not None:
         journal.drop()
     return found
 
 
-def _plant(index: Index, asked: CalibrateOptions, found: Calibration) -> tuple[Planted | None, Calibration]:
-    """The positive control: what the threshold finds of edited copies of training images."""
-    if asked.planted == 0:
-        return None, found
-    images = read_originals(index, asked.planted, given=asked.originals, seed=asked.seed)
-    first = next(images, None)
-    if first is None:
-        note = (
-            "no copies were planted, and there are no canaries: the training images are not where they were "
-            "indexed (or their vectors were imported); name them with --originals"
-        )
-        return None, replace(found, note=note)
-    copies = plant(index, itertools.chain([first], images))
-    reached, edits = copies.recall(found.threshold), np.array(copies.edits)
-    kinds = [Found(name, *reached[name], tuple(copies.scores[edits == name].tolist())) for name in reached]
-    return copies, replace(found, planted=tuple(kinds), note="")
+def _plant(index: Index, asked: CalibrateOptions) -> Planted | None:
+    if asked.plant == 0:
+        return None
+    return plant_originals(index, asked.plant, asked.images, seed=asked.seed, progress=asked.progress)
+
+
+def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) -> dict[str, Any]:
+    """What is stored of planted copies."""
+    if planted is None:
+        unread = "their files cannot be read here: name the training set with --images"
+        return {"note": f"no copies were planted ({unread if asked.plant else '--plant 0'})"}
+    edits = np.array(planted.edits)
+    kinds = [
+        Found(edit, *counts, tuple(planted.scores[edits == edit].tolist()))
+        for edit, counts in planted.recall(threshold).items()
+    ]
+    return {"planted": tuple(kinds), "note": ""}
 
 
 def _line(index: Index, asked: CalibrateOptions) -> float:

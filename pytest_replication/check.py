@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.accepted import NOTHING, Accepted
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
@@ -41,6 +43,7 @@ def check_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
     name: str = "",
@@ -62,6 +65,9 @@ def check_replication(
         engine: what searches; None for that of the pytest run, else the exact scan.
         allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
             that is an error. None for what the pytest run says, else False.
+        accepted: matches that people looked at and that do not count: their file (see
+            `accepted.file`), or what was read of it; ``Accepted()`` for none. None for the file of the
+            pytest run, if it has one.
         fdr: in the place of a threshold, the share of the replicated samples that may be innocent, on
             average: Benjamini-Hochberg over conformal p-values. Takes a calibrated index.
         canaries: edited copies of training images that were planted in the index and that this check has
@@ -84,6 +90,7 @@ def check_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
         fdr=fdr,
         canaries=canaries,
         name=name,
@@ -101,6 +108,7 @@ def measure(
     top_k: int,
     engine: EngineChoice | None,
     allow_unproved: bool | None,
+    accepted: Accepted | str | os.PathLike[str] | None,
     fdr: float | None = None,
     canaries: int | None,
     name: str,
@@ -111,9 +119,10 @@ def measure(
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = _index(index, run)
+        opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
@@ -222,7 +231,13 @@ def _embed(
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    """The index that a check is about: that of the call, else that of the run.
+
+    Raises:
+        SettingsError: there is none.
+        IndexUnavailable: it cannot be used.
+    """
     if isinstance(given, Index):
         return given
     if given is not None:
@@ -245,6 +260,13 @@ def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
         raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
     return CanaryChoice(int(count), source)
+
+
+def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:
+    if isinstance(given, Accepted):
+        return given
+    path = given if given is not None or run is None else run.accepted()
+    return NOTHING if path is None else read_accepted(os.fspath(path))
 
 
 def _allowed(given: object, run: Surroundings | None) -> bool:

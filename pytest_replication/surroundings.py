@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -88,9 +88,23 @@ class Surroundings(ABC):
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
 
+    def accepted(self) -> str | None:
+        """File of accepted matches, None without one."""
+        return None
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
+
+    @abstractmethod
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Take note of a verdict of another kind, and whether it fails the test by itself.
+
+        Args:
+            row: plain data: ``kind``, ``check``, ``outcome``, ``cells`` (count, closest and rule, in words),
+                ``warnings``, ``searched`` and ``index`` as in a verdict about replication, and its own.
+            asserted: whether it fails the test by itself.
+        """
 
     @abstractmethod
     def broke(self) -> None:

@@ -71,17 +71,16 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
     )
     parser.add_argument(
-        "--planted",
+        "--plant",
         type=int,
-        default=CalibrateOptions().planted,
+        default=CalibrateOptions().plant,
         metavar="N",
-        help="Training images of which edited copies are planted, as positive control and as canaries of "
-        "gates; 0 for none (default: %(default)s)",
+        help="Training images of which edited copies are planted, 0 for none (default: %(default)s)",
     )
     parser.add_argument(
-        "--originals",
+        "--images",
         metavar="SOURCE",
-        help="Where the training images are, given as to build (default: where the index says)",
+        help="The training set, where its images lie in tars, tables or arrays",
     )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
     parser.add_argument(
@@ -115,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
         by=args.by,
         count=args.count,
         max_rejected=args.max_rejected,
-        planted=args.planted,
-        originals=args.originals,
+        plant=args.plant,
+        images=args.images,
         seed=args.seed,
         accept_failed_control=args.accept_failed_control,
         restart=args.restart,

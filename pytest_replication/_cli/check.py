@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_replication._cli.again import judged_again
+from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication.accepted import NOTHING
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
@@ -76,6 +80,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     add_engine(parser)
     parser.add_argument(
+        "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
+    )
+    parser.add_argument(
         "--allow-unproved",
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
@@ -86,11 +93,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
+    add_pixels(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.pixels is not None or args.pixel_limit is not None:
+        return _STATUS[extracted(args)]
     verdict = _measured(args) if args.matches is None else judged_again(args)
     if args.save is not None:
         save_matches(args.save, verdict)
@@ -115,8 +125,9 @@ def _measured(args: argparse.Namespace) -> Verdict:
     given = _CommandLine(
         index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
     )
+    accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
-        return check_replication(samples, top_k=max(_KEPT, args.neighbours))
+        return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
 
 
 def _whole(text: str) -> int:
@@ -159,6 +170,9 @@ class _CommandLine(Surroundings):
         return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

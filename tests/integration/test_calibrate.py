@@ -35,9 +35,7 @@ def run(capsys: Captured, *arguments: object) -> tuple[int, str, str]:
 def test_calibrate_info_check_and_drop(
     damaged: Path, holdout: Path, training: Path, capsys: Captured
 ) -> None:
-    status, out, _ = run(
-        capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--planted", "2"
-    )
+    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--plant", "2")
     assert status == 0
     index = open_index(damaged)
     assert index.calibration is not None
@@ -75,7 +73,7 @@ def test_calibrate_info_check_and_drop(
 def test_the_plot(damaged: Path, holdout: Path, capsys: Captured, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     plot = tmp_path / "null.svg"
-    given = ("calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--planted", "0", "--plot")
+    given = ("calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--plant", "0", "--plot")
     assert run(capsys, *given, plot)[0] == 0
     assert "120 unseen images (null)" in plot.read_text()
     for wrong in (tmp_path / "null.txt", tmp_path / "nowhere" / "null.png"):
@@ -98,7 +96,7 @@ def test_the_json_of_calibrate_and_of_a_verdict(
     damaged: Path, holdout: Path, training: Path, capsys: Captured
 ) -> None:
     status, out, _ = run(
-        capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.1", "--json", "--planted", "0"
+        capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.1", "--json", "--plant", "0"
     )
     told = json.loads(out)
     assert (status, told["images"], told["control"]["passed"], told["by"]) == (0, 120, True, "")

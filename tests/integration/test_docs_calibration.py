@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import pytest_replication.calibrate as calibrate
 from pytest_replication import cli
 
 from .test_docs import ROOT, blocks, shown
@@ -29,8 +30,14 @@ def beside(
 
 def run(arguments: list[str]) -> int:
     """Run a command with few planted copies."""
-    few = ["--planted", "2"] if arguments[0] == "calibrate" else ["--count", "10"]
+    few = ["--plant", "2"] if arguments[0] == "calibrate" else ["--count", "10"]
     return cli.main([*arguments, *few])
+
+
+@pytest.fixture
+def nothing_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planting takes seconds, and the commands of the page do it."""
+    monkeypatch.setattr(calibrate, "plant_originals", lambda *_, **__: None)
 
 
 def test_the_commands(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,18 +45,22 @@ def test_the_commands(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in shown("pytest-replication", PAGE):
         assert run(arguments) == 0, arguments
     assert (beside / "null.png").stat().st_size > 1000
-    capsys.readouterr()
+    out = capsys.readouterr().out
+    assert "16 copies are found" in out
     # The lines of a verdict are those that are shown, but for their numbers.
     run(["check", "index", "samples"])
-    out = re.sub(r"[\d.,]+", "#", capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert "planted copies found" in out
+    out = re.sub(r"[\d.,]+", "#", out)
     (text,) = blocks("text", PAGE)
     for line in text.splitlines():
         assert re.sub(r"[\d.,]+", "#", line) in out
 
 
+@pytest.mark.usefixtures("nothing_is_planted")
 def test_the_python(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = blocks("python", PAGE)
-    exec(compile(example.replace("0.05)", "0.05, planted=2)"), "docs/calibration.md", "exec"), {})
+    exec(compile(example, "docs/calibration.md", "exec"), {})
     first, second = capsys.readouterr().out.splitlines()
     assert first.split()[0] == "120"
     assert second.startswith("calibration, 5 % of 120 unseen images 0.")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pytest_replication.calibrate as calibrate
 from pytest_replication import (
     BuildOptions,
     CalibrateOptions,
@@ -22,10 +23,15 @@ from pytest_replication import (
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.check import nearest
 from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError, TooManyRejected
-from pytest_replication.images.edits import EDITS
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import holdout as searching
 from pytest_replication.stats.halves import Halves
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planting takes seconds; `controls/test_calibrating` is about it."""
+    monkeypatch.setattr(calibrate, "plant_originals", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -53,26 +59,26 @@ def test_copies_and_repeated_files_are_left_out(
     with Image.open(training / "coins.jpg") as image:
         image.save(mixed / "leaked.png")
     shutil.copy(holdout / "000.png", mixed / "again.png")
-    clean = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
-    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, planted=0))
+    clean = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
+    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0))
     assert found.scores.tolist() == clean.scores.tolist()
     assert (found.listed, found.copied, found.repeated) == (123, 2, 1)
     assert sorted(Path(copy.uri).name for copy in found.copies) == ["leaked.jpg", "leaked.png"]
     assert {Path(copy.training_uri).name for copy in found.copies} == {"cat.jpg", "coins.jpg"}
     assert all(copy.score >= 0.999 for copy in found.copies)
     assert found.closest[0].score == found.scores[-1]
-    kept = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, planted=0, copies_from=1.1))
+    kept = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0, copies_from=1.1))
     assert (kept.copied, len(kept)) == (0, 122)
 
 
 def test_without_a_holdout_training_images_are_compared_with_the_rest(
     index: Index, training: Path, tmp_path: Path
 ) -> None:
-    found = calibrate_index(index, CalibrateOptions(fpr=0.2, planted=0))
+    found = calibrate_index(index, CalibrateOptions(fpr=0.2, plant=0))
     rows = nearest(Samples.of(training), index, 2).of
     assert found.scores.tolist() == sorted(matches[1].score for matches in rows)
     assert (found.origin, found.source, found.described) == ("training", "", "20 training images")
-    few = calibrate_index(index, CalibrateOptions(fpr=0.2, count=9, seed=1, planted=0))
+    few = calibrate_index(index, CalibrateOptions(fpr=0.2, count=9, seed=1, plant=0))
     assert len(few) == 9
     assert set(few.scores) <= set(found.scores)
 
@@ -82,15 +88,15 @@ def test_duplicates_do_not_inflate_the_null_of_training_images(training: Path, t
     for name in ("cat.jpg", "coins.jpg"):
         shutil.copy(training / name, doubled / f"again-{name}")
     build_index(doubled, tmp_path / "index", BuildOptions(embedder="pixels"))
-    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, planted=0))
+    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, plant=0))
     assert len(found) == 22
     assert found.scores[-1] < 0.999
 
 
 def test_training_images_that_were_removed_are_no_null(index: Index) -> None:
-    whole = calibrate_index(index, CalibrateOptions(fpr=0.2, planted=0))
+    whole = calibrate_index(index, CalibrateOptions(fpr=0.2, plant=0))
     remove_images(index.path, ids=["cat.jpg"])
-    found = calibrate_index(open_index(index.path), CalibrateOptions(fpr=0.2, planted=0))
+    found = calibrate_index(open_index(index.path), CalibrateOptions(fpr=0.2, plant=0))
     assert len(found) == len(whole) - 1
 
 
@@ -102,7 +108,7 @@ def test_an_image_with_duplicates_only_is_left_out(tmp_path: Path, training: Pat
     shutil.copy(training / "coins.jpg", same / "other.jpg")
     build_index(same, tmp_path / "index", BuildOptions(embedder="pixels"))
     with pytest.raises(CalibrationError, match=r"1 of the training images are left \(20 are copies"):
-        calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, planted=0))
+        calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, plant=0))
 
 
 def test_a_holdout_that_is_the_training_set_is_refused(index: Index, training: Path) -> None:
@@ -124,10 +130,10 @@ def test_a_null_that_is_too_small_is_refused(index: Index, options: CalibrateOpt
 
 
 def test_a_gate_of_several_samples_has_a_higher_threshold(index: Index, holdout: Path) -> None:
-    one = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, planted=0))
-    gate = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, samples=20, planted=0))
+    one = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, plant=0))
+    gate = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, samples=20, plant=0))
     assert gate.rate == pytest.approx(0.01)
-    assert gate.threshold == calibrate_index(index, CalibrateOptions(holdout, fpr=0.01, planted=0)).threshold
+    assert gate.threshold == calibrate_index(index, CalibrateOptions(holdout, fpr=0.01, plant=0)).threshold
     assert gate.threshold > one.threshold
 
 
@@ -141,8 +147,8 @@ def test_an_unreadable_image_is_refused_or_counted(index: Index, holdout: Path, 
     mixed = Path(shutil.copytree(holdout, tmp_path / "mixed"))
     (mixed / "torn.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(TooManyRejected, match="1 of 121 images .* accept that with --max-rejected 1"):
-        calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, planted=0))
-    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, planted=0, max_rejected=1))
+        calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0))
+    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0, max_rejected=1))
     assert (found.unreadable, len(found), found.listed) == (1, 120, 121)
 
 
@@ -152,9 +158,9 @@ def test_a_failed_control_stores_nothing_unless_it_is_accepted(
     failed = Halves(1e-9, 30, 60, 1e-9)
     monkeypatch.setattr("pytest_replication.calibrate.compare_halves", lambda *_: failed)
     with pytest.raises(CalibrationError, match="two random halves .* differ, .* --accept-failed-control"):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert open_index(index.path).manifest.calibration is None
-    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0, accept_failed_control=True))
+    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0, accept_failed_control=True))
     assert not found.control.passed
     assert open_index(index.path).calibration is not None
 
@@ -162,7 +168,7 @@ def test_a_failed_control_stores_nothing_unless_it_is_accepted(
 def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout: Path) -> None:
     remove_images(index.path, ids=["cat.jpg"])
     with pytest.raises(IndexCorrupt, match="has changed while it was calibrated"):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert open_index(index.path).manifest.calibration is None
 
 
@@ -174,7 +180,7 @@ def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout
         ({"fpr": 1.0}, "fpr 1.0"),
         ({"samples": 0}, "makes no sense"),
         ({"count": 1}, "makes no sense"),
-        ({"planted": -1}, "makes no sense"),
+        ({"plant": -1}, "to plant copies of"),
         ({"copies_from": 0.0}, "copies_from 0.0"),
         ({"copies_from": float("nan")}, "copies_from nan"),
         ({"by": "colour"}, "by 'colour'"),
@@ -193,7 +199,7 @@ def test_an_interrupted_calibration_goes_on(
     index: Index, holdout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "BATCH", 50)
-    wanted = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
+    wanted = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     calls: list[int] = []
 
     def dying(index: Index, vectors: np.ndarray, k: int) -> object:
@@ -205,10 +211,10 @@ def test_an_interrupted_calibration_goes_on(
     search = searching.search
     monkeypatch.setattr(searching, "search", dying)
     with pytest.raises(Killed):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     (part,) = index.path.glob("calibration-*.part")
     part.write_bytes(part.read_bytes()[:-7])  # and its last line is torn
-    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))
+    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert calls == [50, 50, 20, 50, 20]
     assert found.scores.tolist() == wanted.scores.tolist()
     assert not list(index.path.glob("*.part"))
@@ -226,9 +232,9 @@ def test_a_holdout_that_changed_since_is_told(
     with pytest.raises(
         CalibrationError, match="has changed since its calibration was interrupted .* --restart"
     ):
-        calibrate_index(index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, planted=0))
+        calibrate_index(index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, plant=0))
     found = calibrate_index(
-        index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, planted=0, restart=True)
+        index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, plant=0, restart=True)
     )
     assert len(found) == 119
 
@@ -245,7 +251,7 @@ def test_a_journal_that_another_writer_cleared_away_is_written_again(
         return search(index, vectors, k)
 
     monkeypatch.setattr(searching, "search", clearing)
-    assert len(calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, planted=0))) == 120
+    assert len(calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))) == 120
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +272,7 @@ def test_groups_have_thresholds_of_their_own(labelled: Path) -> None:
     index = open_index(labelled / "index")
     found = calibrate_index(
         index,
-        CalibrateOptions(f"npy:{labelled / 'unseen.npy'}", fpr=0.05, copies_from=1.1, by="label", planted=0),
+        CalibrateOptions(f"npy:{labelled / 'unseen.npy'}", fpr=0.05, copies_from=1.1, by="label", plant=0),
     )
     assert found.names == ("plain", "wild")
     ready = Calibrated.of(found)
@@ -288,34 +294,3 @@ def test_scores_that_leave_no_room_for_a_threshold_are_refused(
 ) -> None:
     with pytest.raises(CalibrationError, match="no threshold keeps false positives at 50 %"):
         calibrate_index(index, CalibrateOptions(training, fpr=0.5, copies_from=1.1))
-
-
-def test_copies_are_planted_and_canaries_kept(built_calibrated: Path) -> None:
-    index = open_index(built_calibrated)
-    found, canaries = index.calibration, index.canaries
-    assert found is not None
-    assert canaries is not None
-    assert {kind.edit: kind.planted for kind in found.planted} == dict.fromkeys(EDITS, 3)
-    assert {kind.edit: (kind.found, kind.planted) for kind in found.planted} == dict(canaries.recall)
-    assert canaries.threshold == found.threshold
-    assert found.note == ""
-    for kind in found.planted:
-        assert kind.found <= sum(score >= found.threshold for score in kind.scores)
-
-
-def test_originals_that_moved_are_told_and_can_be_named(
-    training: Path, holdout: Path, tmp_path: Path
-) -> None:
-    photos = Path(shutil.copytree(training, tmp_path / "photos"))
-    build_index(photos, tmp_path / "index", BuildOptions(embedder="pixels"))
-    moved = photos.rename(tmp_path / "moved")
-    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, planted=2))
-    assert (found.planted, open_index(tmp_path / "index").canaries) == ((), None)
-    assert "no copies were planted" in found.note
-    assert "--originals" in found.note
-    named = CalibrateOptions(holdout, fpr=0.05, planted=2, originals=moved)
-    again = calibrate_index(open_index(tmp_path / "index"), named)
-    assert all(kind.planted == 2 for kind in again.planted)
-    # A calibration without copies leaves no canaries of another threshold behind.
-    calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, planted=0))
-    assert open_index(tmp_path / "index").canaries is None

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +65,9 @@ class Around(Surroundings):
         return False
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
+        pass
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         pass
 
     def broke(self) -> None:
