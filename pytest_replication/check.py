@@ -159,7 +159,8 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
+    line = policy.threshold if policy.groups is None else policy.threshold_near
+    guard = draw(index, line, canaries or CanaryChoice())
     vectors, subject = embed_guarded(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
