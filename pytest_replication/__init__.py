@@ -9,7 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_replication.assertions import assert_no_replication, assert_replication_rate_below
+    from pytest_replication.accepted import Acceptance, Accepted
+    from pytest_replication.accepted.file import read_accepted
+    from pytest_replication.assertions import (
+        assert_no_extraction,
+        assert_no_replication,
+        assert_replication_rate_below,
+    )
+    from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
     from pytest_replication.errors import (
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
         ReplicationDetected,
         ReplicationError,
     )
+    from pytest_replication.extraction import check_extraction
+    from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict
     from pytest_replication.index import (
         BuildOptions,
         BuildReport,
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
+    from pytest_replication.index.calibration import Calibration, drop_calibration
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
     from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
@@ -45,13 +55,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assertions": ("assert_no_replication", "assert_replication_rate_below"),
+    "accepted": ("Acceptance", "Accepted"),
+    "accepted.file": ("read_accepted",),
+    "assertions": ("assert_no_extraction", "assert_no_replication", "assert_replication_rate_below"),
+    "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
     "embedders": ("Embedder", "load_embedder", "register_embedder"),
     "errors": ("Inconclusive", "ReplicationDetected", "ReplicationError"),
+    "extraction": ("check_extraction",),
+    "extraction_verdicts": ("ExtractionPolicy", "ExtractionVerdict"),
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
+    "index.calibration": ("Calibration", "drop_calibration"),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
     "index.imported": ("ImportOptions", "ImportReport", "import_index"),
@@ -71,14 +87,20 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AbandonReport",
+    "Acceptance",
+    "Accepted",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
+    "CalibrateOptions",
+    "Calibration",
     "CompactReport",
     "Duplicates",
     "Embedder",
     "EngineChoice",
     "EngineReport",
+    "ExtractionPolicy",
+    "ExtractionVerdict",
     "ImportOptions",
     "ImportReport",
     "Inconclusive",
@@ -100,11 +122,15 @@ __all__ = [
     "__version__",
     "abandon_append",
     "append_index",
+    "assert_no_extraction",
     "assert_no_replication",
     "assert_replication_rate_below",
     "build_index",
+    "calibrate_index",
+    "check_extraction",
     "check_replication",
     "compact_index",
+    "drop_calibration",
     "find_duplicates",
     "import_index",
     "judge",
@@ -113,6 +139,7 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_accepted",
     "read_matches",
     "register_embedder",
     "remove_images",

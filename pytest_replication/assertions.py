@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 
+from pytest_replication.accepted import Accepted
 from pytest_replication.check import measure
 from pytest_replication.errors import Inconclusive, ReplicationDetected
+from pytest_replication.extraction import measure_extraction
+from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
+from pytest_replication.reports.extraction import render_extraction
 from pytest_replication.reports.text import render
+from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.surroundings import EngineChoice
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -22,6 +27,9 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
+    fdr: float | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -51,6 +59,9 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
+        fdr=fdr,
+        canaries=canaries,
         name=name,
         asserted=True,
     )
@@ -68,6 +79,8 @@ def assert_replication_rate_below(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.
@@ -87,6 +100,8 @@ def assert_replication_rate_below(
         top_k: see there.
         engine: see there.
         allow_unproved: see there.
+        accepted: see there.
+        canaries: see there.
         name: see there.
 
     Returns:
@@ -111,6 +126,8 @@ def assert_replication_rate_below(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
+        canaries=canaries,
         name=name,
         asserted=True,
         per=per,
@@ -126,3 +143,48 @@ def _passed(verdict: Verdict) -> Verdict:
     if verdict.outcome is Outcome.FAIL:
         raise ReplicationDetected(render(verdict), verdict)
     raise Inconclusive(render(verdict), verdict)
+
+
+def assert_no_extraction(
+    samples: object,
+    rule: str = "ratio",
+    limit: float | None = None,
+    *,
+    index: Index | str | os.PathLike[str] | None = None,
+    neighbours: int = NEIGHBOURS,
+    confidence: float = 0.95,
+    name: str = "",
+) -> ExtractionVerdict:
+    """Fail when samples are training images pixel by pixel: exact and nearly exact copies of small images.
+
+    The index has to store pixels (``build --pixels SIDE``). For the arguments see
+    `pytest_replication.extraction.check_extraction`.
+
+    Returns:
+        The verdict, when it is a pass.
+
+    Raises:
+        ReplicationDetected: samples are extracted training images; the only failure.
+        Inconclusive: of a sample it cannot be told.
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+
+    Example:
+        >>> def test_release(replication_samples):
+        ...     assert_no_extraction(replication_samples)
+    """
+    __tracebackhide__ = True
+    verdict = measure_extraction(
+        samples,
+        rule,
+        limit,
+        index=index,
+        neighbours=neighbours,
+        confidence=confidence,
+        name=name,
+        asserted=True,
+    )
+    if verdict.outcome is Outcome.PASS:
+        return verdict
+    if verdict.outcome is Outcome.FAIL:
+        raise ReplicationDetected(render_extraction(verdict), verdict)
+    raise Inconclusive(render_extraction(verdict), verdict)

@@ -12,19 +12,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.accepted import NOTHING, Accepted
+from pytest_replication.accepted.file import read_accepted
+from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
     SearchError,
     SettingsError,
-    ThresholdMissing,
 )
 from pytest_replication.images.content import Digests
+from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.models.samples import Samples
-from pytest_replication.search import Matches, SearchedBy, Subject, name_matches, search
-from pytest_replication.search.embed import embed_samples
+from pytest_replication.rules import find_policy, settle, with_p_values
+from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.embed import Light, embed_images
+from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
-from pytest_replication.surroundings import EXACT, EngineChoice, Surroundings, current
+from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Policy, Verdict, judge
 
 
@@ -38,6 +43,9 @@ def check_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
+    fdr: float | None = None,
+    canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -47,7 +55,7 @@ def check_replication(
             [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
             `Samples`.
         threshold: a sample whose score reaches it is replicated. None for that of the marker,
-            the command line, the ini file or the embedder, in this order.
+            the command line, the ini file, the calibration of the index or the embedder, in this order.
         max_rate: share of replicated samples that is tolerated; above 0 it is a claim about the
             model's rate (see `Policy`). None for that of the marker, the command line or the ini
             file, else 0.
@@ -57,6 +65,14 @@ def check_replication(
         engine: what searches; None for that of the pytest run, else the exact scan.
         allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
             that is an error. None for what the pytest run says, else False.
+        accepted: matches that people looked at and that do not count: their file (see
+            `accepted.file`), or what was read of it; ``Accepted()`` for none. None for the file of the
+            pytest run, if it has one.
+        fdr: in the place of a threshold, the share of the replicated samples that may be innocent, on
+            average: Benjamini-Hochberg over conformal p-values. Takes a calibrated index.
+        canaries: edited copies of training images that were planted in the index and that this check has
+            to find among its samples, 0 for no control. None for that of the command line or the ini file,
+            else 16, where the index has some.
         name: what reports call this check.
 
     Returns:
@@ -74,6 +90,9 @@ def check_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
+        fdr=fdr,
+        canaries=canaries,
         name=name,
         asserted=False,
     )
@@ -89,6 +108,9 @@ def measure(
     top_k: int,
     engine: EngineChoice | None,
     allow_unproved: bool | None,
+    accepted: Accepted | str | os.PathLike[str] | None,
+    fdr: float | None = None,
+    canaries: int | None,
     name: str,
     asserted: bool,
     per: str = "sample",
@@ -97,13 +119,16 @@ def measure(
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = _index(index, run)
-        policy = _policy(threshold, max_rate, confidence, opened, run)
+        opened = index_for(index, run)
+        policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        verdict = decide(Samples.of(samples), opened, policy, choice, top_k, name=name)
+        guard, taken = _canaries(canaries, run), Samples.of(samples)
+        policy = settle(policy, opened, len(taken))
+        verdict = decide(taken, opened, policy, choice, top_k, name=name, canaries=guard)
     except Exception as error:
         if run is not None:
             run.broke()
@@ -116,28 +141,44 @@ def measure(
 
 
 def decide(
-    samples: Samples, index: Index, policy: Policy, choice: EngineChoice, k: int = 5, *, name: str = ""
+    samples: Samples,
+    index: Index,
+    policy: Policy,
+    choice: EngineChoice,
+    k: int = 5,
+    *,
+    name: str = "",
+    canaries: CanaryChoice | None = None,
 ) -> Verdict:
     """Search and judge: first as an approximate engine sees it, if one is chosen.
 
     Its verdict stands if it is a failure, since what it finds is real, or if a certificate proves how
-    little it overlooks. Else the exact scan decides, and the verdict says why.
+    little it overlooks. Else the exact scan decides, and the verdict says why. Canaries go with the samples
+    all the way, and are told apart from them when both are found.
 
     Raises:
         ReplicationError: as `check_replication`.
     """
-    vectors, subject = _embed(samples, index, k, name)
+    guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
+    vectors, subject = _embed(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
 
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
-            return judge(name_matches(index, found, subject, by), policy)
+            return judge(_named(index, found, guard, subject, by), policy)
         except SearchError as refusal:
             note = str(refusal)
-    matches = name_matches(index, search(index, vectors, k), subject, SearchedBy(note=note))
-    return judge(matches, policy)
+    return judge(_named(index, search(index, vectors, k), guard, subject, SearchedBy(note=note)), policy)
+
+
+def _named(index: Index, found: Neighbours, guard: Guard, subject: Subject, by: SearchedBy) -> Matches:
+    """Tell canaries and samples apart."""
+    planted = guard.mask(len(found.rows) - len(guard.canaries))
+    matches = name_matches(index, found.part(~planted), subject, by)
+    matches = with_p_values(matches, index)
+    return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
 def nearest(
@@ -163,7 +204,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "")
+    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()))
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -175,16 +216,28 @@ def nearest(
     return name_matches(index, found, subject, by)
 
 
-def _embed(samples: Samples, index: Index, k: int, name: str) -> tuple[NDArray[np.float32], Subject]:
+def _embed(
+    samples: Samples, index: Index, k: int, name: str, guard: Guard
+) -> tuple[NDArray[np.float32], Subject]:
+    """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    digests = Digests()
-    vectors = embed_samples(index, samples, digests)
-    distinct = len(np.unique(vectors.reshape(len(samples), -1).round(4), axis=0))
+    light, digests = Light(samples), Digests()
+    stream = light.watch(digests.watch(samples))
+    vectors = embed_images(index, guard.among(stream, len(samples)))
+    light.require()
+    own = vectors[~guard.mask(len(samples))]
+    distinct = len(np.unique(own.reshape(len(samples), -1).round(4), axis=0))
     return vectors, _subject(index, samples, distinct, name, digests)
 
 
-def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
+    """The index that a check is about: that of the call, else that of the run.
+
+    Raises:
+        SettingsError: there is none.
+        IndexUnavailable: it cannot be used.
+    """
     if isinstance(given, Index):
         return given
     if given is not None:
@@ -197,28 +250,23 @@ def _index(given: Index | str | os.PathLike[str] | None, run: Surroundings | Non
     return run.index()
 
 
-def _policy(
-    threshold: float | None,
-    max_rate: float | None,
-    confidence: float,
-    index: Index,
-    run: Surroundings | None,
-) -> Policy:
-    chosen = (_number(threshold, "threshold"), "call") if threshold is not None else None
+def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+    chosen = (given, "call") if given is not None else None
     if chosen is None and run is not None:
-        chosen = run.threshold()
-    if chosen is None and (default := index.embedder.default_threshold) is not None:
-        chosen = (default.value, default.source)
+        chosen = run.canaries()
     if chosen is None:
-        raise ThresholdMissing(
-            f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
-            "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
-            "pytest-replication check"
-        )
-    rate = (_number(max_rate, "max_rate"), "call") if max_rate is not None else None
-    if rate is None and run is not None:
-        rate = run.max_rate()
-    return Policy(*chosen, *(rate or (0.0, "default")), confidence)
+        return CanaryChoice()
+    count, source = chosen
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+        raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
+    return CanaryChoice(int(count), source)
+
+
+def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:
+    if isinstance(given, Accepted):
+        return given
+    path = given if given is not None or run is None else run.accepted()
+    return NOTHING if path is None else read_accepted(os.fspath(path))
 
 
 def _allowed(given: object, run: Surroundings | None) -> bool:
@@ -227,12 +275,6 @@ def _allowed(given: object, run: Surroundings | None) -> bool:
     if not isinstance(given, bool):
         raise SettingsError(f"allow_unproved is {given!r}; expected True or False")
     return given
-
-
-def _number(given: object, name: str) -> float:
-    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
-        raise SettingsError(f"{name} is {given!r}; expected a number")
-    return float(given)
 
 
 def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
@@ -252,5 +294,6 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         weights_sha256=pinned.weights_sha256,
         distinct=distinct,
         check=name,
+        stale=is_stale(index.manifest),
         sample_sha256=tuple(digests.taken),
     )

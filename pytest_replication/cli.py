@@ -16,9 +16,11 @@ from typing import Any
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
+    accept,
     append,
     benchmark,
     build,
+    calibrate,
     check,
     compact,
     duplicates,
@@ -26,6 +28,7 @@ from pytest_replication._cli import (
     import_,
     info,
     merge,
+    plan,
     remove,
     search,
     verify,
@@ -68,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:
+    if args.verb == "calibrate":
+        return ": the same command again goes on with the images that are not measured yet"
     if args.verb == "benchmark":
         return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
@@ -99,11 +104,14 @@ def _parser() -> argparse.ArgumentParser:
         compact,
         merge,
         duplicates,
+        calibrate,
         engine,
         info,
         verify,
         search,
         check,
+        accept,
+        plan,
         benchmark,
         weights,
     ):

@@ -22,7 +22,9 @@
     ├── ModelError                   the model under test cannot be loaded, or fails
     ├── EmbedderError                the embedder misbehaves
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
+    ├── CalibrationError             a calibration cannot be made, or is not of the index as it is now
     ├── SearchError                  the search cannot vouch for its own result
+    ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
@@ -31,10 +33,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.verdicts import Verdict
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one is nearest to, as a question to put behind it; empty for none."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 class ReplicationError(Exception):
@@ -109,8 +121,16 @@ class EmbedderUnavailable(EmbedderError):
     """The weights of the embedder, or a package that it needs, are missing."""
 
 
+class CalibrationError(ReplicationError):
+    """A calibration cannot be made, or is not of the index as it is now."""
+
+
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class AcceptedFileError(ReplicationError):
+    """The file of accepted matches is missing, malformed, or cannot be changed."""
 
 
 class MatchesFileError(ReplicationError):
@@ -132,7 +152,7 @@ class Inconclusive(ReplicationError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
@@ -144,7 +164,7 @@ class ReplicationDetected(AssertionError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 

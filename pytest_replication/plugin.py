@@ -94,6 +94,20 @@ def assert_no_replication() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def assert_no_extraction() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_extraction`, without an import: small images, pixel by pixel.
+
+    Example::
+
+        def test_pixels(replication_samples, assert_no_extraction):
+            assert_no_extraction(replication_samples)
+    """
+    from pytest_replication.assertions import assert_no_extraction
+
+    return assert_no_extraction
+
+
+@pytest.fixture
 def assert_replication_rate_below() -> Callable[..., Any]:
     """`pytest_replication.assert_replication_rate_below`, without an import.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -38,6 +38,25 @@ class EngineChoice:
     min_recall: float = 0.999
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryChoice:
+    """How many canaries of the index a check has to find.
+
+    Attributes:
+        count: canaries that go the way of the samples; 0 for no control, which every report says.
+        source: where the number comes from, for people. An index without canaries is an error where
+            somebody asked for some, and a warning by default.
+    """
+
+    count: int = 16
+    source: str = "default"
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether somebody asked for this number."""
+        return self.source != "default"
+
+
 class Surroundings(ABC):
     """A run, as seen from one test."""
 
@@ -49,6 +68,10 @@ class Surroundings(ABC):
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
 
+    def fdr(self) -> tuple[float, str] | None:
+        """False discovery rate and its source, None if neither the test nor the run sets one."""
+        return None
+
     @abstractmethod
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
@@ -58,12 +81,30 @@ class Surroundings(ABC):
         """What searches."""
 
     @abstractmethod
+    def canaries(self) -> tuple[int, str] | None:
+        """Canaries that a check has to find and the source of the number, None if the run sets none."""
+
+    @abstractmethod
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
+
+    def accepted(self) -> str | None:
+        """File of accepted matches, None without one."""
+        return None
 
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
+
+    @abstractmethod
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Take note of a verdict of another kind, and whether it fails the test by itself.
+
+        Args:
+            row: plain data: ``kind``, ``check``, ``outcome``, ``cells`` (count, closest and rule, in words),
+                ``warnings``, ``searched`` and ``index`` as in a verdict about replication, and its own.
+            asserted: whether it fails the test by itself.
+        """
 
     @abstractmethod
     def broke(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication import BuildOptions, CalibrateOptions, Index, build_index, calibrate_index, open_index
 from pytest_replication.controls import Planted, plant, store_canaries
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import SettingsError
@@ -110,6 +110,23 @@ def built_guarded(built_pixels: Path, planted: Planted, tmp_path_factory: pytest
     """A copy of that index with canaries for a threshold of 0.9. Shared: copy it before you damage it."""
     folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("guarded") / "index"))
     store_canaries(open_index(folder), planted, 0.9)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def holdout(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Image.Image]) -> Path:
+    """Folder of 120 made-up images, which are not in any training set."""
+    folder = tmp_path_factory.mktemp("holdout")
+    for seed in range(120):
+        picture(1000 + seed, (16, 16)).save(folder / f"{seed:03d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_calibrated(tmp_path_factory: pytest.TempPathFactory, built_pixels: Path, holdout: Path) -> Path:
+    """Index of the training photographs with ``pixels``, calibrated at 5 %. Shared, as `built_pixels`."""
+    folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("calibrated") / "index"))
+    calibrate_index(open_index(folder), CalibrateOptions(holdout, fpr=0.05, plant=0))
     return folder
 
 

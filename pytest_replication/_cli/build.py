@@ -45,6 +45,13 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Store the tokens of every image too, for 'search --score split': needs an embedder with tokens "
         "and much room, which is told before the build starts",
     )
+    parser.add_argument(
+        "--pixels",
+        type=int,
+        metavar="SIDE",
+        help="Store every image as a square of SIDE x SIDE pixels too, for 'check --pixels' and for samples "
+        "with next to nothing in them; what it takes is told before the build starts (default: none)",
+    )
     return parser
 
 
@@ -62,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         thumbnails=args.thumbnails,
         tokens=args.tokens,
+        pixels=args.pixels,
         overwrite=args.overwrite,
     )
     show(build_index(args.source, args.out, options), args.json)

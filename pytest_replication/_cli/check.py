@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_replication._cli.again import judged_again
+from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication.accepted import NOTHING
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
@@ -48,7 +52,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="Replicated from this score on (default: the embedder's)",
+        help="Replicated from this score on (default: that of the calibration, else the embedder's)",
+    )
+    parser.add_argument(
+        "--fdr",
+        type=float,
+        metavar="SHARE",
+        help="In the place of a threshold: share of the replicated samples that may be innocent; takes a "
+        "calibrated index",
     )
     parser.add_argument(
         "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
@@ -69,15 +80,27 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     add_engine(parser)
     parser.add_argument(
+        "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
+    )
+    parser.add_argument(
         "--allow-unproved",
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
     )
+    parser.add_argument(
+        "--canaries",
+        type=_whole,
+        metavar="N",
+        help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
+    )
+    add_pixels(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.pixels is not None or args.pixel_limit is not None:
+        return _STATUS[extracted(args)]
     verdict = _measured(args) if args.matches is None else judged_again(args)
     if args.save is not None:
         save_matches(args.save, verdict)
@@ -99,8 +122,12 @@ def _measured(args: argparse.Namespace) -> Verdict:
     index = open_index(args.index, embedder=args.embedder, device=args.device)
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
-    with surrounded_by(_CommandLine(index, args.threshold, args.max_rate, choice, args.allow_unproved)):
-        return check_replication(samples, top_k=max(_KEPT, args.neighbours))
+    given = _CommandLine(
+        index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
+    )
+    accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
+    with surrounded_by(given):
+        return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
 
 
 def _whole(text: str) -> int:
@@ -117,7 +144,9 @@ class _CommandLine(Surroundings):
     given_threshold: float | None
     given_rate: float | None
     choice: EngineChoice
+    given_canaries: int | None
     unproved_allowed: bool
+    given_fdr: float | None = None
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -125,16 +154,25 @@ class _CommandLine(Surroundings):
     def threshold(self) -> tuple[float, str] | None:
         return None if self.given_threshold is None else (self.given_threshold, "command line")
 
+    def fdr(self) -> tuple[float, str] | None:
+        return None if self.given_fdr is None else (self.given_fdr, "command line")
+
     def max_rate(self) -> tuple[float, str] | None:
         return None if self.given_rate is None else (self.given_rate, "command line")
 
     def engine(self) -> EngineChoice:
         return self.choice
 
+    def canaries(self) -> tuple[int, str] | None:
+        return None if self.given_canaries is None else (self.given_canaries, "command line")
+
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
+        """Nothing is kept."""
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

@@ -16,6 +16,7 @@ from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
 from pytest_replication.index.rejections import each_rejected
 from pytest_replication.index.tokens import shown
+from pytest_replication.reports.calibration import calibration_data
 from pytest_replication.search.caches import Cache, caches
 from pytest_replication.search.codes import NAME as INT8
 
@@ -73,7 +74,10 @@ def _data(index: Index) -> dict[str, Any]:
         "dtype": manifest.dtype,
         "thumbnails": manifest.thumbnails,
         "tokens": manifest.tokens,
+        "pixels": manifest.pixels,
         "duplicates": _duplicates_data(index),
+        "canaries": _canaries_data(index),
+        "calibration": _calibration_data(index),
         "engines": [asdict(cache) for cache in caches(index)],
         "shards": len(manifest.shards),
         "bytes": _size(index),
@@ -99,7 +103,10 @@ def _text(index: Index) -> str:
         f"  size         {plural(len(manifest.shards), 'shard')}, {_size(index) / 1e6:.1f} MB"
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
         *([f"  tokens       {shown(manifest.tokens)} of each view, float16"] if manifest.tokens else []),
+        *([f"  pixels       {manifest.pixels} x {manifest.pixels} of each image"] if manifest.pixels else []),
         f"  duplicates   {_duplicates(index)}",
+        f"  canaries     {_canaries(index)}",
+        f"  calibration  {_calibration(index)}",
         *(f"  engine       {_cache(cache)}" for cache in caches(index)),
         f"  created      {manifest.created} ({_age(manifest.created)}) by pytest-replication "
         f"{manifest.writer}",
@@ -164,6 +171,46 @@ def _duplicates(index: Index) -> str:
         return f"counted before the index changed ('pytest-replication duplicates {index.path}' counts again)"
     groups = f"{plural(found.rows, 'image')} in {plural(found.clusters, 'group')}" if found.rows else "none"
     return f"{groups} (score >= {found.threshold:g})"
+
+
+def _canaries(index: Index) -> str:
+    found = index.manifest.canaries
+    if found is None:
+        return f"none ('pytest-replication calibrate {index.path}' plants some)"
+    if found.of != index.manifest.generation:
+        return f"planted before the index changed ('pytest-replication calibrate {index.path}' does again)"
+    return f"{found.rows}, planted at {found.threshold:g}"
+
+
+def _canaries_data(index: Index) -> dict[str, Any] | None:
+    found = index.manifest.canaries
+    if found is None:
+        return None
+    stale = found.of != index.manifest.generation
+    return {"threshold": found.threshold, "kept": found.rows, "stale": stale}
+
+
+def _calibration_data(index: Index) -> dict[str, Any] | None:
+    if index.manifest.calibration is None:
+        return None
+    found = index.calibration
+    return {"stale": True} if found is None else {"stale": False} | calibration_data(found)
+
+
+def _calibration(index: Index) -> str:
+    entry, again = index.manifest.calibration, f"'pytest-replication calibrate {index.path} --holdout IMAGES'"
+    if entry is None:
+        return f"none ({again} measures a threshold)"
+    found = index.calibration
+    if found is None:
+        return f"NOT in use: made before the index changed ({again} makes it again, --drop takes it out)"
+    gate = f" for a gate of {found.samples} samples" if found.samples > 1 else ""
+    what = f"{100 * found.fpr:g} % of {found.described}{gate}"
+    text = f"threshold {found.threshold:g}, {what}, {_age(found.created)}"
+    planted = sum(kind.planted for kind in found.planted)
+    if planted:
+        text += f", finds {sum(kind.found for kind in found.planted)} of {planted} planted copies"
+    return text + (f", by {found.by} ({len(found.names)})" if found.by else "")
 
 
 def _cache(cache: Cache) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -72,7 +73,8 @@ class Run(Surroundings):
         Raises:
             ReplicationError: there is none, or it cannot be used.
         """
-        wanted = path or self.settings.value("index")
+        # By its place: another test may stand in another folder, and mean another index by the same name.
+        wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
         return self._indexes[wanted]
@@ -110,6 +112,10 @@ class Run(Surroundings):
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
 
+    def fdr(self) -> tuple[float, str] | None:
+        """False discovery rate of marker, command line or ini file."""
+        return self._setting("fdr", "fdr")
+
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share of marker, command line or ini file."""
         return self._setting("max_rate", "max-rate")
@@ -119,10 +125,19 @@ class Run(Surroundings):
         value = self.settings.value
         return EngineChoice(value("engine"), value("allow-approximate"), value("min-recall"))
 
+    def canaries(self) -> tuple[int, str] | None:
+        """Number of canaries of command line or ini file."""
+        return self.settings.given("canaries")
+
     def allow_unproved(self) -> bool:
         """Switch of command line or ini file."""
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
+
+    def accepted(self) -> str | None:
+        """File of accepted matches of command line or ini file."""
+        path: str | None = self.settings.value("accepted")
+        return path
 
     @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
@@ -134,15 +149,19 @@ class Run(Surroundings):
         from pytest_replication.reports.data import verdict_data
 
         item = self._running()
-        row = verdict_data(verdict, neighbours=0)
-        row |= {"test": item.nodeid, "asserted": asserted}
-        item.stash.setdefault(ROWS, []).append(row)
-        self.recorded += 1
+        self.note(verdict_data(verdict, neighbours=0), asserted)
         if (folder := self.settings.value("save")) is not None:
             from pytest_replication._plugin.saving import save_check
 
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
             save_check(folder, item.nodeid, number, verdict)
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        """Put a verdict on the next report of the test, as plain data."""
+        item = self._running()
+        row = row | {"test": item.nodeid, "asserted": asserted}
+        item.stash.setdefault(ROWS, []).append(row)
+        self.recorded += 1
 
     def broke(self) -> None:
         """Take note that the gate broke during the test."""

@@ -1,6 +1,6 @@
 """Settings: each declared once, for the command line and the ini file, resolved with its source.
 
-Precedence: call > marker > command line > ini file > default of the embedder.
+Precedence: call > marker > command line > ini file > calibration of the index > default of the embedder.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -47,6 +48,14 @@ def share(value: str) -> float:
     return parsed
 
 
+def rate(value: str) -> float:
+    """Parse a false discovery rate."""
+    parsed = number(value)
+    if not 0 < parsed < 1:
+        raise ValueError("is no rate between 0 and 1 (1 % is 0.01)")
+    return parsed
+
+
 def recall(value: str) -> float:
     """Parse a recall."""
     parsed = number(value)
@@ -60,6 +69,14 @@ def count(value: str) -> int:
     parsed = int(value)
     if parsed < 1:
         raise ValueError("is below 1")
+    return parsed
+
+
+def whole(value: str) -> int:
+    """Parse a whole number from 0 on."""
+    parsed = int(value)
+    if parsed < 0:
+        raise ValueError("is below 0")
     return parsed
 
 
@@ -133,7 +150,17 @@ SETTINGS = (
     Setting("count", count, "Samples to draw (default: 256 of a model, all of a folder)", "N"),
     Setting("seed", int, "Seed of the first sample", "N", 0),
     Setting(
-        "threshold", score, "A sample is replicated from this score on (default: the embedder's)", "SCORE"
+        "threshold",
+        score,
+        "A sample is replicated from this score on (default: that of the index's calibration, else the "
+        "embedder's)",
+        "SCORE",
+    ),
+    Setting(
+        "fdr",
+        rate,
+        "In the place of a threshold: share of the replicated samples that may be innocent",
+        "SHARE",
     ),
     Setting("max-rate", share, "Tolerated share of replicated samples (default: none)", "SHARE"),
     Setting("engine", text, "What searches: exact, annoy, faiss-hnsw or faiss-ivf", "NAME", "exact"),
@@ -150,7 +177,14 @@ SETTINGS = (
         "Let checks pass on imported vectors of which nothing proves which embedder made them",
         default=False,
     ),
+    Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
+    Setting(
+        "canaries",
+        whole,
+        "Planted copies that a check has to find, 0 for none (default: 16, if there are some)",
+        "N",
+    ),
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
@@ -226,9 +260,10 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(setting.key, f"{setting.help} ({setting.option})", default=None)
 
 
-MARKER = "replication(*, threshold, max_rate, count, seed): settings of the replication checks of a test"
+MARKER = "replication(*, threshold, fdr, max_rate, count, seed): settings of the replication checks of a test"
 _MARKED: dict[str, Callable[[str], Any]] = {
     "threshold": score,
+    "fdr": rate,
     "max_rate": share,
     "count": count,
     "seed": int,
@@ -281,7 +316,7 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     value = config.getoption(setting.key)
     if value is not None:
-        return Resolved(value, "command line")
+        return Resolved(_placed(setting, value, config.invocation_params.dir), "command line")
     written = config.getini(setting.key)
     if written is None or written == "":
         return Resolved(setting.default, "default")
@@ -289,10 +324,15 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
         parsed = setting.parse(str(written))
     except ValueError as error:
         raise pytest.UsageError(f"ini key {setting.key}: {written!r} {_reason(error)}") from error
-    beside = (config.inipath or config.rootpath / "ini").parent / str(parsed)
-    if setting.metavar == "PATH" or (setting.name == "model" and beside.is_dir()):
-        parsed = str(beside)
-    return Resolved(parsed, "ini file")
+    beside = (config.inipath or config.rootpath / "ini").parent
+    return Resolved(_placed(setting, parsed, beside), "ini file")
+
+
+def _placed(setting: Setting, value: Any, folder: Path) -> Any:
+    """Fix where a path begins: a test that changes the working directory must not change what is meant."""
+    if setting.metavar == "PATH" or (setting.name == "model" and (folder / str(value)).is_dir()):
+        return str(folder / str(value))
+    return value
 
 
 def _reason(error: ValueError) -> str:

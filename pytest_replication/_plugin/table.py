@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    expired_lines,
+    unused_in_all,
+)
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -18,8 +24,13 @@ _PAIRS = 3
 """Pairs that are listed below a row."""
 
 
-def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
-    """Write a row a check, and what made the run red."""
+def summary(
+    reporter: pytest.TerminalReporter,
+    rows: Sequence[dict[str, Any]],
+    faults: Sequence[str],
+    caught: Sequence[str] = (),
+) -> None:
+    """Write a row a check, tests that caught an error of a check, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
@@ -29,29 +40,49 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        for below in (*_searched(row), *_tolerated(row)):
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row))
+        for below in own:
             reporter.line(one_line(below))
-        for said in check_warnings(row):
+        for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
+    for said in unused_in_all(rows):
+        reporter.line(one_line(said), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         images = plural(row["searched"], "training image")
         reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
         for said in index_warnings(index):
             reporter.line(one_line(f"WARNING: {said}"), yellow=True)
+    for test in caught:
+        said = f"WARNING: {test} caught an error of a check and passed: that check has no verdict"
+        reporter.line(one_line(said), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
+    outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")
+    if "kind" in row:  # a verdict of another kind words its own
+        return (outcome, name, *row["cells"])
     return (
-        row["outcome"].upper() + ("" if row["asserted"] else " (measured only)"),
+        outcome,
         name,
-        f"{row['replicated']} of {row['samples']} replicated",
+        f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
-        f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}), {_rate(row)}",
+        f"{_rule(row)}, {_rate(row)}",
     )
+
+
+def _rule(row: dict[str, Any]) -> str:
+    if row["fdr"] is not None:
+        return f"FDR {row['fdr']:g} ({row['fdr_source']})"
+    return f"threshold {threshold_text(row['threshold'])} ({row['threshold_source']}){_by_chance(row)}"
+
+
+def _by_chance(row: dict[str, Any]) -> str:
+    expected = row["expected_false"]
+    return "" if expected is None else f", {expected:.2g} expected by chance"
 
 
 def _rate(row: dict[str, Any]) -> str:
@@ -73,6 +104,11 @@ def _searched(row: dict[str, Any]) -> list[str]:
     return [f"      the exact scan decided: {by.note}"] if by.note else []
 
 
+def _controlled(row: dict[str, Any]) -> list[str]:
+    """What was found of the planted copies."""
+    return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+
+
 def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
@@ -85,9 +121,17 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     return shown + ([f"      and {more} more"] if more else [])
 
 
+def _accepted(row: dict[str, Any]) -> list[str]:
+    """Matches that are accepted, and those that are no longer; a failed test has shown its own."""
+    failed = row["outcome"] == "fail" and row["asserted"]
+    lines = [] if failed else [f"      {line}" for line in accepted_lines(row, _PAIRS)]
+    return lines + [f"      EXPIRED: {line}" for line in expired_lines(row)]
+
+
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault((row["index"]["path"], row["index"]["fingerprint"]), row)
+        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+        found.setdefault(key, row)
     return list(found.values())

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
+from pytest_replication.benchmark.asked import check_ways
 from pytest_replication.benchmark.behind import Side, check_files, check_vectors, near_negatives
 from pytest_replication.benchmark.features import Features, digest_of, features, identity_of, key_of
 from pytest_replication.benchmark.metrics import summarise_judged, thresholds
@@ -71,8 +72,9 @@ def run_benchmark(
         SettingsError: sets of the same name, an extractor given twice, a score that there is not or
             without its background, settings of an extractor.
     """
-    wanted = check_names(embedders, scores, len(background))
-    _check_sets(sets)
+    _check(sets, embedders, scores)
+    wanted = [score_named(name) for name in scores]
+    check_ways(embedders, wanted, len(background))
     contents = sha256s(background)
     behind = digest_of(background, contents)
     files = dict(zip(contents, background, strict=True)) if any(s.needs_background for s in wanted) else {}
@@ -109,48 +111,15 @@ def run_benchmark(
     return rows
 
 
-def check_names(embedders: Sequence[str], scores: Sequence[str], background: int) -> list[Score]:
-    """Find out whether a benchmark can be, before sets are made for it.
-
-    Args:
-        embedders: as `run_benchmark` takes them.
-        scores: likewise.
-        background: number of background pictures.
-
-    Returns:
-        The scores.
-
-    Raises:
-        BenchmarkError: neither extractors nor scores, or a background that is too small.
-        SettingsError: a score that there is not or without its background, or an extractor twice.
-    """
-    if not (embedders and scores):
+def _check(sets: Sequence[RetrievalSet], embedders: Sequence[str], scores: Sequence[str]) -> None:
+    if not (sets and embedders and scores):
         raise BenchmarkError(
-            f"{len(embedders)} extractors and {len(scores)} scores are no benchmark: give one of each"
+            f"{len(sets)} sets, {len(embedders)} extractors and {len(scores)} scores are no benchmark: give "
+            "at least one of each"
         )
-    _refuse_twice("extractors are", embedders)
-    wanted = [score_named(name) for name in scores]
-    for score in wanted:
-        if score.needs_background and not background:
-            raise SettingsError(f"the score {score.name} needs a background set: give --background IMAGES")
-        if score.least > background:
-            raise BenchmarkError(
-                f"the score {score.name} needs {score.least} background images at least, and there are "
-                f"{background}: add some to --background"
-            )
-    return wanted
-
-
-def _check_sets(sets: Sequence[RetrievalSet]) -> None:
-    if not sets:
-        raise BenchmarkError("no sets are no benchmark: give one at least")
-    _refuse_twice("sets are named", [made.name for made in sets])
-
-
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
-    name, times = Counter(names).most_common(1)[0]
+    name, times = Counter(made.name for made in sets).most_common(1)[0]
     if times > 1:
-        raise SettingsError(f"two {what} {name}: results could not be told apart, leave one out")
+        raise SettingsError(f"two sets are named {name}: results could not be told apart, leave one out")
 
 
 @dataclass(frozen=True, slots=True)

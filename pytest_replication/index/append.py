@@ -108,6 +108,7 @@ def append_index(
                     pinned.thumbnails,
                     read_removed(folder, pinned).sha256,
                     pinned.tokens is not None,
+                    pinned.pixels,
                 )
                 name = options.embedder or pinned.embedder.location
                 settings = WorkerSettings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_replication.embedders import Embedder, load_embedder
@@ -14,20 +14,28 @@ from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
 from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, allow, check_rejected
-from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
+from pytest_replication.index.manifest import (
+    DTYPES,
+    MAX_SIDE,
+    MIN_SIDE,
+    FileEntry,
+    Manifest,
+    SourceEntry,
+    now,
+)
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import check_probe, write_probe
 from pytest_replication.index.reader import open_index
 from pytest_replication.index.rejections import Rejections
-from pytest_replication.index.tokens import bytes_of, make_room, shown, token_shape
+from pytest_replication.index.tokens import bytes_beside, make_room, shown, token_shape
 from pytest_replication.index.workers import Elsewhere, WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
 _SHARD_ROWS = 1024
 _SHARDS = 1000
 """Shards above which they get larger instead of more: the manifest names every one."""
-_TOKEN_BYTES = 256 << 20
-"""Tokens a shard, which a build holds in memory."""
+_BESIDE_BYTES = 256 << 20
+"""Tokens and pixels a shard, which a build holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class BuildOptions:
             none.
         tokens: store the tokens of every image as well, for split scores; says on standard error what
             that takes, unless `progress` is off.
+        pixels: store every image as a square of so many pixels a side as well, resized where it has another
+            size; None for none. Says what that takes, as for tokens.
         overwrite: delete an index that is in the folder.
         progress: show a progress bar when standard error is a terminal.
     """
@@ -65,6 +75,7 @@ class BuildOptions:
     workers: int = 1
     thumbnails: int = 0
     tokens: bool = False
+    pixels: int | None = None
     overwrite: bool = False
     progress: bool = True
 
@@ -76,6 +87,10 @@ class BuildOptions:
                 "shard rows, batch size, decoders and workers start at 1, thumbnails at 0 pixels"
             )
         check_limit(self.max_rejected)
+        if self.pixels is not None and not MIN_SIDE <= self.pixels <= MAX_SIDE:
+            raise SettingsError(
+                f"pixels are stored as squares of {MIN_SIDE} to {MAX_SIDE} pixels a side, not {self.pixels}"
+            )
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype is float32 or float16, not {self.dtype!r}")
 
@@ -127,7 +142,7 @@ def build_index(
         IndexCorrupt: what is left cannot be searched, such as an index without a single row.
         IndexLocked: another process is building the same index.
         EmbedderError: the embedder cannot be loaded or is not fit.
-        SettingsError: tokens are wanted of an embedder that has none.
+        SettingsError: tokens are wanted of an embedder that has none, or pixels of a side out of range.
         BuildError: there is no room for them.
     """
     options = options or BuildOptions()
@@ -160,6 +175,7 @@ def build_index(
                 options.decoders,
                 options.thumbnails,
                 tokens=shape is not None,
+                pixels=options.pixels,
             )
             settings = WorkerSettings(
                 options.embedder, embedder.spec, writer.manifest.probe, options.device, how, options.workers
@@ -204,25 +220,33 @@ def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: 
 
     listed = len(images) if images.counted else None
     tokens = token_shape(embedder) if options.tokens else None
-    return Manifest(
+    manifest = Manifest(
         embedder=embedder.spec,
         decoder=DECODER,
         views=WHOLE,
         dtype=DTYPES[options.dtype],
-        shard_rows=options.shard_rows or _shard_rows(len(images), tokens),
+        shard_rows=0,
         created=now(),
         writer=__version__,
         probe=probe,
         sources=(SourceEntry(images.name, listed, added=now()),),
         thumbnails=options.thumbnails,
         tokens=tokens,
+        pixels=options.pixels,
     )
+    rows = options.shard_rows or _shard_rows(len(images), bytes_beside(manifest))
+    return replace(manifest, shard_rows=rows)
 
 
-def _shard_rows(images: int, tokens: tuple[int, int] | None) -> int:
-    """A shard is in memory while it is made: those with tokens get no larger than that allows."""
+def _shard_rows(images: int, beside: int) -> int:
+    """A shard is in memory while it is made: those with tokens or pixels get no larger than that allows.
+
+    Args:
+        images: images of the source.
+        beside: bytes of tokens and pixels an image.
+    """
     rows = max(_SHARD_ROWS, -(-images // _SHARDS))
-    return rows if tokens is None else max(1, min(rows, _TOKEN_BYTES // bytes_of(tokens)))
+    return rows if not beside else max(1, min(rows, _BESIDE_BYTES // beside))
 
 
 def _check_same(
@@ -240,6 +264,7 @@ def _check_same(
         ("shard rows", options.shard_rows or found.shard_rows, found.shard_rows),
         ("thumbnails", options.thumbnails, found.thumbnails),
         ("tokens", shown(tokens), shown(found.tokens)),
+        ("pixels", options.pixels or "none", found.pixels or "none"),
         ("listed images", len(images) if images.counted else None, found.sources[0].listed),
     ):
         if here != there and None not in (here, there):

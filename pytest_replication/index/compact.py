@@ -82,7 +82,8 @@ def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEnt
     vectors = np.ascontiguousarray(shard.embeddings()[0][kept])
     tokens = None if shard.token_shape is None else _kept_tokens(shard, kept)
     rows = [records[row] for row in kept.tolist()]
-    return writer.rewrite_shard(shard.entry, vectors, rows, rejected, tokens)
+    pixels = None if shard.side is None else np.ascontiguousarray(shard.pixels()[0][kept])
+    return writer.rewrite_shard(shard.entry, vectors, rows, rejected, tokens, pixels)
 
 
 def _kept_tokens(shard: Shard, kept: NDArray[np.int64]) -> NDArray[np.float16]:

@@ -1,8 +1,8 @@
-"""Images on their way to a worker process, and tokens on their way back: they lie on disk, not in memory.
+"""Images on their way to a worker process, tokens and pixels on their way back: on disk, not in memory.
 
 A worker embeds a whole shard, so that all workers together have workers + 2 shards at hand. A source
 that reads bytes to list its images (parquet, a compressed tar) would hold as many shards of them, and
-so would the process that writes hold tokens.
+so would the process that writes hold tokens and pixels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.layout import HANDED, SHARDS, drop_handed
+
+LEFT = ("tokens", "pixels")
+"""What a worker may leave, each in a file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +59,44 @@ class Parcel:
                     ref = replace(ref, content=data)
                 yield ref
 
-    def leave_tokens(self, tokens: NDArray[np.float16]) -> None:
-        """Put what the images have become into a file beside that of their bytes.
+    def leave(self, what: str, found: NDArray[Any]) -> None:
+        """Put something that the images have become into a file beside that of their bytes.
+
+        Args:
+            what: one of `LEFT`.
+            found: it.
 
         Raises:
             BuildError: the disk cannot be written.
         """
+        path = self._left(what)
         try:
-            self._tokens.parent.mkdir(parents=True, exist_ok=True)
-            np.save(self._tokens, tokens, allow_pickle=False)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, found, allow_pickle=False)
         except OSError as error:
-            raise BuildError(f"{self._tokens} cannot be written ({error}): {_AGAIN}") from error
+            raise BuildError(f"{path} cannot be written ({error}): {_AGAIN}") from error
 
-    def take_tokens(self) -> NDArray[np.float16]:
-        """Read what `leave_tokens` has left.
+    def take(self, what: str) -> NDArray[Any]:
+        """Read what `leave` has left.
 
         Raises:
             BuildError: it is not all there.
         """
+        path = self._left(what)
         try:
-            found: NDArray[np.float16] = np.load(self._tokens, allow_pickle=False)
+            found: NDArray[Any] = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise BuildError(f"{self._tokens} cannot be read ({error}): {_AGAIN}") from error
+            raise BuildError(f"{path} cannot be read ({error}): {_AGAIN}") from error
         return found
 
     def drop(self) -> None:
         """Delete the files."""
         self.path.unlink(missing_ok=True)
-        self._tokens.unlink(missing_ok=True)
+        for what in LEFT:
+            self._left(what).unlink(missing_ok=True)
 
-    @property
-    def _tokens(self) -> Path:
-        return self.path.with_suffix(".npy")
+    def _left(self, what: str) -> Path:
+        return self.path.with_name(f"{self.path.name}-{what}.npy")
 
 
 class Handover:

@@ -170,10 +170,13 @@ class _Shards:
                     listing.digest,
                     found.dropped,
                     found.tokens,
+                    found.pixels,
                 )
             else:
                 self._compare(listing, old)
-                self._writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.tokens)
+                self._writer.remake_shard(
+                    old, found.embeddings, found.records, found.rejected, found.tokens, found.pixels
+                )
 
     def _compare(self, listing: Listing, old: ShardEntry) -> None:
         if listing.digest != old.listing:

@@ -18,10 +18,13 @@ from pytest_replication.images.views import View
 
 VECTORS = "embeddings.npy"
 TOKENS = "tokens.npy"
+PIXELS = "pixels.npy"
 FORMAT = 2
 ATTACHED = ("removed", "duplicates", "calibration", "canaries")
 """Files beside the shards that a manifest may name."""
 NAME = "manifest.json"
+MIN_SIDE, MAX_SIDE = 8, 512
+"""Sides of stored pixels."""
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 DTYPES = {"float32": "<f4", "float16": "<f2"}
 
@@ -141,6 +144,7 @@ class Manifest:
         hidden: number of stored rows that are masked.
         duplicates: how often each training image stands in the index, where that was counted.
         tokens: chunks of a view and length of a chunk, where tokens are stored beside the vectors.
+        pixels: side of the squares of pixels that are stored beside the vectors, where they are.
         calibration: how high real images score that the model never saw, where that was measured.
         canaries: edited copies of training images that a gate has to find, where there are some.
     """
@@ -161,6 +165,7 @@ class Manifest:
     hidden: int = 0
     duplicates: Attachment | None = None
     tokens: tuple[int, int] | None = None
+    pixels: int | None = None
     calibration: Attachment | None = None
     canaries: Attachment | None = None
 
@@ -234,7 +239,7 @@ class Manifest:
 
     def _body(self) -> dict[str, Any]:
         body = {"format": FORMAT, **asdict(self)}
-        for later in ("tokens", "calibration", "canaries"):
+        for later in ("tokens", "pixels", "calibration", "canaries"):
             if body[later] is None:  # manifests without them are as they were before there were any
                 del body[later]
         return body
@@ -331,6 +336,8 @@ def _from_body(body: dict[str, Any]) -> Manifest:
         chunks, length = body["tokens"] = tuple(tokens)
         if not (type(chunks) is type(length) is int and min(chunks, length) >= 1):
             raise ValueError(f"tokens {tokens}")
+    if (side := body.get("pixels")) is not None and not (type(side) is int and MIN_SIDE <= side <= MAX_SIDE):
+        raise ValueError(f"pixels {side}")
     manifest = Manifest(**body)
     if manifest.dtype not in DTYPES.values() or not manifest.views:
         raise ValueError(f"dtype {manifest.dtype}, {len(manifest.views)} views")

@@ -55,7 +55,7 @@ def merge_indexes(
 
     Args:
         parts: folders of complete indexes, made with the same embedder, decoder, views and dtype, all with
-            tokens or none.
+            tokens or none, and all with pixels of one side or none.
         out: folder of the new index.
         overwrite: delete an index that is in the folder.
 
@@ -103,7 +103,7 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
     for part in parts[1:]:
         other = part.manifest
         differences = first.embedder.differences(other.embedder)
-        for what in ("decoder", "views", "dtype", "tokens"):
+        for what in ("decoder", "views", "dtype", "tokens", "pixels"):
             mine, theirs = getattr(first, what), getattr(other, what)
             if mine != theirs:
                 differences.append(f"{what} {mine!r} against {theirs!r}")

@@ -21,6 +21,7 @@ from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.base import Prepared, threads
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef
+from pytest_replication.images.square import square
 from pytest_replication.images.views import View, cut
 from pytest_replication.index.shard import UNREAD, Record, Rejected
 from pytest_replication.index.tokens import to_half
@@ -59,6 +60,7 @@ class Embedded:
         rejected: images that could not be read.
         dropped: images that were left out because they were removed from the index before.
         tokens: (rows * views, chunks, length) float16, where they were wanted.
+        pixels: (rows, side, side, 3) uint8, where they were wanted.
     """
 
     embeddings: NDArray[np.float32]
@@ -66,6 +68,7 @@ class Embedded:
     rejected: list[Rejected]
     dropped: int = 0
     tokens: NDArray[np.float16] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class PipelineOptions:
         thumbnails: longest side of the small pictures that the records carry, 0 for none.
         opted_out: sha256 of images that must not be embedded.
         tokens: keep the tokens as well.
+        pixels: side of the squares of pixels to keep as well, None for none.
     """
 
     views: tuple[View, ...]
@@ -87,6 +91,7 @@ class PipelineOptions:
     thumbnails: int = 0
     opted_out: frozenset[str] = frozenset()
     tokens: bool = False
+    pixels: int | None = None
 
 
 _Shape = tuple[tuple[int, ...], ...]
@@ -97,6 +102,7 @@ _Row = tuple[NDArray[np.float32], NDArray[np.float16] | None]
 class _Decoded:
     record: Record
     views: list[Prepared]
+    pixels: NDArray[np.uint8] | None
 
     @property
     def shape(self) -> _Shape:
@@ -140,6 +146,7 @@ class Pipeline:
         rows: dict[int, _Row] = {}
         records: dict[int, Record] = {}
         rejected: list[Rejected] = []
+        pixels: list[NDArray[np.uint8]] = []
         dropped = 0
         waiting: dict[_Shape, list[tuple[int, _Decoded]]] = defaultdict(list)
         for position, result in enumerate(self._decoded(refs)):
@@ -149,6 +156,7 @@ class Pipeline:
                 progress(1)
                 continue
             records[position] = result.record
+            pixels += [] if result.pixels is None else [result.pixels]
             # Images of one shape go through the network together, whatever lies between them.
             batch = waiting[result.shape]
             batch.append((position, result))
@@ -164,7 +172,8 @@ class Pipeline:
         empty = np.empty((0, len(self._options.views), self._embedder.spec.dim), np.float32)
         embeddings = np.stack([rows[position][0] for position in records]) if records else empty
         tokens = self._in_order(rows, records) if self._options.tokens else None
-        return Embedded(embeddings, list(records.values()), rejected, dropped, tokens)
+        squares = self._squares(pixels)
+        return Embedded(embeddings, list(records.values()), rejected, dropped, tokens, squares)
 
     def _in_order(self, rows: dict[int, _Row], records: dict[int, Record]) -> NDArray[np.float16]:
         """Lay out tokens, and let go of each on the way: a shard of them fills the memory once only."""
@@ -174,6 +183,15 @@ class Pipeline:
         for place, position in enumerate(records):
             laid[place] = rows.pop(position)[1]
         return laid.reshape(-1, *shape)
+
+    def _squares(self, pixels: list[NDArray[np.uint8]]) -> NDArray[np.uint8] | None:
+        """Lay out pixels, and let go of each on the way."""
+        if (side := self._options.pixels) is None:
+            return None
+        laid = np.empty((len(pixels), side, side, 3), np.uint8)
+        for place in reversed(range(len(laid))):
+            laid[place] = pixels.pop()
+        return laid
 
     def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, _Row]:
         """Embed decoded images: (views, dim), and (views, chunks, length) where wanted, by position."""
@@ -237,7 +255,12 @@ class Pipeline:
             thumbnail=_thumbnail(image, self._options.thumbnails),
             version=ref.version,
         )
-        return _Decoded(record, [self._embedder.prepare(view) for view in cut(image, self._options.views)])
+        side = self._options.pixels
+        return _Decoded(
+            record,
+            [self._embedder.prepare(view) for view in cut(image, self._options.views)],
+            None if side is None else square(image, side),
+        )
 
 
 _Result = _Decoded | Rejected | None

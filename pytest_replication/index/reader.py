@@ -22,15 +22,17 @@ from pytest_replication.errors import (
     UnknownName,
 )
 from pytest_replication.images.decode import DECODER
+from pytest_replication.index.calibration import Calibration, read_calibration
 from pytest_replication.index.canaries import Canaries, read_canaries
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
+from pytest_replication.index.manifest import PIXELS, TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.rejections import Rejections, count_rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import (
+    BYTE,
     EMBEDDINGS,
     HALF,
     RECORDS,
@@ -53,6 +55,7 @@ class Shard:
         shape: rows, views, dim.
         dtype: of the stored vectors.
         token_shape: chunks of a view and length of a chunk; None where no tokens are stored.
+        side: of the squares of pixels; None where no pixels are stored.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Shard:
     shape: tuple[int, int, int]
     dtype: str
     token_shape: tuple[int, int] | None = None
+    side: int | None = None
 
     @property
     def embeddings_path(self) -> Path:
@@ -89,6 +93,22 @@ class Shard:
         shape = (self.shape[0] * self.shape[1], *self.token_shape)
         return map_embeddings(self.folder / TOKENS, shape, HALF)[0]
 
+    @property
+    def pixels_path(self) -> Path:
+        """File of the pixels."""
+        return self.folder / PIXELS
+
+    def pixels(self) -> tuple[NDArray[np.uint8], int]:
+        """Memory-mapped (rows, side, side, 3) pixels and their first byte in the file.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: the file does not hold what the manifest says.
+        """
+        if self.side is None:
+            raise SettingsError(f"{self.folder} holds no pixels: build the index again with --pixels SIDE")
+        return map_embeddings(self.pixels_path, (self.shape[0], self.side, self.side, 3), BYTE)
+
 
 class Index:
     """The index of a training set. Open one with `open_index`.
@@ -110,7 +130,9 @@ class Index:
         for entry in manifest.shards:
             shape = (entry.rows, len(manifest.views), manifest.embedder.dim)
             folder = path / SHARDS / entry.name
-            self.shards.append(Shard(folder, entry, first, shape, manifest.dtype, manifest.tokens))
+            self.shards.append(
+                Shard(folder, entry, first, shape, manifest.dtype, manifest.tokens, manifest.pixels)
+            )
             first += entry.rows
 
     def __repr__(self) -> str:
@@ -129,6 +151,11 @@ class Index:
         """Chunks of a view and length of a chunk; None where no tokens are stored."""
         return self.manifest.tokens
 
+    @property
+    def side(self) -> int | None:
+        """Side of the squares of pixels; None where no pixels are stored."""
+        return self.manifest.pixels
+
     @cached_property
     def removed(self) -> NDArray[np.int64]:
         """Sorted numbers of the stored rows that no search may return.
@@ -146,6 +173,15 @@ class Index:
             IndexCorrupt: the file is not the one that was written.
         """
         return read_duplicates(self.path, self.manifest)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """How high unseen images score against it; None if that was not measured, or before it changed.
+
+        Raises:
+            IndexCorrupt: the file is not the one that was written.
+        """
+        return read_calibration(self.path, self.manifest)
 
     @cached_property
     def canaries(self) -> Canaries | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import TOKENS, VECTORS, FileEntry, Manifest, sync_folder
+from pytest_replication.index.manifest import PIXELS, TOKENS, VECTORS, FileEntry, Manifest, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EMBEDDINGS, RECORDS, REJECTED = VECTORS, "records.parquet", "rejected.parquet"
 FILES = (EMBEDDINGS, RECORDS, REJECTED)
 HALF = "<f2"
+BYTE = "|u1"
 UNREAD = "cannot be read: "
 """How the reason begins where the bytes of an image could not be had: they may be there another time."""
 _ROW_GROUP = 4096
@@ -67,7 +68,11 @@ class Rejected:
 
 def files_of(manifest: Manifest) -> tuple[str, ...]:
     """Names of the files that every shard of an index has."""
-    return FILES if manifest.tokens is None else (*FILES, TOKENS)
+    return _files(manifest.tokens is not None, manifest.pixels is not None)
+
+
+def _files(tokens: bool, pixels: bool) -> tuple[str, ...]:
+    return (*FILES, *([TOKENS] if tokens else []), *([PIXELS] if pixels else []))
 
 
 def write_shard(
@@ -77,6 +82,7 @@ def write_shard(
     rejected: Sequence[Rejected],
     dtype: str,
     tokens: NDArray[np.float16] | None = None,
+    pixels: NDArray[np.uint8] | None = None,
 ) -> None:
     """Write the files of a shard into an empty folder and make them durable.
 
@@ -87,6 +93,7 @@ def write_shard(
         rejected: the listed images that are not rows.
         dtype: ``<f4`` or ``<f2``.
         tokens: (rows * views, chunks, length), where the index stores them.
+        pixels: (rows, side, side, 3), where the index stores them.
     """
     import pyarrow.parquet as pq
 
@@ -95,7 +102,9 @@ def write_shard(
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
     if tokens is not None:
         np.save(folder / TOKENS, np.ascontiguousarray(tokens, dtype=HALF), allow_pickle=False)
-    sync_shard(folder, FILES if tokens is None else (*FILES, TOKENS))
+    if pixels is not None:
+        np.save(folder / PIXELS, np.ascontiguousarray(pixels), allow_pickle=False)
+    sync_shard(folder, _files(tokens is not None, pixels is not None))
 
 
 def sync_shard(folder: Path, names: Sequence[str]) -> None:
@@ -119,12 +128,12 @@ def describe_file(path: Path) -> FileEntry:
     return FileEntry(bytes=size, sha256=sha256.hexdigest(), xxh3=fast.hexdigest())
 
 
-def map_embeddings(path: Path, shape: tuple[int, int, int], dtype: str) -> tuple[NDArray[Any], int]:
-    """Memory-map the vectors or tokens of a shard after checking the header against the manifest.
+def map_embeddings(path: Path, shape: tuple[int, ...], dtype: str) -> tuple[NDArray[Any], int]:
+    """Memory-map the vectors, tokens or pixels of a shard after checking the header against the manifest.
 
     Returns:
-        The array, (rows, views, dim) or (rows * views, chunks, length), and the byte at which it
-        starts in the file.
+        The array, (rows, views, dim), (rows * views, chunks, length) or (rows, side, side, 3), and the
+        byte at which it starts in the file.
 
     Raises:
         IndexCorrupt: the header says something else, or the file is too short for it.
@@ -141,8 +150,8 @@ def map_embeddings(path: Path, shape: tuple[int, int, int], dtype: str) -> tuple
         raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
 
 
-def _header(shape: tuple[int, int, int], dtype: str) -> bytes:
-    """The npy header that these vectors have: compared whole, so that a foreign one is never parsed."""
+def _header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """The npy header that these numbers have: compared whole, so that a foreign one is never parsed."""
     written = io.BytesIO()
     np.lib.format.write_array_header_1_0(written, {"descr": dtype, "fortran_order": False, "shape": shape})
     return written.getvalue()

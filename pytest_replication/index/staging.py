@@ -68,6 +68,27 @@ def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> No
         raise BuildError(f"{manifest.embedder.name} gave vectors that are not of unit length")
 
 
+def check_pixels(pixels: NDArray[np.uint8] | None, rows: int, manifest: Manifest) -> None:
+    """Refuse pixels that do not fit an index, or are missing from it.
+
+    Args:
+        pixels: (rows, side, side, 3) uint8; None for none.
+        rows: how many there have to be.
+        manifest: of the index.
+
+    Raises:
+        BuildError: another shape or type.
+    """
+    side = manifest.pixels
+    expected = None if side is None else ((rows, side, side, 3), np.dtype(np.uint8))
+    found = None if pixels is None else (pixels.shape, pixels.dtype)
+    if found != expected:
+        raise BuildError(
+            f"pixels of {found} were to be stored, expected {expected}: an index stores pixels of all its "
+            "images, or of none"
+        )
+
+
 def check_tokens(tokens: NDArray[np.float16] | None, rows: int, manifest: Manifest) -> None:
     """Refuse tokens that do not fit an index, or are missing from it.
 

@@ -1,4 +1,4 @@
-"""Tokens that are stored beside the vectors: what they take, and how they become numbers of 16 bits."""
+"""What is stored beside the vectors: what tokens and pixels take, how tokens become numbers of 16 bits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bytes_of(shape: TokenShape, views: int = 1) -> int:
 
 
 def make_room(folder: Path, manifest: Manifest, images: int, *, say: bool) -> None:
-    """Say what the tokens of an index take, and refuse to begin when the disk has no room for them.
+    """Say what tokens and pixels of an index take, and refuse to begin when the disk has no room for them.
 
     Args:
         folder: of the index; exists.
@@ -68,21 +68,39 @@ def make_room(folder: Path, manifest: Manifest, images: int, *, say: bool) -> No
     Raises:
         BuildError: there is not enough room.
     """
-    if manifest.tokens is None or manifest.complete:
+    kinds = _kinds(manifest)
+    if not kinds or manifest.complete:
         return
-    each = bytes_of(manifest.tokens, len(manifest.views))
-    text = (
-        f"tokens: {shown(manifest.tokens)} float16, {_size(each)} an image, "
-        f"{_size(each * images)} for {images:,} images"
+    text = "; ".join(
+        f"{name}: {shape}, {_size(each)} an image, {_size(each * images)} for {images:,} images"
+        for name, (shape, each) in kinds.items()
     )
     if say:
         print(text, file=sys.stderr)
+    each = sum(bytes_ for _, bytes_ in kinds.values())
     needed, free = each * max(0, images - manifest.listed), shutil.disk_usage(folder).free
     if needed > free:
+        without = " and ".join(f"--{name}" for name in kinds)
         raise BuildError(
             f"{folder} has room for {_size(free)} and {_size(needed)} are needed "
-            f"({text}): free some space, name another folder, or build without --tokens"
+            f"({text}): free some space, name another folder, or build without {without}"
         )
+
+
+def bytes_beside(manifest: Manifest) -> int:
+    """Bytes that tokens and pixels of one image take."""
+    return sum(bytes_ for _, bytes_ in _kinds(manifest).values())
+
+
+def _kinds(manifest: Manifest) -> dict[str, tuple[str, int]]:
+    """What an index stores beside the vectors: how it is laid out, and bytes an image."""
+    found = {}
+    if manifest.tokens is not None:
+        each = bytes_of(manifest.tokens, len(manifest.views))
+        found["tokens"] = (f"{shown(manifest.tokens)} float16", each)
+    if (side := manifest.pixels) is not None:
+        found["pixels"] = (f"{side} x {side} x 3 bytes", 3 * side * side)
+    return found
 
 
 def check_tokens_alike(manifest: Manifest, embedder: Embedder, folder: Path) -> None:

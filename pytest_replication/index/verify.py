@@ -113,7 +113,7 @@ def _check_content(shard: Shard) -> list[str]:
         if not (np.abs(np.linalg.norm(block, axis=-1) - 1) < 1e-3).all():
             faults.append(f"{shard.embeddings_path} holds vectors that are not of unit length")
             break
-    return faults + _check_tokens(shard)
+    return faults + _check_tokens(shard) + _check_pixels(shard)
 
 
 def _check_tokens(shard: Shard) -> list[str]:
@@ -127,3 +127,13 @@ def _check_tokens(shard: Shard) -> list[str]:
     if all(np.isfinite(tokens[start : start + step]).all() for start in range(0, len(tokens), step)):
         return []
     return [f"{shard.folder / TOKENS} holds tokens that are not finite"]
+
+
+def _check_pixels(shard: Shard) -> list[str]:
+    """Every byte is a pixel: there is nothing to look at but their number."""
+    try:
+        if shard.side is not None:
+            shard.pixels()
+    except IndexCorrupt as error:
+        return [str(error)]
+    return []

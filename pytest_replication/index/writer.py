@@ -21,7 +21,7 @@ from pytest_replication.index import layout
 from pytest_replication.index.attachments import write_attachment
 from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
 from pytest_replication.index.shard import Record, Rejected, files_of, sync_shard, write_shard
-from pytest_replication.index.staging import check_tokens, check_vectors, describe_shard, staged
+from pytest_replication.index.staging import check_pixels, check_tokens, check_vectors, describe_shard, staged
 from pytest_replication.index.state import IndexState
 
 
@@ -53,6 +53,7 @@ class IndexWriter(IndexState):
         listing: str,
         dropped: int = 0,
         tokens: NDArray[np.float16] | None = None,
+        pixels: NDArray[np.uint8] | None = None,
     ) -> None:
         """Write a shard and make it part of the last source.
 
@@ -63,6 +64,7 @@ class IndexWriter(IndexState):
             listing: digest of all images that were listed for it.
             dropped: listed images that are neither, because they were removed from the index.
             tokens: (rows * views, chunks, length) float16, if the index stores them.
+            pixels: (rows, side, side, 3) uint8, if the index stores them.
 
         Raises:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
@@ -70,9 +72,10 @@ class IndexWriter(IndexState):
         """
         check_vectors(embeddings, len(records), self.manifest)
         check_tokens(tokens, len(records), self.manifest)
+        check_pixels(pixels, len(records), self.manifest)
         entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
         with self._new_shard(entry) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
 
     def remake_shard(
         self,
@@ -81,6 +84,7 @@ class IndexWriter(IndexState):
         records: Sequence[Record],
         rejected: Sequence[Rejected],
         tokens: NDArray[np.float16] | None = None,
+        pixels: NDArray[np.uint8] | None = None,
     ) -> None:
         """Write a damaged shard anew in its place; until `finish` the index is not complete.
 
@@ -90,17 +94,19 @@ class IndexWriter(IndexState):
             records: one a row.
             rejected: the listed images that are not rows.
             tokens: of the rows, if the index stores them.
+            pixels: of the rows, if the index stores them.
 
         Raises:
             BuildError: as for `add_shard`.
         """
         check_vectors(embeddings, len(records), self.manifest)
         check_tokens(tokens, len(records), self.manifest)
+        check_pixels(pixels, len(records), self.manifest)
         if self.manifest.complete:
             self._commit(replace(self.manifest, complete=False))
         layout.drop_shards(self._folder, keep={s.name for s in self.manifest.shards if s.name != old.name})
         with staged(self._folder, old.name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
         files = describe_shard(self._folder_of(old), files_of(self.manifest))
         entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
         shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
@@ -125,6 +131,7 @@ class IndexWriter(IndexState):
         records: Sequence[Record],
         rejected: Sequence[Rejected],
         tokens: NDArray[np.float16] | None = None,
+        pixels: NDArray[np.uint8] | None = None,
     ) -> ShardEntry:
         """Write what is left of a shard beside it; `commit` has to put it in its place.
 
@@ -133,11 +140,12 @@ class IndexWriter(IndexState):
         """
         check_vectors(embeddings, len(records), self.manifest)
         check_tokens(tokens, len(records), self.manifest)
+        check_pixels(pixels, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
         return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_replication.accepted import NOTHING, Acceptance
+from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.search.matches import Match, Stored
 from pytest_replication.stats.bootstrap import FEW
-from pytest_replication.verdicts import Verdict
+from pytest_replication.verdicts import Policy, Verdict
 
 
 def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:
@@ -34,11 +36,18 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),
+        "fdr": None if policy.fdr is None else float(policy.fdr),
+        "fdr_source": policy.fdr_source,
+        "group_thresholds": _groups(policy),
+        "false_rate": None if policy.false_rate is None else float(policy.false_rate),
+        "expected_false": None if verdict.expected_false is None else float(verdict.expected_false),
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),
+        "closest_score": float(verdict.closest.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
+        "control": control_data(verdict),
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
@@ -47,11 +56,14 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "rejected": int(subject.rejected),
             "removed": int(subject.removed),
             "unproved": bool(subject.unproved),
+            "stale_calibration": bool(subject.stale),
+            "canaries": verdict.control.stored,
             "fingerprint": subject.fingerprint,
             "embedder": subject.embedder,
             "preprocessing": subject.preprocessing,
             "weights_sha256": subject.weights_sha256,
         },
+        "accepted": accepted_data(verdict),
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
     }
     if neighbours != 0:
@@ -59,6 +71,13 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def _groups(policy: Policy) -> dict[str, Any] | None:
+    if policy.groups is None:
+        return None
+    thresholds = {str(name): float(value) for name, value in policy.groups.thresholds.items()}
+    return {"by": policy.groups.by, "thresholds": thresholds, "rest": float(policy.groups.rest)}
 
 
 def counts_data(verdict: Verdict) -> dict[str, Any]:
@@ -89,6 +108,66 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _p_value(verdict: Verdict, match: Match) -> float | None:
+    """That of the sample, told with its best match; where matches are accepted, with each of them."""
+    place = verdict.matches.of[match.sample].index(match)
+    if place and not verdict.policy.accepted.entries:
+        return None
+    found = verdict.matches.p_value(match.sample, place)
+    return None if found is None else float(found)
+
+
+def control_data(verdict: Verdict) -> dict[str, Any]:
+    """Turn the positive control into plain data."""
+    control = verdict.control
+    return {
+        "asked": int(control.asked),
+        "found": int(control.found),
+        "lowest": None if control.lowest is None else float(control.lowest),
+        "reachable": int(control.reachable),
+        "stored": control.stored,
+        "planted": int(control.tried),
+        "planted_found": int(control.tried_found),
+        "absent": control.absent,
+    }
+
+
+def accepted_data(verdict: Verdict) -> dict[str, Any] | None:
+    """Turn accepted matches, those that have expired, and entries that nothing needs into plain data.
+
+    None where no file of accepted matches is in use.
+    """
+    book = verdict.policy.accepted
+    if book == NOTHING:
+        return None
+    entries = book.by_pair()
+
+    def decided(match: Match) -> dict[str, Any]:
+        return pair_data(verdict, match) | entry_data(entries[pair_of(verdict.matches, match) or ("", "")])
+
+    return {
+        "file": book.path,
+        "day": book.day.isoformat(),
+        "entries": len(book.entries),
+        "matches": [decided(match) for match in verdict.accepted],
+        "expired": [decided(match) for match in verdict.expired],
+        "unused": [entry_data(entry) | {"in_force": book.in_force(entry)} for entry in verdict.unused],
+    }
+
+
+def entry_data(entry: Acceptance) -> dict[str, Any]:
+    """Turn what was decided about a pair into plain data."""
+    return {
+        "sample_sha256": entry.sample,
+        "training_sha256": entry.training,
+        "reason": entry.reason,
+        "by": entry.by,
+        "decided": entry.decided.isoformat(),
+        "expires": entry.expires.isoformat(),
+        "accepted_as": [entry.sample_name, entry.training_uri],
+    }
+
+
 def _stored_data(stored: Stored | None) -> dict[str, str] | None:
     if stored is None:
         return None
@@ -110,6 +189,8 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
         "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "score": float(match.score),
+        "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),
+        "p_value": _p_value(verdict, match),
         "training_id": record.id,
         "training_uri": record.uri,
         "training_sha256": record.sha256,

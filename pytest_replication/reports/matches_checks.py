@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_replication.search.matches import Match, Matches, SearchedBy, Subject
+from pytest_replication.search.matches import Match, Matches, SearchedBy, Sightings, Subject
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -21,6 +21,8 @@ def check_matches(matches: Matches) -> None:
         raise ValueError(f"{matches.searched} rows of the index were searched")
     _check_subject(matches.subject, len(matches.of))
     _check_recall(matches.by)
+    _check_p_values(matches)
+    _check_canaries(matches.canaries)
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 
@@ -42,6 +44,17 @@ def _check_subject(subject: Subject, samples: int) -> None:
         raise ValueError("the sum of a sample is no sha256")
 
 
+def _check_p_values(matches: Matches) -> None:
+    p_values, least = matches.p_values, matches.p_least
+    if len(p_values) not in (0, len(matches.of)) or not 0 < least <= 1:
+        raise ValueError(f"{len(matches.of)} samples have {len(p_values)} p-values of {least} or more")
+    behind = matches.p_behind
+    if behind and [len(each) + 1 for each in behind] != [len(found) for found in matches.of if p_values]:
+        raise ValueError("not every match behind the best has a p-value, or more have one")
+    if not all(0 < p <= 1 for p in (*p_values, *(p for each in behind for p in each))):
+        raise ValueError("a p-value is none")
+
+
 def _check_recall(by: SearchedBy) -> None:
     if by.exact and (by.recall, by.threshold, by.confidence) != (1, None, 1):
         raise ValueError("an exact search overlooks nothing, but a recall is stated")
@@ -49,6 +62,20 @@ def _check_recall(by: SearchedBy) -> None:
         raise ValueError(f"{by.recall} is no recall")
     if not 0 < by.confidence <= 1 or not 0 <= by.misses <= by.planted:
         raise ValueError("what is said of the recall cannot be")
+
+
+def _check_canaries(seen: Sightings) -> None:
+    if bool(seen.of) == bool(seen.absent):
+        raise ValueError(
+            f"{len(seen.of)} canaries are there, and absent because {seen.absent or 'of nothing'}"
+        )
+    if not len(seen.of) <= seen.reachable <= (seen.stored or 0) and seen.of:
+        raise ValueError(f"{len(seen.of)} canaries are of {seen.reachable} of {seen.stored}")
+    if not 0 <= seen.found <= seen.tried or not 0 <= seen.allowance < 1:
+        raise ValueError("what is said of the planted copies cannot be")
+    scores = [one.planted for one in seen.of] + [one.match.score for one in seen.of if one.match is not None]
+    if not all(-1 <= score <= 1 for score in scores):
+        raise ValueError("a score of a canary is no cosine")
 
 
 def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_replication.escape import one_line
-from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    accepted_samples,
+    expired_lines,
+    unused_line,
+)
+from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
 from pytest_replication.verdicts import Outcome, Policy, Verdict
 
@@ -21,15 +30,15 @@ def render(verdict: Verdict) -> str:
 
 def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
-    k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
-    limit = verdict.policy.threshold
-    score, threshold = score_text(worst.score, limit), f"threshold {threshold_text(limit)}"
+    k, n, limit = len(verdict.replicated), verdict.samples, verdict.policy.threshold
+    worst = verdict.replicated[0] if k else verdict.closest
+    score, threshold = score_text(worst.score, limit), rule_text(verdict.policy)
     if k:
         what = "replicates a training image" if k == 1 else "replicate training images"
         story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
     else:
         story = f"none of {n} samples replicates a training image (closest score {score}, {threshold})"
-    return story + _claim(verdict)
+    return story + accepted_count(_of_accepted(verdict)) + _claim(verdict)
 
 
 def bounds(verdict: Verdict) -> str:
@@ -40,7 +49,11 @@ def bounds(verdict: Verdict) -> str:
     proved += [f"above {_percent(lower)}"] if k else []
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
     of = f"{n} prompts" if verdict.policy.per == "prompt" else n
-    return f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+    claim = f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+    accepted = accepted_samples(_of_accepted(verdict))
+    return claim + (
+        f"; {plural(accepted, 'accepted sample')} among those that do not count" if accepted else ""
+    )
 
 
 def counts(verdict: Verdict) -> str:
@@ -67,6 +80,15 @@ def searched(by: SearchedBy) -> str:
     )
 
 
+def rule_text(policy: Policy) -> str:
+    """What decides, in two words: a threshold, or a false discovery rate."""
+    if policy.fdr is not None:
+        return f"FDR {policy.fdr:g}"
+    return f"threshold {threshold_text(policy.threshold)}" + (
+        f" by {policy.groups.by}" if policy.groups else ""
+    )
+
+
 def stored_text(stored: Stored, subject: Subject) -> str:
     """Where matches come from that were not measured just now."""
     return (
@@ -78,6 +100,9 @@ def stored_text(stored: Stored, subject: Subject) -> str:
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
     rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
+    if policy.fdr is not None:
+        alone = f"one alone from score {threshold_text(policy.threshold)} on"
+        return f"FDR {policy.fdr:g} ({policy.fdr_source}): {policy.threshold_source}, {alone}; {rate}"
     return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
 
 
@@ -87,15 +112,23 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
+        *_false_flags(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    accepted = accepted_lines(_of_accepted(verdict), SHOWN)
+    lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
+    if verdict.control.asked:
+        lines.append(f"  control    {controlled(control_data(verdict))}")
     if (stored := matches.stored) is not None:
         lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
+    lines += [f"  EXPIRED    {line}" for line in expired_lines(_of_accepted(verdict))]
+    if unused := unused_line(_of_accepted(verdict)):
+        lines.append(f"  unused     {unused}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
@@ -108,9 +141,33 @@ def _details(verdict: Verdict) -> list[str]:
     return lines
 
 
+def _false_flags(verdict: Verdict) -> list[str]:
+    """What a model that copies nothing would show."""
+    if verdict.policy.fdr is not None:
+        share = _percent(verdict.policy.fdr)
+        return [f"  by chance  of the replicated samples at most {share} are innocent, on average"]
+    if verdict.expected_false is None:
+        return []
+    share, count = _percent(verdict.policy.false_rate or 0), verdict.expected_false
+    return [
+        f"  by chance  {share} of real images that the model never saw score as high: of {verdict.samples} "
+        "samples "
+        f"of a model that copies nothing, {count:.2g} are expected"
+    ]
+
+
+def _of_accepted(verdict: Verdict) -> dict[str, Any]:
+    """What `verdict_data` says of accepted matches, without the rest."""
+    return {
+        "accepted": accepted_data(verdict),
+        "threshold": verdict.policy.threshold,
+        "pairs": [{"sample_number": match.sample} for match in verdict.replicated],
+    }
+
+
 def _pairs(verdict: Verdict) -> list[str]:
     hits = verdict.replicated
-    shown = hits[:SHOWN] or (verdict.worst,)
+    shown = hits[:SHOWN] or (verdict.closest,)
     title = "replicated, worst first" if hits else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
@@ -122,7 +179,7 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
-    score = score_text(match.score, verdict.policy.threshold) + _next(verdict, match)
+    score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
     prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
@@ -145,9 +202,13 @@ def _copies(match: Match) -> str:
 
 
 def _next(verdict: Verdict, match: Match) -> str:
-    """Score of the next training image: far below for a copy of one image, near for duplicates."""
+    """Score of the next training image (far below for a copy of one image) and the conformal p-value."""
     found = verdict.matches.of[match.sample]
-    return f" (next {found[1].score:.3f})" if len(found) > 1 else ""
+    place = found.index(match)
+    told = [f"next {found[place + 1].score:.3f}"] if len(found) > place + 1 else []
+    p_value = verdict.matches.p_value(match.sample, place)
+    told += [] if p_value is None else [f"p {p_value:.2g}"]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _again(verdict: Verdict) -> list[str]:

@@ -29,8 +29,18 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
     if index["removed"]:
         images = _images(index["removed"], "was", "were")
         found.append(f"{images} removed from the index: copies of {_them(index['removed'])} are not found")
+    if index["canaries"] is None:
+        found.append(
+            "no positive control: 'pytest-replication calibrate' plants copies that each check has to find"
+        )
     if index["unproved"]:
         found.append("vectors of the index were imported and nothing proves that this embedder made them")
+    if index["stale_calibration"]:
+        found.append(
+            "the index has changed since it was calibrated: there are no p-values; calibrate it again, or "
+            "drop "
+            "the calibration"
+        )
     return found
 
 
@@ -42,6 +52,19 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
         are = "is" if distinct == 1 else "are"
         found.append(
             f"only {distinct} of {samples} samples {are} distinct: the bounds of the rate count these"
+        )
+    control = data["control"]
+    if control["absent"] and control["stored"] is not None:
+        found.append(f"no positive control: {control['absent']}")
+    if control["asked"] and 2 * control["planted_found"] < control["planted"]:
+        found.append(
+            f"nearly blind: only {control['planted_found']} of {control['planted']} edited copies of "
+            "training images were found when the index was calibrated"
+        )
+    elif control["asked"] and 2 * control["reachable"] < control["stored"]:
+        found.append(
+            f"nearly blind: only {control['reachable']} of {control['stored']} planted copies can reach the "
+            "threshold"
         )
     if data["counts"]["few_prompts"]:
         prompts = plural(data["counts"]["prompts"], "prompt")

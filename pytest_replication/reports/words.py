@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def plural(count: int, one: str, several: str = "") -> str:
     """A number with what is counted: 1 image, 2 images."""
     return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+def controlled(control: Mapping[str, Any]) -> str:
+    """What was found of the copies that were planted among the samples."""
+    return (
+        f"{control['found']} of {control['asked']} planted copies found (lowest score "
+        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} can reach the threshold)"
+    )
 
 
 def score_text(score: float, threshold: float) -> str:

@@ -30,6 +30,16 @@ class Neighbours:
     sample_views: NDArray[np.int64]
     searched: int
 
+    def part(self, which: NDArray[np.bool_]) -> Neighbours:
+        """Those of some samples: (n,) bool."""
+        return Neighbours(
+            self.scores[which],
+            self.rows[which],
+            self.views[which],
+            self.sample_views[which],
+            self.searched,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SearchedBy:
@@ -108,6 +118,7 @@ class Subject:
         unproved: vectors in it were imported, and nothing proves the embedder that was declared.
         distinct: number of samples that differ from each other, 0 if that was not counted.
         check: what reports call the check; empty for the name of the test.
+        stale: the index has a calibration, which was made before it changed and says nothing any more.
         prompts: prompt of each sample where known, else empty.
         sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
     """
@@ -125,6 +136,7 @@ class Subject:
     unproved: bool = False
     distinct: int = 0
     check: str = ""
+    stale: bool = False
     prompts: tuple[str, ...] = ()
     sample_sha256: tuple[str, ...] = ()
 
@@ -147,6 +159,46 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A canary, an edited copy of a training image, that went the way of the samples.
+
+    Attributes:
+        row: of the training image that it is a copy of.
+        edit: what was done to it.
+        planted: score that it had with this training image, or a duplicate of it, when it was planted.
+        match: its best match with one of these among its nearest training images; None if there is none.
+    """
+
+    row: int
+    edit: str
+    planted: float
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """All canaries that a search had to find.
+
+    Attributes:
+        of: one for each canary.
+        stored: canaries of the index; None if none were planted.
+        reachable: those of them that scored enough for the threshold of the gate when they were planted.
+        tried: copies that were planted to have them.
+        found: copies of them that were found.
+        allowance: how far the score of one image may differ from one time to the next.
+        absent: why there are none; empty where there are some.
+    """
+
+    of: tuple[Sighting, ...] = ()
+    stored: int | None = None
+    reachable: int = 0
+    tried: int = 0
+    found: int = 0
+    allowance: float = 0.0
+    absent: str = "none were planted"
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The nearest training images of every sample: everything a policy judges.
 
@@ -155,6 +207,11 @@ class Matches:
         searched: rows of the index that were searched for every sample.
         subject: what was compared with what.
         by: what searched.
+        p_values: conformal p-value of each sample, empty where the index is not calibrated.
+        p_behind: the same for the matches of each sample behind its best, as if they were the best.
+        p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
+            calibration, or of the smallest group of it that a sample is in; 1 without p-values.
+        canaries: what was seen of the copies that were put among the samples; they are no samples.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -162,12 +219,22 @@ class Matches:
     searched: int
     subject: Subject
     by: SearchedBy = SearchedBy()
+    p_values: tuple[float, ...] = ()
+    p_behind: tuple[tuple[float, ...], ...] = ()
+    p_least: float = 1.0
+    canaries: Sightings = Sightings()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
     def best(self) -> tuple[Match, ...]:
         """The nearest training image of each sample."""
         return tuple(matches[0] for matches in self.of)
+
+    def p_value(self, sample: int, place: int) -> float | None:
+        """Conformal p-value of a match by its place among those of its sample; None where it has none."""
+        if place == 0:
+            return self.p_values[sample] if self.p_values else None
+        return self.p_behind[sample][place - 1] if self.p_behind else None
 
 
 def name_matches(

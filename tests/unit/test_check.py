@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pytest_replication import (
     Verdict,
     assert_no_replication,
     assert_replication_rate_below,
+    check_extraction,
     check_replication,
     open_index,
 )
@@ -33,8 +35,11 @@ class Run(Surroundings):
     given_threshold: tuple[float, str] | None = None
     given_rate: tuple[float, str] | None = None
     unproved_allowed: bool = False
+    given_canaries: tuple[int, str] | None = None
+    accepted_file: str | None = None
     breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
+    noted: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
 
     def index(self, path: str | None = None) -> Index:
         return self.opened if path is None else open_index(path)
@@ -48,11 +53,20 @@ class Run(Surroundings):
     def engine(self) -> EngineChoice:
         return EngineChoice()
 
+    def canaries(self) -> tuple[int, str] | None:
+        return self.given_canaries
+
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
+    def accepted(self) -> str | None:
+        return self.accepted_file
+
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
+
+    def note(self, row: dict[str, Any], asserted: bool) -> None:
+        self.noted.append((row, asserted))
 
     def broke(self) -> None:
         self.breaks += 1
@@ -210,3 +224,10 @@ def test_a_copy_in_an_unproved_import_is_a_failure(unproved: Index, training: Pa
 def test_a_word_does_not_allow_it(unproved: Index, unrelated: Path) -> None:
     with pytest.raises(SettingsError, match="allow_unproved is 'no'; expected True or False"):
         check_replication(unrelated, 0.9, index=unproved, allow_unproved="no")  # type: ignore[arg-type]
+
+
+def test_a_check_of_pixels_is_noted_and_a_broken_one_breaks_the_run(pixels_index: Index) -> None:
+    run = Run(pixels_index)
+    with surrounded_by(run), pytest.raises(SettingsError, match="stores no pixels"):
+        check_extraction([Image.new("RGB", (8, 8), "red")])
+    assert (run.breaks, run.noted) == (1, [])

@@ -213,11 +213,11 @@ def test_slices_divide_the_vector() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sets": []}, "no sets are no benchmark"),
-        ({"embedders": []}, "0 extractors and 1 scores are no benchmark"),
+        ({"sets": []}, "0 sets, 1 extractors and 1 scores are no benchmark"),
+        ({"embedders": []}, "1 sets, 0 extractors"),
         ({"scores": []}, "1 extractors and 0 scores"),
         ({"sets": "twice"}, "two sets are named itself"),
-        ({"embedders": ["pixels", "cells", "pixels"]}, "two extractors are pixels"),
+        ({"embedders": ["pixels", "cells", "pixels"]}, "the extractor pixels is given 2 times"),
         ({"scores": ["inner+norm"]}, "the score inner.norm needs a background set"),
         ({"scores": ["split"]}, "none of the scores split fits any of pixels"),
     ],
@@ -586,7 +586,7 @@ def test_thresholds_stand_beside_the_metrics_that_have_one(made: RetrievalSet, t
 def test_a_background_that_is_too_small_is_refused_before_anything_is_embedded(
     made: RetrievalSet, pictures: list[Picture], tmp_path: Path, name: str, count: int
 ) -> None:
-    with pytest.raises(BenchmarkError, match=rf"needs {count + 1} background images at least"):
+    with pytest.raises(SettingsError, match=rf"needs {count + 1} background images at least"):
         run_benchmark([made], ["cells"], [name], tmp_path, background=pictures[-count:], progress=False)
     assert Cells.calls == 0
 

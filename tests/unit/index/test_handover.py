@@ -52,26 +52,28 @@ def test_bytes_stay_on_disk(tmp_path: Path) -> None:
 def test_tokens_come_back_as_they_were(tmp_path: Path) -> None:
     parcel = Handover(tmp_path).pack([ref(0, b"abc"), ref(1, Path("/a.png"))])
     tokens = np.arange(24, dtype=np.float16).reshape(2, 3, 4)
-    through_a_pipe(parcel).leave_tokens(tokens)
-    found = parcel.take_tokens()
+    through_a_pipe(parcel).leave("tokens", tokens)
+    found = parcel.take("tokens")
     assert (found.dtype, found.tolist()) == (tokens.dtype, tokens.tolist())
     assert [image.content for image in parcel.open()] == [b"abc", Path("/a.png")]
     (file,) = (path for path in parcel.path.parent.iterdir() if path != parcel.path)
     for rest in (file.read_bytes()[:-2], b""):
         file.write_bytes(rest)
-        with pytest.raises(BuildError, match=r"000000.npy cannot be read .*goes on after the last finished"):
-            parcel.take_tokens()
+        with pytest.raises(
+            BuildError, match=r"000000-tokens.npy cannot be read .*goes on after the last finished"
+        ):
+            parcel.take("tokens")
     parcel.drop()
     assert list(parcel.path.parent.iterdir()) == []
     with pytest.raises(BuildError, match="cannot be read"):
-        parcel.take_tokens()
+        parcel.take("tokens")
 
 
 def test_tokens_that_cannot_be_written_end_the_build(tmp_path: Path) -> None:
     parcel = Handover(tmp_path).pack([ref(0, Path("/a.png"))])
     (tmp_path / "shards").write_text("a file")
-    with pytest.raises(BuildError, match=r"000000.npy cannot be written .*see that the disk has room"):
-        parcel.leave_tokens(np.zeros((1, 3, 4), np.float16))
+    with pytest.raises(BuildError, match=r"000000-tokens.npy cannot be written .*see that the disk has room"):
+        parcel.leave("tokens", np.zeros((1, 3, 4), np.float16))
 
 
 def test_files_need_no_parcel_on_disk(tmp_path: Path) -> None:

@@ -306,10 +306,10 @@ def test_a_disk_without_room_is_refused(
 def test_shards_with_tokens_fit_in_memory(cells: str, pictures: Path, tmp_path: Path) -> None:
     from pytest_replication.index import build
 
-    assert build._shard_rows(1000, None) == 1024
-    assert build._shard_rows(5_000_000, None) == 5000
-    assert build._shard_rows(5_000_000, (197, 768)) == 887
-    assert build._shard_rows(10, (100_000, 4096)) == 1
+    assert build._shard_rows(1000, 0) == 1024
+    assert build._shard_rows(5_000_000, 0) == 5000
+    assert build._shard_rows(5_000_000, bytes_of((197, 768))) == 887
+    assert build._shard_rows(10, bytes_of((100_000, 4096))) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
+from pytest_replication.search.matches import Sighting, Sightings
 from pytest_replication.verdicts import Policy, Verdict, judge
 
 
@@ -76,6 +77,9 @@ def test_a_gap_in_the_index_is_said_in_every_verdict() -> None:
         )
 
 
+NO_CONTROL = "no positive control: 'pytest-replication calibrate' plants copies that each check has to find"
+
+
 def test_every_warning_is_in_the_text_and_in_the_plain_data() -> None:
     found = verdict(0, 8, Policy(0.5, allow_unproved=True))
     subject = replace(found.matches.subject, rejected=1, removed=2, unproved=True, distinct=3)
@@ -84,13 +88,38 @@ def test_every_warning_is_in_the_text_and_in_the_plain_data() -> None:
     assert said == [
         "1 training image could not be read and is NOT in the index: copies of it are not found",
         "2 training images were removed from the index: copies of them are not found",
+        NO_CONTROL,
         "vectors of the index were imported and nothing proves that this embedder made them",
         "only 3 of 8 samples are distinct: the bounds of the rate count these",
     ]
     assert [line for line in render(again).splitlines() if "WARNING" in line] == [
         f"  WARNING    {one}" for one in said
     ]
-    assert warnings(verdict_data(found)) == []
+    assert warnings(verdict_data(found)) == [NO_CONTROL]
+
+
+def test_a_control_is_told_and_a_weak_one_is_a_warning() -> None:
+    found = verdict(0, 8)
+    seen = Sightings(
+        of=(Sighting(3, "grey", 0.8, replace(found.matches.of[0][0], score=0.81)),),
+        stored=4,
+        reachable=3,
+        tried=9,
+        found=5,
+        allowance=0.1,
+        absent="",
+    )
+    good = judge(replace(found.matches, canaries=seen), found.policy)
+    assert "control    1 of 1 planted copies found (lowest score 0.810; 3 of 4 can reach" in render(good)
+    assert warnings(verdict_data(good)) == []
+    few = judge(replace(found.matches, canaries=replace(seen, reachable=1)), found.policy)
+    assert warnings(verdict_data(few)) == ["nearly blind: only 1 of 4 planted copies can reach the threshold"]
+    weak = judge(replace(found.matches, canaries=replace(seen, found=4)), found.policy)
+    assert "WARNING    nearly blind: only 4 of 9 edited copies of training images were found" in render(weak)
+    off = replace(seen, of=(), absent="canaries are 0 (call)")
+    none = judge(replace(found.matches, canaries=off), found.policy)
+    assert warnings(verdict_data(none)) == ["no positive control: canaries are 0 (call)"]
+    assert "control  " not in render(none)
 
 
 def test_inconclusive_says_what_would_settle_it() -> None:
@@ -118,6 +147,8 @@ def test_data_is_plain_and_complete() -> None:
         "seed": 100,
         "prompt": None,
         "score": 0.9,
+        "threshold": 0.5,
+        "p_value": None,
         "training_id": "cat.jpg",
         "training_uri": "photos/cat.jpg",
         "training_sha256": "b" * 64,

@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from pytest_replication import open_index
-from pytest_replication.controls import LONGEST, Planted, allowance, choose, margin, plant, store_canaries
+from pytest_replication.controls.planting import (
+    LONGEST,
+    Planted,
+    allowance,
+    choose,
+    margin,
+    plant,
+    store_canaries,
+)
 from pytest_replication.embedders.pixels import PixelEmbedder
 from pytest_replication.errors import SettingsError
 from pytest_replication.images.edits import EDITS, mirror

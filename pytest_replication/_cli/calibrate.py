@@ -1,0 +1,134 @@
+"""``calibrate``: from real images that the model never saw to a threshold with a known error."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_replication._cli.options import Verbs, add_index, limit, print_json
+from pytest_replication.calibrate import DUPLICATE, SAME, CalibrateOptions, calibrate_index
+from pytest_replication.errors import SettingsError
+from pytest_replication.index.calibration import GROUPINGS, drop_calibration
+from pytest_replication.index.reader import open_index
+from pytest_replication.reports.calibration import calibration_data, calibration_text
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "calibrate",
+        help="Measure how high unseen real images score, and store the threshold that follows",
+        description="Measure how high real images score that the model never saw, and store the threshold "
+        "that keeps false positives at --fpr. Goes on where it was interrupted.",
+    )
+    add_index(parser)
+    parser.add_argument(
+        "--holdout",
+        metavar="SOURCE",
+        help="Real images that the model never saw, given as to build (default: training images against the "
+        "rest)",
+    )
+    parser.add_argument(
+        "--fpr",
+        type=float,
+        default=0.01,
+        metavar="RATE",
+        help="Share of innocent images that may reach the threshold (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Let --fpr be the false-alarm rate of a whole gate of N samples (default: of one sample)",
+    )
+    parser.add_argument(
+        "--copies-from",
+        type=float,
+        metavar="SCORE",
+        help="Images from this score on are copies of training images and left out (default: "
+        f"{DUPLICATE} where the embedder documents a threshold, else {SAME})",
+    )
+    parser.add_argument(
+        "--by",
+        choices=GROUPINGS,
+        default="",
+        help="A threshold of its own for each label or caption of training images",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=CalibrateOptions().count,
+        metavar="N",
+        help="Training images that are drawn where there is no hold-out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-rejected",
+        type=limit,
+        default=0,
+        metavar="N",
+        help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
+    )
+    parser.add_argument(
+        "--plant",
+        type=int,
+        default=CalibrateOptions().plant,
+        metavar="N",
+        help="Training images of which edited copies are planted, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="SOURCE",
+        help="The training set, where its images lie in tars, tables or arrays",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw the null and the threshold")
+    parser.add_argument(
+        "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
+    )
+    parser.add_argument(
+        "--accept-failed-control",
+        action="store_true",
+        help="Store a calibration whose A/A control failed",
+    )
+    parser.add_argument("--drop", action="store_true", help="Take the calibration out of the index")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    if args.drop:
+        return _drop(args)
+    index = open_index(args.index, embedder=args.embedder, device=args.device)
+    options = CalibrateOptions(
+        holdout=args.holdout,
+        fpr=args.fpr,
+        samples=args.samples,
+        copies_from=args.copies_from,
+        by=args.by,
+        count=args.count,
+        max_rejected=args.max_rejected,
+        plant=args.plant,
+        images=args.images,
+        seed=args.seed,
+        accept_failed_control=args.accept_failed_control,
+        restart=args.restart,
+    )
+    found = calibrate_index(index, options)
+    if args.json:
+        print_json({"index": args.index} | calibration_data(found))
+    else:
+        print(calibration_text(args.index, found))
+    return 0
+
+
+def _drop(args: argparse.Namespace) -> int:
+    if args.holdout is not None or args.plot is not None:
+        raise SettingsError("--drop takes the calibration out of an index: give it alone")
+    dropped = drop_calibration(Path(args.index))
+    if args.json:
+        print_json({"index": args.index, "dropped": dropped})
+    else:
+        what = "the calibration is dropped" if dropped else "there was no calibration"
+        print(f"{args.index}: {what}")
+    return 0

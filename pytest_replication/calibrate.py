@@ -1,0 +1,315 @@
+"""Calibrate an index: from real images that the model never saw to a threshold with a known error.
+
+The peer of `check`: where that judges samples, this measures how high innocent images score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication import __version__
+from pytest_replication.calibrated import Calibrated, enough
+from pytest_replication.controls import Planted, plant_originals, store_canaries
+from pytest_replication.errors import CalibrationError, SettingsError, SourceError
+from pytest_replication.images.sources import Source, open_source
+from pytest_replication.index.calibration import (
+    GROUPINGS,
+    HOLDOUT,
+    MOST_SCORES,
+    NAMED,
+    TRAINING,
+    Calibration,
+    Copy,
+    Found,
+    HalvesControl,
+    embedder_of,
+    store_calibration,
+)
+from pytest_replication.index.ingest import Limit
+from pytest_replication.index.journal import Journal
+from pytest_replication.index.manifest import now
+from pytest_replication.index.reader import Index
+from pytest_replication.index.shard import RECORDS, read_columns
+from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
+from pytest_replication.search.within import measure_training
+from pytest_replication.stats.halves import LIMIT, compare_halves
+from pytest_replication.stats.null import needed
+
+DUPLICATE = 0.95
+"""Score from which on two images are duplicates, where the embedder documents a threshold."""
+SAME = 0.999
+"""The same where it documents none: next to nothing but the same image reaches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateOptions:
+    """How an index is calibrated.
+
+    Attributes:
+        holdout: real images that the model never saw, in any form that a training set may have; None
+            for training images against the rest.
+        fpr: wanted false-positive rate, in (0, 1).
+        samples: samples that it is about: 1 for the rate of a single sample, N for the rate at which
+            a whole gate of N samples raises a false alarm.
+        copies_from: score from which on an image of the hold-out is taken for a copy of a training
+            image and left out (two training images for duplicates); None for 0.95 where the embedder
+            documents a threshold, else 0.999.
+        by: ``label`` or ``caption``: a threshold of its own for each group of training images.
+        count: training images that are drawn where there is no hold-out.
+        max_rejected: unreadable images of the hold-out that may be left out, a number or a share.
+        plant: training images of which edited copies are planted as a positive control, 0 for none.
+        images: the training set, where its images lie in tars, tables or arrays; None to read the files
+            that the index names.
+        seed: of what is drawn, and of the halves of the A/A control.
+        accept_failed_control: store a calibration whose A/A control failed.
+        restart: forget what an interrupted calibration has measured.
+        progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        SettingsError: a value outside its range.
+    """
+
+    holdout: object = None
+    fpr: float = 0.01
+    samples: int = 1
+    copies_from: float | None = None
+    by: str = ""
+    count: int = 10_000
+    max_rejected: Limit = 0
+    plant: int = 64
+    images: object = None
+    seed: int = 0
+    accept_failed_control: bool = False
+    restart: bool = False
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fpr < 1:
+            raise SettingsError(f"fpr {self.fpr} is no rate: give a number between 0 and 1 (1 % is 0.01)")
+        if self.plant < 0:
+            raise SettingsError(f"{self.plant} training images to plant copies of: give 0 or more")
+        if self.samples < 1 or self.count < 2 or self.seed < 0:
+            raise SettingsError(
+                f"{self.samples} samples, a count of {self.count} or a seed of {self.seed} makes no sense: "
+                "give "
+                "1, 2 and 0 or more"
+            )
+        if self.copies_from is not None and not self.copies_from > 0:
+            raise SettingsError(f"copies_from {self.copies_from} is no score above 0")
+        if self.by not in ("", *GROUPINGS):
+            raise SettingsError(f"by {self.by!r} is unknown: give {' or '.join(GROUPINGS)}")
+
+    @property
+    def rate(self) -> float:
+        """False-positive rate of one sample: by Bonferroni's inequality `fpr` over `samples` is enough."""
+        return self.fpr / self.samples
+
+
+def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Calibration:
+    """Measure how high innocent images score, and store the threshold that follows.
+
+    Each image of the null takes the path of a sample: decoded, embedded and searched by the exact scan, its
+    highest inner product with a training image counts. The threshold is the smallest from which on a
+    conformal p-value is at most the wanted rate (`pytest_replication.stats.null.Null.threshold`).
+
+    The index is changed by one rename when all is measured. What is measured of a hold-out is kept batch by
+    batch, so that an interrupted calibration goes on where it was.
+
+    Args:
+        index: an open index. Open it again to check against it: this one keeps the state that it had.
+        options: how, None for the defaults.
+
+    Returns:
+        What was stored.
+
+    Raises:
+        CalibrationError: the null is too small for the rate, is the training set, or fails the A/A control.
+        TooManyRejected: images of the hold-out cannot be read.
+        ReplicationError: the index or its embedder cannot be used, as in a check.
+    """
+    asked = options or CalibrateOptions()
+    line = _line(index, asked)
+    journal: Journal | None = None
+    if asked.holdout is None:
+        measured, duplicated = measure_training(
+            index, min(asked.count, MOST_SCORES), line, seed=asked.seed, progress=asked.progress
+        )
+        source = ""
+    else:
+        holdout = _open(asked.holdout)
+        measured, journal = measure_holdout(
+            index,
+            holdout,
+            line,
+            max_rejected=asked.max_rejected,
+            restart=asked.restart,
+            progress=asked.progress,
+        )
+        duplicated, source = 0, holdout.name
+    found = _calibration(index, asked, measured, line, source, duplicated)
+    if not (found.control.passed or asked.accept_failed_control):
+        raise CalibrationError(_failed(index, found))
+    planted = _plant(index, asked)
+    found = replace(found, **_recall(planted, found.threshold, asked))
+    store_calibration(index, found)
+    if planted is not None:
+        store_canaries(index, planted, found.threshold, seed=asked.seed)
+    if journal is not None:
+        journal.drop()
+    return found
+
+
+def _plant(index: Index, asked: CalibrateOptions) -> Planted | None:
+    if asked.plant == 0:
+        return None
+    return plant_originals(index, asked.plant, asked.images, seed=asked.seed, progress=asked.progress)
+
+
+def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) -> dict[str, Any]:
+    """What is stored of planted copies."""
+    if planted is None:
+        unread = "their files cannot be read here: name the training set with --images"
+        return {"note": f"no copies were planted ({unread if asked.plant else '--plant 0'})"}
+    recall = planted.recall(threshold).items()
+    return {"planted": tuple(Found(edit, *counts) for edit, counts in recall), "note": ""}
+
+
+def _line(index: Index, asked: CalibrateOptions) -> float:
+    if asked.copies_from is not None:
+        return asked.copies_from
+    return SAME if index.embedder.default_threshold is None else DUPLICATE
+
+
+def _open(holdout: object) -> Source:
+    try:
+        source = open_source(holdout)
+    except SourceError as error:
+        raise CalibrationError(f"the hold-out cannot be used: {error}") from error
+    if source.counted and len(source) > MOST_SCORES:
+        raise CalibrationError(f"{source.name} holds {len(source)} images: {MOST_SCORES} are the most")
+    return source
+
+
+def _calibration(
+    index: Index, asked: CalibrateOptions, measured: Measured, line: float, source: str, duplicated: int
+) -> Calibration:
+    kept = measured.scores < line
+    scores, rows = measured.scores[kept], measured.rows[kept]
+    copied = duplicated + int((~kept).sum())
+    _check_size(index, asked, len(scores), copied, line, source)
+    order = np.argsort(scores, kind="stable")
+    scores, rows = scores[order], rows[order]
+    names: tuple[str, ...] = ()
+    group_of = np.full(len(scores), -1, np.int64)
+    if asked.by:
+        names, group_of = enough(_groups(index, rows, asked.by), asked.rate)
+        _check_groups(index, asked, names)
+    halves = compare_halves(scores, asked.rate, asked.seed)
+    found = Calibration(
+        scores=scores,
+        threshold=0.0,
+        rate=asked.rate,
+        fpr=asked.fpr,
+        samples=asked.samples,
+        origin=TRAINING if asked.holdout is None else HOLDOUT,
+        source=source,
+        listed=measured.listed,
+        unreadable=measured.unreadable,
+        repeated=measured.repeated,
+        copied=copied,
+        copies=_named(index, [one for one in measured.nearest if one[2] >= line][:NAMED]),
+        closest=_named(index, [one for one in measured.nearest if one[2] < line][:CLOSEST]),
+        copies_from=line,
+        by=asked.by,
+        names=names,
+        group_of=group_of,
+        control=HalvesControl(halves.p, halves.reached, halves.of, halves.tail_p, halves.passed),
+        planted=(),
+        note="no copies were planted",
+        seed=asked.seed,
+        created=now(),
+        writer=__version__,
+        embedder=embedder_of(index.manifest),
+    )
+    return replace(found, threshold=_threshold(index, found))
+
+
+def _check_size(
+    index: Index, asked: CalibrateOptions, count: int, copied: int, line: float, source: str
+) -> None:
+    what = f"the images of {source}" if source else "the training images"
+    if not count:
+        raise CalibrationError(
+            f"all {copied} of {what} are copies of training images (score >= {line:g}), so that none is "
+            "left to "
+            "calibrate with: give images that the model never saw, or --copies-from if these are none"
+        )
+    if count < max(2, needed(asked.rate)):
+        rate = f"{100 * asked.fpr:g} %" + (
+            f" for a gate of {asked.samples} samples" if asked.samples > 1 else ""
+        )
+        raise CalibrationError(
+            f"{count} of {what} are left ({copied} are copies of training images): a false-positive rate "
+            f"of {rate} takes "
+            f"{max(2, needed(asked.rate))} or more; give more images, or a larger --fpr"
+        )
+
+
+def _check_groups(index: Index, asked: CalibrateOptions, names: tuple[str, ...]) -> None:
+    if not names:
+        raise CalibrationError(
+            f"no {asked.by} of the training images of {index.path} has the {needed(asked.rate)} images "
+            "that a "
+            f"threshold of its own takes at {100 * asked.rate:g} % a sample: calibrate without --by, or "
+            "give more "
+            "images"
+        )
+
+
+def _groups(index: Index, rows: NDArray[np.int64], by: str) -> list[str | None]:
+    """Label or caption of the training image that each image of the null is nearest to."""
+    wanted = set(rows.tolist())
+    found: dict[int, str | None] = {}
+    for shard in index.shards:
+        for place, (value,) in enumerate(read_columns(shard.folder / RECORDS, (by,))):
+            if shard.first + place in wanted:
+                found[shard.first + place] = value
+    return [found[row] for row in rows.tolist()]
+
+
+def _named(index: Index, nearest: Iterable[tuple[str, int, float]]) -> tuple[Copy, ...]:
+    taken = list(nearest)
+    records = index.records([row for _, row, _ in taken])
+    return tuple(Copy(uri, records[row].id, records[row].uri, score) for uri, row, score in taken)
+
+
+def _threshold(index: Index, found: Calibration) -> float:
+    """The threshold of all images; every group has to have one that a score can reach."""
+    ready = Calibrated.of(found)
+    worst = max(ready.threshold_of(group) for group in (None, *found.names))
+    if not worst <= 1:
+        raise CalibrationError(
+            f"{found.described} score so high with the training images of {index.path} that no threshold "
+            "keeps "
+            f"false positives at {100 * found.rate:g} %: leave out copies with a lower --copies-from, or "
+            "take "
+            "another embedder"
+        )
+    return ready.null.threshold(found.rate)
+
+
+def _failed(index: Index, found: Calibration) -> str:
+    control = found.control
+    return (
+        f"two random halves of {found.described} differ, which must not be (A/A control: Mann-Whitney p = "
+        f"{control.p:.2g}; {control.reached} of {control.of} reach the threshold of the other half, p = "
+        f"{control.tail_p:.2g}; below {LIMIT} fails): {index.path} was not changed; sound scores fail once "
+        "in "
+        "500 times, so give another --seed once, or look for copies within the hold-out, or store it all the "
+        "same with --accept-failed-control"
+    )

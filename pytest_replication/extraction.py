@@ -1,0 +1,93 @@
+"""From samples and an index that stores pixels to a verdict about extraction; no embedder is needed."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_replication.check import index_for
+from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict, judge_extraction
+from pytest_replication.index.reader import Index
+from pytest_replication.models.samples import Samples
+from pytest_replication.reports.extraction import extraction_row
+from pytest_replication.scoring.pixel import NEIGHBOURS
+from pytest_replication.search.extraction import match_pixels
+from pytest_replication.surroundings import current
+
+
+def check_extraction(
+    samples: object,
+    rule: str = "ratio",
+    limit: float | None = None,
+    *,
+    index: Index | str | os.PathLike[str] | None = None,
+    neighbours: int = NEIGHBOURS,
+    confidence: float = 0.95,
+    name: str = "",
+) -> ExtractionVerdict:
+    """Measure how near the pixels of samples come to those of training images, and judge. Asserts nothing.
+
+    Every training image is compared, pixel by pixel, at the size that the index stores (``build --pixels``).
+    That finds exact and nearly exact copies of small images; crops, mirrors and edits it does not find.
+
+    Args:
+        samples: as for `check_replication`. They are resized where they have another size.
+        rule: what decides. ``ratio``: distance to the nearest training image over that to the second
+            nearest (Yoon et al.). ``relative``: over half the mean distance to the 50 nearest (Carlini et
+            al.). ``tiled``: largest distance of 16 tiles. ``rmse``: distance as it is.
+        limit: an image is extracted whose distance is at most this, below it for ``ratio``; None for the
+            documented one: 1/3, 1.0, 0.15 and 0.05.
+        index: an open index or its folder; None for that of the pytest run.
+        neighbours: training images of the mean in ``relative``.
+        confidence: of the bounds of the rate.
+        name: what reports call this check.
+
+    Returns:
+        The verdict, with every match.
+
+    Raises:
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+    """
+    return measure_extraction(
+        samples,
+        rule,
+        limit,
+        index=index,
+        neighbours=neighbours,
+        confidence=confidence,
+        name=name,
+        asserted=False,
+    )
+
+
+def measure_extraction(
+    samples: object,
+    rule: str,
+    limit: float | None,
+    *,
+    index: Index | str | os.PathLike[str] | None,
+    neighbours: int,
+    confidence: float,
+    name: str,
+    asserted: bool,
+) -> ExtractionVerdict:
+    """Do what `check_extraction` says, and tell the run whether the verdict fails the test."""
+    run = current()
+    try:
+        if not (limit is None or (isinstance(limit, (int, float)) and not isinstance(limit, bool))):
+            raise SettingsError(f"limit is {limit!r}; expected a number")
+        policy = ExtractionPolicy.of(rule, limit, confidence=confidence)
+        opened = index_for(index, run)
+        if policy.rule != "relative":  # the only one that the mean matters to
+            neighbours = min(neighbours, opened.rows)
+        matches = match_pixels(opened, Samples.of(samples), neighbours, name=name)
+        verdict = judge_extraction(matches, policy)
+    except Exception as error:
+        if run is not None:
+            run.broke()
+        if isinstance(error, ReplicationError):
+            raise
+        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
+    if run is not None:
+        run.note(extraction_row(verdict), asserted)
+    return verdict

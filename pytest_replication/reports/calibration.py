@@ -1,0 +1,201 @@
+"""A calibration in plain text and as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_replication.calibrated import Calibrated
+from pytest_replication.escape import one_line
+from pytest_replication.index.calibration import HOLDOUT, TRAINING, Calibration, Copy
+from pytest_replication.reports.words import plural, threshold_text
+
+_SHOWN = 10
+_FEW = 1000
+_GROUPS = 20
+_CONFIDENCE = 0.95
+
+
+def calibration_data(found: Calibration) -> dict[str, Any]:
+    """Turn a calibration into plain data, without its scores."""
+    ready = Calibrated.of(found)
+    low, high = ready.null.rate_bounds(found.rate, _CONFIDENCE)
+    least, most = ready.null.quantile_bounds(found.rate, _CONFIDENCE)
+    return {
+        "threshold": float(found.threshold),
+        "threshold_bounds": [least, most],
+        "fpr": float(found.fpr),
+        "samples": int(found.samples),
+        "rate": float(found.rate),
+        "rate_bounds": [low, high],
+        "confidence": _CONFIDENCE,
+        "origin": found.origin,
+        "source": found.source,
+        "images": len(found),
+        "resolution": ready.null.resolution,
+        "highest": float(found.scores[-1]),
+        "listed": int(found.listed),
+        "unreadable": int(found.unreadable),
+        "repeated": int(found.repeated),
+        "copied": int(found.copied),
+        "copies_from": float(found.copies_from),
+        "copies": [_copy_data(copy) for copy in found.copies],
+        "closest": [_copy_data(copy) for copy in found.closest],
+        "groups": {
+            name: {"threshold": ready.threshold_of(name), "images": len(ready.null_of(name))}
+            for name in found.names
+        },
+        "by": found.by,
+        "control": {
+            "passed": found.control.passed,
+            "p": float(found.control.p),
+            "reached": int(found.control.reached),
+            "of": int(found.control.of),
+            "tail_p": float(found.control.tail_p),
+        },
+        "planted": {kind.edit: {"found": kind.found, "planted": kind.planted} for kind in found.planted},
+        "note": found.note,
+        "seed": int(found.seed),
+        "created": found.created,
+        "writer": found.writer,
+        "embedder": list(found.embedder),
+        "engine": found.engine,
+        "score": found.score,
+        "warnings": calibration_warnings(found),
+    }
+
+
+def calibration_text(index: str, found: Calibration) -> str:
+    """Render a calibration for a terminal."""
+    ready = Calibrated.of(found)
+    low, high = ready.null.rate_bounds(found.rate, _CONFIDENCE)
+    least, most = ready.null.quantile_bounds(found.rate, _CONFIDENCE)
+    gate = f" for a gate of {found.samples} samples" if found.samples > 1 else ""
+    lines = [
+        f"{index}: threshold {threshold_text(found.threshold)}, {_percent(found.fpr)} of "
+        f"{found.described}{gate}",
+        f"  null         {_null(found)}",
+        f"  threshold    the true {_percent(1 - found.rate)} percentile lies between {least:.4f} and "
+        f"{most:.4f}, "
+        f"and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % confidence)",
+        f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
+        f"{found.scores[-1]:.4f}",
+        *_left_out(found),
+        *(f"  closest kept {_pair(copy)}" for copy in found.closest[:1]),
+        *_group_lines(ready),
+        f"  A/A control  {_control(found)}",
+        *_planted(found),
+        f"  made         {found.created} with {found.embedder[0]}, exact scan, seed {found.seed}",
+        *(f"  WARNING      {said}" for said in calibration_warnings(found)),
+    ]
+    return "\n".join(map(one_line, lines))
+
+
+def calibration_warnings(found: Calibration) -> list[str]:
+    """What weakens a calibration, a sentence each."""
+    said = []
+    if found.origin == TRAINING:
+        said.append(
+            "the null is of training images: the threshold says how alike training images are, not how "
+            "near an "
+            "image comes that the model never saw; give --holdout if there is one"
+        )
+    if len(found) < _FEW:
+        said.append(f"{len(found)} images make a rough threshold: give {_FEW} or more")
+    share = found.copied / max(1, found.copied + len(found))
+    if share > found.rate and found.origin == HOLDOUT:
+        said.append(
+            f"{_percent(share)} of the hold-out was left out as copies (score >= {found.copies_from:g}), "
+            "more than "
+            f"the wanted rate of {_percent(found.rate)}: if they are none, that share of innocent samples "
+            "will "
+            "be flagged; look at them, and move the line with --copies-from"
+        )
+    if found.planted and _recall(found) < 0.5:
+        said.append(
+            f"the threshold finds {_percent(_recall(found))} of planted copies: most copies would pass; take "
+            "another embedder, a larger --fpr, or more images"
+        )
+    if not found.control.passed:
+        said.append("the A/A control failed, and the calibration was stored all the same")
+    return said
+
+
+def _null(found: Calibration) -> str:
+    if found.origin == TRAINING:
+        return f"{plural(len(found), 'training image')} against the rest"
+    return f"{plural(len(found), 'image')} of {found.source}, of {found.listed} listed"
+
+
+def _left_out(found: Calibration) -> list[str]:
+    lines = []
+    if found.unreadable:
+        lines.append(f"  left out     {plural(found.unreadable, 'image')} that could not be read")
+    if found.repeated:
+        lines.append(f"  left out     {plural(found.repeated, 'image')} that were there before")
+    if found.copied and found.origin == TRAINING:
+        lines.append(
+            f"  left out     {plural(found.copied, 'image')} with duplicates only (score >= "
+            f"{found.copies_from:g})"
+        )
+    elif found.copied:
+        lines.append(
+            f"  left out     {plural(found.copied, 'copy', 'copies')} of training images (score >= "
+            f"{found.copies_from:g})"
+        )
+        lines += [f"    {_pair(copy)}" for copy in found.copies[:_SHOWN]]
+        more = found.copied - min(_SHOWN, len(found.copies))
+        lines += [f"    and {more} more"] if more else []
+    return lines
+
+
+def _pair(copy: Copy) -> str:
+    return f"{copy.score:.4f}  {copy.uri} -> {copy.training_uri}"
+
+
+def _group_lines(ready: Calibrated) -> list[str]:
+    found = ready.calibration
+    if not found.by:
+        return []
+    lines = [
+        f"  {found.by:<12} {name}: {threshold_text(ready.threshold_of(name))}, {len(ready.null_of(name))} "
+        "images"
+        for name in found.names[:_GROUPS]
+    ]
+    more = len(found.names) - _GROUPS
+    lines += [f"  {found.by:<12} and {more} more"] if more > 0 else []
+    return [*lines, f"  {found.by:<12} all others: {threshold_text(ready.threshold_of(None))}"]
+
+
+def _control(found: Calibration) -> str:
+    control = found.control
+    return (
+        f"{'passed' if control.passed else 'FAILED'}: halves differ with p = {control.p:.2g}; "
+        f"{control.reached} of "
+        f"{control.of} reach the threshold of the other half (p = {control.tail_p:.2g})"
+    )
+
+
+def _planted(found: Calibration) -> list[str]:
+    if not found.planted:
+        return [f"  planted      {found.note}"]
+    total = sum(kind.planted for kind in found.planted)
+    hits = sum(kind.found for kind in found.planted)
+    kinds = ", ".join(f"{kind.edit} {kind.found}/{kind.planted}" for kind in found.planted)
+    return [f"  planted      {hits} of {total} copies are found ({_percent(hits / total)}): {kinds}"]
+
+
+def _recall(found: Calibration) -> float:
+    return sum(kind.found for kind in found.planted) / max(1, sum(kind.planted for kind in found.planted))
+
+
+def _copy_data(copy: Copy) -> dict[str, Any]:
+    return {
+        "uri": copy.uri,
+        "training_id": copy.training_id,
+        "training_uri": copy.training_uri,
+        "score": float(copy.score),
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,166 @@
+"""Which rule decides a check, and where it comes from.
+
+Precedence, told in every verdict: call > marker > command line > ini file > calibration of the index >
+default of the embedder. A threshold and a false discovery rate are two rules: the nearer one decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pytest_replication.calibrated import Calibrated
+from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
+from pytest_replication.index.calibration import is_stale, stale
+from pytest_replication.index.reader import Index
+from pytest_replication.search.matches import Match, Matches
+from pytest_replication.surroundings import Surroundings
+from pytest_replication.verdicts import GroupThresholds, Policy
+
+_LEVELS = ("call", "marker", "command line", "ini file")
+Rule = tuple[float, str]
+
+
+class _Tolerated(NamedTuple):
+    max_rate: float
+    max_rate_source: str
+    confidence: float
+
+    def with_threshold(self, value: float, source: str) -> Policy:
+        return Policy(value, source, self.max_rate, self.max_rate_source, self.confidence)
+
+
+def find_policy(
+    threshold: object,
+    fdr: object,
+    max_rate: object,
+    confidence: float,
+    index: Index,
+    run: Surroundings | None,
+) -> Policy:
+    """Resolve what a call leaves open.
+
+    Raises:
+        SettingsError: a value that cannot be used, or two rules of one level.
+        ThresholdMissing: there is no threshold anywhere.
+        CalibrationError: the threshold or the p-values would come from a calibration that there is not,
+            or that was made before the index changed.
+    """
+    rate = (number(max_rate, "max_rate"), "call") if max_rate is not None else None
+    if rate is None and run is not None:
+        rate = run.max_rate()
+    tolerated = _Tolerated(*(rate or (0.0, "default")), confidence)
+    fixed = _given(threshold, "threshold", run.threshold() if run is not None else None)
+    discovery = _given(fdr, "fdr", run.fdr() if run is not None else None)
+    if fixed and discovery:
+        fixed, discovery = _nearer(fixed, discovery)
+    if discovery:
+        ready = _calibrated(index, "a false discovery rate")
+        unreached = ready.null.threshold(ready.calibration.rate)
+        policy = tolerated.with_threshold(unreached, "calibration")
+        return replace(policy, fdr=discovery[0], fdr_source=discovery[1])
+    if fixed:
+        return _with_false_rate(tolerated.with_threshold(*fixed), index)
+    if index.manifest.calibration is not None:
+        return _from_calibration(_calibrated(index, "the threshold"), tolerated)
+    if (default := index.embedder.default_threshold) is not None:
+        return tolerated.with_threshold(default.value, default.source)
+    raise ThresholdMissing(
+        f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
+        "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
+        "pytest-replication check, or measure one with 'pytest-replication calibrate'"
+    )
+
+
+def number(given: object, name: str) -> float:
+    """Take a number of a call.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
+        raise SettingsError(f"{name} is {given!r}; expected a number")
+    return float(given)
+
+
+def settle(policy: Policy, index: Index, samples: int) -> Policy:
+    """Tell with a false discovery rate from which score on one sample alone would be rejected."""
+    if policy.fdr is None:
+        return policy
+    ready = _calibrated(index, "a false discovery rate")
+    least = policy.fdr / samples
+    if ready.null.rank(least) == 0:
+        return replace(policy, threshold=1.0)  # `judge` refuses it
+    described = f"Benjamini-Hochberg over {samples} samples, {ready.calibration.described}"
+    return replace(policy, threshold=min(1.0, ready.null.threshold(least)), threshold_source=described)
+
+
+def with_p_values(matches: Matches, index: Index) -> Matches:
+    """Give each sample its conformal p-value, where the index is calibrated as it is now."""
+    ready = Calibrated.of_index(index)
+    if ready is None:
+        return matches
+    least = max(ready.null_of(ready.group_of(match)).resolution for match in matches.best)
+    behind = tuple(tuple(_behind(ready, match, least) for match in found[1:]) for found in matches.of)
+    best = tuple(ready.p_values(matches.best).tolist())
+    return replace(matches, p_values=best, p_behind=behind, p_least=least)
+
+
+def _behind(ready: Calibrated, match: Match, least: float) -> float:
+    """P-value of a match behind the best; it may be in a group that is too small to tell, and then counts."""
+    null = ready.null_of(ready.group_of(match))
+    found = float(null.p_values(match.score))
+    return found if found > null.resolution else min(found, least)
+
+
+def _given(value: object, name: str, of_run: Rule | None) -> Rule | None:
+    return (number(value, name), "call") if value is not None else of_run
+
+
+def _nearer(threshold: Rule, fdr: Rule) -> tuple[Rule | None, Rule | None]:
+    """The one of two rules that is set nearer to the check."""
+    levels = [_LEVELS.index(rule[1]) if rule[1] in _LEVELS else len(_LEVELS) for rule in (threshold, fdr)]
+    if levels[0] == levels[1]:
+        raise SettingsError(
+            f"both a threshold and a false discovery rate are set ({threshold[1]}): set one of the two"
+        )
+    return (threshold, None) if levels[0] < levels[1] else (None, fdr)
+
+
+def _calibrated(index: Index, what: str) -> Calibrated:
+    """The calibration of an index, which something rests on."""
+    if is_stale(index.manifest):
+        raise stale(index.path)
+    ready = Calibrated.of_index(index)
+    if ready is None:
+        raise CalibrationError(
+            f"{index.path} is not calibrated, which {what} takes: 'pytest-replication calibrate {index.path} "
+            "--holdout IMAGES' does it"
+        )
+    return ready
+
+
+def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
+    found = ready.calibration
+    source = f"calibration, {100 * found.fpr:g} % of {found.described}"
+    if found.samples > 1:
+        source += f" for a gate of {found.samples}"
+    groups = None
+    if found.by:
+        thresholds = {name: ready.threshold_of(name) for name in found.names}
+        groups = GroupThresholds(found.by, thresholds, ready.threshold_of(None))
+        lowest, highest = min(thresholds.values()), max(thresholds.values())
+        source += f"; by {found.by} from {lowest:g} to {highest:g}"
+    rate = found.rate if groups else ready.null.rank(found.rate) / (len(ready.null) + 1)
+    policy = tolerated.with_threshold(found.threshold, source)
+    return replace(policy, groups=groups, false_rate=rate)
+
+
+def _with_false_rate(policy: Policy, index: Index) -> Policy:
+    """Tell the false-positive rate of a threshold that somebody chose, where it is known."""
+    ready = Calibrated.of_index(index)
+    if ready is None:
+        return policy
+    return replace(policy, false_rate=float(ready.null.p_values(policy.threshold)))

@@ -1,0 +1,155 @@
+"""``calibrate`` on the command line, and what a gate makes of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import cli, open_index, remove_images
+
+from .conftest import RunSuite
+
+Captured = pytest.CaptureFixture[str]
+
+CHECK = """
+    def test_samples(assert_no_replication):
+        assert_no_replication({samples!r})
+"""
+
+
+@pytest.fixture
+def calibrated(built_calibrated: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built_calibrated, tmp_path / "index"))
+
+
+def run(capsys: Captured, *arguments: object) -> tuple[int, str, str]:
+    status = cli.main(list(map(str, arguments)))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_calibrate_info_check_and_drop(
+    damaged: Path, holdout: Path, training: Path, capsys: Captured
+) -> None:
+    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.05")
+    assert status == 0
+    index = open_index(damaged)
+    assert index.calibration is not None
+    threshold = index.calibration.threshold
+    first = out.splitlines()[0]
+    assert first == f"{damaged}: threshold {threshold:g}, 5 % of 120 unseen images"
+    assert "A/A control  passed" in out
+    assert "WARNING      120 images make a rough threshold" in out
+
+    status, out, _ = run(capsys, "info", damaged)
+    assert f"calibration  threshold {threshold:g}, 5 % of 120 unseen images, today" in out
+    status, out, _ = run(capsys, "info", damaged, "--json")
+    told = json.loads(out)["calibration"]
+    assert (told["stale"], told["threshold"], told["images"]) == (False, threshold, 120)
+    assert told["rate_bounds"][0] < 0.05 < told["rate_bounds"][1]
+    assert told["threshold_bounds"][0] <= threshold
+
+    status, out, _ = run(capsys, "check", damaged, training)
+    assert status == 1
+    assert f"score >= {threshold:g} (calibration, 5 % of 120 unseen images)" in out
+    assert "of a model that copies nothing, 0.99 are expected" in out
+    assert ", p 0.0083)" in out
+
+    status, out, _ = run(capsys, "calibrate", damaged, "--drop")
+    assert (status, out) == (0, f"{damaged}: the calibration is dropped\n")
+    assert (
+        run(capsys, "calibrate", damaged, "--drop", "--json")[1]
+        == json.dumps({"index": str(damaged), "dropped": False}, indent=1) + "\n"
+    )
+    assert run(capsys, "check", damaged, training)[0] == 2
+
+
+def test_the_json_of_calibrate_and_of_a_verdict(
+    damaged: Path, holdout: Path, training: Path, capsys: Captured
+) -> None:
+    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.1", "--json")
+    told = json.loads(out)
+    assert (status, told["images"], told["control"]["passed"], told["by"]) == (0, 120, True, "")
+    verdict = json.loads(run(capsys, "check", damaged, training, "--json")[1])
+    assert verdict["threshold_source"] == "calibration, 10 % of 120 unseen images"
+    assert verdict["expected_false"] == pytest.approx(20 * 12 / 121)
+    assert {pair["p_value"] for pair in verdict["pairs"]} == {1 / 121}
+    assert all(pair["threshold"] == told["threshold"] for pair in verdict["pairs"])
+    by_fdr = json.loads(run(capsys, "check", damaged, training, "--fdr", "0.2", "--json")[1])
+    assert (by_fdr["fdr"], by_fdr["fdr_source"], by_fdr["replicated"]) == (0.2, "command line", 20)
+    assert by_fdr["expected_false"] is None
+
+
+def test_wrong_usage(calibrated: Path, holdout: Path, capsys: Captured) -> None:
+    assert run(capsys, "calibrate", calibrated, "--holdout", holdout, "--drop")[0] == 2
+    assert run(capsys, "calibrate", calibrated, "--fpr", "2")[0] == 2
+    status, _, err = run(capsys, "calibrate", calibrated, "--holdout", holdout, "--fpr", "0.001")
+    assert status == 3
+    assert "takes 999 or more" in err
+
+
+def test_a_stale_calibration_is_an_error_with_its_remedy(
+    calibrated: Path, unrelated: Path, capsys: Captured
+) -> None:
+    remove_images(calibrated, ids=["cat.jpg"])
+    status, _, err = run(capsys, "check", calibrated, unrelated)
+    assert status == 3
+    assert "has changed since it was calibrated" in err
+    status, out, _ = run(capsys, "check", calibrated, unrelated, "--threshold", "0.99")
+    assert status == 0
+    assert "WARNING    the index has changed since it was calibrated: there are no p-values" in out
+    assert "NOT in use: made before the index changed" in run(capsys, "info", calibrated)[1]
+    assert json.loads(run(capsys, "info", calibrated, "--json")[1])["calibration"] == {"stale": True}
+
+
+def test_a_damaged_calibration_passes_nothing(calibrated: Path, unrelated: Path, capsys: Captured) -> None:
+    (path,) = calibrated.glob("calibration-*")
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+    assert run(capsys, "check", calibrated, unrelated)[0] == 3
+    assert run(capsys, "check", calibrated, unrelated, "--threshold", "0.99")[0] == 3
+    path.unlink()
+    assert run(capsys, "check", calibrated, unrelated)[0] == 3
+
+
+def test_the_gate_takes_its_threshold_from_the_calibration(
+    run_suite: RunSuite, built_calibrated: Path
+) -> None:
+    result = run_suite(CHECK.format(samples="photos/training"), index=built_calibrated)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["FAIL *threshold * (calibration, 5 % of 120 unseen images), 0.99 expected by chance, *"]
+    )
+
+
+def test_the_gate_with_a_false_discovery_rate(run_suite: RunSuite, built_calibrated: Path) -> None:
+    code = """
+        import pytest
+
+        def test_setting(assert_no_replication):
+            assert_no_replication("photos/training")
+
+        @pytest.mark.replication(fdr=0.19)
+        def test_marker(assert_no_replication):
+            assert_no_replication("photos/training")
+
+        @pytest.mark.replication(threshold=1.0)
+        def test_nearer(check_replication):
+            assert check_replication("photos/unrelated").passed
+
+        def test_call(assert_no_replication):
+            assert_no_replication("photos/training", fdr=0.18)
+    """
+    result = run_suite(code, "--replication-fdr=0.2", index=built_calibrated)
+    result.assert_outcomes(failed=3, passed=1)
+    for line in ("FDR 0.2 (command line)", "FDR 0.19 (marker)", "FDR 0.18 (call)", "threshold 1 (marker)"):
+        result.stdout.fnmatch_lines([f"* {line}*"])
+
+
+def test_a_stale_calibration_is_an_error_of_the_gate(run_suite: RunSuite, calibrated: Path) -> None:
+    remove_images(calibrated, ids=["cat.jpg"])
+    result = run_suite(CHECK.format(samples="photos/unrelated"), index=calibrated)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*CalibrationError: * has changed since it was calibrated*"])
