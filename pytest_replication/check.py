@@ -7,7 +7,7 @@ and this is the only module that knows every stage.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.embed import Light, embed_images
+from pytest_replication.search.evidence import Information, with_evidence
 from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
@@ -151,24 +152,52 @@ def decide(
         ReplicationError: as `check_replication`.
     """
     guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
-    vectors, subject = _embed(samples, index, k, name, guard)
+    information = Information()
+    vectors, subject = _embed(samples, index, k, name, guard, information)
+    seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
 
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
-            return judge(_named(index, found, guard, subject, by), policy)
+            return judge(_named(index, found, guard, subject, by, seen, policy), policy)
         except SearchError as refusal:
             note = str(refusal)
-    return judge(_named(index, search(index, vectors, k), guard, subject, SearchedBy(note=note)), policy)
+    by = SearchedBy(note=note)
+    return judge(_named(index, search(index, vectors, k), guard, subject, by, seen, policy), policy)
 
 
-def _named(index: Index, found: Neighbours, guard: Guard, subject: Subject, by: SearchedBy) -> Matches:
-    """Tell canaries and samples apart."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The samples of a check, as they went by: vectors (n, views, dim), and how much there is in each."""
+
+    samples: Samples
+    vectors: NDArray[np.float32]
+    information: Information
+
+
+def _named(
+    index: Index,
+    found: Neighbours,
+    guard: Guard,
+    subject: Subject,
+    by: SearchedBy,
+    seen: _Seen,
+    policy: Policy,
+) -> Matches:
+    """Tell canaries and samples apart, and look at the pixels of the pairs that matter."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
     matches = with_p_values(matches, index)
+    matches = with_evidence(
+        index,
+        seen.samples,
+        seen.vectors,
+        matches,
+        seen.information.low,
+        lambda match: policy.fdr is not None or match.score >= policy.threshold_near(match.record),
+    )
     return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
@@ -195,7 +224,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()))
+    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()), Information())
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -208,13 +237,13 @@ def nearest(
 
 
 def _embed(
-    samples: Samples, index: Index, k: int, name: str, guard: Guard
+    samples: Samples, index: Index, k: int, name: str, guard: Guard, information: Information
 ) -> tuple[NDArray[np.float32], Subject]:
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     light, digests = Light(samples), Digests()
-    stream = light.watch(digests.watch(samples))
+    stream = light.watch(digests.watch(information.watch(samples)))
     vectors = embed_images(index, guard.among(stream, len(samples)))
     light.require()
     own = vectors[~guard.mask(len(samples))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from pytest_replication.errors import (
     SearchError,
     SettingsError,
 )
+from pytest_replication.guard import guard
 from pytest_replication.index import Record
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.fdr import benjamini_hochberg
@@ -143,6 +144,9 @@ class Verdict:
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
+        undecided: best matches of samples with next to nothing in them that reach the threshold and of which
+            pixels cannot tell whether they are replicated; the upper bound counts them.
+        cleared: those of such samples whose pixels are not those of a training image: not replicated.
     """
 
     outcome: Outcome
@@ -153,6 +157,8 @@ class Verdict:
     rate_lower: float
     needed: int | None = None
     control: Control = NO_CONTROL
+    undecided: tuple[Match, ...] = ()
+    cleared: tuple[Match, ...] = ()
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -229,11 +235,14 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     """
     _check(matches)
     recall = _recall(matches, policy)
-    hits = _replicated(matches, policy)
-    hits.sort(key=lambda match: (-match.score, match.sample))
+    reached = _replicated(matches, policy)
+    reached.sort(key=lambda match: (-match.score, match.sample))
+    guarded = guard(matches, reached, _reaching(reached, policy))
+    hits, undecided = guarded.replicated, guarded.undecided
     bound = bounds(matches, hits, policy.per, policy.confidence)
-    upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
-    outcome = _outcome(len(hits), upper, lower, policy.max_rate)
+    most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
+    upper, lower = 1.0 if recall is None else min(1.0, most.upper / recall), bound.lower
+    outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
     control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
@@ -243,10 +252,10 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
-    if outcome is Outcome.INCONCLUSIVE:
+    if outcome is Outcome.INCONCLUSIVE and not undecided:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, tuple(hits), upper, lower, needed, control)
+    return Verdict(outcome, policy, matches, hits, upper, lower, needed, control, undecided, guarded.cleared)
 
 
 def _replicated(matches: Matches, policy: Policy) -> list[Match]:
@@ -270,6 +279,14 @@ def _replicated(matches: Matches, policy: Policy) -> list[Match]:
         )
     rejected = benjamini_hochberg(matches.p_values, policy.fdr)
     return [match for match, taken in zip(matches.best, rejected, strict=True) if taken]
+
+
+def _reaching(reached: Sequence[Match], policy: Policy) -> Callable[[Match], bool]:
+    """Whether the score of any match of a sample would make it replicated."""
+    if policy.fdr is None:
+        return lambda match: match.score >= policy.threshold_near(match.record)
+    lowest = min((match.score for match in reached), default=math.inf)
+    return lambda match: match.score >= lowest
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:
@@ -326,9 +343,11 @@ def _check(matches: Matches) -> None:
             raise SearchError(f"sample {number} has no finite score, so nothing can pass")
 
 
-def _outcome(hits: int, upper: float, lower: float, max_rate: float) -> Outcome:
+def _outcome(hits: int, undecided: int, upper: float, lower: float, max_rate: float) -> Outcome:
     if max_rate == 0:
-        return Outcome.FAIL if hits else Outcome.PASS
+        if hits:
+            return Outcome.FAIL
+        return Outcome.INCONCLUSIVE if undecided else Outcome.PASS
     if upper <= max_rate:
         return Outcome.PASS
     return Outcome.FAIL if lower > max_rate else Outcome.INCONCLUSIVE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Policy, Verdict
@@ -28,6 +29,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "replicated": len(verdict.replicated),
         "rate": float(verdict.rate),
         "counts": counts_data(verdict),
+        "low_information": information_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
@@ -61,6 +63,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "weights_sha256": subject.weights_sha256,
         },
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
+        "undecided_pairs": [pair_data(verdict, match) for match in verdict.undecided],
     }
     if neighbours != 0:
         data["neighbours"] = [
@@ -160,4 +163,5 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "copies": match.copies,
         "exact_copies": match.exact,
         "copies_threshold": match.alike,
+        "pixels": evidence_data(match.pixels),
     }

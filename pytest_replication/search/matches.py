@@ -71,6 +71,39 @@ class SearchedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelEvidence:
+    """What pixels say of a sample and a training image, both resized to a square.
+
+    Attributes:
+        rmse: root mean square difference (`scoring.pixel.rmse`), in [0, 1].
+        tiled: largest of 16 tiles (`scoring.pixel.tiled`), in [0, 1].
+        side: of the square.
+        source: of the training image: ``index``, ``original``, or ``thumbnail``, which is lossy.
+    """
+
+    rmse: float
+    tiled: float
+    side: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LowInformation:
+    """A sample with next to nothing in it, of which a descriptor says little.
+
+    Attributes:
+        sample: number of the sample.
+        why: ``tiny``, ``flat`` or ``near-blank`` (`images.complexity`).
+        floor: what its `rmse` is at least with every training image, from the pixels that the index
+            stores; None where that was not measured.
+    """
+
+    sample: int
+    why: str
+    floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A sample and a training image.
 
@@ -86,6 +119,7 @@ class Match:
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
         leader: row that stands for all its duplicates; None if they were not counted.
+        pixels: what pixels say of the two; None where that was not measured.
     """
 
     sample: int
@@ -98,6 +132,7 @@ class Match:
     exact: int | None = None
     alike: float | None = None
     leader: int | None = None
+    pixels: PixelEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +246,7 @@ class Matches:
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
+        low: samples with next to nothing in them, in the order of their numbers.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -221,6 +257,7 @@ class Matches:
     p_values: tuple[float, ...] = ()
     p_least: float = 1.0
     canaries: Sightings = Sightings()
+    low: tuple[LowInformation, ...] = ()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property
