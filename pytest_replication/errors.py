@@ -32,11 +32,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.verdicts import Verdict
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one is nearest to, as a question to put behind it; empty for none."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 class ReplicationError(Exception):

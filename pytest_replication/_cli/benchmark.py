@@ -8,12 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_device, print_json
-from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, pictures_of
+from pytest_replication.benchmark.asked import check_asked
+from pytest_replication.benchmark.chosen import (
+    Chosen,
+    check_apart,
+    check_sets,
+    choose_sets,
+    idle,
+    pictures_of,
+)
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
 from pytest_replication.benchmark.results import Row, as_csv, as_table
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
+from pytest_replication.benchmark.scores import score_named
+from pytest_replication.benchmark.sets import RetrievalSet
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.reports.words import plural
 
+_NEGATIVES = 100
+"""Queries that copy nothing, from which on a rate of 1 % can be told."""
 _SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
 
 
@@ -54,7 +67,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--count", type=int, default=100, metavar="N", help="Copies a set (default: %(default)s)"
     )
     parser.add_argument(
-        "--negatives", type=int, default=0, metavar="N", help="Queries a set that copy nothing (default: 0)"
+        "--negatives",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Queries a set that copy nothing (default: 0; 100 tell recall at a false-positive rate of 1 %%)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Of the sets (default: %(default)s)")
     parser.add_argument(
@@ -87,9 +104,17 @@ def run(args: argparse.Namespace) -> int:
     check_apart(args.out, args.sets, chosen, args.background)
     if not args.no_figures:
         check_figures()
+    # All that can be found out in seconds comes before sets, which may take minutes.
+    wanted = [score_named(name) for name in args.scores]
+    check_sets(args.sets, chosen, partial=args.partial)
+    background = [] if args.background is None else pictures_of(args.background)
+    for line in idle(args.sets, chosen):
+        _say(line)
+    if background and not any(score.needs_background for score in wanted):
+        _say(f"--background changes nothing: none of the scores {', '.join(args.scores)} learns from one")
+    check_asked(args.embedders, args.scores, len(background) or None, preset=args.preset, device=args.device)
     tell = None if sys.stderr.isatty() else _say  # a terminal has bars
     sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
-    background = [] if args.background is None else pictures_of(args.background)
     rows = run_benchmark(
         sets,
         args.embedders,
@@ -108,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
                 print(as_table(rows, metric), end="\n\n", flush=True)
         for line in _whitened(rows):
             print(line)
+        for line in _untold(sets):
+            _say(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
         print_json([_public(row) for row in rows])
@@ -126,6 +153,18 @@ def _whitened(rows: Sequence[Row]) -> list[str]:
         f"{100 * kept['variance']:.1f} % of the variance of the background"
         for row in rows
         if (kept := row.about.get("whitening")) is not None
+    ]
+
+
+def _untold(sets: Sequence[RetrievalSet]) -> list[str]:
+    """Why a set has no recall at a false-positive rate of 1 %: one false alarm has to be within the rate."""
+    found = {made.name: sum(not (query.positives or query.junk) for query in made.queries) for made in sets}
+    return [
+        f"{name}: recall at a false-positive rate of 1 % is not told of {plural(count, 'query', 'queries')} "
+        f"that copy nothing: {_NEGATIVES} are needed (--negatives {_NEGATIVES}, taken from --others where it "
+        "is given)"
+        for name, count in found.items()
+        if count < _NEGATIVES
     ]
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from pytest_replication.benchmark.real import REAL_SETS, open_real_set
 from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
+from pytest_replication.benchmark.synthetic.fill import check_filler
 from pytest_replication.benchmark.synthetic.kinds import KINDS
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
+from pytest_replication.benchmark.synthetic.masks import mask_source
+from pytest_replication.benchmark.synthetic.plan import SetOptions
+from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName, meant
 from pytest_replication.images.sources import Listing, open_source
 
 RECIPE = 2
@@ -63,12 +66,10 @@ def choose_sets(
         tell: called with a line for each set that is ready.
 
     Raises:
-        UnknownName: a name that is none of these.
-        SettingsError: partial sets without a published one.
-        BenchmarkError: images that are missing, or a set in the folder that was made otherwise.
+        UnknownName, SettingsError, BenchmarkError, SourceError: as `check_sets`.
+        BenchmarkError: a set in the folder that was made otherwise.
     """
-    if partial and not any(_published(name) for name in names):
-        raise SettingsError("partial is for published sets (NAME=FOLDER), and none is named: leave it away")
+    check_sets(names, chosen, partial=partial)
     sets = []
     for name in names:
         made = _choose(name, chosen, folder, partial, progress)
@@ -76,6 +77,71 @@ def choose_sets(
             tell(f"{made.name}: {len(made.queries)} queries, {len(made.database)} pictures in the database")
         sets.append(made)
     return sets
+
+
+def check_sets(names: Sequence[str], chosen: Chosen, *, partial: bool = False) -> None:
+    """Find out whether all sets can be had, before the first of them is made.
+
+    Args:
+        names: as `choose_sets` takes them.
+        chosen: what synthetic sets are made of.
+        partial: as `choose_sets` takes it.
+
+    Raises:
+        UnknownName: a name that is no set.
+        SettingsError: partial sets without a published one, a number out of its range, or images that are
+            missing.
+        SourceError: there are no images where they should be.
+        BenchmarkError: what fills outpainted copies is missing.
+    """
+    if partial and not any(_published(name) for name in names):
+        raise SettingsError("partial is for published sets (NAME=FOLDER), and none is named: leave it away")
+    for name in names:
+        if not (_published(name) or name in KINDS or (Path(name) / DESCRIPTION).is_file()):
+            raise UnknownName(
+                f"there is no set {name!r}{meant(name, KINDS)}: give a kind ({', '.join(KINDS)}), a folder "
+                f"that holds a set, or a published set ({', '.join(REAL_SETS)}) as NAME=FOLDER"
+            )
+    kinds = [name for name in names if name in KINDS]
+    for kind in kinds:
+        if KINDS[kind].masks and chosen.objects is None:
+            raise SettingsError(
+                f"a set {kind} is made of images with masks: give them as --objects cutouts:FOLDER, "
+                "voc:FOLDER or coco:JSON:FOLDER"
+            )
+        if not KINDS[kind].masks and chosen.images is None:
+            raise SettingsError(f"a set {kind} is made of images: give them with --images")
+    if not kinds:
+        return
+    try:
+        SetOptions(seed=chosen.seed, count=chosen.count, negatives=chosen.negatives)
+    except BenchmarkError as error:
+        raise SettingsError(str(error)) from error
+    if chosen.objects is not None and any(KINDS[kind].masks for kind in kinds):
+        mask_source(chosen.objects)
+    if chosen.images is not None and not all(KINDS[kind].masks for kind in kinds):
+        open_source(chosen.images)
+    if chosen.others is not None:
+        open_source(chosen.others)
+    if any(KINDS[kind].fill for kind in kinds):
+        check_filler(None if chosen.fill is None else Path(chosen.fill))
+
+
+def idle(names: Sequence[str], chosen: Chosen) -> list[str]:
+    """Which options change nothing for these sets, each as a sentence."""
+    kinds = [KINDS[name] for name in names if name in KINDS]
+    used = {
+        "images": any(not kind.masks for kind in kinds) or "no kind that is made of plain images is named",
+        "objects": any(kind.masks for kind in kinds) or "no kind that needs masks is named",
+        "others": any(kind.hosts or chosen.negatives for kind in kinds)
+        or "no kind with hosts is named, and --negatives is 0",
+        "fill": any(kind.fill for kind in kinds) or "no outpainted kind is named",
+    }
+    return [
+        f"--{option} changes nothing: {why}"
+        for option, why in used.items()
+        if why is not True and getattr(chosen, option) is not None
+    ]
 
 
 def check_apart(out: Path, names: Sequence[str], chosen: Chosen, background: str | None = None) -> None:
@@ -137,19 +203,11 @@ def _choose(name: str, chosen: Chosen, folder: Path, partial: bool, progress: bo
         return replace(made, name=f"{made.name} (partial)") if partial else made
     if name in KINDS:
         return _made(name, chosen, folder / name, progress)
-    if (Path(name) / DESCRIPTION).is_file():
-        return read_set(Path(name))
-    raise UnknownName(
-        f"there is no set {name!r}: give a kind ({', '.join(KINDS)}), a folder that holds a set, or a "
-        f"published set ({', '.join(REAL_SETS)}) as NAME=FOLDER"
-    )
+    return read_set(Path(name))
 
 
 def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
-    option = "--objects" if KINDS[kind].masks else "--images"
-    images = chosen.objects if KINDS[kind].masks else chosen.images
-    if images is None:
-        raise BenchmarkError(f"a set {kind} is made of images: give them with {option}")
+    images = str(chosen.objects if KINDS[kind].masks else chosen.images)  # check_sets saw that there are some
     fill = chosen.fill if KINDS[kind].fill else None
     recipe = {
         "version": RECIPE,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.benchmark.features import Features
 from pytest_replication.embedders.base import Embedder
-from pytest_replication.errors import BenchmarkError, UnknownName
+from pytest_replication.errors import BenchmarkError, UnknownName, meant
 from pytest_replication.scoring import (
     Background,
     NormSpec,
@@ -149,9 +149,10 @@ def score_named(name: str) -> Score:
     learnt = steps[:-1] if normalised else steps
     known = base == "inner" or (base in _PARTS and not steps)
     if not known or len(learnt) > 1 or not set(learnt) <= set(_LEARNT):
+        near = meant(name, ["inner", "inner+norm", *(f"inner+{step}" for step in _LEARNT), *_PARTS])
         raise UnknownName(
-            f"there is no score {name!r}; there are {', '.join(_PARTS)}, and inner, which may be followed by "
-            f"+{', +'.join(_LEARNT)} and by +norm"
+            f"there is no score {name!r}{near}; there are {', '.join(_PARTS)}, and inner, which may be "
+            f"followed by +{', +'.join(_LEARNT)} and by +norm"
         )
     return Score(name, base, "".join(learnt), normalised)
 

@@ -113,7 +113,8 @@ def _import(argument: str) -> tuple[Function, Path]:
     except Exception as error:  # a module may raise anything while it is imported
         raise EmbedderUnavailable(
             f"callable:{argument} cannot be imported ({type(error).__name__}: {error}): name an importable "
-            "module:function, with its folder on sys.path (pytest's ini key pythonpath does that)"
+            "module:function, with its folder on sys.path: the command line looks where it is called and in "
+            "PYTHONPATH, pytest in what its ini key pythonpath names"
         ) from error
     if not callable(function):
         raise EmbedderUnavailable(

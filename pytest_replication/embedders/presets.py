@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import UnknownName
+from pytest_replication.errors import UnknownName, meant
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -110,4 +110,7 @@ def preset_named(name: str) -> Preset:
     try:
         return PRESETS[name]
     except KeyError:
-        raise UnknownName(f"there is no preset {name!r}; known are {', '.join(PRESETS)}") from None
+        raise UnknownName(
+            f"there is no preset {name!r}{meant(name, PRESETS)}; known are {', '.join(PRESETS)}: name one, "
+            "or leave the preset away for the own one of the embedder"
+        ) from None

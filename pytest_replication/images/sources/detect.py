@@ -28,7 +28,7 @@ def open_source(given: object) -> Source:
     """
     source = _detect(given)
     if len(source) == 0:
-        raise SourceError(f"{source.name} holds no images: an index of nothing would pass any model")
+        raise SourceError(f"{source.name} holds no images: name a folder, a file or a list that does")
     return source
 
 

@@ -93,3 +93,45 @@ def test_results_that_cannot_be_written_are_told_in_a_sentence(
     said = capsys.readouterr().err
     assert "results.csv cannot be written" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "message"),
+    [
+        (["--score", "iner"], 2, "there is no score 'iner' (did you mean inner?)"),
+        (["--score", "inner+norm"], 2, "needs a background set: give --background IMAGES"),
+        (["--embedder", "pixls"], 2, "there is no embedder 'pixls' (did you mean pixels?)"),
+        (["--embedder", "pixels", "pixels"], 2, "the extractor pixels is given 2 times"),
+        (["--embedder", "sscd:none.onnx"], 3, "there are no SSCD weights at none.onnx"),
+        (["--embedder", "sscd", "--preset", "own"], 2, "leave the preset away for the own one"),
+        (["--embedder", "callable:nowhere:f"], 3, "the command line looks where it is called"),
+        (["--score", "split"], 2, "none of the scores split fits any of pixels"),
+        (["--set", "edits", "segmix"], 2, "is made of images with masks"),
+    ],
+)
+def test_what_cannot_be_is_told_before_a_set_is_made(
+    asked: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    status: int,
+    message: str,
+) -> None:
+    assert cli.main([*asked, "--no-figures", *more]) == status
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_changes_nothing_and_what_is_not_told_is_said(
+    asked: list[str], unrelated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*asked, "--no-figures", "--fill", "x", "--background", str(unrelated)]) == 0
+    said = capsys.readouterr().err
+    assert "--fill changes nothing: no outpainted kind is named" in said
+    assert "--background changes nothing: none of the scores inner learns from one" in said
+    assert (
+        "edits: recall at a false-positive rate of 1 % is not told of 0 queries that copy nothing: 100 "
+        in said
+    )

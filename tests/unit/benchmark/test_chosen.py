@@ -3,12 +3,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_replication.benchmark import chosen as chosen_module
-from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, pictures_of
-from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
+from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, idle, pictures_of
+from pytest_replication.errors import BenchmarkError, SettingsError, SourceError
 
 
 @pytest.fixture
@@ -108,15 +109,54 @@ def test_part_of_a_published_set_is_marked(tmp_path: Path, training: Path) -> No
         choose_sets(["edits"], Chosen(), tmp_path, partial=True, progress=False)
 
 
-@pytest.mark.parametrize(("kind", "option"), [("edits", "--images"), ("segmix", "--objects")])
-def test_images_that_are_missing_are_asked_for(tmp_path: Path, kind: str, option: str) -> None:
-    with pytest.raises(BenchmarkError, match=f"a set {kind} is made of images: give them with {option}"):
-        choose_sets([kind], Chosen(), tmp_path, progress=False)
+@pytest.mark.parametrize(
+    ("names", "given", "message"),
+    [
+        (["edits"], {}, "a set edits is made of images: give them with --images"),
+        (
+            ["segmix"],
+            {"images": None},
+            "a set segmix is made of images with masks: give them as --objects cutouts:F",
+        ),
+        (["edits", "segmix"], {}, "a set edits is made of images: give them with --images"),
+        (["segmix"], {"objects": "cut/"}, "'cut/' names no images with masks; expected one of coco"),
+        (["cutmx"], {}, r"there is no set 'cutmx' \(did you mean cutmix\?\): give a kind \(cutmix, "),
+        (["edits"], {"images": "EMPTY"}, "EMPTY holds no images: name a folder, a file or a list that does"),
+        (["edits"], {"count": 0, "images": "FULL"}, "count is 0; expected 1 to"),
+        (["edits"], {"others": "nofolder", "images": "FULL"}, "nofolder"),
+    ],
+)
+def test_wrong_usage_is_told_before_any_set_is_made(
+    tmp_path: Path, training: Path, names: list[str], given: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    places = {"EMPTY": str(tmp_path / "EMPTY"), "FULL": str(training)}
+    chosen = Chosen(**{key: places.get(value, value) for key, value in given.items()})
+    with pytest.raises((SettingsError, SourceError), match=message):
+        choose_sets(names, chosen, tmp_path / "sets", progress=False)
+    assert not (tmp_path / "sets").exists()
 
 
-def test_a_name_that_is_no_set_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"there is no set 'cutmx': give a kind \(cutmix, "):
-        choose_sets(["cutmx"], Chosen(), tmp_path, progress=False)
+def test_a_pipeline_that_is_missing_is_told_before_any_set_is_made(tmp_path: Path, training: Path) -> None:
+    chosen = Chosen(str(training), fill=str(tmp_path / "none"))
+    with pytest.raises(BenchmarkError, match=r"model_index\.json is missing, give a folder that has one"):
+        choose_sets(["edits", "patch_outpaint"], chosen, tmp_path / "sets", progress=False)
+    assert not (tmp_path / "sets").exists()
+
+
+def test_options_that_change_nothing_are_told() -> None:
+    given = Chosen("a", "cutouts:b", "c", fill="d")
+    assert idle(["edits"], given) == [
+        "--objects changes nothing: no kind that needs masks is named",
+        "--others changes nothing: no kind with hosts is named, and --negatives is 0",
+        "--fill changes nothing: no outpainted kind is named",
+    ]
+    assert idle(["segmix"], replace(given, negatives=2))[0].startswith(
+        "--images changes nothing: no kind that"
+    )
+    assert idle(["cutmix", "segmix", "patch_outpaint"], given) == []
+    assert len(idle(["copydays=x"], given)) == 4
+    assert idle(["edits"], Chosen("a")) == []
 
 
 def test_pictures_of_a_folder(unrelated: Path, tmp_path: Path) -> None:

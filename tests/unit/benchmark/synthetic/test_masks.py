@@ -13,7 +13,7 @@ from PIL import Image
 from pytest_replication.benchmark.synthetic.items import Items, open_items
 from pytest_replication.benchmark.synthetic.masks import open_masks
 from pytest_replication.benchmark.synthetic.masks_coco import paint
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.errors import BenchmarkError, SettingsError
 
 SQUARE = [1, 1, 5, 1, 5, 4, 1, 4]
 LARGE = [0, 0, 8, 0, 8, 6, 0, 6]
@@ -262,7 +262,7 @@ def test_label_maps_in_either_place_and_format(
 
 def test_what_names_no_masks_is_refused(pictures: Path) -> None:
     for given in (str(pictures), "coco:", "ade:x", 3):
-        with pytest.raises(BenchmarkError, match="names no images with masks"):
+        with pytest.raises(SettingsError, match="names no images with masks"):
             open_masks(given)
     with pytest.raises(BenchmarkError, match="holds images without masks"):
         open_masks(open_items(pictures))
