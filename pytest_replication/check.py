@@ -25,7 +25,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.embed import Light, embed_images
-from pytest_replication.search.evidence import Information, with_evidence
+from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
@@ -44,6 +44,7 @@ def check_replication(
     allow_unproved: bool | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
+    complexity: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -68,6 +69,8 @@ def check_replication(
         canaries: edited copies of training images that were planted in the index and that this check has
             to find among its samples, 0 for no control. None for that of the command line or the ini file,
             else 16, where the index has some.
+        complexity: measure the complexity figures of samples and of their nearest training images, too, and
+            how they go with the score. None for what the pytest run says, else False.
         name: what reports call this check.
 
     Returns:
@@ -87,6 +90,7 @@ def check_replication(
         allow_unproved=allow_unproved,
         fdr=fdr,
         canaries=canaries,
+        complexity=complexity,
         name=name,
         asserted=False,
     )
@@ -104,6 +108,7 @@ def measure(
     allow_unproved: bool | None,
     fdr: float | None = None,
     canaries: int | None,
+    complexity: bool | None = None,
     name: str,
     asserted: bool,
     per: str = "sample",
@@ -119,8 +124,11 @@ def measure(
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         guard, taken = _canaries(canaries, run), Samples.of(samples)
+        information = Information(_wanted(complexity, run))
         policy = settle(policy, opened, len(taken))
-        verdict = decide(taken, opened, policy, choice, top_k, name=name, canaries=guard)
+        verdict = decide(
+            taken, opened, policy, choice, top_k, name=name, canaries=guard, information=information
+        )
     except Exception as error:
         if run is not None:
             run.broke()
@@ -141,6 +149,7 @@ def decide(
     *,
     name: str = "",
     canaries: CanaryChoice | None = None,
+    information: Information | None = None,
 ) -> Verdict:
     """Search and judge: first as an approximate engine sees it, if one is chosen.
 
@@ -152,7 +161,7 @@ def decide(
         ReplicationError: as `check_replication`.
     """
     guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
-    information = Information()
+    information = information or Information()
     vectors, subject = _embed(samples, index, k, name, guard, information)
     seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)
     note = ""
@@ -198,6 +207,8 @@ def _named(
         seen.information.low,
         lambda match: policy.fdr is not None or match.score >= policy.threshold_near(match.record),
     )
+    if seen.information.wanted:
+        matches = with_complexity(index, matches, seen.information.complexity)
     return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
@@ -280,6 +291,14 @@ def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
         raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
     return CanaryChoice(int(count), source)
+
+
+def _wanted(given: object, run: Surroundings | None) -> bool:
+    if given is None:
+        return run is not None and run.complexity()
+    if not isinstance(given, bool):
+        raise SettingsError(f"complexity is {given!r}; expected True or False")
+    return given
 
 
 def _allowed(given: object, run: Surroundings | None) -> bool:

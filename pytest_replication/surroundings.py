@@ -89,6 +89,10 @@ class Surroundings(ABC):
         """Whether a check may pass on vectors of an import that nothing proves."""
 
     @abstractmethod
+    def complexity(self) -> bool:
+        """Whether complexity figures are wanted."""
+
+    @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
 

@@ -88,6 +88,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
+    parser.add_argument(
+        "--complexity",
+        action="store_true",
+        help="Measure how complex samples and matched training images are, and if the score goes with it",
+    )
     add_pixels(parser)
     return parser
 
@@ -118,7 +123,14 @@ def _measured(args: argparse.Namespace) -> Verdict:
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
-        index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
+        index,
+        args.threshold,
+        args.max_rate,
+        choice,
+        args.canaries,
+        args.allow_unproved,
+        args.fdr,
+        args.complexity,
     )
     with surrounded_by(given):
         return check_replication(samples, top_k=max(_KEPT, args.neighbours))
@@ -141,6 +153,7 @@ class _CommandLine(Surroundings):
     given_canaries: int | None
     unproved_allowed: bool
     given_fdr: float | None = None
+    complexity_wanted: bool = False
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -162,6 +175,9 @@ class _CommandLine(Surroundings):
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
+
+    def complexity(self) -> bool:
+        return self.complexity_wanted
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

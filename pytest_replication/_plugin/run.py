@@ -132,6 +132,11 @@ class Run(Surroundings):
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
 
+    def complexity(self) -> bool:
+        """Switch of command line or ini file."""
+        wanted: bool = self.settings.value("complexity")
+        return wanted
+
     @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test, and keep its matches where the run wants that.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored
 from pytest_replication.stats.bootstrap import FEW
@@ -30,6 +31,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "rate": float(verdict.rate),
         "counts": counts_data(verdict),
         "low_information": information_data(verdict),
+        "complexity": complexity_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),

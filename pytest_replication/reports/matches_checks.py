@@ -24,6 +24,8 @@ def check_matches(matches: Matches) -> None:
     _check_p_values(matches)
     _check_canaries(matches.canaries)
     _check_low(matches)
+    if len(matches.complexity) not in (0, len(matches.of)):
+        raise ValueError(f"{len(matches.of)} samples have {len(matches.complexity)} complexities")
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import control_data, verdict_data
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
 from pytest_replication.reports.warnings import warnings
@@ -110,6 +111,8 @@ def _details(verdict: Verdict) -> list[str]:
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if told := complexity_text(complexity_data(verdict)):
+        lines.append(f"  complexity {told}")
     if verdict.control.asked:
         lines.append(f"  control    {controlled(control_data(verdict))}")
     if (stored := matches.stored) is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.images.complexity import low_information
+from pytest_replication.images.complexity import Complexity, low_information, measure_complexity
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.square import square
 from pytest_replication.index.originals import original
@@ -18,7 +18,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.pixel import rmse, tiled, unit_range
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.engines.vectors import take
-from pytest_replication.search.matches import LowInformation, Match, Matches, PixelEvidence
+from pytest_replication.search.matches import Complexities, LowInformation, Match, Matches, PixelEvidence
 from pytest_replication.search.pixels import search_pixels, take_pixels
 
 SAME = 0.05
@@ -37,19 +37,27 @@ Images = NDArray[np.uint8]
 
 
 class Information:
-    """Notes which images have next to nothing in them, as they pass by.
+    """Notes how much there is in images, as they pass by.
+
+    Args:
+        complexity: measure their complexity, too.
 
     Attributes:
         why: for each image so far, what `low_information` says.
+        complexity: its figures, where they are wanted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, complexity: bool = False) -> None:
         self.why: list[str | None] = []
+        self.complexity: list[Complexity] = []
+        self.wanted = complexity
 
     def watch(self, images: Iterable[Image.Image]) -> Iterator[Image.Image]:
         """Pass images on and look at each."""
         for image in images:
             self.why.append(low_information(image))
+            if self.wanted:
+                self.complexity.append(measure_complexity(image))
             yield image
 
     @property
@@ -100,6 +108,26 @@ def with_evidence(
             found[entry.sample] = kept
         noted.append(entry)
     return replace(matches, of=tuple(map(tuple, found)), low=tuple(noted))
+
+
+def with_complexity(index: Index, matches: Matches, samples: Sequence[Complexity]) -> Matches:
+    """Measure the complexity of the nearest training image of each sample.
+
+    Args:
+        index: an open index.
+        matches: what was found.
+        samples: complexity of the samples.
+
+    Raises:
+        IndexCorrupt: stored pixels are damaged.
+    """
+    known: dict[int, Complexity | None] = {}
+    for match in matches.best:
+        if match.row not in known:
+            found = _training_image(index, match)
+            known[match.row] = None if found is None else measure_complexity(found[0])
+    pairs = zip(samples, matches.best, strict=True)
+    return replace(matches, complexity=tuple(Complexities(mine, known[match.row]) for mine, match in pairs))
 
 
 def _with_nearest(
@@ -180,15 +208,24 @@ def training_picture(index: Index, match: Match) -> Picture | None:
     Raises:
         IndexCorrupt: stored pixels are damaged.
     """
+    found = _training_image(index, match)
+    if found is None:
+        return None
+    image, source = found
+    sides = {"index": image.width, "original": SIDE, "thumbnail": max(image.size)}
+    return Picture(square(image, sides[source]), source)
+
+
+def _training_image(index: Index, match: Match) -> tuple[Image.Image, str] | None:
+    """The best picture of a training image that there is, and where it comes from."""
     if index.side is not None:
-        return Picture(take_pixels(index, np.array([match.row]))[0], "index")
+        return Image.fromarray(take_pixels(index, np.array([match.row]))[0]), "index"
     if (image := original(match.record)) is not None:
-        return Picture(square(image, SIDE), "original")
+        return image, "original"
     if match.record.thumbnail is None:
         return None
     try:
         small = decode(match.record.thumbnail)
     except UndecodableImage:
         return None
-    longest = max(small.size)
-    return Picture(square(small, longest), "thumbnail") if longest >= _SMALLEST else None
+    return (small, "thumbnail") if max(small.size) >= _SMALLEST else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.images.complexity import Complexity
 from pytest_replication.index import Index, Record
 
 
@@ -101,6 +102,19 @@ class LowInformation:
     sample: int
     why: str
     floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complexities:
+    """Complexity figures of a sample and of its nearest training image.
+
+    Attributes:
+        sample: of the sample.
+        training: of the training image; None where its pixels are not at hand.
+    """
+
+    sample: Complexity
+    training: Complexity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +261,7 @@ class Matches:
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
         low: samples with next to nothing in them, in the order of their numbers.
+        complexity: one for each sample, empty where it was not asked for.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -258,6 +273,7 @@ class Matches:
     p_least: float = 1.0
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
+    complexity: tuple[Complexities, ...] = ()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property

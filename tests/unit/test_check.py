@@ -58,6 +58,9 @@ class Run(Surroundings):
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
+    def complexity(self) -> bool:
+        return False
+
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
 

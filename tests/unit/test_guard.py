@@ -18,6 +18,7 @@ from pytest_replication import (
     Outcome,
     Policy,
     ReplicationDetected,
+    Samples,
     Verdict,
     assert_no_replication,
     build_index,
@@ -25,7 +26,9 @@ from pytest_replication import (
     judge,
     open_index,
 )
+from pytest_replication.errors import SettingsError
 from pytest_replication.guard import judge_by_pixels
+from pytest_replication.images.complexity import measure_complexity
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import render
@@ -286,3 +289,35 @@ def test_photographs_are_judged_as_ever(without: Index, unrelated: Path) -> None
     verdict = check_replication(unrelated, 0.9, index=without)
     assert verdict.matches.low == ()
     assert np.isfinite(verdict.worst.score)
+
+
+def test_complexity_is_measured_where_it_is_wanted(
+    without: Index, alone: Index, unrelated: Path, tmp_path: Path
+) -> None:
+    verdict = check_replication(unrelated, 0.9, index=without, complexity=True)
+    data = verdict_data(verdict)["complexity"]
+    assert (data["samples"]["n"], data["training_images"]["n"]) == (11, 11)
+    scores = np.array([match.score for match in verdict.matches.best])
+    entropies = np.array([one.sample.entropy for one in verdict.matches.complexity])
+    assert entropies[0] == measure_complexity(Samples.of(unrelated).image(0)).entropy
+    found = data["samples"]["figures"]["entropy"]
+    assert found["mean"] == pytest.approx(entropies.mean())
+    assert found["pearson"]["value"] == pytest.approx(np.corrcoef(entropies, scores)[0, 1])
+    for one, match in zip(verdict.matches.complexity, verdict.matches.best, strict=True):
+        assert one.training == measure_complexity(Image.open(match.record.uri).convert("RGB"))
+    assert "complexity Pearson's r of the score, 11 matched training images: entropy " in render(verdict)
+    save_matches(tmp_path / "run.json", verdict)
+    assert read_matches(tmp_path / "run.json").matches.complexity == verdict.matches.complexity
+    gone = check_replication(unrelated, 0.9, index=alone, complexity=True)
+    assert verdict_data(gone)["complexity"]["training_images"]["n"] == 0
+    assert "complexity Pearson's r of the score, 11 samples: " in render(gone)
+    few = check_replication([colour((200, 200, 200))], 0.9, index=alone, complexity=True)
+    assert "1 sample: too few, or too much alike" in render(few)
+
+
+def test_complexity_is_not_measured_unless_it_is(without: Index, unrelated: Path) -> None:
+    verdict = check_replication(unrelated, 0.9, index=without)
+    assert verdict_data(verdict)["complexity"] is None
+    assert "complexity" not in render(verdict)
+    with pytest.raises(SettingsError, match="complexity is 'yes'"):
+        check_replication(unrelated, 0.9, index=without, complexity="yes")  # type: ignore[arg-type]
