@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_replication.accepted import Acceptance, Accepted
+    from pytest_replication.accepted.file import read_accepted
     from pytest_replication.assertions import (
         assert_no_extraction,
         assert_no_replication,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "accepted": ("Acceptance", "Accepted"),
+    "accepted.file": ("read_accepted",),
     "assertions": ("assert_no_extraction", "assert_no_replication", "assert_replication_rate_below"),
     "calibrate": ("CalibrateOptions", "calibrate_index"),
     "check": ("check_replication",),
@@ -83,6 +87,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AbandonReport",
+    "Acceptance",
+    "Accepted",
     "AppendOptions",
     "BuildOptions",
     "BuildReport",
@@ -133,6 +139,7 @@ __all__ = [
     "make_engine",
     "merge_indexes",
     "open_index",
+    "read_accepted",
     "read_matches",
     "register_embedder",
     "remove_images",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pytest_replication.accepted import Accepted
 from pytest_replication.check import measure
 from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.extraction import measure_extraction
@@ -26,6 +27,7 @@ def assert_no_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
     name: str = "",
@@ -57,6 +59,7 @@ def assert_no_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
         fdr=fdr,
         canaries=canaries,
         name=name,
@@ -76,6 +79,7 @@ def assert_replication_rate_below(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
     canaries: int | None = None,
     name: str = "",
 ) -> Verdict:
@@ -96,6 +100,7 @@ def assert_replication_rate_below(
         top_k: see there.
         engine: see there.
         allow_unproved: see there.
+        accepted: see there.
         canaries: see there.
         name: see there.
 
@@ -121,6 +126,7 @@ def assert_replication_rate_below(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
         canaries=canaries,
         name=name,
         asserted=True,

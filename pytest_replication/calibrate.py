@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
+from pytest_replication.controls import Planted, plant_originals, store_canaries
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.index.calibration import (
@@ -23,6 +25,7 @@ from pytest_replication.index.calibration import (
     TRAINING,
     Calibration,
     Copy,
+    Found,
     HalvesControl,
     embedder_of,
     store_calibration,
@@ -59,6 +62,9 @@ class CalibrateOptions:
         by: ``label`` or ``caption``: a threshold of its own for each group of training images.
         count: training images that are drawn where there is no hold-out.
         max_rejected: unreadable images of the hold-out that may be left out, a number or a share.
+        plant: training images of which edited copies are planted as a positive control, 0 for none.
+        images: the training set, where its images lie in tars, tables or arrays; None to read the files
+            that the index names.
         seed: of what is drawn, and of the halves of the A/A control.
         accept_failed_control: store a calibration whose A/A control failed.
         restart: forget what an interrupted calibration has measured.
@@ -75,6 +81,8 @@ class CalibrateOptions:
     by: str = ""
     count: int = 10_000
     max_rejected: Limit = 0
+    plant: int = 64
+    images: object = None
     seed: int = 0
     accept_failed_control: bool = False
     restart: bool = False
@@ -83,6 +91,8 @@ class CalibrateOptions:
     def __post_init__(self) -> None:
         if not 0 < self.fpr < 1:
             raise SettingsError(f"fpr {self.fpr} is no rate: give a number between 0 and 1 (1 % is 0.01)")
+        if self.plant < 0:
+            raise SettingsError(f"{self.plant} training images to plant copies of: give 0 or more")
         if self.samples < 1 or self.count < 2 or self.seed < 0:
             raise SettingsError(
                 f"{self.samples} samples, a count of {self.count} or a seed of {self.seed} makes no sense: "
@@ -144,10 +154,29 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     found = _calibration(index, asked, measured, line, source, duplicated)
     if not (found.control.passed or asked.accept_failed_control):
         raise CalibrationError(_failed(index, found))
+    planted = _plant(index, asked)
+    found = replace(found, **_recall(planted, found.threshold, asked))
     store_calibration(index, found)
+    if planted is not None:
+        store_canaries(index, planted, found.threshold, seed=asked.seed)
     if journal is not None:
         journal.drop()
     return found
+
+
+def _plant(index: Index, asked: CalibrateOptions) -> Planted | None:
+    if asked.plant == 0:
+        return None
+    return plant_originals(index, asked.plant, asked.images, seed=asked.seed, progress=asked.progress)
+
+
+def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) -> dict[str, Any]:
+    """What is stored of planted copies."""
+    if planted is None:
+        unread = "their files cannot be read here: name the training set with --images"
+        return {"note": f"no copies were planted ({unread if asked.plant else '--plant 0'})"}
+    recall = planted.recall(threshold).items()
+    return {"planted": tuple(Found(edit, *counts) for edit, counts in recall), "note": ""}
 
 
 def _line(index: Index, asked: CalibrateOptions) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.calibration import Calibration
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.matches import Match
 from pytest_replication.stats.null import Null, needed
 
 
@@ -89,13 +89,15 @@ class Calibrated:
         by = self.calibration.by
         return getattr(match.record, by) if by else None
 
-    def p_values(self, matches: Matches) -> NDArray[np.float64]:
-        """Conformal p-value of each sample: (n,).
+    def p_values(self, matches: Sequence[Match]) -> NDArray[np.float64]:
+        """Conformal p-value of each of the matches, as if it were the best of its sample: (n,).
 
         Raises:
             ValueError: a score is NaN.
         """
-        found = [self.null_of(self.group_of(match)).p_values(match.score) for match in matches.best]
+        if not self.groups:
+            return self.null.p_values([match.score for match in matches])
+        found = [self.null_of(self.group_of(match)).p_values(match.score) for match in matches]
         return np.array(found, np.float64)
 
 

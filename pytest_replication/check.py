@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.accepted import NOTHING, Accepted
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
@@ -42,6 +44,7 @@ def check_replication(
     top_k: int = 5,
     engine: EngineChoice | None = None,
     allow_unproved: bool | None = None,
+    accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
     complexity: bool | None = None,
@@ -64,6 +67,9 @@ def check_replication(
         engine: what searches; None for that of the pytest run, else the exact scan.
         allow_unproved: let vectors of an import that nothing proves bring more than a failure; else
             that is an error. None for what the pytest run says, else False.
+        accepted: matches that people looked at and that do not count: their file (see
+            `accepted.file`), or what was read of it; ``Accepted()`` for none. None for the file of the
+            pytest run, if it has one.
         fdr: in the place of a threshold, the share of the replicated samples that may be innocent, on
             average: Benjamini-Hochberg over conformal p-values. Takes a calibrated index.
         canaries: edited copies of training images that were planted in the index and that this check has
@@ -88,6 +94,7 @@ def check_replication(
         top_k=top_k,
         engine=engine,
         allow_unproved=allow_unproved,
+        accepted=accepted,
         fdr=fdr,
         canaries=canaries,
         complexity=complexity,
@@ -106,6 +113,7 @@ def measure(
     top_k: int,
     engine: EngineChoice | None,
     allow_unproved: bool | None,
+    accepted: Accepted | str | os.PathLike[str] | None,
     fdr: float | None = None,
     canaries: int | None,
     complexity: bool | None = None,
@@ -120,6 +128,7 @@ def measure(
         opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
         policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
@@ -198,7 +207,6 @@ def _named(
     """Tell canaries and samples apart, and look at the pixels of the pairs that matter."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
-    matches = with_p_values(matches, index)
     matches = with_evidence(
         index,
         seen.samples,
@@ -207,6 +215,7 @@ def _named(
         seen.information.low,
         lambda match: policy.fdr is not None or match.score >= policy.threshold_near(match.record),
     )
+    matches = with_p_values(matches, index)
     if seen.information.wanted:
         matches = with_complexity(index, matches, seen.information.complexity)
     return replace(matches, canaries=guard.seen(index, found.part(planted)))
@@ -299,6 +308,13 @@ def _wanted(given: object, run: Surroundings | None) -> bool:
     if not isinstance(given, bool):
         raise SettingsError(f"complexity is {given!r}; expected True or False")
     return given
+
+
+def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:
+    if isinstance(given, Accepted):
+        return given
+    path = given if given is not None or run is None else run.accepted()
+    return NOTHING if path is None else read_accepted(os.fspath(path))
 
 
 def _allowed(given: object, run: Surroundings | None) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
+    accept,
     append,
     benchmark,
     build,
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         verify,
         search,
         check,
+        accept,
         plan,
         benchmark,
         weights,

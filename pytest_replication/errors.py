@@ -24,6 +24,7 @@
     │   └── EmbedderUnavailable      its weights or a package that it needs are missing
     ├── CalibrationError             a calibration cannot be made, or is not of the index as it is now
     ├── SearchError                  the search cannot vouch for its own result
+    ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
@@ -126,6 +127,10 @@ class CalibrationError(ReplicationError):
 
 class SearchError(ReplicationError):
     """The search cannot vouch for its own result."""
+
+
+class AcceptedFileError(ReplicationError):
+    """The file of accepted matches is missing, malformed, or cannot be changed."""
 
 
 class MatchesFileError(ReplicationError):

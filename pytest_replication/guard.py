@@ -17,24 +17,18 @@ Said = Literal["replicated", "other", "undecided"]
 
 
 def judge_by_pixels(
-    found: Sequence[Match],
-    low: LowInformation,
-    reaches: Callable[[Match], bool],
-    searched: int,
-    exact: bool,
+    found: Sequence[Match], near: Sequence[Match], low: LowInformation, whole: bool
 ) -> tuple[Said, Match]:
     """Judge a sample with next to nothing in it whose best match reaches the threshold.
 
-    It is replicated where a training image whose score reaches the threshold has the same pixels. It is
-    not where no training image of the index can have them, or none that reaches the threshold has. Else it
-    cannot be told.
+    It is replicated where one of its matches has the same pixels. It is not where no training image of the
+    index can have them, or none that reaches the threshold has. Else it cannot be told.
 
     Args:
-        found: its matches, best first.
+        found: its matches that count, best first.
+        near: those of them that reach the threshold.
         low: why there is next to nothing in it.
-        reaches: whether the score of a match would make it replicated.
-        searched: training images that were searched.
-        exact: whether every one of them was scored.
+        whole: whether no other training image can reach the threshold.
 
     Returns:
         What is said of it, and the match that says so.
@@ -44,10 +38,8 @@ def judge_by_pixels(
         return "replicated", found[min(seen)[1]]
     if low.floor is not None and low.floor > APART:
         return "other", found[0]
-    near = [match for match in found if reaches(match)]
-    behind = len(near) == len(found) < searched  # others that reach the threshold may not have been kept
     known = all(match.pixels is not None for match in near)
-    if known and all(distance > APART for distance, _ in seen) and exact and not behind:
+    if known and whole and all(distance > APART for distance, _ in seen):
         return "other", found[0]
     return "undecided", found[0]
 
@@ -67,21 +59,32 @@ class Guarded:
     cleared: tuple[Match, ...]
 
 
-def guard(matches: Matches, hits: Sequence[Match], reaches: Callable[[Match], bool]) -> Guarded:
+def guard(
+    matches: Matches,
+    hits: Sequence[Match],
+    reaches: Callable[[Match, int], bool],
+    accepted: Sequence[Match] = (),
+) -> Guarded:
     """Judge hits of samples with next to nothing in them by their pixels; the others stay as they are.
 
     Args:
         matches: everything that was measured.
         hits: best matches of the samples that reach the threshold.
-        reaches: whether the score of a match would make its sample replicated.
+        reaches: whether a match, in its place among those of its sample, would make the sample replicated.
+        accepted: matches that do not count.
     """
     low = {entry.sample: entry for entry in matches.low}
+    aside = {(match.sample, match.row) for match in accepted}
     said: dict[Said, list[Match]] = {"replicated": [], "undecided": [], "other": []}
     for hit in hits:
-        if hit.sample not in low:
-            said["replicated"].append(hit)
-            continue
-        found = matches.of[hit.sample]
-        word, match = judge_by_pixels(found, low[hit.sample], reaches, matches.searched, matches.by.exact)
-        said[word].append(match)
+        word: Said = "replicated"
+        if hit.sample in low:
+            kept = matches.of[hit.sample]
+            near = [match for place, match in enumerate(kept) if reaches(match, place)]
+            # Others that reach the threshold may not have been kept, or not been found.
+            whole = matches.by.exact and (len(near) < len(kept) or len(kept) == matches.searched)
+            counted = [match for match in kept if (match.sample, match.row) not in aside]
+            near = [match for match in near if match in counted]
+            word, hit = judge_by_pixels(counted, near, low[hit.sample], whole)
+        said[word].append(hit)
     return Guarded(tuple(said["replicated"]), tuple(said["undecided"]), tuple(said["other"]))

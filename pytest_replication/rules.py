@@ -15,7 +15,7 @@ from pytest_replication.calibrated import Calibrated
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Matches
+from pytest_replication.search.matches import Match, Matches
 from pytest_replication.surroundings import Surroundings
 from pytest_replication.verdicts import GroupThresholds, Policy
 
@@ -103,7 +103,16 @@ def with_p_values(matches: Matches, index: Index) -> Matches:
     if ready is None:
         return matches
     least = max(ready.null_of(ready.group_of(match)).resolution for match in matches.best)
-    return replace(matches, p_values=tuple(ready.p_values(matches).tolist()), p_least=least)
+    behind = tuple(tuple(_behind(ready, match, least) for match in found[1:]) for found in matches.of)
+    best = tuple(ready.p_values(matches.best).tolist())
+    return replace(matches, p_values=best, p_behind=behind, p_least=least)
+
+
+def _behind(ready: Calibrated, match: Match, least: float) -> float:
+    """P-value of a match behind the best; it may be in a group that is too small to tell, and then counts."""
+    null = ready.null_of(ready.group_of(match))
+    found = float(null.p_values(match.score))
+    return found if found > null.resolution else min(found, least)
 
 
 def _given(value: object, name: str, of_run: Rule | None) -> Rule | None:

@@ -88,6 +88,10 @@ class Surroundings(ABC):
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
 
+    def accepted(self) -> str | None:
+        """File of accepted matches, None without one."""
+        return None
+
     @abstractmethod
     def complexity(self) -> bool:
         """Whether complexity figures are wanted."""

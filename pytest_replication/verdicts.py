@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pytest_replication.accepted import NOTHING, Acceptance, Accepted
+from pytest_replication.accepted.sorting import in_reach, sort_out
 from pytest_replication.controls.judged import Control, judge_control
 from pytest_replication.errors import (
     CalibrationError,
@@ -67,6 +69,8 @@ class Policy:
         confidence: of the one-sided bounds, in [0.5, 1); a certificate that a pass rests on must have
             it too.
         allow_unproved: let imported vectors that nothing proves bring more than a failure.
+        accepted: matches that people looked at: they do not count as replicated, and the sample is judged
+            by its next match.
         fdr: false discovery rate, in (0, 1), None to judge by the threshold. `threshold` is then the
             score from which on one sample alone is replicated.
         fdr_source: where it comes from, for people.
@@ -85,6 +89,7 @@ class Policy:
     max_rate_source: str = "default"
     confidence: float = 0.95
     allow_unproved: bool = field(default=False, metadata={"stored": False})
+    accepted: Accepted = field(default=NOTHING, metadata={"stored": False})
     fdr: float | None = None
     fdr_source: str = ""
     groups: GroupThresholds | None = None
@@ -115,6 +120,22 @@ class Policy:
         if self.per not in PER:
             raise SettingsError(f"a rate per {self.per!r} is wanted; expected per='sample' or per='prompt'")
 
+    def at(self, threshold: float, source: str) -> Policy:
+        """The same with another threshold; what followed from a calibration does not hold for it.
+
+        Raises:
+            SettingsError: it is no score.
+        """
+        return replace(
+            self,
+            threshold=threshold,
+            threshold_source=source,
+            fdr=None,
+            fdr_source="",
+            groups=None,
+            false_rate=None,
+        )
+
     def threshold_for(self, match: Match) -> float:
         """The threshold for a sample, given its best match."""
         return self.threshold_near(match.record)
@@ -135,7 +156,8 @@ class Verdict:
         outcome: pass, fail or inconclusive.
         policy: what was tolerated.
         matches: everything that was measured.
-        replicated: best matches of the replicated samples, worst (highest score) first.
+        replicated: best matches of the replicated samples, worst (highest score) first; where their best
+            ones are accepted, the best that are not.
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct, no narrower than over whole prompts where these are known. Where an
             approximate engine searched, it is divided by the recall that its certificate proves;
@@ -147,6 +169,10 @@ class Verdict:
         undecided: best matches of samples with next to nothing in them that reach the threshold and of which
             pixels cannot tell whether they are replicated; the upper bound counts them.
         cleared: those of such samples whose pixels are not those of a training image: not replicated.
+        accepted: matches in reach of the threshold that do not count because they are accepted, worst
+            first. Their samples stay in the number that rates are shares of.
+        expired: matches that count although they were accepted, since that has expired.
+        unused: entries of the file of accepted matches that no match needs here.
     """
 
     outcome: Outcome
@@ -159,6 +185,9 @@ class Verdict:
     control: Control = NO_CONTROL
     undecided: tuple[Match, ...] = ()
     cleared: tuple[Match, ...] = ()
+    accepted: tuple[Match, ...] = ()
+    expired: tuple[Match, ...] = ()
+    unused: tuple[Acceptance, ...] = ()
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.
@@ -213,8 +242,15 @@ class Verdict:
 
     @property
     def worst(self) -> Match:
-        """The match with the highest score."""
+        """The match with the highest score, accepted or not."""
         return max(self.matches.best, key=lambda match: match.score)
+
+    @property
+    def closest(self) -> Match:
+        """The match with the highest score that is not accepted; `worst` if all are."""
+        aside = {(match.sample, match.row) for match in self.accepted}
+        left = (next((m for m in found if (m.sample, m.row) not in aside), None) for found in self.matches.of)
+        return max((m for m in left if m is not None), key=lambda match: match.score, default=self.worst)
 
 
 def judge(matches: Matches, policy: Policy) -> Verdict:
@@ -226,7 +262,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
-            confidence.
+            confidence, or on matches that were not kept because those that were are all accepted.
         CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
             that could tell a single one of them.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
@@ -235,9 +271,10 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     """
     _check(matches)
     recall = _recall(matches, policy)
-    reached = _replicated(matches, policy)
-    reached.sort(key=lambda match: (-match.score, match.sample))
-    guarded = guard(matches, reached, _reaching(reached, policy))
+    reaches = _reaching(matches, policy)
+    found = sort_out(matches, reaches, policy.accepted)
+    found.hits.sort(key=lambda match: (-match.score, match.sample))
+    guarded = guard(matches, found.hits, reaches, found.accepted)
     hits, undecided = guarded.replicated, guarded.undecided
     bound = bounds(matches, hits, policy.per, policy.confidence)
     most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
@@ -249,44 +286,87 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             matches.by.note
             or f"{matches.by.engine} found no failure, and has no certificate at {policy.threshold:g}"
         )
+    if found.open and outcome is not Outcome.FAIL:
+        raise SearchError(_exhausted(matches, found.open))
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
     if outcome is Outcome.INCONCLUSIVE and not undecided:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
-    return Verdict(outcome, policy, matches, hits, upper, lower, needed, control, undecided, guarded.cleared)
+    return Verdict(
+        outcome,
+        policy,
+        matches,
+        hits,
+        upper,
+        lower,
+        needed,
+        control,
+        undecided,
+        guarded.cleared,
+        accepted=found.accepted,
+        expired=found.expired,
+        unused=found.unused,
+    )
 
 
-def _replicated(matches: Matches, policy: Policy) -> list[Match]:
-    """Best matches of the samples that are replicated."""
+def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:
+    """Kept matches of a sample, best first, up to the first that would not make it replicated.
+
+    Raises:
+        CalibrationError: as `judge`.
+    """
+    return in_reach(matches.of[sample], _reaching(matches, policy))
+
+
+def unused_entries(matches: Matches, policy: Policy, accepted: Accepted) -> tuple[Acceptance, ...]:
+    """Entries of a file of accepted matches that no match needs under a policy.
+
+    Raises:
+        CalibrationError: as `judge`.
+    """
+    return sort_out(matches, _reaching(matches, policy), accepted).unused
+
+
+def _reaching(matches: Matches, policy: Policy) -> Callable[[Match, int], bool]:
+    """Whether a match, in its place among its sample's, makes it replicated if none before it counts."""
     if policy.fdr is None:
-        return [match for match in matches.best if match.score >= policy.threshold_for(match)]
+        return lambda match, place: match.score >= policy.threshold_for(match)
+    rejected = _rejected(matches, policy.fdr)
+    # Where the best match is accepted, the one behind it is held against the same line: what is accepted for
+    # one sample moves nothing for the others. Without its p-value it counts.
+    line = policy.fdr * sum(rejected) / len(rejected)
+    return lambda match, place: (
+        rejected[match.sample] and (place == 0 or (matches.p_value(match.sample, place) or 0.0) <= line)
+    )
+
+
+def _exhausted(matches: Matches, samples: tuple[int, ...]) -> str:
+    kept, name = len(matches.of[samples[0]]), matches.subject.samples[samples[0]]
+    more = f" (and for {len(samples) - 1} more samples)" if len(samples) > 1 else ""
+    return (
+        f"all {kept} training images that were kept for {name} are accepted, and others may be as near"
+        f"{more}: keep more with top_k= (the call) or --neighbours (pytest-replication check)"
+    )
+
+
+def _rejected(matches: Matches, fdr: float) -> list[bool]:
+    """Which samples Benjamini-Hochberg rejects."""
     n, again = len(matches.of), f"'pytest-replication calibrate {matches.subject.index} --holdout IMAGES'"
     if len(matches.p_values) != n or not all(0 < p <= 1 for p in matches.p_values):
         raise CalibrationError(
             f"{n} samples have {len(matches.p_values)} p-values from 0 to 1, and a false discovery rate "
-            "takes "
-            f"one of each: calibrate the index ({again}), or give a threshold"
+            f"takes one of each: calibrate the index ({again}), or give a threshold"
         )
-    if not matches.p_least <= policy.fdr / n:
+    if not matches.p_least <= fdr / n:
         raise CalibrationError(
-            f"a false discovery rate of {100 * policy.fdr:g} % among {n} samples takes "
-            f"{null_needed(policy.fdr / n)} "
+            f"a false discovery rate of {100 * fdr:g} % among {n} samples takes {null_needed(fdr / n)} "
             f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
             f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
             f"({again}), give fewer samples or a threshold"
         )
-    rejected = benjamini_hochberg(matches.p_values, policy.fdr)
-    return [match for match, taken in zip(matches.best, rejected, strict=True) if taken]
-
-
-def _reaching(reached: Sequence[Match], policy: Policy) -> Callable[[Match], bool]:
-    """Whether the score of any match of a sample would make it replicated."""
-    if policy.fdr is None:
-        return lambda match: match.score >= policy.threshold_near(match.record)
-    lowest = min((match.score for match in reached), default=math.inf)
-    return lambda match: match.score >= lowest
+    return [bool(taken) for taken in benjamini_hochberg(matches.p_values, fdr)]
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

@@ -126,7 +126,7 @@ def holdout(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Ima
 def built_calibrated(tmp_path_factory: pytest.TempPathFactory, built_pixels: Path, holdout: Path) -> Path:
     """Index of the training photographs with ``pixels``, calibrated at 5 %. Shared, as `built_pixels`."""
     folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("calibrated") / "index"))
-    calibrate_index(open_index(folder), CalibrateOptions(holdout, fpr=0.05))
+    calibrate_index(open_index(folder), CalibrateOptions(holdout, fpr=0.05, plant=0))
     return folder
 
 

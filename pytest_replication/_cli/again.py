@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.matches_file import read_matches
 from pytest_replication.search.matches import Matches, Sightings
@@ -42,7 +43,10 @@ def judged_again(args: argparse.Namespace) -> Verdict:
             f"{named} cannot be given with --matches: nothing is measured, only judged again; leave it out"
         )
     saved = read_matches(args.matches)
-    return judge(_controlled(saved.matches, args.canaries), policy_again(saved.policy, args))
+    policy = policy_again(saved.policy, args)
+    if args.accepted is not None:
+        policy = replace(policy, accepted=read_accepted(args.accepted))
+    return judge(_controlled(saved.matches, args.canaries), policy)
 
 
 def _controlled(matches: Matches, canaries: int | None) -> Matches:
@@ -67,12 +71,11 @@ def policy_again(policy: Policy, args: argparse.Namespace) -> Policy:
     if args.threshold is not None and args.fdr is not None:
         raise SettingsError("both --threshold and --fdr are given: give one of the two")
     if args.threshold is not None:  # what followed from the calibration does not hold for another threshold
-        policy = replace(policy, fdr=None, fdr_source="", groups=None, false_rate=None)
+        policy = policy.at(args.threshold, "command line")
     elif args.fdr is not None:
         policy = replace(policy, fdr=args.fdr, fdr_source="command line")
     return replace(
         policy,
-        threshold=policy.threshold if args.threshold is None else args.threshold,
         threshold_source=policy.threshold_source + then if args.threshold is None else "command line",
         max_rate=policy.max_rate if args.max_rate is None else args.max_rate,
         max_rate_source=policy.max_rate_source + then if args.max_rate is None else "command line",

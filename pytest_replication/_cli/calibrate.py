@@ -69,6 +69,18 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
     )
+    parser.add_argument(
+        "--plant",
+        type=int,
+        default=CalibrateOptions().plant,
+        metavar="N",
+        help="Training images of which edited copies are planted, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="SOURCE",
+        help="The training set, where its images lie in tars, tables or arrays",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw the null and the threshold")
     parser.add_argument(
@@ -96,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         by=args.by,
         count=args.count,
         max_rejected=args.max_rejected,
+        plant=args.plant,
+        images=args.images,
         seed=args.seed,
         accept_failed_control=args.accept_failed_control,
         restart=args.restart,

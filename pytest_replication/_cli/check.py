@@ -10,6 +10,8 @@ from typing import Any
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication.accepted import NOTHING
+from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
@@ -78,6 +80,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     add_engine(parser)
     parser.add_argument(
+        "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
+    )
+    parser.add_argument(
         "--allow-unproved",
         action="store_true",
         help="Let samples pass on imported vectors of which nothing proves which embedder made them",
@@ -132,8 +137,9 @@ def _measured(args: argparse.Namespace) -> Verdict:
         args.fdr,
         args.complexity,
     )
+    accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
-        return check_replication(samples, top_k=max(_KEPT, args.neighbours))
+        return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
 
 
 def _whole(text: str) -> int:

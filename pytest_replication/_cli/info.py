@@ -76,6 +76,7 @@ def _data(index: Index) -> dict[str, Any]:
         "tokens": manifest.tokens,
         "pixels": manifest.pixels,
         "duplicates": _duplicates_data(index),
+        "canaries": _canaries_data(index),
         "calibration": _calibration_data(index),
         "engines": [asdict(cache) for cache in caches(index)],
         "shards": len(manifest.shards),
@@ -104,6 +105,7 @@ def _text(index: Index) -> str:
         *([f"  tokens       {shown(manifest.tokens)} of each view, float16"] if manifest.tokens else []),
         *([f"  pixels       {manifest.pixels} x {manifest.pixels} of each image"] if manifest.pixels else []),
         f"  duplicates   {_duplicates(index)}",
+        f"  canaries     {_canaries(index)}",
         f"  calibration  {_calibration(index)}",
         *(f"  engine       {_cache(cache)}" for cache in caches(index)),
         f"  created      {manifest.created} ({_age(manifest.created)}) by pytest-replication "
@@ -169,6 +171,23 @@ def _duplicates(index: Index) -> str:
         return f"counted before the index changed ('pytest-replication duplicates {index.path}' counts again)"
     groups = f"{plural(found.rows, 'image')} in {plural(found.clusters, 'group')}" if found.rows else "none"
     return f"{groups} (score >= {found.threshold:g})"
+
+
+def _canaries(index: Index) -> str:
+    found = index.manifest.canaries
+    if found is None:
+        return f"none ('pytest-replication calibrate {index.path}' plants some)"
+    if found.of != index.manifest.generation:
+        return f"planted before the index changed ('pytest-replication calibrate {index.path}' does again)"
+    return f"{found.rows}, planted at {found.threshold:g}"
+
+
+def _canaries_data(index: Index) -> dict[str, Any] | None:
+    found = index.manifest.canaries
+    if found is None:
+        return None
+    stale = found.of != index.manifest.generation
+    return {"threshold": found.threshold, "kept": found.rows, "stale": stale}
 
 
 def _calibration_data(index: Index) -> dict[str, Any] | None:

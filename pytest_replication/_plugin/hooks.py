@@ -31,6 +31,8 @@ class Hooks:
         self._made_by_workers = 0
         self._internal_error = False
         self._faults: list[str] = []
+        self._caught: list[str] = []
+        self._rerun: list[str] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -63,6 +65,7 @@ class Hooks:
         broken, self._run.broken = self._run.broken or isinstance(error, ReplicationError), False
         if broken and error is not None and not isinstance(error, ReplicationDetected):
             self._show_as_error(report, error)
+        report.replication_caught = broken and error is None  # type: ignore[attr-defined]
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -74,7 +77,12 @@ class Hooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect checks; in the controller this also sees the reports of all workers."""
-        self._rows += getattr(report, "replication_rows", [])
+        rows = getattr(report, "replication_rows", [])
+        self._rows += rows
+        again = str(report.outcome) == "rerun"  # what plugins make of it that run failed tests again
+        if again and any(row["asserted"] and row["outcome"] != "pass" for row in rows):
+            self._rerun.append(report.nodeid)
+        self._caught += [report.nodeid] if getattr(report, "replication_caught", False) else []
 
     def pytest_internalerror(self) -> None:
         """Remember that pytest, or a worker, broke down."""
@@ -110,10 +118,10 @@ class Hooks:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
         used = self._run.settings.value("index") and not self._only_looking()
-        if self._rows or self._faults or used:
+        if self._rows or self._faults or self._caught or used:
             from pytest_replication._plugin.table import summary
 
-            summary(terminalreporter, self._rows, self._faults)
+            summary(terminalreporter, self._rows, self._faults, self._caught)
 
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers
@@ -123,6 +131,12 @@ class Hooks:
         elif len(self._rows) < made:
             self._faults.append(f"{made} checks were made but only {len(self._rows)} arrived: some were lost")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        elif self._rerun:
+            self._faults.append(
+                f"a check did not pass and {self._rerun[0]} was run again until it did: what was found in "
+                "its samples is real, so that another run takes nothing back"
+            )
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif self._no_checks():
             self._faults.append("no replication check was asserted, and --replication-require-checks is set")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

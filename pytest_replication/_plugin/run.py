@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -72,7 +73,8 @@ class Run(Surroundings):
         Raises:
             ReplicationError: there is none, or it cannot be used.
         """
-        wanted = path or self.settings.value("index")
+        # By its place: another test may stand in another folder, and mean another index by the same name.
+        wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
         return self._indexes[wanted]
@@ -136,6 +138,11 @@ class Run(Surroundings):
         """Switch of command line or ini file."""
         wanted: bool = self.settings.value("complexity")
         return wanted
+
+    def accepted(self) -> str | None:
+        """File of accepted matches of command line or ini file."""
+        path: str | None = self.settings.value("accepted")
+        return path
 
     @_noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:

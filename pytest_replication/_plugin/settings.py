@@ -9,6 +9,7 @@ import argparse
 import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -182,6 +183,7 @@ SETTINGS = (
         "Measure how complex samples and matched training images are, and whether the score goes with it",
         default=False,
     ),
+    Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting(
         "canaries",
@@ -320,7 +322,7 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     value = config.getoption(setting.key)
     if value is not None:
-        return Resolved(value, "command line")
+        return Resolved(_placed(setting, value, config.invocation_params.dir), "command line")
     written = config.getini(setting.key)
     if written is None or written == "":
         return Resolved(setting.default, "default")
@@ -328,10 +330,15 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
         parsed = setting.parse(str(written))
     except ValueError as error:
         raise pytest.UsageError(f"ini key {setting.key}: {written!r} {_reason(error)}") from error
-    beside = (config.inipath or config.rootpath / "ini").parent / str(parsed)
-    if setting.metavar == "PATH" or (setting.name == "model" and beside.is_dir()):
-        parsed = str(beside)
-    return Resolved(parsed, "ini file")
+    beside = (config.inipath or config.rootpath / "ini").parent
+    return Resolved(_placed(setting, parsed, beside), "ini file")
+
+
+def _placed(setting: Setting, value: Any, folder: Path) -> Any:
+    """Fix where a path begins: a test that changes the working directory must not change what is meant."""
+    if setting.metavar == "PATH" or (setting.name == "model" and (folder / str(value)).is_dir()):
+        return str(folder / str(value))
+    return value
 
 
 def _reason(error: ValueError) -> str:

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    expired_lines,
+    unused_in_all,
+)
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 
@@ -18,8 +24,13 @@ _PAIRS = 3
 """Pairs that are listed below a row."""
 
 
-def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], faults: Sequence[str]) -> None:
-    """Write a row a check, and what made the run red."""
+def summary(
+    reporter: pytest.TerminalReporter,
+    rows: Sequence[dict[str, Any]],
+    faults: Sequence[str],
+    caught: Sequence[str] = (),
+) -> None:
+    """Write a row a check, tests that caught an error of a check, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
@@ -29,17 +40,22 @@ def summary(reporter: pytest.TerminalReporter, rows: Sequence[dict[str, Any]], f
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row))
+        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row))
         for below in own:
             reporter.line(one_line(below))
         for said in row["warnings"] if "kind" in row else check_warnings(row):
             reporter.line(one_line(f"      WARNING: {said}"), yellow=True)
+    for said in unused_in_all(rows):
+        reporter.line(one_line(said), yellow=True)
     for row in _distinct_indexes(rows):
         index = row["index"]
         images = plural(row["searched"], "training image")
         reporter.line(one_line(f"index {index['path']}: {images}, {index['embedder']}"))
         for said in index_warnings(index):
             reporter.line(one_line(f"WARNING: {said}"), yellow=True)
+    for test in caught:
+        said = f"WARNING: {test} caught an error of a check and passed: that check has no verdict"
+        reporter.line(one_line(said), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
@@ -52,7 +68,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         outcome,
         name,
-        f"{row['replicated']} of {row['samples']} replicated{_undecided(row)}",
+        f"{row['replicated']} of {row['samples']} replicated{_undecided(row)}{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
         f"{_rule(row)}, {_rate(row)}",
     )
@@ -108,6 +124,13 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _accepted(row: dict[str, Any]) -> list[str]:
+    """Matches that are accepted, and those that are no longer; a failed test has shown its own."""
+    failed = row["outcome"] == "fail" and row["asserted"]
+    lines = [] if failed else [f"      {line}" for line in accepted_lines(row, _PAIRS)]
+    return lines + [f"      EXPIRED: {line}" for line in expired_lines(row)]
 
 
 def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,6 +2,15 @@
 
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import Control, judge_control
-from pytest_replication.controls.planting import Planted, plant, store_canaries
+from pytest_replication.controls.planting import Planted, plant, plant_originals, store_canaries
 
-__all__ = ["Control", "Guard", "Planted", "draw", "judge_control", "plant", "store_canaries"]
+__all__ = [
+    "Control",
+    "Guard",
+    "Planted",
+    "draw",
+    "judge_control",
+    "plant",
+    "plant_originals",
+    "store_canaries",
+]

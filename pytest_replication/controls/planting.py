@@ -9,17 +9,20 @@ nothing reaches cannot pass for a model that copies nothing.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.errors import SettingsError
+from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.edits import EDITS, Edit
 from pytest_replication.index.canaries import Canaries, Canary, png, write_canaries
+from pytest_replication.index.originals import Original, Originals
 from pytest_replication.index.reader import Index
 from pytest_replication.search import Neighbours, search
 from pytest_replication.search.collect import tidy
@@ -99,6 +102,40 @@ def plant(
     return Planted(
         rows, tuple(edits) * len(originals), scores, first_is_own(index, found, rows), originals, edits
     )
+
+
+def plant_originals(
+    index: Index, count: int, source: object = None, *, seed: int = 0, progress: bool = True
+) -> Planted | None:
+    """Plant copies of some training images, read from where they lay; None if none of them can be had.
+
+    Args:
+        index: an open index.
+        count: training images that are edited, 1 or more; those that cannot be read are left out.
+        source: what `open_source` takes; None to read the files that the records name.
+        seed: of the choice.
+        progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        SettingsError: a count below 1.
+        SourceError: the source cannot be listed, or holds none of the images that it should.
+        IndexMismatch: the embedder at hand is not that of the index.
+        IndexCorrupt: the index is damaged.
+    """
+    from tqdm import tqdm
+
+    found = iter(Originals(index, count, source, seed))
+    first = next(found, None)
+    if first is None:
+        if source is not None:
+            raise SourceError(
+                f"{source} holds none of the training images of {index.path} that were drawn: give the "
+                "training set from which the index was built"
+            )
+        return None
+    shown = tqdm(total=count, desc="planting", unit="image", disable=None if progress else True)
+    with shown:
+        return plant(index, _counted(itertools.chain([first], found), shown))
 
 
 def store_canaries(
@@ -210,6 +247,12 @@ def shrunk(image: Image.Image) -> Image.Image:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _counted(images: Iterable[Original], shown: Any) -> Iterator[Original]:
+    for image in images:
+        yield image
+        shown.update()
 
 
 def _canary(planted: Planted, place: int) -> Canary:

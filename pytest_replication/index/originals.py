@@ -121,12 +121,12 @@ def _bytes(ref: ImageRef) -> bytes | None:
 
 
 def _is(data: bytes, record: Record) -> bool:
-    return record.sha256 is None or hashlib.sha256(data).hexdigest() == record.sha256
+    return hashlib.sha256(data).hexdigest() == record.sha256
 
 
 def _image(data: bytes | None, record: Record) -> Image.Image | None:
-    """Decode an original; None where it is not there, is another one, or where nothing tells which it is."""
-    if data is None or record.sha256 is None or not _is(data, record):
+    """Decode an original; None where it is not there, or where nothing proves that it is the one."""
+    if data is None or not _is(data, record):
         return None
     try:
         return decode(data)

@@ -59,7 +59,8 @@ class Samples:
 
     def __iter__(self) -> Iterator[Image.Image]:
         for image in self.images:
-            yield image if isinstance(image, Image.Image) else _read(image)
+            # A copy: who draws on it or shrinks it changes no sample that another test checks.
+            yield image.copy() if isinstance(image, Image.Image) else _read(image)
 
     @classmethod
     def of(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_replication.accepted import NOTHING, Acceptance
+from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored
@@ -46,6 +48,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),
+        "closest_score": float(verdict.closest.score),
         "searched": int(verdict.matches.searched),
         "search": search_data(verdict),
         "control": control_data(verdict),
@@ -64,6 +67,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             "preprocessing": subject.preprocessing,
             "weights_sha256": subject.weights_sha256,
         },
+        "accepted": accepted_data(verdict),
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
         "undecided_pairs": [pair_data(verdict, match) for match in verdict.undecided],
     }
@@ -110,11 +114,12 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _p_value(verdict: Verdict, match: Match) -> float | None:
-    """That of the sample, told with its best match; None with others."""
-    best = verdict.matches.of[match.sample][0]
-    if not verdict.p_values or match.row != best.row:
+    """That of the sample, told with the match that it is judged by; None with others."""
+    place = verdict.matches.of[match.sample].index(match)
+    if place and match not in verdict.replicated:
         return None
-    return float(verdict.p_values[match.sample])
+    found = verdict.matches.p_value(match.sample, place)
+    return None if found is None else float(found)
 
 
 def control_data(verdict: Verdict) -> dict[str, Any]:
@@ -129,6 +134,42 @@ def control_data(verdict: Verdict) -> dict[str, Any]:
         "planted": int(control.tried),
         "planted_found": int(control.tried_found),
         "absent": control.absent,
+    }
+
+
+def accepted_data(verdict: Verdict) -> dict[str, Any] | None:
+    """Turn accepted matches, those that have expired, and entries that nothing needs into plain data.
+
+    None where no file of accepted matches is in use.
+    """
+    book = verdict.policy.accepted
+    if book == NOTHING:
+        return None
+    entries = book.by_pair()
+
+    def decided(match: Match) -> dict[str, Any]:
+        return pair_data(verdict, match) | entry_data(entries[pair_of(verdict.matches, match) or ("", "")])
+
+    return {
+        "file": book.path,
+        "day": book.day.isoformat(),
+        "entries": len(book.entries),
+        "matches": [decided(match) for match in verdict.accepted],
+        "expired": [decided(match) for match in verdict.expired],
+        "unused": [entry_data(entry) | {"in_force": book.in_force(entry)} for entry in verdict.unused],
+    }
+
+
+def entry_data(entry: Acceptance) -> dict[str, Any]:
+    """Turn what was decided about a pair into plain data."""
+    return {
+        "sample_sha256": entry.sample,
+        "training_sha256": entry.training,
+        "reason": entry.reason,
+        "by": entry.by,
+        "decided": entry.decided.isoformat(),
+        "expires": entry.expires.isoformat(),
+        "accepted_as": [entry.sample_name, entry.training_uri],
     }
 
 

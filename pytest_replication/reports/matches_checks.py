@@ -51,7 +51,10 @@ def _check_p_values(matches: Matches) -> None:
     p_values, least = matches.p_values, matches.p_least
     if len(p_values) not in (0, len(matches.of)) or not 0 < least <= 1:
         raise ValueError(f"{len(matches.of)} samples have {len(p_values)} p-values of {least} or more")
-    if not all(0 < p <= 1 for p in p_values):
+    behind = matches.p_behind
+    if behind and [len(each) + 1 for each in behind] != [len(found) for found in matches.of if p_values]:
+        raise ValueError("not every match behind the best has a p-value, or more have one")
+    if not all(0 < p <= 1 for p in (*p_values, *(p for each in behind for p in each))):
         raise ValueError("a p-value is none")
 
 

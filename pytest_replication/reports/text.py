@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.accepted_text import (
+    accepted_count,
+    accepted_lines,
+    accepted_samples,
+    expired_lines,
+    unused_line,
+)
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import control_data, verdict_data
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
@@ -23,8 +30,8 @@ def render(verdict: Verdict) -> str:
 
 def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
-    k, n, worst = len(verdict.replicated), verdict.samples, verdict.worst
-    limit = verdict.policy.threshold
+    k, n, limit = len(verdict.replicated), verdict.samples, verdict.policy.threshold
+    worst = verdict.replicated[0] if k else verdict.closest
     score, threshold = score_text(worst.score, limit), rule_text(verdict.policy)
     if k:
         what = "replicates a training image" if k == 1 else "replicate training images"
@@ -34,7 +41,7 @@ def headline(verdict: Verdict) -> str:
     if verdict.undecided:
         told = f"of {len(verdict.undecided)} with next to nothing in them it cannot be told"
         story = f"{story}; {told}" if k else f"cannot tell of {n} samples: {told} ({story})"
-    return story + _claim(verdict)
+    return story + accepted_count(verdict_data(verdict, neighbours=0)) + _claim(verdict)
 
 
 def bounds(verdict: Verdict) -> str:
@@ -45,7 +52,11 @@ def bounds(verdict: Verdict) -> str:
     proved += [f"above {_percent(lower)}"] if k else []
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
     of = f"{n} prompts" if verdict.policy.per == "prompt" else n
-    return f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+    claim = f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
+    accepted = accepted_samples(verdict_data(verdict, neighbours=0))
+    return claim + (
+        f"; {plural(accepted, 'accepted sample')} among those that do not count" if accepted else ""
+    )
 
 
 def counts(verdict: Verdict) -> str:
@@ -113,12 +124,17 @@ def _details(verdict: Verdict) -> list[str]:
     ]
     if told := complexity_text(complexity_data(verdict)):
         lines.append(f"  complexity {told}")
+    accepted = accepted_lines(verdict_data(verdict, neighbours=0), SHOWN)
+    lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
     if verdict.control.asked:
         lines.append(f"  control    {controlled(control_data(verdict))}")
     if (stored := matches.stored) is not None:
         lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
+    lines += [f"  EXPIRED    {line}" for line in expired_lines(verdict_data(verdict, neighbours=0))]
+    if unused := unused_line(verdict_data(verdict, neighbours=0)):
+        lines.append(f"  unused     {unused}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
@@ -148,7 +164,7 @@ def _false_flags(verdict: Verdict) -> list[str]:
 
 def _pairs(verdict: Verdict) -> list[str]:
     hits = verdict.replicated
-    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.worst,)
+    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.closest,)
     title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
@@ -186,8 +202,10 @@ def _copies(match: Match) -> str:
 def _next(verdict: Verdict, match: Match) -> str:
     """Score of the next training image (far below for a copy of one image) and the conformal p-value."""
     found = verdict.matches.of[match.sample]
-    told = [f"next {found[1].score:.3f}"] if len(found) > 1 else []
-    told += [f"p {verdict.p_values[match.sample]:.2g}"] if verdict.p_values else []
+    place = found.index(match)
+    told = [f"next {found[place + 1].score:.3f}"] if len(found) > place + 1 else []
+    p_value = verdict.matches.p_value(match.sample, place)
+    told += [] if p_value is None else [f"p {p_value:.2g}"]
     return f" ({', '.join(told)})" if told else ""
 
 

@@ -257,6 +257,7 @@ class Matches:
         subject: what was compared with what.
         by: what searched.
         p_values: conformal p-value of each sample, empty where the index is not calibrated.
+        p_behind: the same for the matches of each sample behind its best, as if they were the best.
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
@@ -270,6 +271,7 @@ class Matches:
     subject: Subject
     by: SearchedBy = SearchedBy()
     p_values: tuple[float, ...] = ()
+    p_behind: tuple[tuple[float, ...], ...] = ()
     p_least: float = 1.0
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
@@ -280,6 +282,12 @@ class Matches:
     def best(self) -> tuple[Match, ...]:
         """The nearest training image of each sample."""
         return tuple(matches[0] for matches in self.of)
+
+    def p_value(self, sample: int, place: int) -> float | None:
+        """Conformal p-value of a match by its place among those of its sample; None where it has none."""
+        if place == 0:
+            return self.p_values[sample] if self.p_values else None
+        return self.p_behind[sample][place - 1] if self.p_behind else None
 
 
 def name_matches(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication import check_replication, cli, open_index
-from pytest_replication.errors import MatchesFileError
+from pytest_replication import check_replication, cli, open_index, remove_images
+from pytest_replication.errors import ControlFailed, MatchesFileError
 from pytest_replication.index.canaries import Canaries, write_canaries
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.search.sealed import digest
@@ -110,3 +110,27 @@ def test_canaries_in_a_file_of_matches_that_cannot_be_are_refused(
     (tmp_path / "run.json").write_text(json.dumps(body | {"sha256": digest(body)}))
     with pytest.raises(MatchesFileError, match="no sound file of matches"):
         read_matches(tmp_path / "run.json")
+
+
+def test_info_tells_of_canaries(
+    built_guarded: Path, built_pixels: Path, damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", str(built_guarded)]) == 0
+    assert "  canaries     64, planted at 0.9\n" in capsys.readouterr().out
+    assert cli.main(["info", str(built_pixels)]) == 0
+    assert "  canaries     none ('pytest-replication calibrate" in capsys.readouterr().out
+    write_canaries(open_index(damaged), Canaries(0.9, {"grey": (0, 20)}, ()))
+    remove_images(damaged, ids=["cat.jpg"])
+    assert cli.main(["info", str(damaged)]) == 0
+    assert "  canaries     planted before the index changed" in capsys.readouterr().out
+    assert cli.main(["info", str(damaged), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["canaries"] == {"threshold": 0.9, "kept": 0, "stale": True}
+
+
+def test_canaries_of_an_index_that_changed_are_an_error(damaged: Path, unrelated: Path) -> None:
+    write_canaries(open_index(damaged), Canaries(0.9, {"grey": (0, 20)}, ()))
+    remove_images(damaged, ids=["cat.jpg"])
+    with pytest.raises(ControlFailed, match="before its training images changed"):
+        check_replication(unrelated, 0.9, index=damaged)
+    assert check_replication(unrelated, 0.9, index=damaged, canaries=0).passed

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pytest_replication.calibrate as calibrate
 from pytest_replication import cli
 
 from .test_docs import ROOT, blocks, shown
@@ -26,13 +27,23 @@ def beside(
     return tmp_path
 
 
+@pytest.fixture
+def nothing_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planting takes seconds, and the commands of the page do it."""
+    monkeypatch.setattr(calibrate, "plant_originals", lambda *_, **__: None)
+
+
 def test_the_commands(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in shown("pytest-replication", PAGE):
         few = [*arguments, "--count", "10"] if arguments[0] == "check" else arguments
         assert cli.main(few) == 0, arguments
-    assert "threshold" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "threshold" in out
+    assert "160 copies are found" in out
+    assert "16 of 16 planted copies found" in out
 
 
+@pytest.mark.usefixtures("nothing_is_planted")
 def test_the_python(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = blocks("python", PAGE)
     exec(compile(example, "docs/calibration.md", "exec"), {})
@@ -41,6 +52,7 @@ def test_the_python(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert second.startswith("calibration, 5 % of 120 unseen images 0.")
 
 
+@pytest.mark.usefixtures("nothing_is_planted")
 def test_the_lines_of_a_verdict_are_those_that_are_shown(
     beside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

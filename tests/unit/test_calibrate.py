@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pytest_replication.calibrate as calibrate
 from pytest_replication import (
     BuildOptions,
     CalibrateOptions,
@@ -25,6 +26,12 @@ from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsEr
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import holdout as searching
 from pytest_replication.stats.halves import Halves
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planting takes seconds; `controls/test_calibrating` is about it."""
+    monkeypatch.setattr(calibrate, "plant_originals", lambda *_, **__: None)
 
 
 @pytest.fixture

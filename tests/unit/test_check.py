@@ -36,6 +36,7 @@ class Run(Surroundings):
     given_rate: tuple[float, str] | None = None
     unproved_allowed: bool = False
     given_canaries: tuple[int, str] | None = None
+    accepted_file: str | None = None
     breaks: int = 0
     verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
     noted: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
@@ -60,6 +61,9 @@ class Run(Surroundings):
 
     def complexity(self) -> bool:
         return False
+
+    def accepted(self) -> str | None:
+        return self.accepted_file
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from pytest_replication import (
     judge,
     open_index,
 )
+from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.guard import judge_by_pixels
 from pytest_replication.images.complexity import measure_complexity
@@ -33,7 +35,7 @@ from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import render
 from pytest_replication.search.evidence import APART, SAME, training_picture
-from pytest_replication.search.matches import LowInformation, PixelEvidence
+from pytest_replication.search.matches import LowInformation, PixelEvidence, SearchedBy
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 COLOURS = {"white": (255, 255, 255), "grey": (120, 120, 120), "dark": (30, 30, 30)}
@@ -243,31 +245,29 @@ def evidence(tiled: float) -> PixelEvidence:
 
 
 @pytest.mark.parametrize(
-    ("tiled", "floor", "searched", "exact", "said"),
+    ("tiled", "floor", "whole", "said"),
     [
-        ((0.05, None), None, 2, True, "replicated"),
-        ((None, 0.01), 0.01, 9, False, "replicated"),
-        ((0.2, 0.3), None, 3, True, "undecided"),  # a third may reach the threshold, too
-        ((0.2, 0.3), None, 2, True, "other"),
-        ((0.2, 0.3), None, 2, False, "undecided"),
-        ((0.2, None), None, 2, True, "undecided"),
-        ((0.2, 0.15), None, 2, True, "undecided"),
-        ((None, None), 0.16, 9, False, "other"),
-        ((None, None), 0.15, 9, True, "undecided"),
+        ((0.05, None), None, True, "replicated"),
+        ((None, 0.01), 0.01, False, "replicated"),
+        ((0.2, 0.3), None, False, "undecided"),  # a third may reach the threshold, too
+        ((0.2, 0.3), None, True, "other"),
+        ((0.2, None), None, True, "undecided"),
+        ((0.2, 0.15), None, True, "undecided"),
+        ((None, None), 0.16, False, "other"),
+        ((None, None), 0.15, True, "undecided"),
     ],
 )
 def test_what_is_said_of_a_sample(
     with_pixels: Index,
     tiled: tuple[float | None, ...],
     floor: float | None,
-    searched: int,
-    exact: bool,
+    whole: bool,
     said: str,
 ) -> None:
     like = check(with_pixels, colour((200, 200, 200))).matches.of[0][0]
     found = [replace(like, row=i, pixels=None if t is None else evidence(t)) for i, t in enumerate(tiled)]
     low = LowInformation(0, "flat", floor)
-    word, match = judge_by_pixels(found, low, lambda match: True, searched, exact)
+    word, match = judge_by_pixels(found, found, low, whole)
     assert word == said
     if said == "replicated":
         assert match.pixels is not None
@@ -282,7 +282,7 @@ def test_a_copy_below_the_threshold_is_a_copy_and_others_there_do_not_matter(wit
             replace(like, score=0.95, pixels=evidence(0.2)),
             replace(like, row=1, score=0.5, pixels=None if last is None else evidence(last)),
         ]
-        assert judge_by_pixels(found, low, lambda m: m.score >= 0.9, 9, True)[0] == said
+        assert judge_by_pixels(found, found[:1], low, True)[0] == said
 
 
 def test_photographs_are_judged_as_ever(without: Index, unrelated: Path) -> None:
@@ -321,3 +321,27 @@ def test_complexity_is_not_measured_unless_it_is(without: Index, unrelated: Path
     assert "complexity" not in render(verdict)
     with pytest.raises(SettingsError, match="complexity is 'yes'"):
         check_replication(unrelated, 0.9, index=without, complexity="yes")  # type: ignore[arg-type]
+
+
+def test_an_engine_that_may_overlook_others_clears_nothing(without: Index) -> None:
+    verdict = check(without, colour((200, 200, 200)))
+    assert outcomes(verdict) == ("pass", 0, 0, 1)
+    by = SearchedBy("annoy", 0.999, 0.9, 3000, 0, 0.95)
+    assert outcomes(judge(replace(verdict.matches, by=by), verdict.policy)) == ("inconclusive", 0, 1, 0)
+
+
+def test_an_accepted_match_does_not_count_and_the_next_is_judged_by_its_pixels(without: Index) -> None:
+    verdict = check(without, colour((119, 119, 119)))
+    (hit,) = verdict.replicated
+    entry = Acceptance(
+        verdict.matches.subject.sample_sha256[0],
+        str(hit.record.sha256),
+        "a blank page",
+        "us",
+        date.today(),
+        date.today() + timedelta(days=9),
+    )
+    accepted = replace(verdict.policy, accepted=Accepted((entry,)))
+    again = judge(verdict.matches, accepted)
+    assert outcomes(again) == ("pass", 0, 0, 1)
+    assert again.accepted == (hit,)

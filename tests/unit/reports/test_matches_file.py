@@ -211,6 +211,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "2.0 is no recall": lambda b: b["by"].update(engine="annoy", recall=2.0),
     "said of the recall": lambda b: b["by"].update(engine="annoy", confidence=0.0),
     "p-values of": lambda b: b["more"].update(p_values=[0.5]),
+    "not every match behind": lambda b: b["more"].update(p_values=[0.5, 0.5], p_behind=[[0.5], []]),
     "a p-value is none": lambda b: b["more"].update(p_values=[0.0] * len(b["of"]["rows"])),
     "other parts": lambda b: b["more"].update(unknown=1),
 }

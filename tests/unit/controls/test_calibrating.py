@@ -1,0 +1,73 @@
+"""Planting as a part of calibration: what is stored, and what is said where nothing can be planted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pytest_replication import (
+    BuildOptions,
+    CalibrateOptions,
+    assert_no_replication,
+    build_index,
+    calibrate_index,
+    open_index,
+)
+from pytest_replication.errors import ControlFailed, SettingsError, SourceError
+from pytest_replication.images.edits import EDITS
+
+
+@pytest.fixture
+def array(tmp_path: Path, picture: Callable[..., Image.Image]) -> Path:
+    """An index of twelve pictures in an array; beside it ``train.npy``."""
+    np.save(tmp_path / "train.npy", np.stack([np.asarray(picture(seed)) for seed in range(12)]))
+    build_index(tmp_path / "train.npy", tmp_path / "index", BuildOptions(embedder="pixels"))
+    return tmp_path / "index"
+
+
+def test_a_calibration_plants_and_a_check_finds(pictures: Path, tmp_path: Path, holdout: Path) -> None:
+    build_index(pictures, tmp_path / "index", BuildOptions(embedder="pixels"))
+    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, plant=8))
+    assert {kind.edit: kind.planted for kind in found.planted} == dict.fromkeys(EDITS, 8)
+    assert found.note == ""
+    index = open_index(tmp_path / "index")
+    assert index.canaries is not None
+    assert index.canaries.threshold == found.threshold
+    assert {k.edit: (k.found, k.planted) for k in found.planted} == index.canaries.recall
+    verdict = assert_no_replication([holdout / "000.png"], index=index)
+    assert verdict.control.found == 16
+    again = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
+    assert again.note == "no copies were planted (--plant 0)"
+    assert open_index(tmp_path / "index").canaries is None
+
+
+def test_images_of_an_array_take_the_training_set(array: Path, holdout: Path, unrelated: Path) -> None:
+    none = calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05))
+    assert none.note.startswith("no copies were planted (their files cannot be read here: name the training")
+    assert open_index(array).canaries is None
+    with pytest.raises(SourceError, match="holds none of the training images of"):
+        calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, images=unrelated))
+    images = array.parent / "train.npy"
+    some = calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, images=images))
+    assert sum(kind.planted for kind in some.planted) == 12 * len(EDITS)
+    assert open_index(array).canaries is not None
+
+
+def test_a_threshold_that_finds_no_copy_leaves_a_gate_that_passes_nothing(
+    array: Path, holdout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_replication.controls.planting.Planted.found", lambda p, t: p.scores > 2)
+    images = array.parent / "train.npy"
+    calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, images=images, plant=2))
+    monkeypatch.undo()
+    with pytest.raises(ControlFailed, match=r"found 0 at 0\.\d+, so that this gate would overlook copies"):
+        assert_no_replication([holdout / "000.png"], 0.9, index=array)
+
+
+def test_fewer_than_none_makes_no_sense() -> None:
+    with pytest.raises(SettingsError, match="-1 training images to plant copies of"):
+        CalibrateOptions(plant=-1)
