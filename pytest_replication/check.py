@@ -127,12 +127,12 @@ def measure(
     try:
         opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, allow_unproved=choose_allowed(allow_unproved, run), per=per)
         policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        guard, taken = _canaries(canaries, run), Samples.of(samples)
+        guard, taken = choose_canaries(canaries, run), Samples.of(samples)
         information = Information(_wanted(complexity, run))
         policy = settle(policy, opened, len(taken))
         verdict = decide(
@@ -171,7 +171,7 @@ def decide(
     """
     guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
     information = information or Information()
-    vectors, subject = _embed(samples, index, k, name, guard, information)
+    vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)
     note = ""
     if choice.engine != EXACT:
@@ -244,7 +244,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()), Information())
+    vectors, subject = embed_guarded(samples, index, k, "", Guard((), Sightings()))
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -256,14 +256,19 @@ def nearest(
     return name_matches(index, found, subject, by)
 
 
-def _embed(
-    samples: Samples, index: Index, k: int, name: str, guard: Guard, information: Information
+def embed_guarded(
+    samples: Samples,
+    index: Index,
+    k: int,
+    name: str,
+    guard: Guard,
+    information: Information | None = None,
 ) -> tuple[NDArray[np.float32], Subject]:
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     light, digests = Light(samples), Digests()
-    stream = light.watch(digests.watch(information.watch(samples)))
+    stream = light.watch(digests.watch((information or Information()).watch(samples)))
     vectors = embed_images(index, guard.among(stream, len(samples)))
     light.require()
     own = vectors[~guard.mask(len(samples))]
@@ -290,7 +295,12 @@ def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | 
     return run.index()
 
 
-def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+    """How many canaries a call wants, else the run.
+
+    Raises:
+        SettingsError: no number of them.
+    """
     chosen = (given, "call") if given is not None else None
     if chosen is None and run is not None:
         chosen = run.canaries()
@@ -317,7 +327,12 @@ def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings
     return NOTHING if path is None else read_accepted(os.fspath(path))
 
 
-def _allowed(given: object, run: Surroundings | None) -> bool:
+def choose_allowed(given: object, run: Surroundings | None) -> bool:
+    """Whether a call lets unproved vectors pass, else the run.
+
+    Raises:
+        SettingsError: neither yes nor no.
+    """
     if given is None:
         return run is not None and run.allow_unproved()
     if not isinstance(given, bool):
@@ -332,7 +347,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         source=samples.source,
         seeds=samples.seeds,
         prompts=samples.prompts,
-        index=str(index.path),
+        index=index.label or str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
         unproved=index.manifest.unproved,

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from pytest_replication.benchmark.scores import SLICES_OF_A_VECTOR
 from pytest_replication.errors import BenchmarkError
 
 FORMAT = 2
@@ -38,9 +39,13 @@ class Row:
         preprocessing: of the extractor, as its identity has it.
         weights_sha256: digest of its weights, None for one without.
         about: of the set, as it was made or published; for a score with a background also
-            ``background_near``, the number of its images that come near one of the database, and for one
-            with ``+pca`` or ``+whiten`` ``whitening``: directions that were ``kept``, ``of`` how many, and
-            their share of the ``variance`` of the background.
+            ``background``: its ``images``, ``sha256`` over all of them, and how many come near one of the
+            database (``near_database``) or of the queries (``near_queries``); for one with ``+pca`` or
+            ``+whiten`` ``whitening``: directions that were ``kept``, ``of`` how many, and their share of the
+            ``variance`` of the background; for one that compares parts ``chunks``, their number, and
+            ``chunks_of``: ``tokens``, or ``slices`` of a vector.
+        thresholds: scores that belong to the metrics which have one threshold for all queries, by the name
+            of the metric; None where there is none.
     """
 
     set: str
@@ -55,6 +60,13 @@ class Row:
     preprocessing: str
     weights_sha256: str | None
     about: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def way(self) -> str:
+        """Extractor and score, as tables and figures name them: slices of a vector are no tokens."""
+        sliced = self.about.get("chunks_of") == SLICES_OF_A_VECTOR
+        return f"{self.extractor}, {self.score}" + (f" ({self.about['chunks']} slices)" if sliced else "")
 
 
 def add_results(path: Path, rows: Sequence[Row]) -> None:
@@ -101,12 +113,25 @@ def as_csv(rows: Sequence[Row]) -> str:
     The key at the end of a line names its row in the JSON.
     """
     names = _metrics(rows)
+    limits = list(dict.fromkeys(name for row in rows for name in row.thresholds))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     identity = ("weights_sha256", "preprocessing", "key")
-    writer.writerow(["set", "extractor", "score", "queries", "database", *names, *identity])
+    writer.writerow(
+        [
+            "set",
+            "extractor",
+            "score",
+            "queries",
+            "database",
+            *names,
+            *(f"threshold: {name}" for name in limits),
+            *identity,
+        ]
+    )
     for row in rows:
-        values = ["" if (value := row.metrics.get(name)) is None else f"{value:.6f}" for name in names]
+        values = [_number(row.metrics.get(name)) for name in names]
+        values += [_number(row.thresholds.get(name)) for name in limits]
         about = [row.weights_sha256 or "", row.preprocessing, row.key]
         writer.writerow([row.set, row.extractor, row.score, row.queries, row.database, *values, *about])
     return text.getvalue()
@@ -122,18 +147,32 @@ def as_table(rows: Sequence[Row], metric: str) -> str:
         raise BenchmarkError(f"there is no metric {metric!r}; there are {', '.join(_metrics(rows))}")
     sets, ways = grid(rows)
     lines = [f"| {metric} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
-    found = {(row.extractor, row.score, row.set): row.metrics.get(metric) for row in rows}
-    best = {name: max((found.get((*way, name)) or 0.0 for way in ways), default=0.0) for name in sets}
-    for extractor, score in ways:
-        cells = [_cell(found.get((extractor, score, name)), best[name]) for name in sets]
-        lines.append(f"| {extractor}, {score} | " + " | ".join(cells) + " |")
+    found = {(row.way, row.set): row.metrics.get(metric) for row in rows}
+    best = {name: max((found.get((way, name)) or 0.0 for way in ways), default=0.0) for name in sets}
+    for way in ways:
+        cells = [_cell(found.get((way, name)), best[name]) for name in sets]
+        lines.append(f"| {way} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def grid(rows: Sequence[Row]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Names of the sets, and pairs of an extractor and a score, each in the order of the rows."""
-    sets = list(dict.fromkeys(row.set for row in rows))
-    return sets, list(dict.fromkeys((row.extractor, row.score) for row in rows))
+def as_thresholds(rows: Sequence[Row], metric: str) -> str:
+    """The same of the thresholds that give a metric, to 6 decimals, as a gate compares scores."""
+    sets, ways = grid(rows)
+    lines = [f"| threshold of {metric} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    found = {(row.way, row.set): row.thresholds.get(metric) for row in rows}
+    lines += [
+        f"| {way} | " + " | ".join(_number(found.get((way, name))) for name in sets) + " |" for way in ways
+    ]
+    return "\n".join(lines)
+
+
+def grid(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """Names of the sets, and of extractors with a score, each in the order of the rows."""
+    return list(dict.fromkeys(row.set for row in rows)), list(dict.fromkeys(row.way for row in rows))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
 
 
 def _cell(value: float | None, best: float) -> str:

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
+from pytest_replication.benchmark.alike import (
+    Group,
+    Loader,
+    check_apart_from,
+    group,
+    same_negatives,
+    sides_of,
+    small_forms,
+)
+from pytest_replication.benchmark.behind import Side, check_vectors, near_negatives
 from pytest_replication.benchmark.features import Features, digest_of, features, identity_of, key_of
-from pytest_replication.benchmark.metrics import masks, pair_curve, summarise
+from pytest_replication.benchmark.metrics import summarise_judged, thresholds
+from pytest_replication.benchmark.ranked import CELLS, Blocks, rank
 from pytest_replication.benchmark.results import POINTS, Row, add_results, read_results
 from pytest_replication.benchmark.scores import VERSION, Score, score_named
-from pytest_replication.benchmark.sets import Picture, RetrievalSet
-from pytest_replication.embedders import Embedder, load_embedder
-from pytest_replication.errors import BenchmarkError
+from pytest_replication.benchmark.sets import Picture, RetrievalSet, sha256s
+from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
+from pytest_replication.errors import BenchmarkError, SettingsError
 from pytest_replication.reports.words import plural
 
 RESULTS = "results.json"
-CELLS = 200_000_000
-"""Most comparisons of queries with the database: scores, truth and their copies take about 30 bytes each."""
-SAME = 0.9999
-"""Cosine from which on a background image is one of the database."""
-NEAR = 0.95
-"""Cosine from which on it may be an edited copy of one: counted and told."""
-_ROWS = 1024
-"""Background vectors that are compared at once."""
+SIDES = ("queries", "database")
+_DIGEST = re.compile(r":[0-9a-f]{12}\b")
+"""In the name of a network that is known by its file alone."""
 
 
 def run_benchmark(
@@ -41,6 +49,8 @@ def run_benchmark(
     out: Path,
     *,
     background: Sequence[Picture] = (),
+    background_name: str = "",
+    hosts: Mapping[str, Mapping[str, Loader]] | None = None,
     preset: str | None = None,
     device: str = "auto",
     progress: bool = True,
@@ -59,10 +69,14 @@ def run_benchmark(
             extractor without tokens whose vector is of bits, or cannot be cut into slices.
         out: folder for results and features.
         background: pictures that are in no set, for scores that are normalised or whitened.
+        background_name: what results call it.
+        hosts: for sets that have some, the hosts that parts were pasted into, by name: they are in neither
+            side of the set, and may not be in the background.
         preset: preprocessing preset of all extractors; None for the own one of each.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: show progress bars when standard error is a terminal.
-        say: called with a sentence for each score that is left out for an extractor.
+        say: called with a sentence for each score that is left out for an extractor, and for background
+            images or negatives that come near a picture of a set.
         tell: called with a line for each set that was measured with an extractor.
 
     Returns:
@@ -70,20 +84,24 @@ def run_benchmark(
         scores.
 
     Raises:
-        BenchmarkError: nothing to do, sets of the same name or too large, an extractor given twice, a
-            score without its background, or a background that holds images of a database.
-        EmbedderError, SettingsError: an extractor cannot be loaded or misbehaves.
+        BenchmarkError: nothing to do, a background that is too small or holds pictures of a set.
+        EmbedderError: an extractor cannot be loaded or misbehaves.
+        SettingsError: sets of the same name, an extractor given twice, a score that there is not or
+            without its background, settings of an extractor.
     """
-    wanted = [score_named(name) for name in scores]
-    _check(sets, embedders, wanted, background)
+    wanted = check_names(embedders, scores, len(background))
+    _check_sets(sets)
+    contents = sha256s(background)
+    behind = digest_of(background, contents)
+    files = dict(zip(contents, background, strict=True)) if any(s.needs_background for s in wanted) else {}
     pictures = {made.name: _digests(made) for made in sets}
-    behind = digest_of(background)
+    _check_alike(sets, pictures, files, hosts or {}, out / "features", say)
     known = {row.key: row for row in read_results(out / RESULTS)}
     found: list[tuple[str, Row]] = []
-    names: dict[str, str] = {}
+    specs: dict[str, EmbedderSpec] = {}
     for written in embedders:
         embedder = load_embedder(written, preset=preset, device=device)
-        names[written] = embedder.spec.name
+        specs[written] = embedder.spec
         fit = [score for score in wanted if not score.misfit(embedder)]
         for score in wanted:
             if (reason := score.misfit(embedder)) and say is not None:
@@ -91,7 +109,18 @@ def run_benchmark(
         identity = identity_of(embedder, out / "features")
         for made in sets:
             digests = (*pictures[made.name], behind)
-            task = _Task(made, embedder, identity, digests, background, out / "features", progress)
+            task = _Task(
+                made,
+                embedder,
+                written,
+                identity,
+                digests,
+                background,
+                background_name,
+                out / "features",
+                progress,
+                say,
+            )
             missing = [score for score in fit if task.key(score) not in known]
             started = time.monotonic()
             for row in task.measure(missing):
@@ -103,43 +132,55 @@ def run_benchmark(
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
         raise BenchmarkError(f"none of the scores {', '.join(scores)} fits any of {', '.join(embedders)}")
-    labels = _labels(names)
+    labels = _labels(specs)
     rows = [replace(row, extractor=labels[written]) for written, row in found]
     if rows != [row for _, row in found]:
         add_results(out / RESULTS, rows)
     return rows
 
 
-def _check(
-    sets: Sequence[RetrievalSet],
-    embedders: Sequence[str],
-    scores: Sequence[Score],
-    background: Sequence[Picture],
-) -> None:
-    if not (sets and embedders and scores):
+def check_names(embedders: Sequence[str], scores: Sequence[str], background: int) -> list[Score]:
+    """Find out whether a benchmark can be, before sets are made for it.
+
+    Args:
+        embedders: as `run_benchmark` takes them.
+        scores: likewise.
+        background: number of background pictures.
+
+    Returns:
+        The scores.
+
+    Raises:
+        BenchmarkError: neither extractors nor scores, or a background that is too small.
+        SettingsError: a score that there is not or without its background, or an extractor twice.
+    """
+    if not (embedders and scores):
         raise BenchmarkError(
-            f"{len(sets)} sets, {len(embedders)} extractors and {len(scores)} scores are no benchmark: give "
-            "at least one of each"
+            f"{len(embedders)} extractors and {len(scores)} scores are no benchmark: give one of each"
         )
-    for what, names in (("sets are named", [made.name for made in sets]), ("extractors are", embedders)):
-        name, times = Counter(names).most_common(1)[0]
-        if times > 1:
-            raise BenchmarkError(f"two {what} {name}: results could not be told apart, leave one out")
-    for made in sets:
-        cells = len(made.queries) * len(made.database)
-        if cells > CELLS:
-            raise BenchmarkError(
-                f"the set {made.name} asks for {len(made.queries)} x {len(made.database)} = {cells} "
-                f"comparisons, and at most {CELLS} are held in memory: take a part of its queries"
-            )
-    for score in scores:
+    _refuse_twice("extractors are", embedders)
+    wanted = [score_named(name) for name in scores]
+    for score in wanted:
         if score.needs_background and not background:
-            raise BenchmarkError(f"the score {score.name} needs a background set: give --background IMAGES")
-        if score.least > len(background):
+            raise SettingsError(f"the score {score.name} needs a background set: give --background IMAGES")
+        if score.least > background:
             raise BenchmarkError(
                 f"the score {score.name} needs {score.least} background images at least, and there are "
-                f"{len(background)}: add some to --background"
+                f"{background}: add some to --background"
             )
+    return wanted
+
+
+def _check_sets(sets: Sequence[RetrievalSet]) -> None:
+    if not sets:
+        raise BenchmarkError("no sets are no benchmark: give one at least")
+    _refuse_twice("sets are named", [made.name for made in sets])
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise SettingsError(f"two {what} {name}: results could not be told apart, leave one out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +190,26 @@ class _Task:
     Attributes:
         made: the set.
         embedder: the extractor.
+        written: what the user calls it.
         identity: of the extractor, as `identity_of` has it.
         digests: of queries, database and background.
         background: pictures, may be none.
+        background_name: what results call them.
         cache: folder of features.
         progress: show bars.
+        say: told of what comes near.
     """
 
     made: RetrievalSet
     embedder: Embedder
+    written: str
     identity: str
     digests: tuple[str, str, str]
     background: Sequence[Picture]
+    background_name: str
     cache: Path
     progress: bool
+    say: Callable[[str], None] | None
 
     def key(self, score: Score) -> str:
         """All that decides the numbers of a row."""
@@ -189,22 +236,23 @@ class _Task:
         tokens = any(score.needs_tokens for score in scores)
         queries = self._embed([query.picture for query in made.queries], 0, tokens)
         database = self._embed(made.database, 1, tokens)
-        behind, near = None, 0
-        if any(score.needs_background for score in scores):
-            behind = self._embed(self.background, 2, False)
-            near = self._check_disjoint(behind, database)
-        positives, junk = masks(made)
+        background = self._background(scores, queries, database)
+        if self.say is not None and len(made.queries) * len(made.database) <= CELLS:
+            near_negatives(made, queries, database, self.written, self.say)
         embedding = time.monotonic() - started
         for score in scores:
             started = time.monotonic()
-            compared = score.compare(queries, database, behind)
-            matrix = compared.matrix
-            curve = pair_curve(matrix, positives, junk)
+            compared = score.compare(queries, database, background and background[0])
+            about = {**made.about, **compared.about}
+            if background is not None and score.needs_background:
+                about["background"] = background[1]
+            title = f"{made.name}, {self.written}, {score.name}"
+            judged, curve = rank(Blocks(made, compared, title=title, progress=self.progress))
             yield Row(
                 set=made.name,
                 extractor=self.embedder.spec.name,
                 score=score.name,
-                metrics=summarise(matrix, positives, junk, curve=curve),
+                metrics=summarise_judged(judged, curve),
                 curve=_thin(curve.recall, curve.precision),
                 queries=len(made.queries),
                 database=len(made.database),
@@ -212,12 +260,29 @@ class _Task:
                 key=self.key(score),
                 preprocessing=self.embedder.spec.preprocessing,
                 weights_sha256=self.embedder.spec.weights_sha256,
-                about={
-                    **made.about,
-                    **({"background_near": near} if score.needs_background else {}),
-                    **compared.about,
-                },
+                about=about,
+                thresholds=thresholds(judged, curve),
             )
+
+    def _background(
+        self, scores: Sequence[Score], queries: Features, database: Features
+    ) -> tuple[Features, dict[str, Any]] | None:
+        """Features of the background, apart from the set, and what is said of it; None if not needed."""
+        if not any(score.needs_background for score in scores):
+            return None
+        behind = self._embed(self.background, 2, False)
+        sides = (
+            Side("database", self.made.database, database.vectors),
+            Side("queries", [query.picture for query in self.made.queries], queries.vectors),
+        )
+        near = check_vectors(behind, self.background, sides, self.made.name, self.written, self.say)
+        about = {
+            "name": self.background_name,
+            "images": len(self.background),
+            "sha256": self.digests[2],
+            **{f"near_{side}": count for side, count in near.items()},
+        }
+        return behind, about
 
     def _embed(self, pictures: Sequence[Picture], side: int, tokens: bool) -> Features:
         name = ("queries", "database", "background")[side]
@@ -227,49 +292,62 @@ class _Task:
             self.cache,
             key=key_of(self.identity, self.digests[side]),
             tokens=tokens,
-            title=f"{self.made.name}, {self.embedder.spec.name}, {name}",
+            title=f"{self.made.name}, {self.written}, {name}",
             progress=self.progress,
         )
 
-    def _check_disjoint(self, background: Features, database: Features) -> int:
-        """Refuse a background with images of the database, which would hide their copies.
-
-        Returns:
-            How many come nearer than `NEAR`: edited copies, or what the extractor takes for such.
-        """
-        same: list[tuple[int, int, float]] = []
-        near = 0
-        for first in range(0, len(background.vectors), _ROWS):
-            scores = background.vectors[first : first + _ROWS] @ database.vectors.T
-            best = scores.argmax(axis=1)
-            tops = scores[np.arange(len(scores)), best]
-            # Not below, rather than reached: what is no number is refused as well.
-            found = np.flatnonzero(~(tops < SAME))
-            same += [(first + int(row), int(best[row]), float(tops[row])) for row in found]
-            near += int((tops >= NEAR).sum())
-        if same:
-            one, other, score = same[0]
-            raise BenchmarkError(
-                f"{len(same)} of {len(self.background)} background images are in the database of "
-                f"{self.made.name}, or {self.embedder.spec.name} takes them for the same, such as "
-                f"{self.background[one].path} and {self.made.database[other].path} ({score:.4f}): leave them "
-                "out of --background"
-            )
-        return near
-
 
 def _digests(made: RetrievalSet) -> tuple[str, str]:
+    """Of queries and database."""
     return digest_of([query.picture for query in made.queries]), digest_of(made.database)
 
 
-def _labels(names: Mapping[str, str]) -> dict[str, str]:
-    """What the extractors are called: by their identity, or as they were written where that is not one's own.
+def _check_alike(
+    sets: Sequence[RetrievalSet],
+    digests: Mapping[str, tuple[str, str]],
+    background: Mapping[str, Picture],
+    hosts: Mapping[str, Mapping[str, Loader]],
+    cache: Path,
+    say: Callable[[str], None] | None,
+) -> None:
+    """Before anything is embedded: refuse a background that shows pictures of sets, and tell false negatives.
 
     Args:
-        names: names by what was written.
+        sets: all of them.
+        digests: of queries and database, by the name of a set.
+        background: by the sha256 of each file; empty where no score needs it.
+        hosts: as `run_benchmark` takes them.
+        cache: folder of features.
+        say: told of queries that should find nothing, and are in the database.
     """
-    times = Counter(names.values())
-    return {written: written if times[name] > 1 else name for written, name in names.items()}
+    parts = []
+    for made in sets:
+        none = all(query.positives or query.junk for query in made.queries)
+        if not background and (none or len(made.queries) * len(made.database) > CELLS):
+            continue
+        queries, database = sides_of(made, dict(zip(SIDES, digests[made.name], strict=True)), cache)
+        parts += [database, queries]
+        if pasted := hosts.get(made.name):
+            parts.append(Group(f"hosts of {made.name}", list(pasted), small_forms(list(pasted.values()))))
+        if say is not None and (told := same_negatives(made, queries, database)):
+            say(told)
+    if background:
+        check_apart_from(group("background", list(background.values())), parts)
+
+
+def _labels(specs: Mapping[str, EmbedderSpec]) -> dict[str, str]:
+    """What the extractors are called: by their identity, or as they were written.
+
+    As they were written where two have one name, or where a name is the digest of a file: it tells nothing.
+
+    Args:
+        specs: identities by what was written.
+    """
+    times = Counter(spec.name for spec in specs.values())
+    return {
+        written: written if times[spec.name] > 1 or _DIGEST.search(spec.name) else spec.name
+        for written, spec in specs.items()
+    }
 
 
 def _thin(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:

@@ -1,14 +1,15 @@
 """Scores by name: how the features of a query and of a picture become one number.
 
 ``inner``; ``split`` and ``cross``, over tokens or, for an extractor without, equal slices of its
-vector (not of one that is made of bits, whose slices tie); each of these two with ``-concat`` for the
-norm of the code released with Somepalli et al. (CVPR 2023). ``inner`` may be followed by ``+centre``,
-``+pca`` or ``+whiten``, learnt on the background set, and by ``+norm``, score normalisation against it.
+vector (not of one that is made of bits, whose slices tie, nor of an extractor whose tokens a preset
+hides); each of these two with ``-concat`` for the norm of the code released with Somepalli et al. (CVPR
+2023). ``inner`` may be followed by ``+centre``, ``+pca`` or ``+whiten``, learnt on the background set, and
+by ``+norm``, score normalisation against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +29,11 @@ from pytest_replication.scoring import (
 )
 from pytest_replication.scoring.whitening import EPS
 
-VERSION = 3
+VERSION = 4
 """Of what the scores compute; results of another version are measured again."""
 
+SLICES_OF_A_VECTOR = "slices"
+"""What is said of the parts of an extractor without tokens."""
 SLICES = 16
 """Most slices of a vector that stand in for tokens."""
 SHORTEST = 16
@@ -45,23 +48,28 @@ _PARTS: dict[str, _Product] = {
     "cross-concat": lambda a, b: cross_split_product(a, b, "concat"),
 }
 _LEARNT = {"centre": "centre", "pca": "pca", "whiten": "pca-whiten"}
-_A_DIMENSION = 2
+A_DIMENSION = 2
 """Background pictures for each dimension that a projection keeps."""
 _LEAST = 2
 """Background pictures from which anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What a comparison gives.
+class Comparison:
+    """A comparison that is ready to be made.
 
     Attributes:
-        matrix: (queries, database) scores.
-        about: what was learnt on the background for it; empty for nothing.
+        rows: the scores (n, database) of some of the queries.
+        about: what was learnt on the background for it, or which parts it compares; empty for neither.
     """
 
-    matrix: Matrix
+    rows: Callable[[slice], Matrix]
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def matrix(self) -> Matrix:
+        """Scores of all queries: (queries, database)."""
+        return self.rows(slice(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +107,30 @@ class Score:
         """What an extractor lacks of what it compares, as the end of a sentence; empty for nothing."""
         if not self.needs_tokens or embedder.token_shape is not None:
             return ""
+        if embedder.hides_tokens:
+            return (
+                f"whose tokens the preset {embedder.spec.preset} hides, since it leaves images in their own "
+                "shapes: take one that crops or squares"
+            )
         if embedder.bits:
             return "which has no tokens but bits, whose slices tie"
         if slices_of(embedder.spec.dim) == 1:
             return f"which has neither tokens nor equal slices of {SHORTEST} numbers or more"
         return ""
 
-    def compare(self, queries: Features, database: Features, background: Features | None = None) -> Compared:
-        """Compare all queries with the whole database.
+    def compare(
+        self, queries: Features, database: Features, background: Features | None = None
+    ) -> Comparison:
+        """Make ready to compare queries with the whole database.
 
         Raises:
             BenchmarkError: it needs a background set.
-            SettingsError: the background set is too small.
+            SettingsError: the background set is too small; of a normalised score when rows are asked for.
         """
         if self.needs_background and background is None:
             raise BenchmarkError(f"the score {self.name} needs a background set: give --background IMAGES")
         if self.needs_tokens:
-            return Compared(self._parts(queries, database))
+            return self._of_parts(queries, database)
         about: Mapping[str, Any] = {}
         sides = [queries.vectors, database.vectors]
         if background is not None and self.learnt:
@@ -123,19 +138,40 @@ class Score:
             sides = [whitening.apply(side) for side in (*sides, background.vectors)]
         elif background is not None:
             sides.append(background.vectors)
-        scores: Matrix = sides[0] @ sides[1].T
-        if self.normalised:
-            scores = Background(sides[2], "background").normalise(scores, sides[0], NormSpec())
-        return Compared(scores, about)
+        behind = Background(sides[2], "background") if self.normalised else None
 
-    def _parts(self, queries: Features, database: Features) -> Matrix:
-        """Compare parts, one chunk of the database at a time: tokens of all of it may not fit."""
+        def rows(part: slice) -> Matrix:
+            scores: Matrix = sides[0][part] @ sides[1].T
+            return scores if behind is None else behind.normalise(scores, sides[0][part], NormSpec())
+
+        return Comparison(rows, about)
+
+    def _of_parts(self, queries: Features, database: Features) -> Comparison:
         product = _PARTS[self.base]
-        if queries.tokens is None or database.tokens is None:
+        mine, others = queries.tokens, database.tokens
+        if mine is None or others is None:
             count = slices_of(queries.vectors.shape[1])
-            return product(slices(queries.vectors, count), slices(database.vectors, count))
-        rows = [[product(mine, other) for other in database.tokens] for mine in queries.tokens]
-        return np.block(rows)
+            one, other = slices(queries.vectors, count), slices(database.vectors, count)
+            return Comparison(
+                lambda part: product(one[part], other), {"chunks": count, "chunks_of": SLICES_OF_A_VECTOR}
+            )
+
+        def rows(part: slice) -> Matrix:
+            # One chunk of the database at a time: tokens of all of it may not fit.
+            pieces = _pieces(mine, part)
+            return np.block([[product(piece, other) for other in others] for piece in pieces])
+
+        return Comparison(rows, {"chunks": mine[0].shape[1], "chunks_of": "tokens"})
+
+
+def _pieces(tokens: Sequence[NDArray[Any]], part: slice) -> list[NDArray[Any]]:
+    """Some rows of arrays that follow each other."""
+    start, stop, _ = part.indices(sum(map(len, tokens)))
+    found, first = [], 0
+    for array in tokens:
+        found.append(array[max(0, start - first) : max(0, stop - first)])
+        first += len(array)
+    return [piece for piece in found if len(piece)]
 
 
 def score_named(name: str) -> Score:
@@ -169,7 +205,7 @@ def _learn(kind: str, background: NDArray[np.float32]) -> tuple[Whitening, Mappi
     variances = _variances(background)
     # No more can be kept than vary, however many vectors there are.
     varying = int((variances > EPS * variances[0]).sum())
-    kept = max(1, min(varying, len(background) // _A_DIMENSION))
+    kept = max(1, min(varying, len(background) // A_DIMENSION))
     # Literal by construction: the keys of _LEARNT are checked by score_named.
     whitening = Whitening.learn(background, kept, _LEARNT[kind])  # type: ignore[arg-type]
     share = float(variances[:kept].sum() / variances.sum())

@@ -160,17 +160,18 @@ def _blip(entry: Entry, path: Path, layer: int) -> Backbone:
         raise EmbedderUnavailable(
             f"{entry.name} needs transformers ({error}): install the extra [timm] of pytest-replication"
         ) from error
-    given: dict[str, Any] = {}
-    if (config := path.with_name("config.json")).is_file() and path.name == "model.safetensors":
-        try:
+    config = path.with_name("config.json")
+    try:
+        given: dict[str, Any] = {}
+        if config.is_file() and path.name == "model.safetensors":
             given = json.loads(config.read_text("utf-8"))
             given = given.get("vision_config", given)
             given.pop("model_type", None)
-        except (ValueError, AttributeError) as error:
-            raise EmbedderUnavailable(
-                f"{config} is no configuration of BLIP: {error}; fetch it again"
-            ) from error
-    module = BlipVisionModel(BlipVisionConfig(**given))
+        module = BlipVisionModel(BlipVisionConfig(**given))
+    except Exception as error:  # a number that does not fit is met anywhere in the network
+        text = str(error).strip()
+        why = f"{type(error).__name__}: {' '.join(text.split())}" if text else type(error).__name__
+        raise EmbedderUnavailable(f"{config} is no configuration of BLIP ({why}): fetch it again") from error
     state = checkpoints.select(checkpoints.read(path), entry, path)
     checkpoints.fit(module, state, entry, path)
     kept = _kept(len(module.encoder.layers), layer, entry)

@@ -106,6 +106,8 @@ class Embedder(ABC):
             machines or batch sizes.
         token_shape: number of chunks that `tokens` gives for one image, and length of a chunk; None
             for an embedder that sees an image as a whole only.
+        hides_tokens: whether the network has tokens, and its preset gives images of several shapes, which
+            have none in common.
         bits: whether its vectors are made of bits. Slices of these tie, so that none are compared.
     """
 
@@ -114,6 +116,7 @@ class Embedder(ABC):
     batch_size: int = 8
     drift: float = 1e-4
     token_shape: tuple[int, int] | None = None
+    hides_tokens: bool = False
     bits: bool = False
 
     @abstractmethod

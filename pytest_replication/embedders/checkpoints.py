@@ -77,25 +77,33 @@ def fit(module: Any, state: Weights, entry: Entry, path: Path) -> None:
         EmbedderUnavailable: names or shapes are not those of the architecture.
     """
     wanted = module.state_dict()
+    if wrong := difference(wanted, state, (*CLASSIFIER, *entry.ignored)):
+        raise EmbedderUnavailable(
+            f"{path} is no checkpoint of {entry.name} ({entry.architecture}): {wrong}; expected is "
+            f"{_source(entry)}"
+        )
+    module.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
+
+
+def difference(wanted: Weights, state: Weights, spare: tuple[str, ...] = ()) -> str:
+    """What sets weights apart from those of a network, in one line; empty for nothing.
+
+    Args:
+        wanted: the state dict of the network.
+        state: the weights.
+        spare: beginnings of names that the network need not have.
+    """
     # Counters of training steps, which checkpoints of old do not have and nobody needs.
     missing = [k for k in wanted if k not in state and not k.endswith("num_batches_tracked")]
-    spare = (*CLASSIFIER, *entry.ignored)
     unexpected = [k for k in state if k not in wanted and not k.startswith(spare)]
     if missing or unexpected:
         parts = [f"lacks {missing[0]!r} ({len(missing)} in all)"] if missing else []
         parts += [f"has {unexpected[0]!r} ({len(unexpected)} in all)"] if unexpected else []
-        raise EmbedderUnavailable(
-            f"{path} is no checkpoint of {entry.name} ({entry.architecture}): it {' and '.join(parts)}; "
-            f"expected is {_source(entry)}"
-        )
-    kept = {k: v for k, v in state.items() if k in wanted}
-    wrong = next((k for k, v in kept.items() if v.shape != wanted[k].shape), None)
-    if wrong is not None:
-        raise EmbedderUnavailable(
-            f"{path} is no checkpoint of {entry.name} ({entry.architecture}): {wrong!r} has the shape "
-            f"{tuple(kept[wrong].shape)}, expected {tuple(wanted[wrong].shape)}; expected is {_source(entry)}"
-        )
-    module.load_state_dict(kept, strict=False)
+        return f"it {' and '.join(parts)}"
+    wrong = next((k for k, v in state.items() if k in wanted and v.shape != wanted[k].shape), None)
+    if wrong is None:
+        return ""
+    return f"{wrong!r} has the shape {tuple(state[wrong].shape)}, expected {tuple(wanted[wrong].shape)}"
 
 
 def renamed(state: Weights, module: Any, rule: str, path: Path) -> Weights:

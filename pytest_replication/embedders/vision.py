@@ -183,6 +183,7 @@ class VisionEmbedder(Embedder):
                 "size, scales and preset at what is usual for it"
             ) from error
         self.token_shape = (chunks, width) if self._preset.side else None
+        self.hides_tokens = self.token_shape is None
         return int(dim)
 
 

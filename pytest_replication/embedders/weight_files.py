@@ -72,8 +72,15 @@ def read_tensors(path: Path) -> Any:
 
 
 def why_unread(error: BaseException) -> str:
-    """Why torch read no tensors from a file, in one line and without its advice to run what is in it."""
+    """Why torch took no weights from a file, in one line and without its advice to run what is in it."""
     text = str(error)
+    if "TorchScript" in text:
+        return "it is a TorchScript program, not tensors"
+    if keys := re.search(r"(Missing|Unexpected) key\(s\) in state_dict: (.*)", text):
+        names = re.findall(r'"([^"]+)"', keys[2])
+        return f"it {'lacks' if keys[1] == 'Missing' else 'has'} {names[0]!r} ({len(names)} in all)"
+    if shapes := re.search(r"size mismatch for (\S+): .*?Size\(\[(.*?)\]\).*?Size\(\[(.*?)\]\)", text):
+        return f"{shapes[1]!r} has the shape ({shapes[2]}), expected ({shapes[3]})"
     if wanted := re.search(r"GLOBAL (\S+)", text):
         return f"it asks for {wanted[1]}, which is no tensor"
     return "it is no file that torch saved" if "weights_only" in text else first_line(error)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
 import os
 import tempfile
-import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -61,7 +63,8 @@ def pull(name: str, *, sha256: str | None = None, progress: bool = True) -> tupl
         Path and sha256 of the file.
 
     Raises:
-        EmbedderUnavailable: unknown name, no connection, or another digest; nothing is kept.
+        EmbedderUnavailable: unknown name, no connection, another digest, or a cache that cannot be
+            written; nothing is kept.
     """
     if name not in PUBLISHED:
         raise EmbedderUnavailable(
@@ -79,31 +82,62 @@ def pull(name: str, *, sha256: str | None = None, progress: bool = True) -> tupl
 
 
 def _download(url: str, target: Path, sha256: str | None, progress: bool) -> None:
-    from tqdm import tqdm
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
     try:
-        # The addresses are our own, all https.
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
-            expected = int(response.headers.get("Content-Length") or 0)
-            hidden = None if progress else True
-            with tqdm(total=expected, unit="B", unit_scale=True, desc=target.name, disable=hidden) as bar:
-                while block := response.read(_BLOCK):
-                    file.write(block)
-                    bar.update(len(block))
-            arrived = file.tell()
-        if expected and arrived != expected:
-            raise OSError(f"{arrived} of {expected} bytes arrived")
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            _fetch(url, file, target, progress)
         digest = sha256_of(Path(partial))
         if sha256 not in (None, digest):
-            raise OSError(f"sha256 is {digest}, expected {sha256}")
-        os.replace(partial, target)
-    except (OSError, urllib.error.URLError) as error:
-        raise EmbedderUnavailable(
-            f"{url} cannot be fetched ({error}): on a machine that reaches {urlsplit(url).hostname}, "
-            f"download it and put it at {target}"
-        ) from error
+            raise _unfetched(url, target, f"sha256 is {digest}, expected {sha256}")
+        with _writing(target):
+            os.replace(partial, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
+
+
+def _fetch(url: str, file: io.FileIO, target: Path, progress: bool) -> None:
+    from tqdm import tqdm
+
+    hidden = None if progress else True
+    try:
+        # The addresses are our own, all https.
+        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
+            expected, arrived = int(response.headers.get("Content-Length") or 0), 0
+            with tqdm(total=expected, unit="B", unit_scale=True, desc=target.name, disable=hidden) as bar:
+                while block := response.read(_BLOCK):
+                    with _writing(target):
+                        _write(file, block)
+                    arrived += len(block)
+                    bar.update(len(block))
+    except (OSError, http.client.HTTPException) as error:
+        raise _unfetched(url, target, error) from error
+    if expected and arrived != expected:
+        raise _unfetched(url, target, f"{arrived} of {expected} bytes arrived")
+
+
+def _write(file: io.FileIO, block: bytes) -> None:
+    left = memoryview(block)
+    while left:
+        left = left[file.write(left) :]
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """What changes the disk: its errors are not the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise EmbedderUnavailable(
+            f"{target} cannot be written ({error}): free space there, or name another folder in "
+            f"{CACHE_VARIABLE}"
+        ) from error
+
+
+def _unfetched(url: str, target: Path, why: object) -> EmbedderUnavailable:
+    return EmbedderUnavailable(
+        f"{url} cannot be fetched ({why}): on a machine that reaches {urlsplit(url).hostname}, "
+        f"download it and put it at {target}"
+    )

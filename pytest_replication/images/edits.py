@@ -109,13 +109,15 @@ def blur(image: Image.Image, radius: float = 4.0) -> Image.Image:
 
 
 def thumbnail(image: Image.Image, short_side: int = 64) -> Image.Image:
-    """Shrink until the short side has this many pixels."""
-    scale = short_side / min(image.size)
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+    """Shrink until the short side has this many pixels; a smaller image stays as it is."""
+    scale = min(1.0, short_side / min(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BICUBIC)
 
 
 def small_thumbnail(image: Image.Image, long_side: int = 64) -> Image.Image:
-    """Shrink until the long side has this many pixels."""
+    """Shrink until the long side has this many pixels; a smaller image stays as it is."""
+    long_side = min(long_side, max(image.size))
     return thumbnail(image, max(1, round(long_side * min(image.size) / max(image.size))))
 
 
@@ -129,6 +131,11 @@ def pixelate(image: Image.Image, cells: int = 32) -> Image.Image:
 def stretch(image: Image.Image, factor: float = 1.4) -> Image.Image:
     """Multiply the width."""
     return image.resize((max(1, round(image.width * factor)), image.height), Image.Resampling.BICUBIC)
+
+
+def differs(image: Image.Image, edited: Image.Image) -> bool:
+    """Whether an edit changed anything: greying a grey image does not, and its copy is the image itself."""
+    return image.size != edited.size or image.tobytes() != edited.tobytes()
 
 
 EDITS: dict[str, Edit] = {

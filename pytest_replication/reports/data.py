@@ -12,7 +12,7 @@ from pytest_replication.accepted import NOTHING, Acceptance
 from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
-from pytest_replication.search.matches import Match, Stored
+from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Policy, Verdict
 
@@ -55,18 +55,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
-        "index": {
-            "path": subject.index,
-            "rejected": int(subject.rejected),
-            "removed": int(subject.removed),
-            "unproved": bool(subject.unproved),
-            "stale_calibration": bool(subject.stale),
-            "canaries": verdict.control.stored,
-            "fingerprint": subject.fingerprint,
-            "embedder": subject.embedder,
-            "preprocessing": subject.preprocessing,
-            "weights_sha256": subject.weights_sha256,
-        },
+        "index": index_data(subject) | {"canaries": verdict.control.stored},
         "accepted": accepted_data(verdict),
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
         "undecided_pairs": [pair_data(verdict, match) for match in verdict.undecided],
@@ -76,6 +65,21 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def index_data(subject: Subject) -> dict[str, Any]:
+    """Turn what is known of the index into plain data."""
+    return {
+        "path": subject.index,
+        "rejected": int(subject.rejected),
+        "removed": int(subject.removed),
+        "unproved": bool(subject.unproved),
+        "stale_calibration": bool(subject.stale),
+        "fingerprint": subject.fingerprint,
+        "embedder": subject.embedder,
+        "preprocessing": subject.preprocessing,
+        "weights_sha256": subject.weights_sha256,
+    }
 
 
 def _groups(policy: Policy) -> dict[str, Any] | None:
@@ -114,9 +118,9 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def _p_value(verdict: Verdict, match: Match) -> float | None:
-    """That of the sample, told with the match that it is judged by; None with others."""
+    """That of the sample, told with its best match; where matches are accepted, with each of them."""
     place = verdict.matches.of[match.sample].index(match)
-    if place and match not in verdict.replicated:
+    if place and not verdict.policy.accepted.entries:
         return None
     found = verdict.matches.p_value(match.sample, place)
     return None if found is None else float(found)

@@ -37,7 +37,7 @@ from pytest_replication.verdicts import Policy, Verdict
 
 FORMAT = 1
 MAX_BYTES = 1 << 27
-"""Largest file that is written or read: some 300,000 samples with five matches each."""
+"""Largest file that is written or read: some 160,000 samples with five matches each."""
 _KEYS = ("format", "version", "written", "policy", "searched", "subject", "by", "more", "records", "of")
 _APART = ("of", "searched", "subject", "by")
 

@@ -190,8 +190,4 @@ def _holdout(question: Question, samples: int) -> dict[str, int] | None:
         found["gate"] = holdout_for_fpr(fpr_for_gate(samples, 1 - question.confidence))
     if question.fdr is not None:
         found["fdr"] = holdout_for_fdr(question.fdr, samples)
-        copies = round(samples * question.model_rate) if question.model_rate else 0
-        if copies > 1:
-            found["fdr_copies"] = copies
-            found["fdr_for_copies"] = holdout_for_fdr(question.fdr, samples, copies)
     return found or None

@@ -89,12 +89,9 @@ def _holdout_text(data: dict[str, Any]) -> list[str]:
             f"falsely in {_percent(1 - data['confidence'])} of its runs"
         )
     if "fdr" in found:
-        more = ""
-        if "fdr_copies" in found:
-            more = f"; {found['fdr_for_copies']:,} for {found['fdr_copies']:,} copies"
         lines.append(
             f"hold-out  {found['fdr']:,} real images for a false discovery rate of {_percent(data['fdr'])} "
-            f"to flag a single copy among {n:,} samples{more}"
+            f"to flag a single copy among {n:,} samples"
         )
     return lines
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_replication.escape import one_line
 from pytest_replication.reports.accepted_text import (
     accepted_count,
@@ -11,7 +13,7 @@ from pytest_replication.reports.accepted_text import (
     unused_line,
 )
 from pytest_replication.reports.complexity import complexity_data, complexity_text
-from pytest_replication.reports.data import control_data, verdict_data
+from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
@@ -41,7 +43,7 @@ def headline(verdict: Verdict) -> str:
     if verdict.undecided:
         told = f"of {len(verdict.undecided)} with next to nothing in them it cannot be told"
         story = f"{story}; {told}" if k else f"cannot tell of {n} samples: {told} ({story})"
-    return story + accepted_count(verdict_data(verdict, neighbours=0)) + _claim(verdict)
+    return story + accepted_count(_of_accepted(verdict)) + _claim(verdict)
 
 
 def bounds(verdict: Verdict) -> str:
@@ -53,7 +55,7 @@ def bounds(verdict: Verdict) -> str:
     confidence = f"at {_percent(verdict.confidence, 5)} confidence"
     of = f"{n} prompts" if verdict.policy.per == "prompt" else n
     claim = f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
-    accepted = accepted_samples(verdict_data(verdict, neighbours=0))
+    accepted = accepted_samples(_of_accepted(verdict))
     return claim + (
         f"; {plural(accepted, 'accepted sample')} among those that do not count" if accepted else ""
     )
@@ -124,7 +126,7 @@ def _details(verdict: Verdict) -> list[str]:
     ]
     if told := complexity_text(complexity_data(verdict)):
         lines.append(f"  complexity {told}")
-    accepted = accepted_lines(verdict_data(verdict, neighbours=0), SHOWN)
+    accepted = accepted_lines(_of_accepted(verdict), SHOWN)
     lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
     if verdict.control.asked:
         lines.append(f"  control    {controlled(control_data(verdict))}")
@@ -132,8 +134,8 @@ def _details(verdict: Verdict) -> list[str]:
         lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:
         lines.append(f"  engine     the exact scan decided: {matches.by.note}")
-    lines += [f"  EXPIRED    {line}" for line in expired_lines(verdict_data(verdict, neighbours=0))]
-    if unused := unused_line(verdict_data(verdict, neighbours=0)):
+    lines += [f"  EXPIRED    {line}" for line in expired_lines(_of_accepted(verdict))]
+    if unused := unused_line(_of_accepted(verdict)):
         lines.append(f"  unused     {unused}")
     lines += [f"  WARNING    {said}" for said in warnings(verdict_data(verdict, neighbours=0))]
     if verdict.outcome is Outcome.INCONCLUSIVE:
@@ -160,6 +162,15 @@ def _false_flags(verdict: Verdict) -> list[str]:
         "samples "
         f"of a model that copies nothing, {count:.2g} are expected"
     ]
+
+
+def _of_accepted(verdict: Verdict) -> dict[str, Any]:
+    """What `verdict_data` says of accepted matches, without the rest."""
+    return {
+        "accepted": accepted_data(verdict),
+        "threshold": verdict.policy.threshold,
+        "pairs": [{"sample_number": match.sample} for match in verdict.replicated],
+    }
 
 
 def _pairs(verdict: Verdict) -> list[str]:

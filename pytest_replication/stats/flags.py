@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from pytest_replication.stats.null import needed
 from pytest_replication.stats.power import more_than, samples_for_hits
 
 
@@ -27,11 +26,11 @@ def flagged_rate(rate: float, fpr: float, recall: float = 1.0) -> float:
 
 
 def fpr_for_gate(samples: int, alarm: float) -> float:
-    """False-positive rate of one sample with which a gate of so many alarms falsely that often.
+    """False-positive rate of one sample with which a gate of so many alarms falsely that often at most.
 
-    ``1 - (1 - alarm) ** (1 / samples)`` (Sidak), for a gate that tolerates no flag.
+    ``alarm / samples`` (Bonferroni), for a gate that tolerates no flag: what `calibrate` takes.
     """
-    return -math.expm1(math.log1p(-alarm) / samples)
+    return alarm / samples
 
 
 def holdout_for_fpr(fpr: float, confidence: float | None = None) -> int:
@@ -46,22 +45,18 @@ def holdout_for_fpr(fpr: float, confidence: float | None = None) -> int:
     Raises:
         ValueError: a number outside its range.
     """
-    if not 0 < fpr < 1:
-        raise ValueError(f"{fpr} is no false-positive rate between 0 and 1")
-    if confidence is None:
-        return max(1, math.ceil(round(1 / fpr, 6)) - 1)
-    return samples_for_hits(0, fpr, confidence)
+    return needed(fpr) if confidence is None else samples_for_hits(0, fpr, confidence)
 
 
-def holdout_for_fdr(fdr: float, samples: int, copies: int = 1) -> int:
-    """Real images that a hold-out needs for Benjamini-Hochberg to flag anything.
+def holdout_for_fdr(fdr: float, samples: int) -> int:
+    """Real images that a hold-out needs for Benjamini-Hochberg to flag a single copy among the samples.
 
-    The smallest conformal p-value is 1 / (H + 1); so many copies among the samples are flagged from
-    ``1 / (H + 1) <= fdr * copies / samples`` on.
+    The smallest conformal p-value is 1 / (H + 1), which has to be within ``fdr / samples``; with a smaller
+    hold-out a check is an error.
 
     Raises:
         ValueError: a number outside its range.
     """
-    if not 0 < fdr < 1 or not 1 <= copies <= samples:
-        raise ValueError(f"fdr {fdr}, {copies} copies among {samples} samples")
-    return max(1, math.ceil(round(samples / (fdr * copies), 6)) - 1)
+    if not 0 < fdr < 1 or samples < 1:
+        raise ValueError(f"a false discovery rate of {fdr} among {samples} samples")
+    return needed(fdr / samples)

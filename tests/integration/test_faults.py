@@ -276,6 +276,10 @@ def test_nan_scores_never_pass(run_suite: RunSuite) -> None:
             "assert_no_replication('photos/unrelated', threshold=0.9, top_k=0)",
             "SettingsError: 0 nearest training images",
         ),
+        (
+            "assert_no_replication('photos/unrelated', threshold=0.9, accepted='none.toml')",
+            "AcceptedFileError: there is no file of accepted matches at none.toml",
+        ),
         ("assert_no_replication('photos/unrelated', threshold=0.9, confidence=0.05)", "proves nothing"),
         ("assert_no_replication('photos/unrelated', threshold=0.9, max_rate=float('nan'))", "is no share"),
     ],

@@ -27,6 +27,7 @@ from pytest_replication.index.calibration import store_calibration
 from pytest_replication.models.samples import Samples
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Match
+from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import EngineChoice, Surroundings
 from pytest_replication.verdicts import GroupThresholds, Outcome, Policy, Verdict, judge
 
@@ -280,3 +281,29 @@ def test_a_threshold_that_does_not_follow_from_the_scores_is_refused(
 
 def test_every_error_here_is_one_of_the_gate() -> None:
     assert issubclass(CalibrationError, ReplicationError)
+
+
+def test_matches_behind_the_best_have_p_values_too(index: Index, unrelated: Path) -> None:
+    judged = with_p_values(nearest(Samples.of(unrelated), index), index)
+    found = index.calibration
+    assert found is not None
+    for matches, behind in zip(judged.of, judged.p_behind, strict=True):
+        above = [int((found.scores >= match.score).sum()) for match in matches[1:]]
+        assert list(behind) == [(1 + count) / 121 for count in above]
+
+
+def test_behind_the_best_a_group_that_is_too_small_to_tell_counts(
+    index: Index, unrelated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = index.calibration
+    assert stored is not None
+    big, small = Null.of(np.linspace(-0.9, 0.2, 999)), Null.of(np.linspace(-0.9, 0.2, 9))
+    grouped = Calibrated(replace(stored, by="label"), big, {"big": big}, small)
+    monkeypatch.setattr(Calibrated, "of_index", classmethod(lambda cls, index: grouped))
+    first, second, third = nearest(Samples.of(unrelated), index).of[0][:3]
+    best = replace(first, score=0.9, record=replace(first.record, label="big"))
+    of = ((best, replace(second, score=0.8), replace(third, score=-0.5)),)
+    judged = with_p_values(replace(nearest(Samples.of(unrelated), index), of=of), index)
+    assert judged.p_least == judged.p_values[0] == 0.001
+    assert judged.p_behind[0][0] == 0.001  # 0.1 is all that nine images can say
+    assert judged.p_behind[0][1] > 0.5

@@ -2,7 +2,7 @@
 
 from pytest_replication.benchmark.metrics.detection import Detection, detection_at
 from pytest_replication.benchmark.metrics.judged import Judged, judge, judge_lists, masks
-from pytest_replication.benchmark.metrics.pairs import PairCurve, pair_curve
+from pytest_replication.benchmark.metrics.pairs import PairCurve, curve_of_blocks, pair_curve
 from pytest_replication.benchmark.metrics.ranking import (
     accuracy_at_1,
     average_precision,
@@ -15,7 +15,7 @@ from pytest_replication.benchmark.metrics.ranking import (
     recall_at,
     reciprocal_rank,
 )
-from pytest_replication.benchmark.metrics.summary import summarise
+from pytest_replication.benchmark.metrics.summary import summarise, summarise_judged, thresholds
 
 __all__ = [
     "Detection",
@@ -23,6 +23,7 @@ __all__ = [
     "PairCurve",
     "accuracy_at_1",
     "average_precision",
+    "curve_of_blocks",
     "detection_at",
     "judge",
     "judge_lists",
@@ -37,4 +38,6 @@ __all__ = [
     "recall_at",
     "reciprocal_rank",
     "summarise",
+    "summarise_judged",
+    "thresholds",
 ]

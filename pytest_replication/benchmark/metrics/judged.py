@@ -88,12 +88,18 @@ def checked(
     return given, hits, out
 
 
-def masks(truth: RetrievalSet) -> tuple[Mask, Mask]:
-    """Positives and junk of a set: two arrays (queries, database) of booleans, in the order of the set."""
+def masks(truth: RetrievalSet, part: slice = slice(None)) -> tuple[Mask, Mask]:
+    """Positives and junk of a set: two arrays (queries, database) of booleans, in the order of the set.
+
+    Args:
+        truth: the set.
+        part: of its queries; all of them by default.
+    """
     column = {picture.id: number for number, picture in enumerate(truth.database)}
-    positives = np.zeros((len(truth.queries), len(column)), bool)
+    queries = truth.queries[part]
+    positives = np.zeros((len(queries), len(column)), bool)
     junk = np.zeros_like(positives)
-    for row, query in enumerate(truth.queries):
+    for row, query in enumerate(queries):
         positives[row, [column[name] for name in query.positives]] = True
         junk[row, [column[name] for name in query.junk]] = True
     return positives, junk

@@ -6,6 +6,7 @@ pairs stand first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,15 +68,33 @@ def pair_curve(
     Raises:
         BenchmarkError: they do not fit each other, a score is not finite, or there is no positive.
     """
-    given, hits, out = checked(scores, positives, junk)
-    right = np.sort(given[hits].astype(np.float64, copy=False))[::-1]
+    block = checked(scores, positives, junk)
+    return curve_of_blocks([block], block[0][block[1]], relevant)
+
+
+def curve_of_blocks(
+    blocks: Iterable[tuple[NDArray[Any], Mask, Mask]], found: NDArray[Any], relevant: int | None = None
+) -> PairCurve:
+    """The same of blocks of queries, for a database too large for a matrix of all scores.
+
+    Args:
+        blocks: scores, positives and junk of some queries each, as `judged.checked` gives them.
+        found: scores of all positives of all blocks, in any order.
+        relevant: positive pairs in all, for lists that may lack some; None if all are here.
+
+    Raises:
+        BenchmarkError: there is no positive.
+    """
+    right = np.sort(found.astype(np.float64, copy=False))[::-1]
     relevant = len(right) if relevant is None else relevant
     if relevant < max(1, len(right)):
         raise BenchmarkError(
             f"{len(right)} pairs are positives out of {relevant}: expected one at least, "
             "and no more than there are"
         )
-    wrong = _wrong(given, hits, out, right)
+    wrong = np.zeros(len(right), np.int64)
+    for block in blocks:
+        wrong += _wrong(*block, right)
     places = np.arange(1, len(right) + 1)
     precision = places / (places + wrong)
     last = np.append(right[1:] != right[:-1], True)[: len(right)]  # of several with one score

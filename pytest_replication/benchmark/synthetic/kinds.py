@@ -13,7 +13,7 @@ from pytest_replication.images.edits import ALL_EDITS
 
 
 def edited(parts: Ingredients) -> list[Mixed | None]:
-    """Edit the source; the edits take turns over the whole set, so that each is made equally often."""
+    """Edit the source; the edits take turns over the whole set, so that each is tried equally often."""
     names = list(ALL_EDITS)
     chosen = [names[(parts.first + number) % len(names)] for number in range(parts.copies)]
     return [Mixed(ALL_EDITS[name](parts.source.image), 1.0, {"edit": name}) for name in chosen]

@@ -19,6 +19,7 @@ from pytest_replication.benchmark.synthetic.recipe import Filler, Ingredients, K
 from pytest_replication.benchmark.synthetic.segmented import Segmented
 from pytest_replication.benchmark.synthetic.truth import Piece, Twins
 from pytest_replication.errors import BenchmarkError
+from pytest_replication.images.edits import differs
 
 _FRUITLESS = 10
 """Rounds over all sources without one copy, after which there is no hope."""
@@ -89,7 +90,8 @@ class Maker:
             while len(copies) < self.options.count:
                 before = len(copies)
                 for place, source in enumerate(self.parts.sources):
-                    made, lost = self._copies_of(source, [self.options.seed, 1, round_, place], copies, side)
+                    seed = [self.options.seed, 1, round_, place]
+                    made, lost = self._copies_of(source, seed, len(copies), skipped, side)
                     copies += made
                     skipped += lost
                     bar.update(len(made))
@@ -99,14 +101,15 @@ class Maker:
                     raise BenchmarkError(
                         f"no copy of {len(self.parts.sources)} images came to anything in {_FRUITLESS} "
                         f"rounds ({skipped} showed their source in less than {self.options.least:.1%} of "
-                        "their pixels, or had no object): give other images, or lower 'least' or 'cutoff'"
+                        "their pixels, had no object, or were the source itself): give other images, or "
+                        "lower 'least' or 'cutoff'"
                     )
         return copies, skipped
 
     def _copies_of(
-        self, source: Item, seed: Sequence[int], before: list[Piece], side: str
+        self, source: Item, seed: Sequence[int], before: int, skipped: int, side: str
     ) -> tuple[list[Piece], int]:
-        wanted = min(self.options.each, self.options.count - len(before))
+        wanted = min(self.options.each, self.options.count - before)
         if wanted == 0:
             return [], 0
         rng = np.random.default_rng(seed)
@@ -115,7 +118,7 @@ class Maker:
             self._load(source),
             tuple(self._load(host).image for host in hosts),
             wanted,
-            len(before),
+            before + skipped,
             rng,
             self.fill,
         )
@@ -123,13 +126,15 @@ class Maker:
         for number, mixed in enumerate(self.what.recipe(ingredients, **self.arguments)):
             if mixed is None or mixed.area < self.options.least or mixed.area == 0:
                 continue
+            if not differs(ingredients.source.image, mixed.image):
+                continue  # anything finds the image itself: a grey image that was greyed, say
             made: dict[str, Any] = {"source": source.id, "area": round(mixed.area, 6)}
             shows = {source.id}
             # Where the source fills the picture, nothing of the host is in it.
             if hosts and mixed.area < 1:
                 made["host"] = hosts[number].id
                 shows.add(hosts[number].id)
-            name = f"{self.kind}-{len(before) + len(pieces):06d}"
+            name = f"{self.kind}-{before + len(pieces):06d}"
             picture = self._save(mixed.image, side, name)
             pieces.append(Piece(picture, source.id, frozenset(shows), made | dict(mixed.made)))
         return pieces, wanted - len(pieces)

@@ -37,7 +37,7 @@ class Ingredients:
         hosts: images that parts of it are pasted into, or that are pasted into it; one a copy, none
             for kinds without hosts.
         copies: how many copies are wanted.
-        first: number of the first of them within the set.
+        first: how many were tried within the set before the first of them.
         rng: where all chance comes from.
         fill: for outpainting.
     """

@@ -16,21 +16,30 @@ from PIL import Image
 
 from pytest_replication.benchmark import features as features_module
 from pytest_replication.benchmark import figures as figures_module
+from pytest_replication.benchmark import ranked as ranked_module
 from pytest_replication.benchmark import run as run_module
 from pytest_replication.benchmark import scores as scores_module
-from pytest_replication.benchmark.features import Features, features
+from pytest_replication.benchmark.features import Features, digest_of, features
 from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
 from pytest_replication.benchmark.metrics import masks, summarise
-from pytest_replication.benchmark.results import add_results, as_csv, as_table, read_results
+from pytest_replication.benchmark.results import (
+    Row,
+    add_results,
+    as_csv,
+    as_table,
+    as_thresholds,
+    read_results,
+)
 from pytest_replication.benchmark.run import run_benchmark
 from pytest_replication.benchmark.scores import score_named, slices_of
 from pytest_replication.benchmark.sets import Picture, Query, RetrievalSet
 from pytest_replication.embedders import Embedder, EmbedderOptions, load_embedder, registry
 from pytest_replication.embedders.base import EmbedderSpec, Prepared
-from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName
+from pytest_replication.errors import BenchmarkError, EmbedderError, SettingsError, UnknownName
 from pytest_replication.scoring.rerank import SPLIT_SCORES
 
-PROBES = 4
+PROBES = 8
+"""Images that prove an extractor: four, together and alone."""
 
 
 class Cells(Embedder):
@@ -211,8 +220,8 @@ def test_slices_divide_the_vector() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sets": []}, "0 sets, 1 extractors and 1 scores are no benchmark"),
-        ({"embedders": []}, "1 sets, 0 extractors"),
+        ({"sets": []}, "no sets are no benchmark"),
+        ({"embedders": []}, "0 extractors and 1 scores are no benchmark"),
         ({"scores": []}, "1 extractors and 0 scores"),
         ({"sets": "twice"}, "two sets are named itself"),
         ({"embedders": ["pixels", "cells", "pixels"]}, "two extractors are pixels"),
@@ -226,7 +235,7 @@ def test_a_benchmark_that_cannot_be_is_refused(
     arguments: dict[str, Any] = {"sets": [made], "embedders": ["pixels"], "scores": ["inner"], **changes}
     if arguments["sets"] == "twice":
         arguments["sets"] = [made, made]
-    with pytest.raises(BenchmarkError, match=message):
+    with pytest.raises((BenchmarkError, SettingsError), match=message):
         run_benchmark(
             arguments["sets"], arguments["embedders"], arguments["scores"], tmp_path, progress=False
         )
@@ -237,7 +246,7 @@ def test_a_score_without_its_background_is_refused(pictures: list[Picture], tmp_
     with pytest.raises(BenchmarkError, match="needs a background set"):
         score_named("inner+norm").compare(found, found)
     with pytest.raises(SettingsError, match="asks for 3 neighbours"):
-        score_named("inner+norm").compare(found, found, found)
+        _ = score_named("inner+norm").compare(found, found, found).matrix
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nonsense"])
@@ -410,9 +419,12 @@ def test_a_background_with_images_of_the_database_is_refused(
 ) -> None:
     behind = [*pictures[9:12], pictures[2]]
     with pytest.raises(
-        BenchmarkError, match=r"1 of 4 background images are in the database .* leave them out"
+        BenchmarkError,
+        match=rf"1 of 4 background images show pictures of the sets, .*: {pictures[2].path} \(database of "
+        rf"itself: {pictures[2].path}\): leave them out",
     ):
-        run_benchmark([made], ["pixels"], ["inner+norm"], tmp_path, background=behind, progress=False)
+        run_benchmark([made], ["cells"], ["inner+norm"], tmp_path, background=behind, progress=False)
+    assert Cells.calls == 0  # pictures are compared first
     assert run_benchmark([made], ["pixels"], ["inner"], tmp_path, background=behind, progress=False)
 
 
@@ -423,10 +435,168 @@ def test_background_images_that_come_near_are_counted(
     with Image.open(pictures[2].path) as image:
         image.point(lambda value: max(0, value - 9)).save(edited)
     behind = [*pictures[9:12], Picture("edited", edited)]
+    said: list[str] = []
     told = run_benchmark(
-        [made], ["pixels"], ["inner", "inner+norm"], tmp_path, background=behind, progress=False
+        [made],
+        ["pixels"],
+        ["inner", "inner+norm"],
+        tmp_path,
+        background=behind,
+        progress=False,
+        say=said.append,
     )
-    assert [row.about.get("background_near") for row in told] == [None, 1]
+    assert "background" not in told[0].about
+    about = told[1].about["background"]
+    assert about == {
+        "name": "",
+        "images": 4,
+        "sha256": digest_of(behind),
+        "near_database": 1,
+        "near_queries": 1,
+    }
+    assert [text.count(f"({edited} and {pictures[2].path})") for text in said] == [1, 1]
+    assert [text.split(" in the ")[1].split()[0] for text in said] == ["database", "queries"]
+
+
+def test_a_background_with_queries_is_refused_by_their_pixels_and_by_their_vectors(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    negatives = [query.picture for query in made.queries[5:]]
+    behind = [*pictures[9:12], *negatives]
+    with pytest.raises(
+        BenchmarkError, match=r"2 of 5 background images show pictures .*queries of itself: "
+    ) as caught:
+        run_benchmark([made], ["cells"], ["inner+norm"], tmp_path, background=behind, progress=False)
+    assert all(str(picture.path) in str(caught.value) for picture in negatives)
+    assert Cells.calls == 0
+    again = tmp_path / "again.png"
+    # What the extractor takes for the same, though it shows something else.
+    negatives[0].load().resize((2, 2), Image.Resampling.BOX).resize((64, 64), 0).save(again)
+    behind = [*pictures[9:12], Picture("again", again)]
+    with pytest.raises(BenchmarkError, match="in the queries of itself, or cells takes them for the same"):
+        run_benchmark([made], ["cells"], ["inner+norm"], tmp_path, background=behind, progress=False)
+
+
+def test_negatives_that_come_near_the_database_are_told(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    small = tmp_path / "small.png"
+    with Image.open(pictures[7].path) as image:
+        image.resize((96, 64)).save(small)
+    bad = replace(made, queries=(*made.queries, Query(Picture("small", small), frozenset())))
+    said: list[str] = []
+    run_benchmark([bad], ["pixels"], ["inner"], tmp_path, progress=False, say=said.append)
+    assert len(said) == 2
+    assert "1 of 3 queries of itself that should find nothing show a picture" in said[0]
+    assert f"at whatever size: small = {pictures[7].id}; leave them out of --others" in said[0]
+    assert "1 of 3 queries of itself that should find nothing come to 0.95" in said[1]
+    assert f"({small} and {pictures[7].path})" in said[1]
+
+
+@pytest.mark.parametrize("score", ["inner", "inner+norm", "inner+whiten", "split", "cross-concat"])
+def test_blocks_of_queries_give_what_the_whole_gives(
+    made: RetrievalSet,
+    pictures: list[Picture],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    score: str,
+) -> None:
+    def measured() -> Row:
+        (row,) = run_benchmark(
+            [made], ["cells"], [score], tmp_path, background=pictures[9:15], progress=False
+        )
+        (tmp_path / "results.json").unlink()
+        return row
+
+    whole = measured()
+    monkeypatch.setattr(ranked_module, "CELLS", 27)  # three queries at a time: across chunks of features
+    blocks = measured()
+    assert blocks.metrics == pytest.approx(whole.metrics)
+    assert blocks.curve[-1] == pytest.approx(whole.curve[-1])
+
+
+def test_a_block_is_never_empty(made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (whole,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path / "1", progress=False)
+    monkeypatch.setattr(ranked_module, "CELLS", 1)
+    (one,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path / "2", progress=False)
+    assert one.metrics == pytest.approx(whole.metrics)
+
+
+class Unfit(Cells):
+    """Cells that subtract the mean of the batch, or are random, or constant."""
+
+    def forward(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        rows = super().forward(batch)
+        match self.spec.location:
+            case "mean":
+                return rows - 0.5 * rows.mean(axis=0)
+            case "random":
+                return np.random.default_rng().normal(size=rows.shape).astype(np.float32)
+            case _:
+                return np.ones_like(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("mean", "alone than in a batch"), ("random", "it is random"), ("constant", "the same vector")],
+)
+def test_an_extractor_that_build_refuses_is_not_measured(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, message: str
+) -> None:
+    def load(options: EmbedderOptions) -> Embedder:
+        embedder = Unfit()
+        embedder.spec = replace(embedder.spec, location=options.argument)
+        return embedder
+
+    monkeypatch.setitem(registry._registered, "unfit", load)
+    with pytest.raises(EmbedderError, match=message):
+        run_benchmark([made], [f"unfit:{kind}"], ["inner"], tmp_path, progress=False)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_rows_say_which_parts_were_compared(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bits, "bits", False)
+    monkeypatch.setitem(registry._registered, "bits", lambda options: Bits())
+    rows = run_benchmark([made], ["cells", "bits"], ["inner", "split"], tmp_path, progress=False)
+    parts = [(row.about.get("chunks"), row.about.get("chunks_of")) for row in rows]
+    assert parts == [(None, None), (4, "tokens"), (None, None), (16, "slices")]
+    assert [row.way for row in rows] == [
+        "cells, inner",
+        "cells, split",
+        "bits, inner",
+        "bits, split (16 slices)",
+    ]
+    assert "| bits, split (16 slices) | " in as_table(rows, "mAP")
+
+
+def test_slices_do_not_stand_in_for_tokens_that_a_preset_hides(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bits, "bits", False)
+    monkeypatch.setattr(Bits, "hides_tokens", True)
+    monkeypatch.setitem(registry._registered, "bits", lambda options: Bits())
+    said: list[str] = []
+    (row,) = run_benchmark([made], ["bits"], ["inner", "split"], tmp_path, progress=False, say=said.append)
+    assert row.score == "inner"
+    assert re.fullmatch("the score split is left out for bits, whose tokens the preset .* hides, .*", said[0])
+
+
+def test_thresholds_stand_beside_the_metrics_that_have_one(made: RetrievalSet, tmp_path: Path) -> None:
+    strangers = [made.queries[5].picture, made.queries[6].picture]
+    many = tuple(Query(replace(strangers[n % 2], id=f"stranger {n}"), frozenset()) for n in range(100))
+    (row,) = run_benchmark(
+        [replace(made, queries=(*made.queries[:5], *many))], ["cells"], ["inner"], tmp_path, progress=False
+    )
+    rate, low = "recall at false-positive rate 1 %", "recall at false-positive rate 0.1 %"
+    assert row.metrics["recall at precision 90 %"] == row.metrics[rate] == 1.0
+    assert row.thresholds["recall at precision 90 %"] == pytest.approx(1, abs=2e-6)
+    assert row.thresholds[rate] == pytest.approx(1, abs=2e-6)
+    assert row.thresholds[low] is row.metrics[low] is None
+    header, line = (text.split(",") for text in as_csv([row]).splitlines())
+    assert float(line[header.index(f"threshold: {rate}")]) == pytest.approx(1, abs=2e-6)
+    assert read_results(tmp_path / "results.json") == [row]
 
 
 @pytest.mark.parametrize(("name", "count"), [("inner+norm", 2), ("inner+pca", 1), ("inner+centre", 1)])
@@ -452,15 +622,6 @@ def test_whitening_keeps_no_more_than_varies() -> None:
     assert found.about["whitening"] == {"kept": 6, "of": 10, "variance": 1.0}
     assert scores.shape == (3, 4)
     assert np.isfinite(scores).all()
-
-
-def test_a_set_too_large_for_memory_is_refused(
-    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_module, "CELLS", 62)
-    with pytest.raises(BenchmarkError, match=r"asks for 7 x 9 = 63 comparisons, and at most 62 are held"):
-        run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
-    assert Cells.calls == 0
 
 
 def test_a_score_that_is_left_out_is_told(made: RetrievalSet, tmp_path: Path) -> None:
@@ -552,3 +713,74 @@ def test_the_legend_covers_no_panel(made: RetrievalSet, tmp_path: Path, sets: in
     top = figure.legends[0].get_window_extent().y1
     assert top <= min(axis.get_tightbbox().y0 for axis in figure.axes if axis.axison)
     plt.close(figure)
+
+
+def test_an_extractor_has_a_colour_and_a_score_a_line(made: RetrievalSet, tmp_path: Path) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path, progress=False)
+    ways = [("a", "inner"), ("a", "split"), ("b", "inner"), ("b", "split")]
+    rows = [replace(row, extractor=extractor, score=score) for extractor, score in ways]
+    figure = figures_module._curves(plt, rows)
+    colours = [line.get_color() for line in figure.axes[0].lines]
+    styles = [line.get_linestyle() for line in figure.axes[0].lines]
+    assert (colours[0], colours[2]) == (colours[1], colours[3])
+    assert (styles[0], styles[1]) == (styles[2], styles[3])
+    assert colours[0] != colours[2]
+    assert styles[0] != styles[1]
+    figure.canvas.draw()
+    # No more than a line of text lies between the plots and the legend.
+    gap = figure.axes[0].get_tightbbox().y0 - figure.legends[0].get_window_extent().y1
+    assert 0 <= gap < 0.3 * figure.dpi
+    plt.close(figure)
+
+
+class OfAFile(Cells):
+    """An extractor whose identity is the digest of a file, as those of network files are."""
+
+    def __init__(self, argument: str) -> None:
+        self.spec = EmbedderSpec("torchscript:25d8c39a7ae1", 12, "25d8c39a7ae1" + "0" * 52, "", argument)
+
+
+def test_an_extractor_of_a_file_is_called_what_was_written(
+    made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._registered, "torchscript", lambda options: OfAFile(options.argument))
+    (row,) = run_benchmark([made], ["torchscript:nets/mine.pt"], ["inner"], tmp_path, progress=False)
+    assert row.extractor == "torchscript:nets/mine.pt"
+    assert read_results(tmp_path / "results.json") == [row]
+    assert "| torchscript:nets/mine.pt, inner |" in as_table([row], "mAP")
+
+
+def test_thresholds_are_shown_and_rounded_so_that_a_gate_reaches_them(
+    made: RetrievalSet, tmp_path: Path
+) -> None:
+    (row,) = run_benchmark([made], ["pixels"], ["inner"], tmp_path, progress=False)
+    metric = "recall at precision 90 %"
+    threshold = row.thresholds[metric]
+    assert threshold is not None
+    embedder = load_embedder("pixels")
+    vectors = embedder.embed([embedder.prepare(query.picture.load()) for query in made.queries[:5]])
+    scores = [round(float(v @ v), 6) for v in vectors]
+    assert sum(score >= threshold for score in scores) == 5
+    assert round(threshold, 6) == threshold
+    assert as_thresholds([row], metric).splitlines()[2] == f"| pixels, inner | {threshold:.6f} |"
+
+
+def test_hosts_are_kept_out_of_the_background(
+    made: RetrievalSet, pictures: list[Picture], tmp_path: Path
+) -> None:
+    behind, small = pictures[9:13], tmp_path / "small.jpg"
+    pictures[12].load().resize((180, 130), Image.Resampling.BICUBIC).save(small, quality=80)
+    hosts = {"itself": {"others/host": Picture("small", small).load}}
+    with pytest.raises(
+        BenchmarkError, match=rf"1 of 4 .*{pictures[12].id} \(hosts of itself: others/host\): leave them out"
+    ):
+        run_benchmark(
+            [made], ["cells"], ["inner+norm"], tmp_path, background=behind, hosts=hosts, progress=False
+        )
+    assert Cells.calls == 0
+    (row,) = run_benchmark(
+        [made], ["cells"], ["inner+norm"], tmp_path, background=behind, background_name="new/", progress=False
+    )
+    assert row.about["background"]["name"] == "new/"
+    assert row.about["background"]["sha256"] == digest_of(behind)

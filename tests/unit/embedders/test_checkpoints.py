@@ -200,10 +200,24 @@ def test_safetensors_and_transformers_that_are_missing(
         open_backbone(ENTRIES["blip"], tmp_path / "w", 1)
 
 
-@pytest.mark.parametrize("config", ["{", "[]"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{",
+        "[]",
+        '{"hidden_size": 7, "num_attention_heads": 12}',
+        '{"hidden_size": "a"}',
+        '{"hidden_act": "nope"}',
+        '{"patch_size": 0}',
+        '{"image_size": null}',
+    ],
+)
 def test_a_configuration_of_blip_that_cannot_be_read(config: str, tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     (tmp_path / "config.json").write_text(config)
     (tmp_path / "model.safetensors").write_bytes(b"x")
-    with pytest.raises(EmbedderUnavailable, match=r"config.json is no configuration of BLIP"):
+    with pytest.raises(
+        EmbedderUnavailable, match=r"config.json is no configuration of BLIP .*fetch"
+    ) as caught:
         open_backbone(ENTRIES["blip"], tmp_path / "model.safetensors", 1)
+    assert "\n" not in str(caught.value)

@@ -13,7 +13,7 @@ from pytest_replication.embedders import load_embedder, sscd, weights
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.probe import embed_images, probe_images, prove
 from pytest_replication.embedders.sscd_variants import VARIANTS
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderUnavailable, SettingsError
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -57,7 +57,7 @@ def script(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def float_onnx(path: Path, dim: int = 512) -> Path:
+def float_onnx(path: Path, dim: int = 512, sides: tuple[int | str, int | str] = ("h", "w")) -> Path:
     """A tiny network (n, 3, h, w) float → (n, dim): channel means times a matrix."""
     weights = np.random.default_rng(0).standard_normal((3, dim)).astype(np.float32)
     graph = helper.make_graph(
@@ -66,7 +66,7 @@ def float_onnx(path: Path, dim: int = 512) -> Path:
             helper.make_node("MatMul", ["means", "w"], ["y"]),
         ],
         "toy",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, *sides])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", dim])],
         [numpy_helper.from_array(weights, "w")],
     )
@@ -154,13 +154,29 @@ def test_images_of_several_shapes_keep_their_order() -> None:
         assert alone @ together[position] > 1 - embedder.drift
 
 
-def bad_output(path: Path) -> Path:
-    return float_onnx(path, dim=7)
+def four_numbers(path: Path) -> Path:
+    """TorchScript that gives four numbers an image."""
+
+    class Four(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :4] + 1
+
+    with warnings.catch_warnings(action="ignore"):
+        torch.jit.script(Four()).save(str(path))
+    return path
 
 
-def test_another_number_of_outputs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match=r"expected \(4, 512\)"):
-        prove(load_embedder(f"sscd:{bad_output(tmp_path / 'x.onnx')}"))
+def test_a_network_of_another_length_or_size_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
+    wanted = r"which gives 512 numbers for an image of 320 x 320 pixels \(preset sscd-320\): it "
+    with pytest.raises(
+        EmbedderUnavailable, match=wanted + r"gives arrays of shape \(7,\); give the published"
+    ):
+        load_embedder(f"sscd:{float_onnx(tmp_path / 'x.onnx', dim=7)}")
+    with pytest.raises(EmbedderUnavailable, match=wanted + r"gives arrays of shape \(4,\)"):
+        load_embedder(f"sscd:{four_numbers(tmp_path / 'x.torchscript.pt')}", device="cpu")
+    with pytest.raises(EmbedderUnavailable, match=wanted + "cannot take one .*name another") as caught:
+        load_embedder(f"sscd:{float_onnx(tmp_path / 'x.onnx', sides=(224, 224))}")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["x.onnx", "x.torchvision.pt", "x.torchscript.pt", "x.safetensors"])
@@ -171,11 +187,31 @@ def test_damaged_or_unknown_files_are_named(tmp_path: Path, name: str) -> None:
         load_embedder(f"sscd:{path}")
 
 
-def test_a_state_dict_of_another_network_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"backbone.fc.bias": None}, r"it lacks 'backbone\.fc\.bias' \(1 in all\)"),
+        ({"embeddings.0.weight": torch.zeros(1)}, r"it has 'embeddings\.0\.weight' \(1 in all\)"),
+        (
+            {"backbone.fc.bias": torch.zeros(7)},
+            r"'backbone\.fc\.bias' has the shape \(7,\), expected \(512,\)",
+        ),
+        ({5: torch.zeros(1)}, "it holds 5, which is no named tensor"),
+        ({"backbone.fc.bias": 3}, "it holds 'backbone.fc.bias', which is no named tensor"),
+        (None, "it holds list, not tensors by name"),
+    ],
+)
+def test_what_a_state_dict_lacks_is_named(
+    tmp_path: Path, reference: Reference, changes: dict[object, object] | None, why: str
+) -> None:
     path = tmp_path / "other.torchvision.pt"
-    torch.save({"conv.weight": torch.zeros(1)}, path)
-    with pytest.raises(EmbedderUnavailable, match="not a state dict of sscd"):
-        load_embedder(f"sscd:{path}")
+    state = {k: v for k, v in {**reference.state_dict(), **(changes or {})}.items() if v is not None}
+    torch.save(state if changes else [torch.zeros(1)], path)
+    with pytest.raises(
+        EmbedderUnavailable, match=rf"not a state dict of sscd .*\({why}\): fetch http"
+    ) as caught:
+        load_embedder(f"sscd:{path}", device="cpu")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
@@ -281,9 +317,8 @@ def test_the_large_one_is_a_program_that_has_to_be_named(
 
 
 def test_a_script_of_another_dimension_is_refused(script: Path) -> None:
-    embedder = load_embedder(f"sscd-disc-large:{named(script, 'x.torchscript.pt')}", device="cpu")
-    with pytest.raises(EmbedderError, match=r"expected \(1, 1024\)"):
-        embed_images(embedder, [Image.new("RGB", (8, 8), "red")])
+    with pytest.raises(EmbedderUnavailable, match=r"1024 numbers .* arrays of shape \(512,\)"):
+        load_embedder(f"sscd-disc-large:{named(script, 'x.torchscript.pt')}", device="cpu")
 
 
 def test_the_student_resembles_its_teacher_and_has_no_threshold(unrelated: Path) -> None:

@@ -93,3 +93,28 @@ def test_the_cache_has_a_place_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv(weights.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert weights.cache_folder() == Path("/x/pytest-replication")
+
+
+def test_a_cache_that_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    publish(monkeypatch, f"{server}/w.pt")
+    with pytest.raises(EmbedderUnavailable, match=f"cannot be written .* folder in {weights.CACHE_VARIABLE}"):
+        pull("sscd")
+
+
+@pytest.mark.parametrize("what", ["_write", "os.replace"])
+def test_a_full_disk_is_not_taken_for_the_network(
+    cache: Path, server: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    publish(monkeypatch, f"{server}/w.pt")
+    monkeypatch.setattr(f"pytest_replication.embedders.weights.{what}", full)
+    with pytest.raises(EmbedderUnavailable, match=r"w.pt cannot be written \(.*No space left") as caught:
+        pull("sscd")
+    assert "fetched" not in str(caught.value)
+    assert list(cache.iterdir()) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication.images.edits import ALL_EDITS, EDITS
+from pytest_replication.images.edits import ALL_EDITS, EDITS, differs
 
 
 @pytest.mark.parametrize("name", ALL_EDITS)
@@ -51,6 +51,15 @@ def test_an_edit_takes_an_image_of_any_size(
 )
 def test_sizes(name: str, size: tuple[int, int], picture: Callable[..., Image.Image]) -> None:
     assert ALL_EDITS[name](picture(0, (200, 100))).size == size
+
+
+@pytest.mark.parametrize("name", ["thumbnail-64", "thumbnail-64-long", "thumbnail-32", "pixelate-32"])
+@pytest.mark.parametrize("size", [(28, 28), (20, 9), (1, 30)])
+def test_a_thumbnail_never_enlarges(
+    name: str, size: tuple[int, int], picture: Callable[..., Image.Image]
+) -> None:
+    image = picture(0, size)
+    assert not differs(image, ALL_EDITS[name](image))
 
 
 def test_the_mirror_swaps_left_and_right(picture: Callable[..., Image.Image]) -> None:
