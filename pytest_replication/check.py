@@ -169,7 +169,8 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
+    line = policy.threshold if policy.groups is None else policy.threshold_near
+    guard = draw(index, line, canaries or CanaryChoice())
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)

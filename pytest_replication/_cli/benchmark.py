@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         background=background,
         background_name=args.background or "",
-        hosts={made.name: hosts_of(made, chosen) for made in sets} if background else None,
+        hosts={made.name: hosts_of(made, chosen) for made in sets},
         preset=args.preset,
         device=args.device,
         say=_say,

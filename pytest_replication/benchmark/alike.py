@@ -74,13 +74,6 @@ def small_forms(images: Sequence[Loader], file: Path | None = None) -> Forms:
     return forms
 
 
-def group(part: str, pictures: Sequence[Picture], file: Path | None = None) -> Group:
-    """The small forms of pictures that play one part; see `small_forms`."""
-    return Group(
-        part, [str(picture.path) for picture in pictures], small_forms([p.load for p in pictures], file)
-    )
-
-
 def alike(one: Forms, other: Forms) -> list[tuple[int, int]]:
     """Pairs of rows that show the same: for each row of the first that has any, the nearest of the other."""
     if not len(one) or not len(other):
@@ -130,17 +123,40 @@ def same_negatives(made: RetrievalSet, queries: Group, database: Group) -> str:
     """
     rows = [row for row, query in enumerate(made.queries) if not query.positives and not query.junk]
     pairs = [
-        (made.queries[rows[place]].picture.id.removeprefix("negative/"), made.database[other].id)
+        (queries.names[rows[place]].removeprefix("negative/"), database.names[other])
         for place, other in alike(queries.forms[rows], database.forms)
     ]
+    return _warning(pairs, f"{len(rows)} queries of {made.name} that should find nothing")
+
+
+def same_hosts(made: RetrievalSet, hosts: Group, database: Group) -> str:
+    """Which hosts of copies show a picture of the database, as a sentence; empty for none.
+
+    A copy that finds its host there is right, and would be counted as wrong. Where the truth of a copy knows
+    already that its host is a twin of the picture, there is nothing to say.
+
+    Args:
+        made: the set.
+        hosts: images that parts were pasted into.
+        database: of the set.
+    """
+    pairs = []
+    for row, place in alike(hosts.forms, database.forms):
+        host, picture = hosts.names[row], database.names[place]
+        copies = [query for query in made.queries if query.made.get("host") == host]
+        if not all(picture in query.junk | query.positives for query in copies):
+            pairs.append((host, picture))
+    return _warning(pairs, f"{len(hosts.names)} hosts of {made.name}")
+
+
+def _warning(pairs: Sequence[tuple[str, str]], of: str) -> str:
     if not pairs:
         return ""
     shown = ", ".join(f"{one} = {other}" for one, other in pairs[:SHOWN])
     more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
     return (
-        f"{len(pairs)} of {len(rows)} queries of {made.name} that should find nothing show a picture of its "
-        f"database, at whatever size: {shown}{more}; leave them out of --others, or name the pairs in a "
-        "file for --twins, or every rate of false alarms is too high"
+        f"{len(pairs)} of {of} show a picture of its database, at whatever size: {shown}{more}; leave them "
+        "out of --others, or name the pairs in a file for --twins, or finding them is counted as an error"
     )
 
 
@@ -157,7 +173,8 @@ def sides_of(made: RetrievalSet, digests: Mapping[str, str], cache: Path) -> tup
     """
 
     def side(name: str, pictures: Sequence[Picture]) -> Group:
-        return group(f"{name} of {made.name}", pictures, cache / "small" / f"{digests[name][:24]}.npy")
+        forms = small_forms([p.load for p in pictures], cache / "small" / f"{digests[name][:24]}.npy")
+        return Group(f"{name} of {made.name}", [picture.id for picture in pictures], forms)
 
     queries = side("queries", [query.picture for query in made.queries])
     return queries, side("database", made.database)

@@ -20,7 +20,7 @@ from pytest_replication.benchmark.alike import (
     Group,
     Loader,
     check_apart_from,
-    group,
+    same_hosts,
     same_negatives,
     sides_of,
     small_forms,
@@ -318,21 +318,25 @@ def _check_alike(
         background: by the sha256 of each file; empty where no score needs it.
         hosts: as `run_benchmark` takes them.
         cache: folder of features.
-        say: told of queries that should find nothing, and are in the database.
+        say: told of hosts, and of queries that should find nothing, which are in the database.
     """
     parts = []
     for made in sets:
         none = all(query.positives or query.junk for query in made.queries)
-        if not background and (none or len(made.queries) * len(made.database) > CELLS):
+        pasted = hosts.get(made.name, {})
+        if not background and ((none and not pasted) or len(made.queries) * len(made.database) > CELLS):
             continue
         queries, database = sides_of(made, dict(zip(SIDES, digests[made.name], strict=True)), cache)
         parts += [database, queries]
-        if pasted := hosts.get(made.name):
-            parts.append(Group(f"hosts of {made.name}", list(pasted), small_forms(list(pasted.values()))))
-        if say is not None and (told := same_negatives(made, queries, database)):
-            say(told)
+        behind = Group(f"hosts of {made.name}", list(pasted), small_forms(list(pasted.values())))
+        parts.append(behind)
+        for told in (same_negatives(made, queries, database), same_hosts(made, behind, database)):
+            if say is not None and told:
+                say(told)
     if background:
-        check_apart_from(group("background", list(background.values())), parts)
+        pictures = list(background.values())
+        forms = small_forms([picture.load for picture in pictures])
+        check_apart_from(Group("background", [str(picture.path) for picture in pictures], forms), parts)
 
 
 def _labels(specs: Mapping[str, EmbedderSpec]) -> dict[str, str]:

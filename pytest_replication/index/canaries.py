@@ -134,6 +134,11 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
             raise ValueError("its checksum differs")
         found = _decode(path)
         _check(found, entry, manifest, {int(row) for row in read_removed(folder, manifest).rows})
+    except FileNotFoundError as error:
+        raise IndexCorrupt(
+            f"{path} is not there any more: if the index was calibrated since it was opened, give the "
+            f"command again; else {again}"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors too
         raise IndexCorrupt(f"{path} is damaged ({error}): {again}") from error
     return found

@@ -125,7 +125,7 @@ def search_samples(index: Index, samples: Samples, name: str, choice: CanaryChoi
     """
     kept = index.canaries if index.manifest.canaries and choice.count else None
     line = kept.threshold if kept else 1.0
-    guard = draw(index, lambda record: line, choice)
+    guard = draw(index, line, choice)
     vectors, subject = embed_guarded(samples, index, 1, name, guard)
     found = search(index, vectors, _NEIGHBOURS)
     planted = guard.mask(len(samples))

@@ -421,7 +421,7 @@ def test_a_background_with_images_of_the_database_is_refused(
     with pytest.raises(
         BenchmarkError,
         match=rf"1 of 4 background images show pictures of the sets, .*: {pictures[2].path} \(database of "
-        rf"itself: {pictures[2].path}\): leave them out",
+        rf"itself: {pictures[2].id}\): leave them out",
     ):
         run_benchmark([made], ["cells"], ["inner+norm"], tmp_path, background=behind, progress=False)
     assert Cells.calls == 0  # pictures are compared first
@@ -783,4 +783,17 @@ def test_hosts_are_kept_out_of_the_background(
         [made], ["cells"], ["inner+norm"], tmp_path, background=behind, background_name="new/", progress=False
     )
     assert row.about["background"]["name"] == "new/"
+    said: list[str] = []
+    hosts = {"itself": {"others/host": Picture("twin", pictures[1].path).load}}
+    copy = replace(made.queries[0], made={"host": "others/host"})
+    copies = replace(made, queries=(copy, *made.queries[1:]))
+    run_benchmark([copies], ["cells"], ["inner"], tmp_path, hosts=hosts, progress=False, say=said.append)
+    assert (
+        f"1 of 1 hosts of itself show a picture of its database, at whatever size: others/host = {pictures[1].id};"
+        in said[0]
+    )
+    known = replace(copies, queries=(replace(copy, junk=frozenset({pictures[1].id})), *made.queries[1:]))
+    said.clear()
+    run_benchmark([known], ["cells"], ["inner"], tmp_path, hosts=hosts, progress=False, say=said.append)
+    assert not any("hosts" in text for text in said)
     assert row.about["background"]["sha256"] == digest_of(behind)
