@@ -49,6 +49,14 @@ if TYPE_CHECKING:
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
     from pytest_replication.search.verify import verify_index
+    from pytest_replication.set_assertions import (
+        assert_no_data_copying,
+        assert_no_duplicates_within,
+        assert_no_leak,
+        assert_not_closer_than_holdout,
+        assert_percentile_below,
+    )
+    from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
 
@@ -80,6 +88,14 @@ _HOMES = {
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
     "search.verify": ("verify_index",),
+    "set_assertions": (
+        "assert_no_data_copying",
+        "assert_no_duplicates_within",
+        "assert_no_leak",
+        "assert_not_closer_than_holdout",
+        "assert_percentile_below",
+    ),
+    "set_verdicts": ("SetVerdict",),
     "surroundings": ("EngineChoice",),
     "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
 }
@@ -117,13 +133,19 @@ __all__ = [
     "ReplicationError",
     "Samples",
     "SavedMatches",
+    "SetVerdict",
     "Verdict",
     "VerifyReport",
     "__version__",
     "abandon_append",
     "append_index",
+    "assert_no_data_copying",
+    "assert_no_duplicates_within",
     "assert_no_extraction",
+    "assert_no_leak",
     "assert_no_replication",
+    "assert_not_closer_than_holdout",
+    "assert_percentile_below",
     "assert_replication_rate_below",
     "build_index",
     "calibrate_index",

@@ -121,12 +121,12 @@ def measure(
     try:
         opened = index_for(index, run)
         policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=_allowed(allow_unproved, run), per=per)
+        policy = replace(policy, allow_unproved=choose_allowed(allow_unproved, run), per=per)
         policy = replace(policy, accepted=_accepted(accepted, run))
         if claimed and policy.max_rate == 0:
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
-        guard, taken = _canaries(canaries, run), Samples.of(samples)
+        guard, taken = choose_canaries(canaries, run), Samples.of(samples)
         policy = settle(policy, opened, len(taken))
         verdict = decide(taken, opened, policy, choice, top_k, name=name, canaries=guard)
     except Exception as error:
@@ -159,8 +159,9 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    guard = draw(index, policy.threshold_near, canaries or CanaryChoice())
-    vectors, subject = _embed(samples, index, k, name, guard)
+    line = policy.threshold if policy.groups is None else policy.threshold_near
+    guard = draw(index, line, canaries or CanaryChoice())
+    vectors, subject = embed_guarded(samples, index, k, name, guard)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
@@ -204,7 +205,7 @@ def nearest(
     if rescoring is not None:
         rescoring.check(index, k)
     count = k if rescoring is None else rescoring.candidates
-    vectors, subject = _embed(samples, index, k, "", Guard((), Sightings()))
+    vectors, subject = embed_guarded(samples, index, k, "", Guard((), Sightings()))
     if engine == EXACT:
         found, by = search(index, vectors, count), SearchedBy()
     else:
@@ -216,7 +217,7 @@ def nearest(
     return name_matches(index, found, subject, by)
 
 
-def _embed(
+def embed_guarded(
     samples: Samples, index: Index, k: int, name: str, guard: Guard
 ) -> tuple[NDArray[np.float32], Subject]:
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
@@ -250,7 +251,12 @@ def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | 
     return run.index()
 
 
-def _canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
+    """How many canaries a call wants, else the run.
+
+    Raises:
+        SettingsError: no number of them.
+    """
     chosen = (given, "call") if given is not None else None
     if chosen is None and run is not None:
         chosen = run.canaries()
@@ -269,7 +275,12 @@ def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings
     return NOTHING if path is None else read_accepted(os.fspath(path))
 
 
-def _allowed(given: object, run: Surroundings | None) -> bool:
+def choose_allowed(given: object, run: Surroundings | None) -> bool:
+    """Whether a call lets unproved vectors pass, else the run.
+
+    Raises:
+        SettingsError: neither yes nor no.
+    """
     if given is None:
         return run is not None and run.allow_unproved()
     if not isinstance(given, bool):
@@ -284,7 +295,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         source=samples.source,
         seeds=samples.seeds,
         prompts=samples.prompts,
-        index=str(index.path),
+        index=index.label or str(index.path),
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
         unproved=index.manifest.unproved,

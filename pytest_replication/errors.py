@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
+    from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.verdicts import Verdict
 
 
@@ -152,7 +153,7 @@ class Inconclusive(ReplicationError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict | SetVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
@@ -164,7 +165,7 @@ class ReplicationDetected(AssertionError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict) -> None:
+    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict | SetVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 

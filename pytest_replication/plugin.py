@@ -122,6 +122,76 @@ def assert_replication_rate_below() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def assert_not_closer_than_holdout() -> Callable[..., Any]:
+    """`pytest_replication.assert_not_closer_than_holdout`, without an import.
+
+    Example::
+
+        def test_holdout(replication_samples, assert_not_closer_than_holdout):
+            assert_not_closer_than_holdout(replication_samples, "holdout/")
+    """
+    from pytest_replication.set_assertions import assert_not_closer_than_holdout
+
+    return assert_not_closer_than_holdout
+
+
+@pytest.fixture
+def assert_percentile_below() -> Callable[..., Any]:
+    """`pytest_replication.assert_percentile_below`, without an import.
+
+    Example::
+
+        def test_percentile(replication_samples, assert_percentile_below):
+            assert_percentile_below(replication_samples, 95, 0.4)
+    """
+    from pytest_replication.set_assertions import assert_percentile_below
+
+    return assert_percentile_below
+
+
+@pytest.fixture
+def assert_no_data_copying() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_data_copying`, without an import.
+
+    Example::
+
+        def test_copying(replication_samples, assert_no_data_copying):
+            assert_no_data_copying(replication_samples, "holdout/")
+    """
+    from pytest_replication.set_assertions import assert_no_data_copying
+
+    return assert_no_data_copying
+
+
+@pytest.fixture
+def assert_no_duplicates_within() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_duplicates_within`, without an import.
+
+    Example::
+
+        def test_variety(replication_samples, assert_no_duplicates_within):
+            assert_no_duplicates_within(replication_samples, 0.95)
+    """
+    from pytest_replication.set_assertions import assert_no_duplicates_within
+
+    return assert_no_duplicates_within
+
+
+@pytest.fixture
+def assert_no_leak() -> Callable[..., Any]:
+    """`pytest_replication.assert_no_leak`, without an import.
+
+    Example::
+
+        def test_split(assert_no_leak):
+            assert_no_leak("train/", "test/", 0.8)
+    """
+    from pytest_replication.set_assertions import assert_no_leak
+
+    return assert_no_leak
+
+
+@pytest.fixture
 def check_replication() -> Callable[..., Any]:
     """`pytest_replication.check_replication`, without an import: measures and asserts nothing.
 

@@ -348,14 +348,30 @@ def _rejected(matches: Matches, fdr: float) -> list[bool]:
             f"{n} samples have {len(matches.p_values)} p-values from 0 to 1, and a false discovery rate "
             f"takes one of each: calibrate the index ({again}), or give a threshold"
         )
-    if not matches.p_least <= fdr / n:
-        raise CalibrationError(
-            f"a false discovery rate of {100 * fdr:g} % among {n} samples takes {null_needed(fdr / n)} "
-            f"images in the calibration of {matches.subject.index} (or in a group of it), which has "
-            f"{round(1 / matches.p_least) - 1}: no single sample could be told; calibrate with more images "
-            f"({again}), give fewer samples or a threshold"
-        )
+    check_least(fdr, n, matches.p_least, matches.subject.index)
     return [bool(taken) for taken in benjamini_hochberg(matches.p_values, fdr)]
+
+
+def check_least(fdr: float, samples: int, least: float, index: str) -> None:
+    """Refuse a false discovery rate at which no sample alone could be told among so many.
+
+    Args:
+        fdr: the false discovery rate.
+        samples: how many there are.
+        least: the smallest p-value that there can be.
+        index: for the message.
+
+    Raises:
+        CalibrationError: so it is.
+    """
+    rate = fdr / samples
+    if not least <= rate:
+        raise CalibrationError(
+            f"a false discovery rate of {100 * fdr:g} % among {samples} samples takes "
+            f"{null_needed(rate)} images in the calibration of {index} (or in a group of it), which has "
+            f"{round(1 / least) - 1}: no single sample could be told; calibrate with more images "
+            f"('pytest-replication calibrate {index} --holdout IMAGES'), give fewer samples or a threshold"
+        )
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

@@ -43,7 +43,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="What 'check --save' or --replication-save has written; several with --prune only",
     )
     parser.add_argument(
-        "--sample", type=int, nargs="+", default=[], metavar="N", help="Numbers of samples, from 0 on"
+        "--sample",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="Names of samples as the verdict shows them, their file names, or their numbers from 0 on",
     )
     parser.add_argument("--all-replicated", action="store_true", help="All samples that are replicated")
     parser.add_argument(

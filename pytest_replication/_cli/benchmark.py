@@ -14,20 +14,18 @@ from pytest_replication.benchmark.chosen import (
     check_apart,
     check_sets,
     choose_sets,
+    hosts_of,
     idle,
     pictures_of,
 )
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
-from pytest_replication.benchmark.results import Row, as_csv, as_table
+from pytest_replication.benchmark.results import Row, as_csv, as_table, as_thresholds
 from pytest_replication.benchmark.run import RESULTS, run_benchmark
-from pytest_replication.benchmark.scores import score_named
-from pytest_replication.benchmark.sets import RetrievalSet
+from pytest_replication.benchmark.scores import A_DIMENSION, score_named
 from pytest_replication.errors import BenchmarkError
-from pytest_replication.reports.words import plural
 
-_NEGATIVES = 100
-"""Queries that copy nothing, from which on a rate of 1 % can be told."""
-_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", "recall at false-positive rate 1 %")
+_RATE = "recall at false-positive rate 1 %"
+_SHOWN = ("mAP", "micro-AP", "recall at precision 90 %", _RATE)
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -62,6 +60,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--others", metavar="SOURCE", help="Images that are no training images: hosts, negatives"
+    )
+    parser.add_argument(
+        "--twins",
+        metavar="FILE",
+        help="Near duplicates among the images: two ids a line, a tab between them (others/ID for --others)",
     )
     parser.add_argument(
         "--count", type=int, default=100, metavar="N", help="Copies a set (default: %(default)s)"
@@ -100,7 +103,16 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    chosen = Chosen(args.images, args.objects, args.others, args.count, args.negatives, args.seed, args.fill)
+    chosen = Chosen(
+        args.images,
+        args.objects,
+        args.others,
+        args.count,
+        args.negatives,
+        args.seed,
+        args.fill,
+        args.twins,
+    )
     check_apart(args.out, args.sets, chosen, args.background)
     if not args.no_figures:
         check_figures()
@@ -112,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         _say(line)
     if background and not any(score.needs_background for score in wanted):
         _say(f"--background changes nothing: none of the scores {', '.join(args.scores)} learns from one")
-    check_asked(args.embedders, args.scores, len(background) or None, preset=args.preset, device=args.device)
+    check_asked(args.embedders, args.scores, len(background), preset=args.preset, device=args.device)
     tell = None if sys.stderr.isatty() else _say  # a terminal has bars
     sets = choose_sets(args.sets, chosen, args.out / "sets", partial=args.partial, tell=tell)
     rows = run_benchmark(
@@ -121,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
         args.scores,
         args.out,
         background=background,
+        background_name=args.background or "",
+        hosts={made.name: hosts_of(made, chosen) for made in sets},
         preset=args.preset,
         device=args.device,
         say=_say,
@@ -128,13 +142,20 @@ def run(args: argparse.Namespace) -> int:
     )
     _write(args.out / "results.csv", as_csv(rows))
     if not args.json:
+        limits = False
         for metric in _SHOWN:
             if any(row.metrics.get(metric) is not None for row in rows):
                 print(as_table(rows, metric), end="\n\n", flush=True)
-        for line in _whitened(rows):
+            if any(row.thresholds.get(metric) is not None for row in rows):
+                print(as_thresholds(rows, metric), end="\n\n", flush=True)
+                limits = True
+        if limits:
+            print(
+                "a threshold belongs to the set, the extractor and the score that it was measured with: "
+                "measure it on images like those that a gate will see"
+            )
+        for line in (*_whitened(rows), *_without_rates(rows)):
             print(line)
-        for line in _untold(sets):
-            _say(line)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
         print_json([_public(row) for row in rows])
@@ -150,21 +171,31 @@ def _whitened(rows: Sequence[Row]) -> list[str]:
     """What each whitening has kept: it says how much of a vector a score still sees."""
     return [
         f"{row.set}, {row.extractor}, {row.score}: {kept['kept']} of {kept['of']} directions kept, with "
-        f"{100 * kept['variance']:.1f} % of the variance of the background"
+        f"{100 * kept['variance']:.1f} % of the variance of the background{_few(row)}"
         for row in rows
         if (kept := row.about.get("whitening")) is not None
     ]
 
 
-def _untold(sets: Sequence[RetrievalSet]) -> list[str]:
-    """Why a set has no recall at a false-positive rate of 1 %: one false alarm has to be within the rate."""
-    found = {made.name: sum(not (query.positives or query.junk) for query in made.queries) for made in sets}
+def _few(row: Row) -> str:
+    """What a background that is too small has cost a whitening, as the end of a sentence."""
+    kept, images = row.about["whitening"], int(row.about["background"]["images"])
+    if kept["kept"] == kept["of"] or kept["kept"] < max(1, images // A_DIMENSION):
+        return ""
+    return (
+        f"; {images} images allow no more, which says little about whitening: all {kept['of']} take "
+        f"{A_DIMENSION * kept['of']}"
+    )
+
+
+def _without_rates(rows: Sequence[Row]) -> list[str]:
+    """Why the table of a false-positive rate lacks some sets."""
+    without = list(dict.fromkeys(row.set for row in rows if row.metrics.get(_RATE) is None))
+    if not without:
+        return []
     return [
-        f"{name}: recall at a false-positive rate of 1 % is not told of {plural(count, 'query', 'queries')} "
-        f"that copy nothing: {_NEGATIVES} are needed (--negatives {_NEGATIVES}, taken from --others where it "
-        "is given)"
-        for name, count in found.items()
-        if count < _NEGATIVES
+        f"no recall at a false-positive rate of 1 % for {', '.join(without)}: it takes 100 queries that "
+        "should find nothing at least (--negatives 100, taken from --others where it is given)"
     ]
 
 

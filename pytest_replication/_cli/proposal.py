@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import PurePath
 from typing import Any
 
 from pytest_replication.accepted import Accepted
@@ -31,7 +32,7 @@ def proposed(saved: SavedMatches, args: argparse.Namespace, before: Accepted) ->
     near = [reached(matches, policy, sample) for sample in range(len(matches.of))]
     entries = before.by_pair()
     found: dict[Pair, dict[str, Any]] = {}
-    for sample in _chosen(near, policy, args):
+    for sample in _chosen(near, matches.subject.samples, policy, args):
         left: dict[Pair, Match] = {}
         for match in near[sample]:
             pair = _pair(matches, match)
@@ -41,7 +42,9 @@ def proposed(saved: SavedMatches, args: argparse.Namespace, before: Accepted) ->
     return sorted(found.items())
 
 
-def _chosen(near: list[tuple[Match, ...]], policy: Policy, args: argparse.Namespace) -> list[int]:
+def _chosen(
+    near: list[tuple[Match, ...]], names: tuple[str, ...], policy: Policy, args: argparse.Namespace
+) -> list[int]:
     if args.all_replicated:
         if args.sample:
             raise SettingsError("give --sample or --all-replicated, not both")
@@ -49,17 +52,26 @@ def _chosen(near: list[tuple[Match, ...]], policy: Policy, args: argparse.Namesp
         if not chosen:
             raise SettingsError(f"no sample of {args.runs[0]} is replicated at {policy.threshold:g}")
         return chosen
-    for sample in args.sample:
-        if not 0 <= sample < len(near):
-            raise SettingsError(
-                f"there is no sample {sample} in {args.runs[0]}: it holds those from 0 to {len(near) - 1}"
-            )
+    found = {_number(text, names, args.runs[0]): text for text in args.sample}
+    for sample, text in found.items():
         if not near[sample]:
             raise SettingsError(
-                f"sample {sample} of {args.runs[0]} is not replicated at {policy.threshold:g}: there is "
+                f"sample {text} of {args.runs[0]} is not replicated at {policy.threshold:g}: there is "
                 "nothing to accept"
             )
-    return sorted(set(args.sample))
+    return sorted(found)
+
+
+def _number(text: str, names: tuple[str, ...], run: str) -> int:
+    """The sample that a name, a file name or a number means."""
+    named = [number for number, name in enumerate(names) if name == text]
+    named = named or [number for number, name in enumerate(names) if PurePath(name).name == text]
+    if not named and text.isdecimal() and int(text) < len(names):
+        return int(text)
+    if len(named) != 1:
+        found = f"{len(named)} samples are called {text}" if named else f"there is no sample {text}"
+        raise SettingsError(f"{found} in {run}: give the name of one, or a number from 0 to {len(names) - 1}")
+    return named[0]
 
 
 def _pair(matches: Matches, match: Match) -> Pair:

@@ -132,6 +132,7 @@ def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first check of each index; one that changed during the run counts as another."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
-        found.setdefault(key, row)
+        if row["searched"]:
+            key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+            found.setdefault(key, row)
     return list(found.values())

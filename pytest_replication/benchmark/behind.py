@@ -1,12 +1,13 @@
 """Is the background set apart from the sets? One that holds their pictures changes what is measured.
 
 A picture of the database behind a score hides its copies; a query behind it is its own nearest, so that it
-is taken for nothing's copy. Files are compared before anything is embedded, and vectors after.
+is taken for nothing's copy. `alike` compares pictures before anything is
+embedded, and this module vectors after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,28 +40,6 @@ class Side:
     name: str
     pictures: Sequence[Picture]
     vectors: NDArray[np.float32]
-
-
-def check_files(
-    background: Mapping[str, Picture], sides: Mapping[str, Mapping[str, Picture]], title: str
-) -> None:
-    """Refuse a background with files of a set.
-
-    Args:
-        background: its pictures by the sha256 of their files.
-        sides: those of the set, by the name of the side.
-        title: of the set.
-
-    Raises:
-        BenchmarkError: some are; it names them.
-    """
-    for name, pictures in sides.items():
-        if same := sorted(set(background) & set(pictures), key=lambda digest: background[digest].path):
-            pairs = _named([(background[digest], pictures[digest]) for digest in same])
-            raise BenchmarkError(
-                f"{len(same)} of {len(background)} background images are in the {name} of {title} ({pairs}): "
-                "leave them out of --background"
-            )
 
 
 def check_vectors(

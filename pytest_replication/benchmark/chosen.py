@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_replication.benchmark.alike import Loader
 from pytest_replication.benchmark.real import REAL_SETS, open_real_set
 from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
 from pytest_replication.benchmark.synthetic.fill import check_filler
+from pytest_replication.benchmark.synthetic.items import Item, open_items
 from pytest_replication.benchmark.synthetic.kinds import KINDS
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.benchmark.synthetic.masks import mask_source
-from pytest_replication.benchmark.synthetic.plan import SetOptions
+from pytest_replication.benchmark.synthetic.masks import mask_source, open_masks
+from pytest_replication.benchmark.synthetic.plan import OTHERS, SetOptions
 from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName, meant
 from pytest_replication.images.sources import Listing, open_source
 
@@ -34,6 +36,7 @@ class Chosen:
         negatives: queries a set that copy nothing.
         seed: of all of them.
         fill: folder of a pipeline that outpaints.
+        twins: file of near duplicates among the images, a pair a line; see `read_twins`.
     """
 
     images: str | None = None
@@ -43,6 +46,7 @@ class Chosen:
     negatives: int = 0
     seed: int = 0
     fill: str | None = None
+    twins: str | None = None
 
 
 def choose_sets(
@@ -66,8 +70,8 @@ def choose_sets(
         tell: called with a line for each set that is ready.
 
     Raises:
-        UnknownName, SettingsError, BenchmarkError, SourceError: as `check_sets`.
-        BenchmarkError: a set in the folder that was made otherwise, or a folder that cannot be written.
+        UnknownName, SettingsError, SourceError: as `check_sets`.
+        BenchmarkError: likewise, a folder that cannot be written, or a set in it that was made otherwise.
     """
     check_sets(names, chosen, partial=partial)
     sets = []
@@ -125,6 +129,71 @@ def check_sets(names: Sequence[str], chosen: Chosen, *, partial: bool = False) -
         open_source(chosen.others)
     if any(KINDS[kind].fill for kind in kinds):
         check_filler(None if chosen.fill is None else Path(chosen.fill))
+    if chosen.twins is not None:
+        found = {pair for kind in kinds for pair in _twins_among(chosen, KINDS[kind].masks)}
+        if strange := [pair for pair in read_twins(chosen.twins) if pair not in found]:
+            raise SettingsError(
+                f"{chosen.twins} names {' and '.join(strange[0])}, which are not both among the images of "
+                f"one set: write the ids of two images, with {OTHERS} before those of --others"
+            )
+
+
+def read_twins(file: str) -> list[tuple[str, str]]:
+    """Read pairs of near duplicates: two ids a line, a tab between them.
+
+    Args:
+        file: text in UTF-8; empty lines and those that begin with ``#`` are skipped.
+
+    Raises:
+        SettingsError: it cannot be read, or a line holds something else.
+    """
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the twins {file} cannot be read ({error}): give a text file") from error
+    pairs = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
+            one, _, other = line.partition("\t")
+            if not (one and other) or "\t" in other:
+                raise SettingsError(
+                    f"line {number} of {file} is {line!r}: expected the ids of two images, a tab between them"
+                )
+            pairs.append((one, other))
+    return pairs
+
+
+def hosts_of(made: RetrievalSet, chosen: Chosen) -> dict[str, Loader]:
+    """The hosts that parts were pasted into, for a set that `choose_sets` made; none for any other.
+
+    Args:
+        made: a set.
+        chosen: what it was made of.
+    """
+    wanted = {str(query.made["host"]) for query in made.queries if "host" in query.made}
+    kind = KINDS.get(made.name)
+    if not wanted or kind is None or (chosen.objects if kind.masks else chosen.images) is None:
+        return {}
+    images = open_masks(chosen.objects) if kind.masks else open_items(chosen.images)
+    items = {item.id: item for item in images.images}
+    if chosen.others is not None:
+        items |= {f"{OTHERS}{item.id}": item for item in open_items(chosen.others).images}
+    return {id_: _loader(items[id_]) for id_ in sorted(wanted & set(items))}
+
+
+def _loader(item: Item) -> Loader:
+    return lambda: item.load().image
+
+
+def _twins_among(chosen: Chosen, masks: bool) -> list[tuple[str, str]]:
+    """Those pairs of which both are among the images of a set."""
+    if chosen.twins is None:
+        return []
+    images = open_masks(chosen.objects) if masks else open_items(chosen.images)
+    ids = {item.id for item in images.images}
+    if chosen.others is not None:
+        ids |= {f"{OTHERS}{item.id}" for item in open_items(chosen.others).images}
+    return [pair for pair in read_twins(chosen.twins) if set(pair) <= ids]
 
 
 def idle(names: Sequence[str], chosen: Chosen) -> list[str]:
@@ -136,6 +205,7 @@ def idle(names: Sequence[str], chosen: Chosen) -> list[str]:
         "others": any(kind.hosts or chosen.negatives for kind in kinds)
         or "no kind with hosts is named, and --negatives is 0",
         "fill": any(kind.fill for kind in kinds) or "no outpainted kind is named",
+        "twins": bool(kinds) or "no kind that is made here is named",
     }
     return [
         f"--{option} changes nothing: {why}"
@@ -209,6 +279,7 @@ def _choose(name: str, chosen: Chosen, folder: Path, partial: bool, progress: bo
 def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalSet:
     images = str(chosen.objects if KINDS[kind].masks else chosen.images)  # check_sets saw that there are some
     fill = chosen.fill if KINDS[kind].fill else None
+    twins = _twins_among(chosen, KINDS[kind].masks)
     recipe = {
         "version": RECIPE,
         "images": _files(images) if KINDS[kind].masks else _images(images),
@@ -217,6 +288,7 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         "negatives": chosen.negatives,
         "seed": chosen.seed,
         "fill": None if fill is None else _files(fill),
+        "twins": None if chosen.twins is None else [list(pair) for pair in twins],
     }
     note = folder.with_name(f"{kind}.json")
     if (folder / DESCRIPTION).is_file():
@@ -232,6 +304,7 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         negatives=chosen.negatives,
         others=chosen.others,
         fill=fill,
+        twins=twins,
         progress=progress,
     )
 

@@ -82,9 +82,9 @@ def features(
             files = [folder / f"vectors-{number:05d}.npy", folder / f"tokens-{number:05d}.npy"][: 1 + wanted]
             if not all(file.is_file() for file in files):
                 _embed(part, embedder, files)
-            vectors.append(_load(files[0], (len(part), embedder.spec.dim)))
+            vectors.append(load_array(files[0], (len(part), embedder.spec.dim)))
             if wanted:
-                chunks.append(_load(files[1], (len(part), *(embedder.token_shape or ()))))
+                chunks.append(load_array(files[1], (len(part), *(embedder.token_shape or ()))))
             bar.update(len(part))
     return Features(np.concatenate(vectors).astype(np.float32, copy=False), tuple(chunks) if wanted else None)
 
@@ -100,9 +100,9 @@ def _embed(part: Sequence[Picture], embedder: Embedder, files: Sequence[Path]) -
                 tokens.append(to_half(parts))
             else:
                 vectors.append(embedder.embed(prepared))
-    _save(files[0], np.concatenate(vectors))
+    save_array(files[0], np.concatenate(vectors))
     if len(files) > 1:
-        _save(files[1], np.concatenate(tokens))
+        save_array(files[1], np.concatenate(tokens))
 
 
 def _batches(pictures: Sequence[Picture], size: int) -> Iterator[tuple[Picture, ...]]:
@@ -111,7 +111,12 @@ def _batches(pictures: Sequence[Picture], size: int) -> Iterator[tuple[Picture, 
         yield batch
 
 
-def _save(path: Path, array: NDArray[Any]) -> None:
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array, by one rename.
+
+    Raises:
+        BenchmarkError: it cannot be written.
+    """
     temporary = path.with_name(f".new-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +126,12 @@ def _save(path: Path, array: NDArray[Any]) -> None:
         raise BenchmarkError(f"{path} cannot be written ({error}): free some space, or give --out") from error
 
 
-def _load(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+def load_array(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map an array that `save_array` wrote.
+
+    Raises:
+        BenchmarkError: it is damaged, or of another shape.
+    """
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -154,8 +164,8 @@ def identity_of(embedder: Embedder, cache: Path) -> str:
     for number in itertools.count():
         file = cache / "probes" / f"{digest.hexdigest()[:24]}-{number}.npy"
         if not file.is_file():
-            _save(file, found)
-        first = _load(file, found.shape)
+            save_array(file, found)
+        first = load_array(file, found.shape)
         if drift_between(first, found) <= embedder.drift:
             break
     digest.update(np.ascontiguousarray(first, "<f4").tobytes())

@@ -13,13 +13,18 @@ from pytest_replication.errors import BenchmarkError
 
 _SIZE = 3.2
 """Inches of one panel."""
-_PALETTE = "tab10"
+_COLOURS = 10
+"""Colours that matplotlib goes through."""
+_LINES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 4)), (0, (8, 4)), (0, (3, 1, 1, 4)))
+"""Styles of lines, a score each."""
 _ENTRY = 0.2
 """Inches of one line of the legend."""
 
 
 def draw_curves(rows: Sequence[Row], path: Path) -> None:
     """One panel a set: precision over recall of all pairs, one line an extractor and score.
+
+    An extractor has a colour, and a score a style of line.
 
     Raises:
         BenchmarkError: matplotlib is missing, or the file cannot be written.
@@ -47,18 +52,10 @@ def _curves(plt: Any, rows: Sequence[Row]) -> Any:
     figure, axes = plt.subplots(
         lines, columns, figsize=(_SIZE * columns, height), squeeze=False, sharex=True, sharey=True
     )
-    colours = plt.get_cmap(_PALETTE)
     for panel, name in zip(axes.flat, sets, strict=False):
         for row in (row for row in rows if row.set == name):
             recall, precision = zip(*row.curve, strict=True)
-            number = ways.index(row.way)
-            panel.plot(
-                recall,
-                precision,
-                color=colours(number % 10),
-                linestyle=("-", "--", ":", "-.")[number // 10 % 4],
-                label=row.way,
-            )
+            panel.plot(recall, precision, **_look(rows, row), label=row.way)
         panel.set(title=name, xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     for panel in list(axes.flat)[len(sets) :]:
         panel.axis("off")
@@ -67,9 +64,22 @@ def _curves(plt: Any, rows: Sequence[Row]) -> Any:
         for panel in axes.flat
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=beside, fontsize=8)
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, legend / height)}
+    figure.legend(handles.values(), handles.keys(), ncol=beside, fontsize=8, **place)
     figure.tight_layout(rect=(0, legend / height, 1, 1))
     return figure
+
+
+def _look(rows: Sequence[Row], row: Row) -> dict[str, Any]:
+    """A colour for each extractor, and a line for each score: what belongs together looks so."""
+    extractor = list(dict.fromkeys(each.extractor for each in rows)).index(row.extractor)
+    score = list(dict.fromkeys(each.score for each in rows)).index(row.score)
+    # Beyond ten extractors colours come again, thinner.
+    return {
+        "color": f"C{extractor % _COLOURS}",
+        "linestyle": _LINES[score % len(_LINES)],
+        "linewidth": max(0.6, 1.6 - 0.5 * (extractor // _COLOURS)),
+    }
 
 
 def draw_heat_map(rows: Sequence[Row], metric: str, path: Path) -> None:
@@ -110,7 +120,7 @@ def _pyplot() -> Any:
 
 def _save(plt: Any, figure: Any, path: Path) -> None:
     try:
-        figure.savefig(path, dpi=110)
+        figure.savefig(path, dpi=110, bbox_inches="tight")
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error}") from error
     finally:

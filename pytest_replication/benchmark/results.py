@@ -155,6 +155,17 @@ def as_table(rows: Sequence[Row], metric: str) -> str:
     return "\n".join(lines)
 
 
+def as_thresholds(rows: Sequence[Row], metric: str) -> str:
+    """The same of the thresholds that give a metric, to 6 decimals, as a gate compares scores."""
+    sets, ways = grid(rows)
+    lines = [f"| threshold of {metric} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    found = {(row.way, row.set): row.thresholds.get(metric) for row in rows}
+    lines += [
+        f"| {way} | " + " | ".join(_number(found.get((way, name))) for name in sets) + " |" for way in ways
+    ]
+    return "\n".join(lines)
+
+
 def grid(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
     """Names of the sets, and of extractors with a score, each in the order of the rows."""
     return list(dict.fromkeys(row.set for row in rows)), list(dict.fromkeys(row.way for row in rows))

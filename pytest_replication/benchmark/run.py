@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,19 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
-from pytest_replication.benchmark.asked import check_ways
-from pytest_replication.benchmark.behind import Side, check_files, check_vectors, near_negatives
+from pytest_replication.benchmark.alike import (
+    Group,
+    Loader,
+    check_apart_from,
+    same_hosts,
+    same_negatives,
+    sides_of,
+    small_forms,
+)
+from pytest_replication.benchmark.behind import Side, check_vectors, near_negatives
 from pytest_replication.benchmark.features import Features, digest_of, features, identity_of, key_of
 from pytest_replication.benchmark.metrics import summarise_judged, thresholds
 from pytest_replication.benchmark.ranked import CELLS, Blocks, rank
 from pytest_replication.benchmark.results import POINTS, Row, add_results, read_results
 from pytest_replication.benchmark.scores import VERSION, Score, score_named
 from pytest_replication.benchmark.sets import Picture, RetrievalSet, sha256s
-from pytest_replication.embedders import Embedder, load_embedder
+from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
 from pytest_replication.errors import BenchmarkError, SettingsError
 from pytest_replication.reports.words import plural
 
 RESULTS = "results.json"
+SIDES = ("queries", "database")
+_DIGEST = re.compile(r":[0-9a-f]{12}\b")
+"""In the name of a network that is known by its file alone."""
 
 
 def run_benchmark(
@@ -37,6 +49,8 @@ def run_benchmark(
     out: Path,
     *,
     background: Sequence[Picture] = (),
+    background_name: str = "",
+    hosts: Mapping[str, Mapping[str, Loader]] | None = None,
     preset: str | None = None,
     device: str = "auto",
     progress: bool = True,
@@ -55,6 +69,9 @@ def run_benchmark(
             extractor without tokens whose vector is of bits, or cannot be cut into slices.
         out: folder for results and features.
         background: pictures that are in no set, for scores that are normalised or whitened.
+        background_name: what results call it.
+        hosts: for sets that have some, the hosts that parts were pasted into, by name: they are in neither
+            side of the set, and may not be in the background.
         preset: preprocessing preset of all extractors; None for the own one of each.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: show progress bars when standard error is a terminal.
@@ -72,19 +89,19 @@ def run_benchmark(
         SettingsError: sets of the same name, an extractor given twice, a score that there is not or
             without its background, settings of an extractor.
     """
-    _check(sets, embedders, scores)
-    wanted = [score_named(name) for name in scores]
-    check_ways(embedders, wanted, len(background))
+    wanted = check_names(embedders, scores, len(background))
+    _check_sets(sets)
     contents = sha256s(background)
     behind = digest_of(background, contents)
     files = dict(zip(contents, background, strict=True)) if any(s.needs_background for s in wanted) else {}
-    pictures = {made.name: _digests(made, files) for made in sets}
+    pictures = {made.name: _digests(made) for made in sets}
+    _check_alike(sets, pictures, files, hosts or {}, out / "features", say)
     known = {row.key: row for row in read_results(out / RESULTS)}
     found: list[tuple[str, Row]] = []
-    names: dict[str, str] = {}
+    specs: dict[str, EmbedderSpec] = {}
     for written in embedders:
         embedder = load_embedder(written, preset=preset, device=device)
-        names[written] = embedder.spec.name
+        specs[written] = embedder.spec
         fit = [score for score in wanted if not score.misfit(embedder)]
         for score in wanted:
             if (reason := score.misfit(embedder)) and say is not None:
@@ -92,7 +109,18 @@ def run_benchmark(
         identity = identity_of(embedder, out / "features")
         for made in sets:
             digests = (*pictures[made.name], behind)
-            task = _Task(made, embedder, identity, digests, background, out / "features", progress, say)
+            task = _Task(
+                made,
+                embedder,
+                written,
+                identity,
+                digests,
+                background,
+                background_name,
+                out / "features",
+                progress,
+                say,
+            )
             missing = [score for score in fit if task.key(score) not in known]
             started = time.monotonic()
             for row in task.measure(missing):
@@ -104,22 +132,55 @@ def run_benchmark(
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
         raise BenchmarkError(f"none of the scores {', '.join(scores)} fits any of {', '.join(embedders)}")
-    labels = _labels(names)
+    labels = _labels(specs)
     rows = [replace(row, extractor=labels[written]) for written, row in found]
     if rows != [row for _, row in found]:
         add_results(out / RESULTS, rows)
     return rows
 
 
-def _check(sets: Sequence[RetrievalSet], embedders: Sequence[str], scores: Sequence[str]) -> None:
-    if not (sets and embedders and scores):
+def check_names(embedders: Sequence[str], scores: Sequence[str], background: int) -> list[Score]:
+    """Find out whether a benchmark can be, before sets are made for it.
+
+    Args:
+        embedders: as `run_benchmark` takes them.
+        scores: likewise.
+        background: number of background pictures.
+
+    Returns:
+        The scores.
+
+    Raises:
+        BenchmarkError: neither extractors nor scores, or a background that is too small.
+        SettingsError: a score that there is not or without its background, or an extractor twice.
+    """
+    if not (embedders and scores):
         raise BenchmarkError(
-            f"{len(sets)} sets, {len(embedders)} extractors and {len(scores)} scores are no benchmark: give "
-            "at least one of each"
+            f"{len(embedders)} extractors and {len(scores)} scores are no benchmark: give one of each"
         )
-    name, times = Counter(made.name for made in sets).most_common(1)[0]
+    _refuse_twice("extractors are", embedders)
+    wanted = [score_named(name) for name in scores]
+    for score in wanted:
+        if score.needs_background and not background:
+            raise SettingsError(f"the score {score.name} needs a background set: give --background IMAGES")
+        if score.least > background:
+            raise BenchmarkError(
+                f"the score {score.name} needs {score.least} background images at least, and there are "
+                f"{background}: add some to --background"
+            )
+    return wanted
+
+
+def _check_sets(sets: Sequence[RetrievalSet]) -> None:
+    if not sets:
+        raise BenchmarkError("no sets are no benchmark: give one at least")
+    _refuse_twice("sets are named", [made.name for made in sets])
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise SettingsError(f"two sets are named {name}: results could not be told apart, leave one out")
+        raise SettingsError(f"two {what} {name}: results could not be told apart, leave one out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +190,11 @@ class _Task:
     Attributes:
         made: the set.
         embedder: the extractor.
+        written: what the user calls it.
         identity: of the extractor, as `identity_of` has it.
         digests: of queries, database and background.
         background: pictures, may be none.
+        background_name: what results call them.
         cache: folder of features.
         progress: show bars.
         say: told of what comes near.
@@ -139,9 +202,11 @@ class _Task:
 
     made: RetrievalSet
     embedder: Embedder
+    written: str
     identity: str
     digests: tuple[str, str, str]
     background: Sequence[Picture]
+    background_name: str
     cache: Path
     progress: bool
     say: Callable[[str], None] | None
@@ -173,7 +238,7 @@ class _Task:
         database = self._embed(made.database, 1, tokens)
         background = self._background(scores, queries, database)
         if self.say is not None and len(made.queries) * len(made.database) <= CELLS:
-            near_negatives(made, queries, database, self.embedder.spec.name, self.say)
+            near_negatives(made, queries, database, self.written, self.say)
         embedding = time.monotonic() - started
         for score in scores:
             started = time.monotonic()
@@ -181,7 +246,7 @@ class _Task:
             about = {**made.about, **compared.about}
             if background is not None and score.needs_background:
                 about["background"] = background[1]
-            title = f"{made.name}, {self.embedder.spec.name}, {score.name}"
+            title = f"{made.name}, {self.written}, {score.name}"
             judged, curve = rank(Blocks(made, compared, title=title, progress=self.progress))
             yield Row(
                 set=made.name,
@@ -210,9 +275,9 @@ class _Task:
             Side("database", self.made.database, database.vectors),
             Side("queries", [query.picture for query in self.made.queries], queries.vectors),
         )
-        name = self.embedder.spec.name
-        near = check_vectors(behind, self.background, sides, self.made.name, name, self.say)
+        near = check_vectors(behind, self.background, sides, self.made.name, self.written, self.say)
         about = {
+            "name": self.background_name,
             "images": len(self.background),
             "sha256": self.digests[2],
             **{f"near_{side}": count for side, count in near.items()},
@@ -227,28 +292,66 @@ class _Task:
             self.cache,
             key=key_of(self.identity, self.digests[side]),
             tokens=tokens,
-            title=f"{self.made.name}, {self.embedder.spec.name}, {name}",
+            title=f"{self.made.name}, {self.written}, {name}",
             progress=self.progress,
         )
 
 
-def _digests(made: RetrievalSet, background: Mapping[str, Picture]) -> tuple[str, str]:
-    """Digests of queries and database, none of which is in the background, by the sha256 of its files."""
-    sides = {"database": made.database, "queries": [query.picture for query in made.queries]}
-    contents = {name: sha256s(pictures) for name, pictures in sides.items()}
-    by_content = {name: dict(zip(contents[name], sides[name], strict=True)) for name in sides}
-    check_files(background, by_content, made.name)
-    return digest_of(sides["queries"], contents["queries"]), digest_of(made.database, contents["database"])
+def _digests(made: RetrievalSet) -> tuple[str, str]:
+    """Of queries and database."""
+    return digest_of([query.picture for query in made.queries]), digest_of(made.database)
 
 
-def _labels(names: Mapping[str, str]) -> dict[str, str]:
-    """What the extractors are called: by their identity, or as they were written where that is not one's own.
+def _check_alike(
+    sets: Sequence[RetrievalSet],
+    digests: Mapping[str, tuple[str, str]],
+    background: Mapping[str, Picture],
+    hosts: Mapping[str, Mapping[str, Loader]],
+    cache: Path,
+    say: Callable[[str], None] | None,
+) -> None:
+    """Before anything is embedded: refuse a background that shows pictures of sets, and tell false negatives.
 
     Args:
-        names: names by what was written.
+        sets: all of them.
+        digests: of queries and database, by the name of a set.
+        background: by the sha256 of each file; empty where no score needs it.
+        hosts: as `run_benchmark` takes them.
+        cache: folder of features.
+        say: told of hosts, and of queries that should find nothing, which are in the database.
     """
-    times = Counter(names.values())
-    return {written: written if times[name] > 1 else name for written, name in names.items()}
+    parts = []
+    for made in sets:
+        none = all(query.positives or query.junk for query in made.queries)
+        pasted = hosts.get(made.name, {})
+        if not background and ((none and not pasted) or len(made.queries) * len(made.database) > CELLS):
+            continue
+        queries, database = sides_of(made, dict(zip(SIDES, digests[made.name], strict=True)), cache)
+        parts += [database, queries]
+        behind = Group(f"hosts of {made.name}", list(pasted), small_forms(list(pasted.values())))
+        parts.append(behind)
+        for told in (same_negatives(made, queries, database), same_hosts(made, behind, database)):
+            if say is not None and told:
+                say(told)
+    if background:
+        pictures = list(background.values())
+        forms = small_forms([picture.load for picture in pictures])
+        check_apart_from(Group("background", [str(picture.path) for picture in pictures], forms), parts)
+
+
+def _labels(specs: Mapping[str, EmbedderSpec]) -> dict[str, str]:
+    """What the extractors are called: by their identity, or as they were written.
+
+    As they were written where two have one name, or where a name is the digest of a file: it tells nothing.
+
+    Args:
+        specs: identities by what was written.
+    """
+    times = Counter(spec.name for spec in specs.values())
+    return {
+        written: written if times[spec.name] > 1 or _DIGEST.search(spec.name) else spec.name
+        for written, spec in specs.items()
+    }
 
 
 def _thin(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:

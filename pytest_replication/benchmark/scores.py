@@ -48,7 +48,7 @@ _PARTS: dict[str, _Product] = {
     "cross-concat": lambda a, b: cross_split_product(a, b, "concat"),
 }
 _LEARNT = {"centre": "centre", "pca": "pca", "whiten": "pca-whiten"}
-_A_DIMENSION = 2
+A_DIMENSION = 2
 """Background pictures for each dimension that a projection keeps."""
 _LEAST = 2
 """Background pictures from which anything can be learnt."""
@@ -205,7 +205,7 @@ def _learn(kind: str, background: NDArray[np.float32]) -> tuple[Whitening, Mappi
     variances = _variances(background)
     # No more can be kept than vary, however many vectors there are.
     varying = int((variances > EPS * variances[0]).sum())
-    kept = max(1, min(varying, len(background) // _A_DIMENSION))
+    kept = max(1, min(varying, len(background) // A_DIMENSION))
     # Literal by construction: the keys of _LEARNT are checked by score_named.
     whitening = Whitening.learn(background, kept, _LEARNT[kind])  # type: ignore[arg-type]
     share = float(variances[:kept].sum() / variances.sum())

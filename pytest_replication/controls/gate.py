@@ -71,12 +71,12 @@ class Guard:
         return replace(self.about, of=tuple(sightings))
 
 
-def draw(index: Index, threshold: Callable[[Record], float], choice: CanaryChoice) -> Guard:
+def draw(index: Index, threshold: float | Callable[[Record], float], choice: CanaryChoice) -> Guard:
     """Draw the canaries of a gate, of those that scored enough for its threshold when they were planted.
 
     Args:
         index: an open index.
-        threshold: score from which on a sample is replicated whose nearest training image is this one.
+        threshold: score from which on a sample is replicated, or what tells it of its nearest training image.
         choice: how many, and whether the user asked for them.
 
     Raises:
@@ -96,8 +96,7 @@ def draw(index: Index, threshold: Callable[[Record], float], choice: CanaryChoic
                 f"{index.path}: 'pytest-replication calibrate {index.path}' plants some"
             )
         return Guard((), Sightings())
-    records = index.records([canary.row for canary in found.kept])
-    lines = [threshold(records[canary.row]) for canary in found.kept]
+    lines = _lines(index, found, threshold)
     pairs = zip(found.kept, lines, strict=True)
     enough = [canary for canary, line in pairs if canary.score >= line + margin(index, line)]
     # By default there may be fewer, but never none.
@@ -113,6 +112,14 @@ def draw(index: Index, threshold: Callable[[Record], float], choice: CanaryChoic
         absent="",
     )
     return Guard(tuple(enough[:wanted]), about)  # stored edit by edit, so that the first have all edits
+
+
+def _lines(index: Index, found: Canaries, threshold: float | Callable[[Record], float]) -> list[float]:
+    """The threshold for each canary; records are read only where it depends on them."""
+    if not callable(threshold):
+        return [threshold] * len(found.kept)
+    records = index.records([canary.row for canary in found.kept])
+    return [threshold(records[canary.row]) for canary in found.kept]
 
 
 def _too_few(

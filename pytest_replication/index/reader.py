@@ -119,12 +119,14 @@ class Index:
         path: its folder.
         manifest: what it holds.
         shards: its shards, in the order of rows.
+        label: what reports call it; empty for its folder.
     """
 
     def __init__(self, path: Path, manifest: Manifest, embedder: str | None, device: str) -> None:
         self.path = path
         self.manifest = manifest
         self._wanted, self._device = embedder, device
+        self.label = ""
         self.shards: list[Shard] = []
         first = 0
         for entry in manifest.shards:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_replication.accepted import NOTHING, Acceptance
 from pytest_replication.accepted.sorting import pair_of
-from pytest_replication.search.matches import Match, Stored
+from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Policy, Verdict
 
@@ -51,18 +51,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "distinct_samples": int(subject.distinct),
-        "index": {
-            "path": subject.index,
-            "rejected": int(subject.rejected),
-            "removed": int(subject.removed),
-            "unproved": bool(subject.unproved),
-            "stale_calibration": bool(subject.stale),
-            "canaries": verdict.control.stored,
-            "fingerprint": subject.fingerprint,
-            "embedder": subject.embedder,
-            "preprocessing": subject.preprocessing,
-            "weights_sha256": subject.weights_sha256,
-        },
+        "index": index_data(subject) | {"canaries": verdict.control.stored},
         "accepted": accepted_data(verdict),
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
     }
@@ -71,6 +60,21 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
             [pair_data(verdict, match) for match in found[:neighbours]] for found in verdict.matches.of
         ]
     return data
+
+
+def index_data(subject: Subject) -> dict[str, Any]:
+    """Turn what is known of the index into plain data."""
+    return {
+        "path": subject.index,
+        "rejected": int(subject.rejected),
+        "removed": int(subject.removed),
+        "unproved": bool(subject.unproved),
+        "stale_calibration": bool(subject.stale),
+        "fingerprint": subject.fingerprint,
+        "embedder": subject.embedder,
+        "preprocessing": subject.preprocessing,
+        "weights_sha256": subject.weights_sha256,
+    }
 
 
 def _groups(policy: Policy) -> dict[str, Any] | None:

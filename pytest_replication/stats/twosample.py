@@ -188,6 +188,23 @@ def samples_to_detect(superiority: float, alpha: float, power: float = 0.8) -> i
     return math.ceil(wanted / (6 * (superiority - 0.5) ** 2))
 
 
+def detectable_superiority(n: int, m: int, alpha: float, power: float = 0.8) -> float:
+    """Smallest effect that `mann_whitney` of n samples and m hold-out images finds (Noether's formula).
+
+    Args:
+        n: samples.
+        m: hold-out images.
+        alpha: one-sided p that counts as found.
+        power: how often it would be.
+
+    Returns:
+        A probability of superiority; above 1 where such small sets find nothing.
+    """
+    from scipy.special import ndtri
+
+    return 0.5 + float(ndtri(1 - alpha) + ndtri(power)) * math.sqrt((n + m + 1) / (12 * n * m))
+
+
 def _rank(level: float, m: int) -> int:
     """Which of m sorted scores, counted from 1, is their percentile."""
     return max(1, math.ceil(level * m - 1e-9))

@@ -129,8 +129,8 @@ def test_what_no_check_needs_is_told_and_pruned(saved: Path, book: Path) -> None
         (("--from", "RUN", "--all-replicated", *DECIDED[2:]), "accept needs the file"),
         (("--from", "RUN", "--all-replicated", *DECIDED[:4]), "accept needs the file"),
         (("--from", "RUN", "--all-replicated", "--sample", "1", *DECIDED), "not both"),
-        (("--from", "RUN", "--sample", "3", *DECIDED), "there is no sample 3 in .*from 0 to 2"),
-        (("--from", "RUN", "--sample", "-1", *DECIDED), "there is no sample -1"),
+        (("--from", "RUN", "--sample", "3", *DECIDED), "there is no sample 3 in .*a number from 0 to 2"),
+        (("--from", "RUN", "--sample", "none.jpg", *DECIDED), "there is no sample none.jpg"),
         (("--from", "RUN", "--sample", "1", "--top", "0", *DECIDED), "--top 0: give 1 or more"),
         (("--from", "RUN", "--sample", "1", *DECIDED[:4], "--expires", "soon"), "--expires soon is no date"),
         (("--from", "RUN", "--sample", "1", *DECIDED[:4], "--expires", "2020-01-01"), "not within two years"),
@@ -152,6 +152,30 @@ def test_wrong_use_writes_nothing(
     assert done.returncode == 2
     assert not book.exists()
     assert re.search(reason, done.stderr)
+
+
+def test_a_sample_is_named_as_the_verdict_shows_it(saved: Path, book: Path, training: Path) -> None:
+    first, second = sorted(training.iterdir())[:2]
+    for name in (str(first), second.name):
+        done = call("accept", "--accepted", book, "--from", saved, "--sample", name, *DECIDED)
+        assert done.returncode == 0
+        assert f"  1.000  {training}/{Path(name).name} -> " in done.stdout
+
+
+def test_a_file_name_that_several_samples_have_is_refused(
+    built_pixels: Path, training: Path, tmp_path: Path, book: Path
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "samples" / folder).mkdir(parents=True)
+        (tmp_path / "samples" / folder / "cat.jpg").write_bytes((training / "cat.jpg").read_bytes())
+    run = tmp_path / "run.json"
+    call("check", built_pixels, tmp_path / "samples", "--threshold", "0.9", "--save", run)
+    done = call("accept", "--accepted", book, "--from", run, "--sample", "cat.jpg", *DECIDED)
+    assert done.returncode == 2
+    assert "2 samples are called cat.jpg in" in done.stderr
+    # Both show the same pixels: one entry is about both.
+    assert call("accept", "--accepted", book, "--from", run, "--sample", "0", *DECIDED).returncode == 0
+    assert again(run, book)[0] == 0
 
 
 def test_samples_that_are_not_replicated_cannot_be_accepted(
@@ -215,7 +239,9 @@ def all_accepted(tmp_path_factory: pytest.TempPathFactory, built_pixels: Path, t
     return book
 
 
-@pytest.mark.parametrize("args", [("-p", "no:xdist"), ("-n2",)], ids=["no-xdist", "n2"])
+@pytest.mark.parametrize(
+    "args", [("-p", "no:xdist"), ("-n1", "--replication-save=runs")], ids=["no-xdist", "n1"]
+)
 def test_a_run_shows_what_is_accepted(
     pytester: pytest.Pytester, run_suite: RunSuite, all_accepted: Path, args: tuple[str, ...]
 ) -> None:
@@ -230,6 +256,9 @@ def test_a_run_shows_what_is_accepted(
         ]
     )
     result.stdout.no_fnmatch_line("*stale*")
+    if "-n1" in args:  # what a worker has kept is accepted as any other
+        kept = sorted((pytester.path / "runs").iterdir())
+        assert [again(path, all_accepted)[0] for path in kept] == [0, 0]
 
 
 def test_the_ini_key_is_relative_to_its_file_and_a_call_comes_before_it(

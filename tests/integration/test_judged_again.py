@@ -121,7 +121,7 @@ TWICE = """
 
 
 def test_pytest_keeps_the_matches_of_every_check(pytester: pytest.Pytester, run_suite: RunSuite) -> None:
-    run_suite(TWICE, "-n2", "--replication-save=runs/all").assert_outcomes(passed=2)
+    run_suite(TWICE, "--replication-save=runs/all").assert_outcomes(passed=2)
     found = [read_matches(path) for path in sorted((pytester.path / "runs" / "all").iterdir())]
     assert [saved.matches.subject.check for saved in found] == ["first", "second"] * 2
     assert {saved.policy.threshold for saved in found} == {0.95}

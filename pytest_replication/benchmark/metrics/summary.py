@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
@@ -79,11 +80,16 @@ def thresholds(queries: Sequence[Judged], curve: PairCurve) -> dict[str, float |
     Returns:
         By the name of the metric; None where no threshold gives it.
     """
-    found = {_OF_PRECISION: curve.threshold_at_precision(0.9)}
+    found = {_OF_PRECISION: _down(curve.threshold_at_precision(0.9))}
     for rate in FALSE_POSITIVE_RATES:
         at = _detection(queries, rate)
-        found[_of_rate(rate)] = None if at is None else at.threshold
+        found[_of_rate(rate)] = None if at is None else _down(at.threshold)
     return found
+
+
+def _down(threshold: float | None) -> float | None:
+    """To the 6 decimals of a gate, downwards: the score that it was taken from still reaches it."""
+    return None if threshold is None else math.floor(threshold * 1e6) / 1e6
 
 
 def _of_rate(rate: float) -> str:

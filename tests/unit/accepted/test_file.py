@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "accepted.toml"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     st.lists(
         st.builds(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_replication.accepted import NOTHING, Acceptance, Accepted
@@ -191,6 +191,7 @@ def test_rates_keep_accepted_samples_in_their_number() -> None:
     assert verdict.rate_upper == pytest.approx(1 - 0.05 ** (1 / 100))
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.floats(-1, 1), min_size=3, max_size=3), min_size=1, max_size=5),
     st.sets(st.tuples(st.integers(0, 4), st.integers(0, 2))),

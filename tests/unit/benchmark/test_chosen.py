@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_replication.benchmark import chosen as chosen_module
-from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, idle, pictures_of
+from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, hosts_of, idle, pictures_of
 from pytest_replication.errors import BenchmarkError, SettingsError, SourceError
 
 
@@ -155,8 +155,39 @@ def test_options_that_change_nothing_are_told() -> None:
         "--images changes nothing: no kind that"
     )
     assert idle(["cutmix", "segmix", "patch_outpaint"], given) == []
-    assert len(idle(["copydays=x"], given)) == 4
+    assert len(idle(["copydays=x"], replace(given, twins="e"))) == 5
     assert idle(["edits"], Chosen("a")) == []
+
+
+def test_twins_are_read_and_kept_with_the_set(chosen: Chosen, training: Path, tmp_path: Path) -> None:
+    file = tmp_path / "twins.txt"
+    one, other = sorted(path.name for path in training.iterdir())[:2]
+    file.write_text(f"# near duplicates\n\n{one}\t{other}\n")
+    asked = replace(chosen, twins=str(file), count=20)
+    (made,) = choose_sets(["edits"], asked, tmp_path / "sets", progress=False)
+    of_one = [query for query in made.queries if query.positives == {one}]
+    assert of_one
+    assert {query.junk for query in of_one} == {frozenset({other})}
+    with pytest.raises(BenchmarkError, match=r"what differs: twins\)"):
+        choose_sets(["edits"], replace(asked, twins=None), tmp_path / "sets", progress=False)
+    for text, message in (
+        (f"{one} {other}\n", "line 1 of .* expected the ids of two images, a tab between them"),
+        (f"{one}\tnone.jpg\n", "and none.jpg, which are not both among the images of one set"),
+    ):
+        file.write_text(text)
+        with pytest.raises(SettingsError, match=message):
+            choose_sets(["edits"], asked, tmp_path / "else", progress=False)
+    with pytest.raises(SettingsError, match=r"the twins gone\.txt cannot be read"):
+        choose_sets(["edits"], replace(chosen, twins="gone.txt"), tmp_path / "else", progress=False)
+    assert not (tmp_path / "else").exists()
+
+
+def test_hosts_of_a_set_are_those_that_parts_were_pasted_into(chosen: Chosen, tmp_path: Path) -> None:
+    (made,) = choose_sets(["cutmix"], chosen, tmp_path, progress=False)
+    hosts = hosts_of(made, chosen)
+    assert set(hosts) == {query.made["host"] for query in made.queries if "host" in query.made}
+    assert all(name.startswith("others/") and load().mode == "RGB" for name, load in hosts.items())
+    assert hosts_of(made, Chosen()) == {}  # a set that was read: where its hosts lie is not known
 
 
 def test_pictures_of_a_folder(unrelated: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,11 +94,14 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("damage", [flipped, gone])
-def test_damaged_canaries_are_an_error(index: Index, damage: object) -> None:
+DAMAGE = {flipped: "is damaged (its checksum differs)", gone: "is not there any more"}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_damaged_canaries_are_an_error(index: Index, damage: Callable[[Path], None]) -> None:
     opened = open_index(index.path)
-    damage(next(index.path.glob("canaries-*")))  # type: ignore[operator]
-    with pytest.raises(IndexCorrupt, match=r"canaries-.*\.parquet is damaged .*calibrate"):
+    damage(next(index.path.glob("canaries-*")))
+    with pytest.raises(IndexCorrupt, match=rf"canaries-.*\.parquet {re.escape(DAMAGE[damage])}.*calibrate"):
         _ = opened.canaries
 
 

@@ -1,0 +1,269 @@
+"""Are samples closer to the training images than images that the model never saw?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_replication.errors import SampleError, SettingsError
+from pytest_replication.index.calibration import TRAINING, is_stale, stale
+from pytest_replication.index.reader import Index
+from pytest_replication.models.samples import Samples
+from pytest_replication.search import Subject
+from pytest_replication.set_checks.running import (
+    Call,
+    Features,
+    Scores,
+    check_copies,
+    copies_line,
+    first_of_each,
+    keep_apart,
+    run_check,
+    search_holdout,
+    search_samples,
+)
+from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
+from pytest_replication.stats.holm import holm
+from pytest_replication.stats.twosample import (
+    MannWhitney,
+    TailTest,
+    detectable_superiority,
+    mann_whitney,
+    samples_to_detect,
+    tail_test,
+)
+from pytest_replication.surroundings import CanaryChoice
+from pytest_replication.verdicts import Outcome
+
+NAME = "assert_not_closer_than_holdout"
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutRule:
+    """How the two histograms are compared.
+
+    Attributes:
+        alpha: false alarms of both tests together, in (0, 0.5].
+        level: percentile of the hold-out for the tail test, as a share.
+        detect: probability of superiority that sets must be large enough to find; else a pass is
+            inconclusive.
+        copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
+            0.95 where the embedder documents a threshold, else 0.999.
+    """
+
+    alpha: float = 0.05
+    level: float = 0.95
+    detect: float = 0.6
+    copies: float | None = None
+
+    def check(self) -> None:
+        """Refuse values outside their range.
+
+        Raises:
+            SettingsError: there are some.
+        """
+        # Written so that NaN fails each test.
+        if not 0 < self.alpha <= 0.5:
+            raise SettingsError(f"alpha is {self.alpha}; expected a share above 0 and at most 0.5")
+        if not 0.5 <= self.level < 1:
+            raise SettingsError(f"level is {self.level}; expected a share from 0.5 to below 1, such as 0.95")
+        if not 0.5 < self.detect <= 1:
+            raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.6")
+        check_copies(self.copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """Scores of images that the model never saw.
+
+    Attributes:
+        scores: (m,) of each with its nearest training image.
+        source: where they come from.
+        notes: what was left out, and why.
+    """
+
+    scores: Scores
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: Call) -> HoldoutVerdict:
+    """Compare the scores of samples with those of a hold-out.
+
+    Raises:
+        ReplicationError: the samples, the hold-out, the index or the settings do not allow a verdict.
+    """
+
+    def work(index: Index, choice: CanaryChoice) -> HoldoutVerdict:
+        rule.check()
+        stored = stored_null(index) if holdout is None else None
+        found = search_samples(index, Samples.of(samples), call.name, choice)
+        null = stored or measure_null(index, Samples.of(holdout), rule, found.vectors, found.subject)
+        return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
+
+    return run_check(call, work)
+
+
+def stored_null(index: Index) -> Null:
+    """The scores that the calibration of an index keeps.
+
+    Raises:
+        SettingsError: it has none.
+        CalibrationError: it was made before the index changed.
+    """
+    if is_stale(index.manifest):
+        raise stale(index.path)
+    kept = index.calibration
+    if kept is None:
+        raise SettingsError(
+            f"there is no hold-out: give {NAME}(samples, holdout), images that the model was not trained on, "
+            f"or keep their scores with 'pytest-replication calibrate {index.path} --holdout IMAGES'"
+        )
+    what = f"the calibration of {kept.created}: {kept.described}"
+    notes = [f"the hold-out is that of {what}; whether samples are among its images is not known"]
+    if kept.origin == TRAINING:
+        notes.append("these are training images against the rest, and no images that the model never saw")
+    return Null(kept.scores, what, tuple(notes))
+
+
+def measure_null(
+    index: Index, holdout: Samples, rule: HoldoutRule, samples: Features, subject: Subject
+) -> Null:
+    """Score a hold-out, without copies of training images and without repeats.
+
+    Raises:
+        SampleError: nothing of it is left, or samples are part of it.
+    """
+    vectors, scores = search_holdout(index, holdout)
+    kept, notes = usable(vectors, scores, copies_line(index, rule.copies), holdout)
+    keep_apart(samples, vectors[kept], subject, holdout.source)
+    return Null(scores[kept], holdout.source, notes)
+
+
+def usable(
+    vectors: Features, scores: Scores, copies: float, holdout: Samples
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers of the hold-out images that can be used, and what is told of the others.
+
+    Raises:
+        SampleError: there are none.
+    """
+    notes = []
+    copied = scores >= copies
+    if copied.any():
+        first = holdout.names[int(np.argmax(copied))]
+        notes.append(
+            f"{int(copied.sum())} of {len(scores)} hold-out images score >= {copies:g} with a training image "
+            f"and are left out as copies (the first: {first})"
+        )
+    unique = first_of_each(vectors)
+    kept = unique[~copied[unique]]
+    if repeats := len(vectors) - len(unique):
+        notes.append(f"{repeats} of {len(scores)} hold-out images repeat another and are left out")
+    if not len(kept):
+        raise SampleError(
+            f"all {len(scores)} images of the hold-out {holdout.source} are copies of training images: give "
+            "images that the model was not trained on"
+        )
+    return kept, tuple(notes)
+
+
+def judge_holdout(
+    scores: Scores, null: Null, rule: HoldoutRule, subject: Subject, searched: int, notes: Sequence[str]
+) -> HoldoutVerdict:
+    """Test both histograms against each other; nothing is measured here.
+
+    A pass is given only if the sets are large enough to find an effect of `rule.detect`: what so few
+    images cannot show is not shown to be absent. Repeated samples count once for that.
+
+    Raises:
+        SampleError: all scores are the same.
+    """
+    try:
+        shift = mann_whitney(scores, null.scores)
+        tail = tail_test(scores, null.scores, rule.level)
+    except ValueError as error:
+        raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
+    p_shift, p_tail = holm([shift.p, tail.p])
+    n, m = min(len(scores), subject.distinct or len(scores)), len(null.scores)
+    least = detectable_superiority(n, m, rule.alpha / 2, POWER)
+    share = tail_test(np.zeros(n), null.scores, rule.level).detectable(rule.alpha / 2, POWER)
+    findings = (
+        Finding(
+            "whole",
+            f"Mann-Whitney p {p_shift:.3g}; a sample scores higher than a hold-out image with probability "
+            f"{shift.superiority:.3f} (95 % from {shift.lower:.3f} to {shift.upper:.3f}; Cliff's delta "
+            f"{shift.cliffs_delta:+.3f}); {100 * POWER:g} % power from {min(1.0, least):.3f} on",
+            _outcome(p_shift, rule.alpha, least <= rule.detect),
+            p_shift,
+            {
+                "superiority": shift.superiority,
+                "lower": shift.lower,
+                "upper": shift.upper,
+                "cliffs_delta": shift.cliffs_delta,
+                "p_alone": shift.p,
+                "detectable": min(1.0, least),
+            },
+        ),
+        Finding(
+            "tail",
+            f"p {p_tail:.3g}; {tail.above} of {len(scores)} samples above {tail.cut:.3f}, the hold-out's "
+            f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
+            + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
+            _outcome(p_tail, rule.alpha, share is not None),
+            p_tail,
+            {
+                "above": tail.above,
+                "expected": tail.expected,
+                "cut": tail.cut,
+                "level": tail.level,
+                "p_alone": tail.p,
+                "detectable": share,
+            },
+        ),
+    )
+    outcome = overall(findings)
+    return HoldoutVerdict(
+        outcome=outcome,
+        assertion=NAME,
+        story=_story(outcome, shift, tail),
+        findings=findings,
+        subject=subject,
+        searched=searched,
+        holdout=m,
+        holdout_source=null.source,
+        notes=(*notes, *null.notes, f"alpha {rule.alpha:g} over both tests (Holm)"),
+        to_settle=_needed(rule, n, m) if outcome is Outcome.INCONCLUSIVE else "",
+        shift=shift,
+        tail=tail,
+        alpha=rule.alpha,
+    )
+
+
+def _outcome(p: float, alpha: float, large_enough: bool) -> Outcome:
+    if p <= alpha:
+        return Outcome.FAIL
+    return Outcome.PASS if large_enough else Outcome.INCONCLUSIVE
+
+
+def _story(outcome: Outcome, shift: MannWhitney, tail: TailTest) -> str:
+    numbers = (
+        f"(probability of superiority {shift.superiority:.3f}, {100 * tail.share:.3g} % above the "
+        f"{100 * tail.level:g}th percentile)"
+    )
+    if outcome is Outcome.FAIL:
+        return f"{shift.samples} samples are closer to the training images than the hold-out {numbers}"
+    if outcome is Outcome.PASS:
+        return f"{shift.samples} samples are not closer to the training images than the hold-out {numbers}"
+    return f"inconclusive: {shift.samples} samples and {shift.holdout} hold-out images are too few {numbers}"
+
+
+def _needed(rule: HoldoutRule, n: int, m: int) -> str:
+    each = samples_to_detect(rule.detect, rule.alpha / 2, POWER)
+    return (
+        f"about {each} distinct samples and as many hold-out images find a probability of superiority of "
+        f"{rule.detect:g}; {n} and {m} were given"
+    )

@@ -1,0 +1,119 @@
+"""Is a percentile of the scores of samples below a value?"""
+
+from __future__ import annotations
+
+from pytest_replication.errors import SettingsError
+from pytest_replication.index.reader import Index
+from pytest_replication.models.samples import Samples
+from pytest_replication.search import Subject
+from pytest_replication.set_checks.running import Call, Scores, run_check, search_samples
+from pytest_replication.set_verdicts import Finding, PercentileVerdict
+from pytest_replication.stats.intervals import samples_to_prove
+from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds
+from pytest_replication.surroundings import CanaryChoice
+from pytest_replication.verdicts import Outcome
+
+NAME = "assert_percentile_below"
+
+
+def measure_percentile(
+    samples: object, percentile: float, value: float, confidence: float, call: Call
+) -> PercentileVerdict:
+    """Bound a percentile of the scores of samples, and compare it with a value.
+
+    Raises:
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+    """
+
+    def work(index: Index, choice: CanaryChoice) -> PercentileVerdict:
+        _check(percentile, value, confidence)
+        found = search_samples(index, Samples.of(samples), call.name, choice)
+        return judge_percentile(
+            found.scores, percentile, value, confidence, found.subject, index.rows, found.notes
+        )
+
+    return run_check(call, work)
+
+
+def judge_percentile(
+    scores: Scores,
+    percentile: float,
+    value: float,
+    confidence: float,
+    subject: Subject,
+    searched: int,
+    notes: tuple[str, ...] = (),
+) -> PercentileVerdict:
+    """Pass where the upper bound is below the value, fail where the lower bound is not."""
+    level, n = percentile / 100, len(scores)
+    distinct = min(n, subject.distinct or n)
+    bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
+    outcome = _outcome(bounds, value)
+    reach = int((scores >= value).sum())
+    finding = Finding(
+        f"{percentile:g}th",
+        f"{bounds.estimate:.3f}, {_told(bounds)} at {100 * confidence:g} % confidence; {reach} of {n} "
+        f"samples reach {value:g}",
+        outcome,
+        None,
+        {
+            "percentile": percentile,
+            "value": value,
+            "estimate": bounds.estimate,
+            "lower": bounds.lower,
+            "upper": bounds.upper,
+            "confidence": confidence,
+            "reach": reach,
+        },
+    )
+    return PercentileVerdict(
+        outcome=outcome,
+        assertion=NAME,
+        story=_story(bounds, percentile, value, n, outcome),
+        findings=(finding,),
+        subject=subject,
+        searched=searched,
+        notes=notes,
+        to_settle=_needed(reach / n, level, confidence, n, distinct)
+        if outcome is Outcome.INCONCLUSIVE
+        else "",
+        bounds=bounds,
+        value=value,
+    )
+
+
+def _check(percentile: float, value: float, confidence: float) -> None:
+    if not 1 <= percentile < 100:
+        raise SettingsError(f"percentile {percentile}: give 1 to below 100, such as 95 for the 95th")
+    if not -1 < value <= 1:
+        raise SettingsError(f"value {value} is no score: give a number above -1 and at most 1")
+    if not 0.5 <= confidence < 1:
+        raise SettingsError(f"confidence {confidence} proves nothing: give 0.5 to below 1, such as 0.95")
+
+
+def _outcome(bounds: PercentileBounds, value: float) -> Outcome:
+    if bounds.lower is not None and bounds.lower >= value:
+        return Outcome.FAIL
+    return Outcome.PASS if bounds.upper is not None and bounds.upper < value else Outcome.INCONCLUSIVE
+
+
+def _told(bounds: PercentileBounds) -> str:
+    above = "unbounded below" if bounds.lower is None else f"at least {bounds.lower:.3f}"
+    below = "unbounded above" if bounds.upper is None else f"at most {bounds.upper:.3f}"
+    return f"{above}, {below}"
+
+
+def _story(bounds: PercentileBounds, percentile: float, value: float, n: int, outcome: Outcome) -> str:
+    what = f"the {percentile:g}th percentile of {n} scores is {bounds.estimate:.3f}"
+    if outcome is Outcome.PASS:
+        return f"{what}, and at most {bounds.upper:.3f}: below {value:g}"
+    if outcome is Outcome.FAIL:
+        return f"{what}, and at least {bounds.lower:.3f}: not below {value:g}"
+    return f"inconclusive: {what}, {_told(bounds)}; it has to be below {value:g}"
+
+
+def _needed(share: float, level: float, confidence: float, n: int, distinct: int) -> str:
+    needed = samples_to_prove(share, 1 - level, confidence)
+    if needed is None:
+        return "the percentile is at the value: no feasible number of samples tells them apart"
+    return f"about {needed} distinct samples, if as many reach the value; {distinct} of {n} are distinct"

@@ -1,0 +1,200 @@
+"""What all checks of sets share: the index, samples embedded as its training images, their scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, index_for
+from pytest_replication.controls.gate import Guard, draw
+from pytest_replication.controls.judged import judge_control
+from pytest_replication.controls.planting import DUPLICATE
+from pytest_replication.errors import (
+    ControlFailed,
+    IndexMismatch,
+    ReplicationError,
+    SampleError,
+    SearchError,
+    SettingsError,
+)
+from pytest_replication.index.reader import Index
+from pytest_replication.models.samples import Samples
+from pytest_replication.reports.sets import set_data
+from pytest_replication.search import Subject, search
+from pytest_replication.search.embed import embed_samples
+from pytest_replication.search.matches import Sightings
+from pytest_replication.set_verdicts import SetVerdict
+from pytest_replication.surroundings import CanaryChoice, current
+from pytest_replication.verdicts import Outcome
+
+V = TypeVar("V", bound=SetVerdict)
+Features = NDArray[np.float32]
+Scores = NDArray[np.float64]
+SAME = 1 - 1e-6
+"""Score from which on two vectors are the same, up to rounding."""
+NEARLY_THE_SAME = 0.999
+"""Score from which on an image is a copy, where the embedder documents no threshold."""
+_NEIGHBOURS = 5
+"""Rows that are found of each sample: a canary may have duplicates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What every assertion about a set takes, beside its own.
+
+    Attributes:
+        index: an open index or its folder; None for that of the pytest run.
+        allow_unproved: let vectors of an import that nothing proves bring more than a failure; None for
+            what the run says.
+        canaries: planted copies that have to be found; None for what the run says.
+        name: what reports call the check.
+        asserted: whether the verdict fails the test.
+    """
+
+    index: Index | str | os.PathLike[str] | None = None
+    allow_unproved: bool | None = None
+    canaries: int | None = None
+    name: str = ""
+    asserted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Samples, embedded and searched.
+
+    Attributes:
+        vectors: (n, views, dim) of the samples.
+        scores: (n,) score of each with its nearest training image.
+        subject: what was compared with what.
+        notes: what a reader has to know of the search.
+    """
+
+    vectors: Features
+    scores: Scores
+    subject: Subject
+    notes: tuple[str, ...]
+
+
+def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
+    """Find the index, do the work, and tell the run what came out.
+
+    Raises:
+        ReplicationError: the samples, the index or the settings do not allow a verdict.
+    """
+    run = current()
+    try:
+        index = index_for(call.index, run)
+        allowed = choose_allowed(call.allow_unproved, run)
+        verdict = work(index, choose_canaries(call.canaries, run))
+        if verdict.searched:
+            entry = index.manifest.canaries
+            verdict = replace(verdict, canaries=entry.rows if entry else None)
+        if verdict.subject.unproved and verdict.outcome is not Outcome.FAIL and not allowed:
+            raise IndexMismatch(
+                f"vectors of {index.path} were imported and nothing proves that {verdict.subject.embedder} "
+                "made them, so that nothing can pass: import again with --images FOLDER --overwrite, or "
+                "allow it with --replication-allow-unproved or allow_unproved=True"
+            )
+    except Exception as error:
+        if run is not None:
+            run.broke()
+        if isinstance(error, ReplicationError):
+            raise
+        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
+    if run is not None:
+        run.note(set_data(verdict), call.asserted)
+    return verdict
+
+
+def embed_only(index: Index, samples: Samples, name: str) -> tuple[Features, Subject]:
+    """Embed samples that are compared with no training image."""
+    return embed_guarded(samples, index, 1, name, Guard((), Sightings()))
+
+
+def search_samples(index: Index, samples: Samples, name: str, choice: CanaryChoice) -> Searched:
+    """Embed samples with canaries among them, and score both with every training image.
+
+    Raises:
+        ControlFailed: a canary was not found.
+        SearchError: a score is not a number.
+    """
+    kept = index.canaries if index.manifest.canaries and choice.count else None
+    line = kept.threshold if kept else 1.0
+    guard = draw(index, line, choice)
+    vectors, subject = embed_guarded(samples, index, 1, name, guard)
+    found = search(index, vectors, _NEIGHBOURS)
+    planted = guard.mask(len(samples))
+    control, failure = judge_control(
+        guard.seen(index, found.part(planted)), lambda match: match.score >= line
+    )
+    if failure:
+        raise ControlFailed(
+            f"only {control.found} of {control.asked} canaries were found ({failure}): a gate that overlooks "
+            f"planted copies overlooks real ones; calibrate {index.path} again, or do without a control "
+            "(canaries=0, --replication-canaries 0)"
+        )
+    notes = (f"{control.found} of {control.asked} canaries found at {line:g}",) if control.asked else ()
+    return Searched(vectors[~planted], _finite(found.part(~planted).scores[:, 0]), subject, notes)
+
+
+def search_holdout(index: Index, samples: Samples) -> tuple[Features, Scores]:
+    """Embed and score images as samples are, without canaries."""
+    vectors = embed_samples(index, samples)
+    return vectors, _finite(search(index, vectors, 1).scores[:, 0])
+
+
+def check_copies(given: float | None) -> None:
+    """Refuse what is no score from which on a hold-out image is a copy.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if given is not None and not -1 < given <= 1:
+        raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
+
+
+def copies_line(index: Index, given: float | None) -> float:
+    """Score from which on a hold-out image is a copy, as `calibrate` takes it where none is given."""
+    if given is not None:
+        return given
+    return DUPLICATE if index.embedder.default_threshold is not None else NEARLY_THE_SAME
+
+
+def keys_of(vectors: Features) -> list[bytes]:
+    """What tells images apart: equal for the same image, up to rounding."""
+    rows = vectors.reshape(len(vectors), -1).round(4) + np.float32(0)  # no -0
+    return [row.tobytes() for row in np.ascontiguousarray(rows)]
+
+
+def first_of_each(vectors: Features) -> NDArray[np.int64]:
+    """Numbers of the images that no earlier one equals."""
+    seen: dict[bytes, int] = {}
+    for number, key in enumerate(keys_of(vectors)):
+        seen.setdefault(key, number)
+    return np.array(sorted(seen.values()), np.int64)
+
+
+def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:
+    """Refuse samples that are hold-out images: they would be compared with themselves.
+
+    Raises:
+        SampleError: some are.
+    """
+    theirs = set(keys_of(holdout))
+    same = [number for number, key in enumerate(keys_of(samples)) if key in theirs]
+    if same:
+        raise SampleError(
+            f"{len(same)} of {len(samples)} samples are images of the hold-out {source} (the first: "
+            f"{subject.samples[same[0]]}): give a hold-out that the model has not made and was not trained on"
+        )
+
+
+def _finite(scores: Scores) -> Scores:
+    if len(scores) == 0 or not np.isfinite(scores).all():
+        raise SearchError("a score is missing or not finite, so nothing can pass")
+    return scores

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import Index, ReplicationDetected, assert_no_leak
+from pytest_replication.errors import ReplicationError
+
+from .conftest import Many
+
+
+def test_two_sets_of_images_need_no_index(many: Many) -> None:
+    verdict = assert_no_leak(many(0, 40), many(1000, 20), 0.95, embedder="pixels")
+    assert verdict.matches.searched == 40
+    assert verdict.matches.subject.index == "40 images of a list of Image, indexed for this check"
+    with pytest.raises(ReplicationDetected, match="shares images with the training set.*: 3 of 23 samples"):
+        assert_no_leak(many(0, 40), many(1000, 20) + many(5, 3), 0.95, embedder="pixels")
+
+
+def test_an_index_may_be_the_training_set(made_up: Index, many: Many) -> None:
+    for train in (made_up, made_up.path, str(made_up.path)):
+        assert assert_no_leak(train, many(1000, 5), 0.95).passed
+    with pytest.raises(ReplicationDetected):
+        assert_no_leak(made_up, many(7, 1), 0.95)
+
+
+def test_folders_are_taken(training: Path, unrelated: Path) -> None:
+    assert assert_no_leak(training, unrelated, 0.95, embedder="pixels").samples == 11
+    with pytest.raises(ReplicationDetected, match="training shares images with the training set"):
+        assert_no_leak(training, training, 0.95, embedder="pixels")
+
+
+def test_what_cannot_be_compared_is_an_error(tmp_path: Path, many: Many) -> None:
+    for train, test in ((tmp_path, many(0, 2)), (many(0, 2), []), ([], many(0, 2))):
+        with pytest.raises(ReplicationError):
+            assert_no_leak(train, test, 0.95, embedder="pixels")

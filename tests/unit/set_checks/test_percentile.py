@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pytest_replication import Inconclusive, Index, Outcome, ReplicationDetected, assert_percentile_below
+from pytest_replication.errors import ReplicationError, SampleError, SettingsError
+from pytest_replication.search import Subject
+from pytest_replication.set_checks.percentile import judge_percentile
+from pytest_replication.set_verdicts import PercentileVerdict
+from pytest_replication.stats.intervals import samples_to_prove
+
+from .conftest import Many
+
+
+def judged(scores: list[float], value: float, distinct: int = 0) -> PercentileVerdict:
+    names = tuple(f"s{i}" for i in range(len(scores)))
+    subject = Subject(names, "out", "index", 0, "f", "toy", "p", None, distinct=distinct)
+    return judge_percentile(np.array(scores), 95, value, 0.95, subject, 10)
+
+
+@pytest.mark.parametrize(
+    ("high", "outcome"), [(0, Outcome.PASS), (1, Outcome.PASS), (7, Outcome.INCONCLUSIVE), (20, Outcome.FAIL)]
+)
+def test_every_outcome(high: int, outcome: Outcome) -> None:
+    verdict = judged([0.9] * high + [0.1] * (100 - high), 0.5)
+    assert verdict.outcome is outcome
+    assert (verdict.to_settle != "") == (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_so_few_samples_prove_nothing() -> None:
+    few = judged([0.1] * 58, 0.5)
+    assert (few.outcome, few.bounds.upper) == (Outcome.INCONCLUSIVE, None)
+    assert "about 59 distinct samples" in few.to_settle
+    assert judged([0.1] * 59, 0.5).passed
+    assert judged([0.1] * 1, 0.5).outcome is Outcome.INCONCLUSIVE
+
+
+def test_one_image_again_and_again_proves_nothing() -> None:
+    assert judged([0.1] * 500, 0.5, distinct=1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_percentile_at_the_value_is_not_below_it() -> None:
+    assert judged([0.5] * 100, 0.5).outcome is Outcome.FAIL
+    assert judged([0.5] * 100, math.nextafter(0.5, 1)).passed
+
+
+def test_what_would_settle_it_is_told() -> None:
+    verdict = judged([0.9] * 2 + [0.1] * 98, 0.5)
+    assert f"about {samples_to_prove(0.02, 0.05)} distinct samples" in verdict.to_settle
+    assert "no feasible number" in judged([0.9] * 5 + [0.1] * 95, 0.5).to_settle
+
+
+def test_the_assertion(made_up: Index, many: Many) -> None:
+    verdict = assert_percentile_below(many(2000, 80), 95, 0.9, index=made_up)
+    assert verdict.bounds.upper is not None
+    assert verdict.bounds.upper < 0.9
+    with pytest.raises(ReplicationDetected, match="not below 0.9"):
+        assert_percentile_below(many(0, 80), 95, 0.9, index=made_up)
+    with pytest.raises(Inconclusive, match="inconclusive"):
+        assert_percentile_below(many(2000, 5), 95, 0.9, index=made_up)
+    with pytest.raises(SampleError, match="holds no samples"):
+        assert_percentile_below([], 95, 0.9, index=made_up)
+
+
+@pytest.mark.parametrize(
+    ("percentile", "value", "confidence"),
+    [
+        (0.95, 0.5, 0.95),
+        (100, 0.5, 0.95),
+        (math.nan, 0.5, 0.95),
+        (95, math.nan, 0.95),
+        (95, 1.5, 0.95),
+        (95, 0.5, 1),
+    ],
+)
+def test_settings_that_decide_nothing_are_refused(
+    made_up: Index, many: Many, percentile: float, value: float, confidence: float
+) -> None:
+    with pytest.raises(SettingsError):
+        assert_percentile_below(many(2000, 2), percentile, value, confidence=confidence, index=made_up)
+
+
+def test_scores_that_are_no_numbers_are_refused(
+    made_up: Index, many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_replication.search import exact
+
+    monkeypatch.setattr(exact, "tidy", lambda scores: scores * np.nan)
+    with pytest.raises(ReplicationError):
+        assert_percentile_below(many(2000, 80), 95, 0.9, index=made_up)
