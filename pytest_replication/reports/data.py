@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.accepted import NOTHING, Acceptance
+from pytest_replication.accepted import Acceptance
 from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
@@ -142,7 +142,7 @@ def accepted_data(verdict: Verdict) -> dict[str, Any] | None:
     None where no file of accepted matches is in use.
     """
     book = verdict.policy.accepted
-    if book == NOTHING:
+    if not book.path and not book.entries:
         return None
     entries = book.by_pair()
 
