@@ -175,8 +175,12 @@ def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) 
     if planted is None:
         unread = "their files cannot be read here: name the training set with --images"
         return {"note": f"no copies were planted ({unread if asked.plant else '--plant 0'})"}
-    recall = planted.recall(threshold).items()
-    return {"planted": tuple(Found(edit, *counts) for edit, counts in recall), "note": ""}
+    edits = np.array(planted.edits)
+    kinds = [
+        Found(edit, *counts, tuple(planted.scores[edits == edit].tolist()))
+        for edit, counts in planted.recall(threshold).items()
+    ]
+    return {"planted": tuple(kinds), "note": ""}
 
 
 def _line(index: Index, asked: CalibrateOptions) -> float:
@@ -230,7 +234,7 @@ def _calibration(
         group_of=group_of,
         control=HalvesControl(halves.p, halves.reached, halves.of, halves.tail_p, halves.passed),
         planted=(),
-        note="no copies were planted",
+        note="no copies were planted, as was asked for",
         seed=asked.seed,
         created=now(),
         writer=__version__,

@@ -17,7 +17,7 @@ from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.surroundings import Surroundings
-from pytest_replication.verdicts import GroupThresholds, Policy
+from pytest_replication.verdicts import GroupThresholds, Policy, check_least
 
 _LEVELS = ("call", "marker", "command line", "ini file")
 Rule = tuple[float, str]
@@ -86,13 +86,16 @@ def number(given: object, name: str) -> float:
 
 
 def settle(policy: Policy, index: Index, samples: int) -> Policy:
-    """Tell with a false discovery rate from which score on one sample alone would be rejected."""
+    """Tell with a false discovery rate from which score on one sample alone would be rejected.
+
+    Raises:
+        CalibrationError: the null is too small for that.
+    """
     if policy.fdr is None:
         return policy
     ready = _calibrated(index, "a false discovery rate")
     least = policy.fdr / samples
-    if ready.null.rank(least) == 0:
-        return replace(policy, threshold=1.0)  # `judge` refuses it
+    check_least(policy.fdr, samples, ready.null.resolution, str(index.path))
     described = f"Benjamini-Hochberg over {samples} samples, {ready.calibration.described}"
     return replace(policy, threshold=min(1.0, ready.null.threshold(least)), threshold_source=described)
 

@@ -11,6 +11,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.index.calibration import GROUPINGS, drop_calibration
 from pytest_replication.index.reader import open_index
 from pytest_replication.reports.calibration import calibration_data, calibration_text
+from pytest_replication.reports.calibration_plot import check_plot, draw_calibration
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -82,7 +83,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="The training set, where its images lie in tars, tables or arrays",
     )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw the null and the threshold")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="Draw the null, planted copies and the threshold (takes matplotlib)",
+    )
     parser.add_argument(
         "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
     )
@@ -114,7 +120,11 @@ def run(args: argparse.Namespace) -> int:
         accept_failed_control=args.accept_failed_control,
         restart=args.restart,
     )
+    if args.plot is not None:
+        check_plot(args.plot)
     found = calibrate_index(index, options)
+    if args.plot is not None:
+        draw_calibration(found, args.plot)
     if args.json:
         print_json({"index": args.index} | calibration_data(found))
     else:

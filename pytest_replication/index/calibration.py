@@ -78,11 +78,13 @@ class Found:
         edit: how the copies were made.
         found: copies whose own training image is the nearest and reaches the threshold.
         planted: copies that were made.
+        scores: of each with its own training image.
     """
 
     edit: str
     found: int
     planted: int
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +261,22 @@ def _from_json(text: str) -> Calibration:
     body["copies"] = tuple(Copy(**copy) for copy in body["copies"])
     body["closest"] = tuple(Copy(**copy) for copy in body["closest"])
     body["control"] = HalvesControl(**body["control"])
-    body["planted"] = tuple(Found(**kind) for kind in body["planted"])
+    body["planted"] = tuple(map(_found, body["planted"]))
     body["names"], body["embedder"] = tuple(body["names"]), tuple(body["embedder"])
     body["scores"] = np.array(body["scores"], np.float64)
     body["group_of"] = np.array(body["group_of"], np.int64)
     found = Calibration(**body)
     _check(found)
     return found
+
+
+def _found(values: dict[str, Any]) -> Found:
+    kind = Found(**{**values, "scores": tuple(values["scores"])})
+    if not 0 <= kind.found <= kind.planted or len(kind.scores) != kind.planted:
+        raise ValueError(f"{kind.found} of {kind.planted} planted copies were found")
+    if not all(-1 <= score <= 1 for score in kind.scores):
+        raise ValueError("a planted copy has no score")
+    return kind
 
 
 def _check(found: Calibration) -> None:

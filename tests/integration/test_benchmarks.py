@@ -333,9 +333,17 @@ def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "PROMISES", tuple(quick))
     rows = module.simulate(100, seed=1)
     for row in rows:
-        # Four standard errors of the promise itself: a promise that is kept goes red once in 30,000 rows.
+        # Four standard errors of a promise that is kept; the draws are the same each time.
         most = row["promised"] + 4 * (row["promised"] * (1 - row["promised"]) / 100) ** 0.5
         assert row["promise"] == module.BROKEN or row["held"] <= most, row
     broken = [row for row in rows if row["promise"] == module.BROKEN]
     assert [row["held"] > 0.1 for row in broken] == [True, True]
     assert len(rows) == len(quick) > 20
+
+
+@pytest.mark.slow
+def test_the_cost_of_canaries(tmp_path: Path) -> None:
+    found = results_of("canaries", tmp_path, "--embedder", "pixels", "--runs", "1")["pixels"]
+    assert found["planted"] == 160
+    assert found["found"] >= found["canaries_kept"] == 64
+    assert found["with_16_cpu_seconds"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def run(capsys: Captured, *arguments: object) -> tuple[int, str, str]:
 def test_calibrate_info_check_and_drop(
     damaged: Path, holdout: Path, training: Path, capsys: Captured
 ) -> None:
-    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.05")
+    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--plant", "2")
     assert status == 0
     index = open_index(damaged)
     assert index.calibration is not None
@@ -42,6 +43,8 @@ def test_calibrate_info_check_and_drop(
     first = out.splitlines()[0]
     assert first == f"{damaged}: threshold {threshold:g}, 5 % of 120 unseen images"
     assert "A/A control  passed" in out
+    assert "of 16 copies are found" in out
+    assert "jpeg-20 2/2" in out
     assert "WARNING      120 images make a rough threshold" in out
 
     status, out, _ = run(capsys, "info", damaged)
@@ -67,10 +70,34 @@ def test_calibrate_info_check_and_drop(
     assert run(capsys, "check", damaged, training)[0] == 2
 
 
+def test_the_plot(damaged: Path, holdout: Path, capsys: Captured, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "null.svg"
+    given = ("calibrate", damaged, "--holdout", holdout, "--fpr", "0.05", "--plant", "0", "--plot")
+    assert run(capsys, *given, plot)[0] == 0
+    assert "120 unseen images (null)" in plot.read_text()
+    for wrong in (tmp_path / "null.txt", tmp_path / "nowhere" / "null.png"):
+        status, _, err = run(capsys, *given, wrong)
+        assert status == 3
+        assert "cannot be drawn to" in err
+
+
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
+    damaged: Path, holdout: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, _, err = run(capsys, "calibrate", damaged, "--holdout", holdout, "--plot", tmp_path / "null.png")
+    assert status == 3
+    assert "pip install 'pytest-replication[bench]'" in err
+    assert open_index(damaged).manifest.calibration is None
+
+
 def test_the_json_of_calibrate_and_of_a_verdict(
     damaged: Path, holdout: Path, training: Path, capsys: Captured
 ) -> None:
-    status, out, _ = run(capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.1", "--json")
+    status, out, _ = run(
+        capsys, "calibrate", damaged, "--holdout", holdout, "--fpr", "0.1", "--json", "--plant", "0"
+    )
     told = json.loads(out)
     assert (status, told["images"], told["control"]["passed"], told["by"]) == (0, 120, True, "")
     verdict = json.loads(run(capsys, "check", damaged, training, "--json")[1])
@@ -98,7 +125,7 @@ def test_a_stale_calibration_is_an_error_with_its_remedy(
     status, _, err = run(capsys, "check", calibrated, unrelated)
     assert status == 3
     assert "has changed since it was calibrated" in err
-    status, out, _ = run(capsys, "check", calibrated, unrelated, "--threshold", "0.99")
+    status, out, _ = run(capsys, "check", calibrated, unrelated, "--threshold", "0.99", "--canaries", "0")
     assert status == 0
     assert "WARNING    the index has changed since it was calibrated: there are no p-values" in out
     assert "NOT in use: made before the index changed" in run(capsys, "info", calibrated)[1]
@@ -109,7 +136,8 @@ def test_a_damaged_calibration_passes_nothing(calibrated: Path, unrelated: Path,
     (path,) = calibrated.glob("calibration-*")
     path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
     assert run(capsys, "check", calibrated, unrelated)[0] == 3
-    assert run(capsys, "check", calibrated, unrelated, "--threshold", "0.99")[0] == 3
+    free = ("--threshold", "0.99", "--canaries", "0")
+    assert run(capsys, "check", calibrated, unrelated, *free)[0] == 3
     path.unlink()
     assert run(capsys, "check", calibrated, unrelated)[0] == 3
 
@@ -137,7 +165,7 @@ def test_the_gate_with_a_false_discovery_rate(run_suite: RunSuite, built_calibra
 
         @pytest.mark.replication(threshold=1.0)
         def test_nearer(check_replication):
-            assert check_replication("photos/unrelated").passed
+            assert check_replication("photos/unrelated", canaries=0).passed
 
         def test_call(assert_no_replication):
             assert_no_replication("photos/training", fdr=0.18)

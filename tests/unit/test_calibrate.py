@@ -59,26 +59,26 @@ def test_copies_and_repeated_files_are_left_out(
     with Image.open(training / "coins.jpg") as image:
         image.save(mixed / "leaked.png")
     shutil.copy(holdout / "000.png", mixed / "again.png")
-    clean = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
-    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05))
+    clean = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
+    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0))
     assert found.scores.tolist() == clean.scores.tolist()
     assert (found.listed, found.copied, found.repeated) == (123, 2, 1)
     assert sorted(Path(copy.uri).name for copy in found.copies) == ["leaked.jpg", "leaked.png"]
     assert {Path(copy.training_uri).name for copy in found.copies} == {"cat.jpg", "coins.jpg"}
     assert all(copy.score >= 0.999 for copy in found.copies)
     assert found.closest[0].score == found.scores[-1]
-    kept = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, copies_from=1.1))
+    kept = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0, copies_from=1.1))
     assert (kept.copied, len(kept)) == (0, 122)
 
 
 def test_without_a_holdout_training_images_are_compared_with_the_rest(
     index: Index, training: Path, tmp_path: Path
 ) -> None:
-    found = calibrate_index(index, CalibrateOptions(fpr=0.2))
+    found = calibrate_index(index, CalibrateOptions(fpr=0.2, plant=0))
     rows = nearest(Samples.of(training), index, 2).of
     assert found.scores.tolist() == sorted(matches[1].score for matches in rows)
     assert (found.origin, found.source, found.described) == ("training", "", "20 training images")
-    few = calibrate_index(index, CalibrateOptions(fpr=0.2, count=9, seed=1))
+    few = calibrate_index(index, CalibrateOptions(fpr=0.2, count=9, seed=1, plant=0))
     assert len(few) == 9
     assert set(few.scores) <= set(found.scores)
 
@@ -88,15 +88,15 @@ def test_duplicates_do_not_inflate_the_null_of_training_images(training: Path, t
     for name in ("cat.jpg", "coins.jpg"):
         shutil.copy(training / name, doubled / f"again-{name}")
     build_index(doubled, tmp_path / "index", BuildOptions(embedder="pixels"))
-    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2))
+    found = calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, plant=0))
     assert len(found) == 22
     assert found.scores[-1] < 0.999
 
 
 def test_training_images_that_were_removed_are_no_null(index: Index) -> None:
-    whole = calibrate_index(index, CalibrateOptions(fpr=0.2))
+    whole = calibrate_index(index, CalibrateOptions(fpr=0.2, plant=0))
     remove_images(index.path, ids=["cat.jpg"])
-    found = calibrate_index(open_index(index.path), CalibrateOptions(fpr=0.2))
+    found = calibrate_index(open_index(index.path), CalibrateOptions(fpr=0.2, plant=0))
     assert len(found) == len(whole) - 1
 
 
@@ -108,7 +108,7 @@ def test_an_image_with_duplicates_only_is_left_out(tmp_path: Path, training: Pat
     shutil.copy(training / "coins.jpg", same / "other.jpg")
     build_index(same, tmp_path / "index", BuildOptions(embedder="pixels"))
     with pytest.raises(CalibrationError, match=r"1 of the training images are left \(20 are copies"):
-        calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2))
+        calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(fpr=0.2, plant=0))
 
 
 def test_a_holdout_that_is_the_training_set_is_refused(index: Index, training: Path) -> None:
@@ -130,10 +130,10 @@ def test_a_null_that_is_too_small_is_refused(index: Index, options: CalibrateOpt
 
 
 def test_a_gate_of_several_samples_has_a_higher_threshold(index: Index, holdout: Path) -> None:
-    one = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2))
-    gate = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, samples=20))
+    one = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, plant=0))
+    gate = calibrate_index(index, CalibrateOptions(holdout, fpr=0.2, samples=20, plant=0))
     assert gate.rate == pytest.approx(0.01)
-    assert gate.threshold == calibrate_index(index, CalibrateOptions(holdout, fpr=0.01)).threshold
+    assert gate.threshold == calibrate_index(index, CalibrateOptions(holdout, fpr=0.01, plant=0)).threshold
     assert gate.threshold > one.threshold
 
 
@@ -147,8 +147,8 @@ def test_an_unreadable_image_is_refused_or_counted(index: Index, holdout: Path, 
     mixed = Path(shutil.copytree(holdout, tmp_path / "mixed"))
     (mixed / "torn.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(TooManyRejected, match="1 of 121 images .* accept that with --max-rejected 1"):
-        calibrate_index(index, CalibrateOptions(mixed, fpr=0.05))
-    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, max_rejected=1))
+        calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0))
+    found = calibrate_index(index, CalibrateOptions(mixed, fpr=0.05, plant=0, max_rejected=1))
     assert (found.unreadable, len(found), found.listed) == (1, 120, 121)
 
 
@@ -158,9 +158,9 @@ def test_a_failed_control_stores_nothing_unless_it_is_accepted(
     failed = Halves(1e-9, 30, 60, 1e-9)
     monkeypatch.setattr("pytest_replication.calibrate.compare_halves", lambda *_: failed)
     with pytest.raises(CalibrationError, match="two random halves .* differ, .* --accept-failed-control"):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert open_index(index.path).manifest.calibration is None
-    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, accept_failed_control=True))
+    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0, accept_failed_control=True))
     assert not found.control.passed
     assert open_index(index.path).calibration is not None
 
@@ -168,7 +168,7 @@ def test_a_failed_control_stores_nothing_unless_it_is_accepted(
 def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout: Path) -> None:
     remove_images(index.path, ids=["cat.jpg"])
     with pytest.raises(IndexCorrupt, match="has changed while it was calibrated"):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert open_index(index.path).manifest.calibration is None
 
 
@@ -180,6 +180,7 @@ def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout
         ({"fpr": 1.0}, "fpr 1.0"),
         ({"samples": 0}, "makes no sense"),
         ({"count": 1}, "makes no sense"),
+        ({"plant": -1}, "to plant copies of"),
         ({"copies_from": 0.0}, "copies_from 0.0"),
         ({"copies_from": float("nan")}, "copies_from nan"),
         ({"by": "colour"}, "by 'colour'"),
@@ -198,7 +199,7 @@ def test_an_interrupted_calibration_goes_on(
     index: Index, holdout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "BATCH", 50)
-    wanted = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
+    wanted = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     calls: list[int] = []
 
     def dying(index: Index, vectors: np.ndarray, k: int) -> object:
@@ -210,10 +211,10 @@ def test_an_interrupted_calibration_goes_on(
     search = searching.search
     monkeypatch.setattr(searching, "search", dying)
     with pytest.raises(Killed):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
+        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     (part,) = index.path.glob("calibration-*.part")
     part.write_bytes(part.read_bytes()[:-7])  # and its last line is torn
-    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))
+    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert calls == [50, 50, 20, 50, 20]
     assert found.scores.tolist() == wanted.scores.tolist()
     assert not list(index.path.glob("*.part"))
@@ -231,8 +232,10 @@ def test_a_holdout_that_changed_since_is_told(
     with pytest.raises(
         CalibrationError, match="has changed since its calibration was interrupted .* --restart"
     ):
-        calibrate_index(index, CalibrateOptions(changing, fpr=0.05, max_rejected=1))
-    found = calibrate_index(index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, restart=True))
+        calibrate_index(index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, plant=0))
+    found = calibrate_index(
+        index, CalibrateOptions(changing, fpr=0.05, max_rejected=1, plant=0, restart=True)
+    )
     assert len(found) == 119
 
 
@@ -248,7 +251,7 @@ def test_a_journal_that_another_writer_cleared_away_is_written_again(
         return search(index, vectors, k)
 
     monkeypatch.setattr(searching, "search", clearing)
-    assert len(calibrate_index(index, CalibrateOptions(holdout, fpr=0.05))) == 120
+    assert len(calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))) == 120
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +271,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Im
 def test_groups_have_thresholds_of_their_own(labelled: Path) -> None:
     index = open_index(labelled / "index")
     found = calibrate_index(
-        index, CalibrateOptions(f"npy:{labelled / 'unseen.npy'}", fpr=0.05, copies_from=1.1, by="label")
+        index,
+        CalibrateOptions(f"npy:{labelled / 'unseen.npy'}", fpr=0.05, copies_from=1.1, by="label", plant=0),
     )
     assert found.names == ("plain", "wild")
     ready = Calibrated.of(found)

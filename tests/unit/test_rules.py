@@ -65,6 +65,9 @@ class Around(Surroundings):
     def allow_unproved(self) -> bool:
         return False
 
+    def complexity(self) -> bool:
+        return False
+
     def record(self, verdict: Verdict, asserted: bool) -> None:
         pass
 
@@ -152,7 +155,7 @@ def test_a_stale_calibration_is_an_error_unless_a_threshold_is_given(
         policy(changed)
     with pytest.raises(CalibrationError, match="has changed since it was calibrated"):
         policy(changed, fdr=0.1)
-    given = check_replication(unrelated, 0.99, index=changed)
+    given = check_replication(unrelated, 0.99, index=changed, canaries=0)
     assert (given.p_values, given.expected_false, given.matches.subject.stale) == ((), None, True)
     # The default of the embedder is no way out.
     monkeypatch.setattr(changed.embedder, "default_threshold", Threshold(0.5, "documented"))
