@@ -7,7 +7,7 @@ and this is the only module that knows every stage.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.embed import Light, embed_images
+from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
@@ -46,6 +47,7 @@ def check_replication(
     accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
+    complexity: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -73,6 +75,8 @@ def check_replication(
         canaries: edited copies of training images that were planted in the index and that this check has
             to find among its samples, 0 for no control. None for that of the command line or the ini file,
             else 16, where the index has some.
+        complexity: measure the complexity figures of samples and of their nearest training images, too, and
+            how they go with the score. None for what the pytest run says, else False.
         name: what reports call this check.
 
     Returns:
@@ -93,6 +97,7 @@ def check_replication(
         accepted=accepted,
         fdr=fdr,
         canaries=canaries,
+        complexity=complexity,
         name=name,
         asserted=False,
     )
@@ -111,6 +116,7 @@ def measure(
     accepted: Accepted | str | os.PathLike[str] | None,
     fdr: float | None = None,
     canaries: int | None,
+    complexity: bool | None = None,
     name: str,
     asserted: bool,
     per: str = "sample",
@@ -127,8 +133,11 @@ def measure(
             raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
         choice = engine or (EngineChoice() if run is None else run.engine())
         guard, taken = choose_canaries(canaries, run), Samples.of(samples)
+        information = Information(_wanted(complexity, run))
         policy = settle(policy, opened, len(taken))
-        verdict = decide(taken, opened, policy, choice, top_k, name=name, canaries=guard)
+        verdict = decide(
+            taken, opened, policy, choice, top_k, name=name, canaries=guard, information=information
+        )
     except Exception as error:
         if run is not None:
             run.broke()
@@ -149,6 +158,7 @@ def decide(
     *,
     name: str = "",
     canaries: CanaryChoice | None = None,
+    information: Information | None = None,
 ) -> Verdict:
     """Search and judge: first as an approximate engine sees it, if one is chosen.
 
@@ -161,24 +171,54 @@ def decide(
     """
     line = policy.threshold if policy.groups is None else policy.threshold_near
     guard = draw(index, line, canaries or CanaryChoice())
-    vectors, subject = embed_guarded(samples, index, k, name, guard)
+    information = information or Information()
+    vectors, subject = embed_guarded(samples, index, k, name, guard, information)
+    seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
 
         try:
             found, by = propose(index, vectors, k, choice, policy.threshold, policy.confidence)
-            return judge(_named(index, found, guard, subject, by), policy)
+            return judge(_named(index, found, guard, subject, by, seen, policy), policy)
         except SearchError as refusal:
             note = str(refusal)
-    return judge(_named(index, search(index, vectors, k), guard, subject, SearchedBy(note=note)), policy)
+    by = SearchedBy(note=note)
+    return judge(_named(index, search(index, vectors, k), guard, subject, by, seen, policy), policy)
 
 
-def _named(index: Index, found: Neighbours, guard: Guard, subject: Subject, by: SearchedBy) -> Matches:
-    """Tell canaries and samples apart."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The samples of a check, as they went by: vectors (n, views, dim), and how much there is in each."""
+
+    samples: Samples
+    vectors: NDArray[np.float32]
+    information: Information
+
+
+def _named(
+    index: Index,
+    found: Neighbours,
+    guard: Guard,
+    subject: Subject,
+    by: SearchedBy,
+    seen: _Seen,
+    policy: Policy,
+) -> Matches:
+    """Tell canaries and samples apart, and look at the pixels of the pairs that matter."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
+    matches = with_evidence(
+        index,
+        seen.samples,
+        seen.vectors,
+        matches,
+        seen.information.low,
+        lambda match: policy.fdr is not None or match.score >= policy.threshold_near(match.record),
+    )
     matches = with_p_values(matches, index)
+    if seen.information.wanted:
+        matches = with_complexity(index, matches, seen.information.complexity)
     return replace(matches, canaries=guard.seen(index, found.part(planted)))
 
 
@@ -218,13 +258,18 @@ def nearest(
 
 
 def embed_guarded(
-    samples: Samples, index: Index, k: int, name: str, guard: Guard
+    samples: Samples,
+    index: Index,
+    k: int,
+    name: str,
+    guard: Guard,
+    information: Information | None = None,
 ) -> tuple[NDArray[np.float32], Subject]:
     """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     light, digests = Light(samples), Digests()
-    stream = light.watch(digests.watch(samples))
+    stream = light.watch(digests.watch((information or Information()).watch(samples)))
     vectors = embed_images(index, guard.among(stream, len(samples)))
     light.require()
     own = vectors[~guard.mask(len(samples))]
@@ -266,6 +311,14 @@ def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
         raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
     return CanaryChoice(int(count), source)
+
+
+def _wanted(given: object, run: Surroundings | None) -> bool:
+    if given is None:
+        return run is not None and run.complexity()
+    if not isinstance(given, bool):
+        raise SettingsError(f"complexity is {given!r}; expected True or False")
+    return given
 
 
 def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:

@@ -93,6 +93,10 @@ class Surroundings(ABC):
         return None
 
     @abstractmethod
+    def complexity(self) -> bool:
+        """Whether complexity figures are wanted."""
+
+    @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
 

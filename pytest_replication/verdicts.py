@@ -18,6 +18,7 @@ from pytest_replication.errors import (
     SearchError,
     SettingsError,
 )
+from pytest_replication.guard import guard
 from pytest_replication.index import Record
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.fdr import benjamini_hochberg
@@ -165,6 +166,9 @@ class Verdict:
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
+        undecided: best matches of samples with next to nothing in them that reach the threshold and of which
+            pixels cannot tell whether they are replicated; the upper bound counts them.
+        cleared: those of such samples whose pixels are not those of a training image: not replicated.
         accepted: matches in reach of the threshold that do not count because they are accepted, worst
             first. Their samples stay in the number that rates are shares of.
         expired: matches that count although they were accepted, since that has expired.
@@ -179,6 +183,8 @@ class Verdict:
     rate_lower: float
     needed: int | None = None
     control: Control = NO_CONTROL
+    undecided: tuple[Match, ...] = ()
+    cleared: tuple[Match, ...] = ()
     accepted: tuple[Match, ...] = ()
     expired: tuple[Match, ...] = ()
     unused: tuple[Acceptance, ...] = ()
@@ -265,12 +271,15 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     """
     _check(matches)
     recall = _recall(matches, policy)
-    found = sort_out(matches, _reaching(matches, policy), policy.accepted)
-    hits = found.hits
-    hits.sort(key=lambda match: (-match.score, match.sample))
+    reaches = _reaching(matches, policy)
+    found = sort_out(matches, reaches, policy.accepted)
+    found.hits.sort(key=lambda match: (-match.score, match.sample))
+    guarded = guard(matches, found.hits, reaches, found.accepted)
+    hits, undecided = guarded.replicated, guarded.undecided
     bound = bounds(matches, hits, policy.per, policy.confidence)
-    upper, lower = 1.0 if recall is None else min(1.0, bound.upper / recall), bound.lower
-    outcome = _outcome(len(hits), upper, lower, policy.max_rate)
+    most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
+    upper, lower = 1.0 if recall is None else min(1.0, most.upper / recall), bound.lower
+    outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
     control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
         raise SearchError(
@@ -282,18 +291,20 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
-    if outcome is Outcome.INCONCLUSIVE:
+    if outcome is Outcome.INCONCLUSIVE and not undecided:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
     return Verdict(
         outcome,
         policy,
         matches,
-        tuple(hits),
+        hits,
         upper,
         lower,
         needed,
         control,
+        undecided,
+        guarded.cleared,
         accepted=found.accepted,
         expired=found.expired,
         unused=found.unused,
@@ -428,9 +439,11 @@ def _check(matches: Matches) -> None:
             raise SearchError(f"sample {number} has no finite score, so nothing can pass")
 
 
-def _outcome(hits: int, upper: float, lower: float, max_rate: float) -> Outcome:
+def _outcome(hits: int, undecided: int, upper: float, lower: float, max_rate: float) -> Outcome:
     if max_rate == 0:
-        return Outcome.FAIL if hits else Outcome.PASS
+        if hits:
+            return Outcome.FAIL
+        return Outcome.INCONCLUSIVE if undecided else Outcome.PASS
     if upper <= max_rate:
         return Outcome.PASS
     return Outcome.FAIL if lower > max_rate else Outcome.INCONCLUSIVE

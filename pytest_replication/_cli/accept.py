@@ -95,7 +95,12 @@ def _add(args: argparse.Namespace) -> int:
         )
     path = Path(args.accepted)
     before = read_accepted(path) if path.exists() else Accepted()
-    new = [_entry(*match, args) for match in proposed(read_matches(args.runs[0]), args, before)]
+    decision = _decision(args)
+    found = proposed(read_matches(args.runs[0]), args, before)
+    new = [
+        Acceptance(**{"sample": sample, "training": training, **decision, **shown})
+        for (sample, training), shown in found
+    ]
     after = add_accepted(path, new) if new else before
     if args.json:
         print_json({"file": str(path), "added": [entry_data(e) for e in new], "entries": len(after.entries)})
@@ -108,7 +113,12 @@ def _add(args: argparse.Namespace) -> int:
     return 0
 
 
-def _entry(pair: Pair, shown: dict[str, Any], args: argparse.Namespace) -> Acceptance:
+def _decision(args: argparse.Namespace) -> dict[str, Any]:
+    """What was decided, by whom and until when.
+
+    Raises:
+        SettingsError: something is missing, empty or too far away.
+    """
     who = args.by if args.by is not None else git_user()
     if who is None:
         raise SettingsError("git knows no user here: say who decided with --by")
@@ -124,7 +134,7 @@ def _entry(pair: Pair, shown: dict[str, Any], args: argparse.Namespace) -> Accep
     for name, text in (("--reason", args.reason), ("--by", who)):
         if not text.strip():
             raise SettingsError(f"{name} is empty: say it")
-    return Acceptance(*pair, args.reason.strip(), who.strip(), day, expires, **shown)
+    return {"reason": args.reason.strip(), "by": who.strip(), "decided": day, "expires": expires}
 
 
 def _list(args: argparse.Namespace) -> int:

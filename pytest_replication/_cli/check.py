@@ -93,6 +93,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
+    parser.add_argument(
+        "--complexity",
+        action="store_true",
+        help="Measure how complex samples and matched training images are, and if the score goes with it",
+    )
     add_pixels(parser)
     return parser
 
@@ -123,7 +128,14 @@ def _measured(args: argparse.Namespace) -> Verdict:
     samples = draw(load_model(args.model), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
-        index, args.threshold, args.max_rate, choice, args.canaries, args.allow_unproved, args.fdr
+        index,
+        args.threshold,
+        args.max_rate,
+        choice,
+        args.canaries,
+        args.allow_unproved,
+        args.fdr,
+        args.complexity,
     )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
@@ -147,6 +159,7 @@ class _CommandLine(Surroundings):
     given_canaries: int | None
     unproved_allowed: bool
     given_fdr: float | None = None
+    complexity_wanted: bool = False
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -168,6 +181,9 @@ class _CommandLine(Surroundings):
 
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
+
+    def complexity(self) -> bool:
+        return self.complexity_wanted
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

@@ -134,6 +134,11 @@ class Run(Surroundings):
         allowed: bool = self.settings.value("allow-unproved")
         return allowed
 
+    def complexity(self) -> bool:
+        """Switch of command line or ini file."""
+        wanted: bool = self.settings.value("complexity")
+        return wanted
+
     def accepted(self) -> str | None:
         """File of accepted matches of command line or ini file."""
         path: str | None = self.settings.value("accepted")

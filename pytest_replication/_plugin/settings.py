@@ -177,6 +177,12 @@ SETTINGS = (
         "Let checks pass on imported vectors of which nothing proves which embedder made them",
         default=False,
     ),
+    Setting(
+        "complexity",
+        switch,
+        "Measure how complex samples and matched training images are, and whether the score goes with it",
+        default=False,
+    ),
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting(

@@ -68,10 +68,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     return (
         outcome,
         name,
-        f"{row['replicated']} of {row['samples']} replicated{accepted_count(row)}",
+        f"{row['replicated']} of {row['samples']} replicated{_undecided(row)}{accepted_count(row)}",
         f"highest {score_text(row['worst_score'], row['threshold'])}",
         f"{_rule(row)}, {_rate(row)}",
     )
+
+
+def _undecided(row: dict[str, Any]) -> str:
+    count = row["low_information"]["undecided"]
+    return f", {count} undecided" if count else ""
 
 
 def _rule(row: dict[str, Any]) -> str:

@@ -151,8 +151,9 @@ def check_names(embedders: Sequence[str], scores: Sequence[str], background: int
         The scores.
 
     Raises:
-        BenchmarkError: neither extractors nor scores, or a background that is too small.
-        SettingsError: a score that there is not or without its background, or an extractor twice.
+        BenchmarkError: neither extractors nor scores.
+        SettingsError: a score that there is not, without its background or with one that is too small for it,
+            or an extractor twice.
     """
     if not (embedders and scores):
         raise BenchmarkError(
@@ -164,7 +165,7 @@ def check_names(embedders: Sequence[str], scores: Sequence[str], background: int
         if score.needs_background and not background:
             raise SettingsError(f"the score {score.name} needs a background set: give --background IMAGES")
         if score.least > background:
-            raise BenchmarkError(
+            raise SettingsError(
                 f"the score {score.name} needs {score.least} background images at least, and there are "
                 f"{background}: add some to --background"
             )

@@ -12,7 +12,7 @@ def pixels_sha256(image: Image.Image) -> str:
     """sha256 of the size and the pixels of an upright RGB image: ``WxH RGB``, a line feed, rows of bytes."""
     width, height = image.size
     found = hashlib.sha256(f"{width}x{height} RGB\n".encode())
-    found.update(image.convert("RGB").tobytes())
+    found.update((image if image.mode == "RGB" else image.convert("RGB")).tobytes())
     return found.hexdigest()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pytest_replication.errors import ControlFailed, IndexCorrupt
+from pytest_replication.images.decode import decode
 from pytest_replication.index.manifest import Attachment, Manifest
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import describe_file
@@ -48,13 +49,12 @@ class Canary:
     image: bytes
 
     def picture(self) -> Image.Image:
-        """Decode it: RGB.
+        """Decode it as every sample and training image is decoded: RGB.
 
         Raises:
-            OSError: it is damaged.
+            UndecodableImage: it is damaged.
         """
-        with Image.open(io.BytesIO(self.image), formats=("PNG",)) as image:
-            return image.convert("RGB")
+        return decode(self.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,9 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     again = f"run 'pytest-replication calibrate {folder}' again"
     if entry.of != manifest.generation:
         raise ControlFailed(
-            f"the canaries of {folder} were planted before its training images changed: {again}, or do "
-            "without a control (--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+            f"the canaries of {folder} were planted before its training images changed: {again}, drop them "
+            f"('pytest-replication calibrate {folder} --drop'), or do without a control "
+            "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
         )
     path = folder / entry.name
     try:

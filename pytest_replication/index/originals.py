@@ -100,6 +100,11 @@ def _of_source(refs: Iterable[ImageRef], records: dict[int, Record]) -> Iterator
             return
 
 
+def original(record: Record) -> Image.Image | None:
+    """The image of a record, where its uri is a file on this machine that holds what it held."""
+    return _image(_on_disk(record), record)
+
+
 def _on_disk(record: Record) -> bytes | None:
     path = Path(record.uri)
     try:

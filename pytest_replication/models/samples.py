@@ -48,6 +48,15 @@ class Samples:
     def __len__(self) -> int:
         return len(self.images)
 
+    def image(self, number: int) -> Image.Image:
+        """One of them, as iterating gives it.
+
+        Raises:
+            SampleError: it cannot be read.
+        """
+        image = self.images[number]
+        return image if isinstance(image, Image.Image) else _read(image)
+
     def __iter__(self) -> Iterator[Image.Image]:
         for image in self.images:
             # A copy: who draws on it or shrinks it changes no sample that another test checks.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.accepted import NOTHING, Acceptance
+from pytest_replication.accepted import Acceptance
 from pytest_replication.accepted.sorting import pair_of
+from pytest_replication.reports.complexity import complexity_data
+from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Policy, Verdict
@@ -30,6 +32,8 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "replicated": len(verdict.replicated),
         "rate": float(verdict.rate),
         "counts": counts_data(verdict),
+        "low_information": information_data(verdict),
+        "complexity": complexity_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
@@ -54,6 +58,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "index": index_data(subject) | {"canaries": verdict.control.stored},
         "accepted": accepted_data(verdict),
         "pairs": [pair_data(verdict, match) for match in verdict.replicated],
+        "undecided_pairs": [pair_data(verdict, match) for match in verdict.undecided],
     }
     if neighbours != 0:
         data["neighbours"] = [
@@ -142,7 +147,7 @@ def accepted_data(verdict: Verdict) -> dict[str, Any] | None:
     None where no file of accepted matches is in use.
     """
     book = verdict.policy.accepted
-    if book == NOTHING:
+    if not book.path and not book.entries:
         return None
     entries = book.by_pair()
 
@@ -205,4 +210,5 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "copies": match.copies,
         "exact_copies": match.exact,
         "copies_threshold": match.alike,
+        "pixels": evidence_data(match.pixels),
     }

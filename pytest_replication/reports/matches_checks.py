@@ -23,6 +23,9 @@ def check_matches(matches: Matches) -> None:
     _check_recall(matches.by)
     _check_p_values(matches)
     _check_canaries(matches.canaries)
+    _check_low(matches)
+    if len(matches.complexity) not in (0, len(matches.of)):
+        raise ValueError(f"{len(matches.of)} samples have {len(matches.complexity)} complexities")
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 
@@ -78,6 +81,14 @@ def _check_canaries(seen: Sightings) -> None:
         raise ValueError("a score of a canary is no cosine")
 
 
+def _check_low(matches: Matches) -> None:
+    samples = [entry.sample for entry in matches.low]
+    if samples != sorted(set(samples)) or not all(0 <= sample < len(matches.of) for sample in samples):
+        raise ValueError("samples with next to nothing in them are none, or out of order")
+    if not all(0 <= entry.floor <= 1 for entry in matches.low if entry.floor is not None):
+        raise ValueError("a distance of pixels is none")
+
+
 def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
     if not found or len(found) > searched:
         raise ValueError(f"sample {number} has {len(found)} matches of {searched} training images")
@@ -86,5 +97,8 @@ def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
     scores = [match.score for match in found]
     if not all(-1 <= score <= 1 for score in scores):
         raise ValueError(f"a score of sample {number} is no cosine")
+    seen = [match.pixels for match in found if match.pixels is not None]
+    if not all(0 <= pixels.rmse <= pixels.tiled + 1e-6 <= 1 + 1e-6 for pixels in seen):
+        raise ValueError(f"the pixels of sample {number} have no such distances")
     if scores != sorted(scores, reverse=True) or len({match.row for match in found}) != len(found):
         raise ValueError(f"the matches of sample {number} are not in the order of their scores")

@@ -12,7 +12,9 @@ from pytest_replication.reports.accepted_text import (
     expired_lines,
     unused_line,
 )
+from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
+from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
@@ -38,6 +40,9 @@ def headline(verdict: Verdict) -> str:
         story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
     else:
         story = f"none of {n} samples replicates a training image (closest score {score}, {threshold})"
+    if verdict.undecided:
+        told = f"of {len(verdict.undecided)} with next to nothing in them it cannot be told"
+        story = f"{story}; {told}" if k else f"cannot tell of {n} samples: {told} ({story})"
     return story + accepted_count(_of_accepted(verdict)) + _claim(verdict)
 
 
@@ -114,10 +119,13 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rate       {bounds(verdict)}",
         *_false_flags(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
+        *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
         f"  samples    {verdict.samples} of {subject.source}",
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
+    if told := complexity_text(complexity_data(verdict)):
+        lines.append(f"  complexity {told}")
     accepted = accepted_lines(_of_accepted(verdict), SHOWN)
     lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
     if verdict.control.asked:
@@ -166,8 +174,8 @@ def _of_accepted(verdict: Verdict) -> dict[str, Any]:
 
 def _pairs(verdict: Verdict) -> list[str]:
     hits = verdict.replicated
-    shown = hits[:SHOWN] or (verdict.closest,)
-    title = "replicated, worst first" if hits else "closest pair"
+    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.closest,)
+    title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
     lines = [f"  {title}"]
@@ -183,9 +191,10 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
+    told = f"{view}{caption}{_copies(match)}{evidence_text(match)}"
     return [
         f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
-        f"    {' ' * len(score)}  training  {record.uri}{view}{caption}{_copies(match)}",
+        f"    {' ' * len(score)}  training  {record.uri}{told}",
     ]
 
 
@@ -237,6 +246,8 @@ def _claim(verdict: Verdict) -> str:
 
 
 def _needed(verdict: Verdict) -> str:
+    if verdict.undecided:
+        return to_settle(verdict)
     if verdict.needed is None:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
     of = verdict.policy.per

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.images.complexity import Complexity
 from pytest_replication.index import Index, Record
 
 
@@ -71,6 +72,52 @@ class SearchedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelEvidence:
+    """What pixels say of a sample and a training image, both resized to a square.
+
+    Attributes:
+        rmse: root mean square difference (`scoring.pixel.rmse`), in [0, 1].
+        tiled: largest of 16 tiles (`scoring.pixel.tiled`), in [0, 1].
+        side: of the square.
+        source: of the training image: ``index``, ``original``, or ``thumbnail``, which is lossy.
+    """
+
+    rmse: float
+    tiled: float
+    side: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LowInformation:
+    """A sample with next to nothing in it, of which a descriptor says little.
+
+    Attributes:
+        sample: number of the sample.
+        why: ``tiny``, ``flat`` or ``near-blank`` (`images.complexity`).
+        floor: what its `rmse` is at least with every training image, from the pixels that the index
+            stores; None where that was not measured.
+    """
+
+    sample: int
+    why: str
+    floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complexities:
+    """Complexity figures of a sample and of its nearest training image.
+
+    Attributes:
+        sample: of the sample.
+        training: of the training image; None where its pixels are not at hand.
+    """
+
+    sample: Complexity
+    training: Complexity | None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A sample and a training image.
 
@@ -86,6 +133,7 @@ class Match:
         exact: those of them with the same vector.
         alike: score from which on two training images were counted as duplicates.
         leader: row that stands for all its duplicates; None if they were not counted.
+        pixels: what pixels say of the two; None where that was not measured.
     """
 
     sample: int
@@ -98,6 +146,7 @@ class Match:
     exact: int | None = None
     alike: float | None = None
     leader: int | None = None
+    pixels: PixelEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +261,8 @@ class Matches:
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
+        low: samples with next to nothing in them, in the order of their numbers.
+        complexity: one for each sample, empty where it was not asked for.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -223,6 +274,8 @@ class Matches:
     p_behind: tuple[tuple[float, ...], ...] = ()
     p_least: float = 1.0
     canaries: Sightings = Sightings()
+    low: tuple[LowInformation, ...] = ()
+    complexity: tuple[Complexities, ...] = ()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property

@@ -338,3 +338,11 @@ def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: py
     (tmp_path / "results.csv").write_text(as_csv([new]))
     (kept,) = retrieval.rows_of(tmp_path)
     assert (kept["queries"], kept["metrics"]) == (9, {"mAP": 0.5})
+
+
+@pytest.mark.slow
+def test_the_cost_of_canaries(tmp_path: Path) -> None:
+    found = results_of("canaries", tmp_path, "--embedder", "pixels", "--runs", "1")["pixels"]
+    assert found["planted"] == 160
+    assert found["found"] >= found["canaries_kept"] == 64
+    assert found["with_16_cpu_seconds"] > 0

@@ -59,6 +59,9 @@ class Run(Surroundings):
     def allow_unproved(self) -> bool:
         return self.unproved_allowed
 
+    def complexity(self) -> bool:
+        return False
+
     def accepted(self) -> str | None:
         return self.accepted_file
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,14 +45,26 @@ def _load(about: RealSet, request: Request) -> RetrievalSet:
     pictures = _pictures(about, request.root / part.folder, re.compile(r"(Q[0-9]{5})\.jpg"))
     wanted = sorted(truth) if request.variant == "public" else sorted(pictures)
     absent = sorted(set(truth) - set(pictures))
-    if absent:
-        raise about.missing(f"{len(absent):,} pictures that {part.truth} names, query {absent[0]} among them")
-    lost = sorted(name for names in truth.values() for name in names if name not in references)
-    if lost:
-        raise about.missing(f"{len(lost):,} pictures that {part.truth} names, reference {lost[0]} among them")
-    about.expect(request, "queries", len(wanted), part.queries)
-    queries = tuple(Query(pictures[name], frozenset(truth.get(name, ()))) for name in wanted)
-    return RetrievalSet(about.name, queries, tuple(references[name] for name in sorted(references)))
+    lost = sorted(query for query, names in truth.items() if not names <= set(references))
+    if not request.partial:
+        if absent:
+            raise about.missing(_named(part, absent, f"query {absent[0]}"))
+        if lost:
+            gone = sorted(set().union(*truth.values()) - set(references))
+            raise about.missing(_named(part, gone, f"reference {gone[0]}"))
+    # Without its reference a query would be one that should find nothing, or that finds a part only.
+    left = [name for name in wanted if name not in {*absent, *lost}]
+    about.expect(request, "queries", len(left), part.queries)
+    queries = tuple(Query(pictures[name], frozenset(truth.get(name, ()))) for name in left)
+    if not queries:
+        raise about.missing(f"the pictures of every query of {part.truth}")
+    dropped = {"dropped": len(wanted) - len(left)} if len(left) < len(wanted) else {}
+    database = tuple(references[name] for name in sorted(references))
+    return RetrievalSet(about.name, queries, database, dropped)
+
+
+def _named(part: _Part, names: Sequence[str], one: str) -> str:
+    return f"{len(names):,} pictures that {part.truth} names, {one} among them"
 
 
 def _truth(about: RealSet, path: Path) -> dict[str, set[str]]:

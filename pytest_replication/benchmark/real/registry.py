@@ -59,6 +59,7 @@ def open_real_set(name: str, root: Path, *, boxes: bool | None = None, partial: 
     known.present([*made.database, *(query.picture for query in made.queries)])
     _nobody_finds_itself(made)
     about = {
+        **made.about,
         "home": known.home,
         "licence": known.licence,
         "variant": variant,

@@ -87,6 +87,7 @@ def test_without_a_file_nothing_is_said_of_it() -> None:
     verdict = judge(measured(COPY), policy(NOTHING))
     assert verdict_data(verdict)["accepted"] is None
     assert "accepted" not in render(verdict)
+    assert verdict_data(judge(measured(COPY), policy(Accepted())))["accepted"] is None
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (1, 0), (1, 1)])

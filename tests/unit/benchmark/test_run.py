@@ -603,7 +603,7 @@ def test_thresholds_stand_beside_the_metrics_that_have_one(made: RetrievalSet, t
 def test_a_background_that_is_too_small_is_refused_before_anything_is_embedded(
     made: RetrievalSet, pictures: list[Picture], tmp_path: Path, name: str, count: int
 ) -> None:
-    with pytest.raises(BenchmarkError, match=rf"needs {count + 1} background images at least"):
+    with pytest.raises(SettingsError, match=rf"needs {count + 1} background images at least"):
         run_benchmark([made], ["cells"], [name], tmp_path, background=pictures[-count:], progress=False)
     assert Cells.calls == 0
 

@@ -202,10 +202,16 @@ def test_damaged_or_unknown_files_are_named(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_what_a_state_dict_lacks_is_named(
-    tmp_path: Path, reference: Reference, changes: dict[object, object] | None, why: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reference: Reference,
+    changes: dict[object, object] | None,
+    why: str,
 ) -> None:
+    monkeypatch.setattr(torchvision.models, "resnet50", lambda num_classes: reference.backbone)
     path = tmp_path / "other.torchvision.pt"
-    state = {k: v for k, v in {**reference.state_dict(), **(changes or {})}.items() if v is not None}
+    small = {name: torch.zeros(()).expand(v.shape) for name, v in reference.state_dict().items()}
+    state = {k: v for k, v in {**small, **(changes or {})}.items() if v is not None}
     torch.save(state if changes else [torch.zeros(1)], path)
     with pytest.raises(
         EmbedderUnavailable, match=rf"not a state dict of sscd .*\({why}\): fetch http"

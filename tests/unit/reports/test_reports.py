@@ -159,6 +159,7 @@ def test_data_is_plain_and_complete() -> None:
         "copies": None,
         "exact_copies": None,
         "copies_threshold": None,
+        "pixels": None,
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=0)

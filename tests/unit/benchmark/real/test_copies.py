@@ -148,10 +148,32 @@ def test_numbers_of_disc21_are_compared(disc: Path, monkeypatch: pytest.MonkeyPa
         ("query_id,reference_id", "line 6 is"),
     ],
 )
-def test_a_truth_of_disc21_that_does_not_fit_is_refused(disc: Path, line: str, message: str) -> None:
+def test_a_truth_of_disc21_that_does_not_fit_is_refused(
+    disc: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
+) -> None:
+    from pytest_replication.benchmark.real import disc21
+
+    monkeypatch.setattr(disc21, "_REFERENCES", 3)
     with (disc / "public_ground_truth.csv").open("a") as file:
         file.write(line + "\n")
     with pytest.raises(BenchmarkError, match=message):
+        open_real_set("disc21", disc)
+
+
+def test_a_part_of_disc21_leaves_out_queries_without_their_pictures(disc: Path) -> None:
+    with (disc / "public_ground_truth.csv").open("a") as file:
+        file.write("Q00001,R000002\nQ00009,R000000\nQ00008,\n")
+    made = open_real_set("disc21", disc, partial=True)
+    # Q00001 is a copy of three, of which one is not there; Q00008 and Q00009 are not there themselves.
+    assert [query.picture.id for query in made.queries] == ["Q00000", "Q00002"]
+    assert (made.about["dropped"], made.about["partial"]) == (3, True)
+    assert len(made.database) == 3
+    for name in ("R000000", "R000007"):
+        next((disc / "references").rglob(f"{name}.jpg")).unlink()
+    made = open_real_set("disc21", disc, partial=True)
+    assert [query.picture.id for query in made.queries] == ["Q00000"]
+    (disc / "public_ground_truth.csv").write_text("Q00001,R000000\n")
+    with pytest.raises(BenchmarkError, match="lacks the pictures of every query"):
         open_real_set("disc21", disc, partial=True)
 
 

@@ -163,7 +163,7 @@ def test_images_of_the_same_pixels_are_found_and_count_neither_way(
 ) -> None:
     with Image.open(pictures / "00.png") as image:
         image.save(pictures / "again.tif")
-    set_ = made("edits", count=13)
+    set_ = made("edits", count=26)
     assert set_.about["same"] == [["00.png", "again.tif"]] or set_.about["same"] == [["again.tif", "00.png"]]
     judged = {query.made["source"]: query for query in set_.queries}
     assert (judged["00.png"].positives, judged["00.png"].junk) == ({"00.png"}, {"again.tif"})

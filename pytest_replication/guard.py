@@ -1,0 +1,90 @@
+"""Samples with next to nothing in them: a descriptor alone never says that they are copies. Pure.
+
+All blank pages look alike to a descriptor, and so do many gradients: a high score says little of them. Their
+pixels decide, where those of the training images are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_replication.search.evidence import APART, SAME
+from pytest_replication.search.matches import LowInformation, Match, Matches
+
+Said = Literal["replicated", "other", "undecided"]
+
+
+def judge_by_pixels(
+    found: Sequence[Match], near: Sequence[Match], low: LowInformation, whole: bool
+) -> tuple[Said, Match]:
+    """Judge a sample with next to nothing in it whose best match reaches the threshold.
+
+    It is replicated where one of its matches has the same pixels. It is not where no training image of the
+    index can have them, or none that reaches the threshold has. Else it cannot be told.
+
+    Args:
+        found: its matches that count, best first.
+        near: those of them that reach the threshold.
+        low: why there is next to nothing in it.
+        whole: whether no other training image can reach the threshold.
+
+    Returns:
+        What is said of it, and the match that says so.
+    """
+    seen = [(match.pixels.tiled, place) for place, match in enumerate(found) if match.pixels is not None]
+    if seen and min(seen)[0] <= SAME:
+        return "replicated", found[min(seen)[1]]
+    if low.floor is not None and low.floor > APART:
+        return "other", found[0]
+    known = all(match.pixels is not None for match in near)
+    if known and whole and all(distance > APART for distance, _ in seen):
+        return "other", found[0]
+    return "undecided", found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The samples that reach a threshold, after those with next to nothing in them were judged by pixels.
+
+    Attributes:
+        replicated: matches of the replicated samples.
+        undecided: best matches of samples of which it cannot be told.
+        cleared: best matches of samples whose pixels are not those of a training image.
+    """
+
+    replicated: tuple[Match, ...]
+    undecided: tuple[Match, ...]
+    cleared: tuple[Match, ...]
+
+
+def guard(
+    matches: Matches,
+    hits: Sequence[Match],
+    reaches: Callable[[Match, int], bool],
+    accepted: Sequence[Match] = (),
+) -> Guarded:
+    """Judge hits of samples with next to nothing in them by their pixels; the others stay as they are.
+
+    Args:
+        matches: everything that was measured.
+        hits: best matches of the samples that reach the threshold.
+        reaches: whether a match, in its place among those of its sample, would make the sample replicated.
+        accepted: matches that do not count.
+    """
+    low = {entry.sample: entry for entry in matches.low}
+    aside = {(match.sample, match.row) for match in accepted}
+    said: dict[Said, list[Match]] = {"replicated": [], "undecided": [], "other": []}
+    for hit in hits:
+        word: Said = "replicated"
+        if hit.sample in low:
+            kept = matches.of[hit.sample]
+            near = [match for place, match in enumerate(kept) if reaches(match, place)]
+            # Others that reach the threshold may not have been kept, or not been found.
+            whole = matches.by.exact and (len(near) < len(kept) or len(kept) == matches.searched)
+            counted = [match for match in kept if (match.sample, match.row) not in aside]
+            near = [match for match in near if match in counted]
+            word, hit = judge_by_pixels(counted, near, low[hit.sample], whole)
+        said[word].append(hit)
+    return Guarded(tuple(said["replicated"]), tuple(said["undecided"]), tuple(said["other"]))

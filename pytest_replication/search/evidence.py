@@ -1,0 +1,231 @@
+"""What pixels say of a pair that vectors led to, where those of the training image are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pytest_replication.images.complexity import Complexity, low_information, measure_complexity
+from pytest_replication.images.decode import UndecodableImage, decode
+from pytest_replication.images.square import square
+from pytest_replication.index.originals import original
+from pytest_replication.index.reader import Index
+from pytest_replication.models.samples import Samples
+from pytest_replication.scoring.pixel import rmse, tiled, unit_range
+from pytest_replication.search.collect import tidy
+from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.matches import Complexities, LowInformation, Match, Matches, PixelEvidence
+from pytest_replication.search.pixels import search_pixels, take_pixels
+
+SAME = 0.05
+"""Tiled L2 up to which a sample with next to nothing in it is a training image: the strict end of the range
+of Carlini et al."""
+APART = 0.15
+"""Tiled L2 above which it is not: their line for photographs. Between the two it cannot be told."""
+SIDE = 512
+"""Side at which originals are compared: that of Carlini et al."""
+SHOWN = 10
+"""Replicated pairs, the worst, that pixels are measured of."""
+_SMALLEST = 32
+"""Longest side of a thumbnail that may stand for its image."""
+
+Images = NDArray[np.uint8]
+
+
+class Information:
+    """Notes how much there is in images, as they pass by.
+
+    Args:
+        complexity: measure their complexity, too.
+
+    Attributes:
+        why: for each image so far, what `low_information` says.
+        complexity: its figures, where they are wanted.
+    """
+
+    def __init__(self, complexity: bool = False) -> None:
+        self.why: list[str | None] = []
+        self.complexity: list[Complexity] = []
+        self.wanted = complexity
+
+    def watch(self, images: Iterable[Image.Image]) -> Iterator[Image.Image]:
+        """Pass images on and look at each."""
+        for image in images:
+            self.why.append(low_information(image))
+            if self.wanted:
+                self.complexity.append(measure_complexity(image))
+            yield image
+
+    @property
+    def low(self) -> tuple[LowInformation, ...]:
+        """Those with next to nothing in them."""
+        return tuple(LowInformation(sample, why) for sample, why in enumerate(self.why) if why is not None)
+
+
+def with_evidence(
+    index: Index,
+    samples: Samples,
+    vectors: NDArray[np.float32],
+    matches: Matches,
+    low: tuple[LowInformation, ...],
+    reaches: Callable[[Match], bool],
+) -> Matches:
+    """Measure the pixels of pairs that matter to a verdict.
+
+    These are the worst of the pairs that reach the threshold, and all kept pairs that do of samples with
+    next to nothing in them. Where the index stores pixels, these samples are compared with all training
+    images as well, and the nearest is added to what was found.
+
+    Args:
+        index: an open index.
+        samples: the samples.
+        vectors: (n, views, dim) of the samples.
+        matches: what was found.
+        low: samples with next to nothing in them.
+        reaches: whether the score of a match would make a sample replicated.
+
+    Raises:
+        SampleError: a sample cannot be read any more.
+        IndexCorrupt: stored pixels are damaged.
+    """
+    found = [list(kept) for kept in matches.of]
+    numbers = {entry.sample for entry in low}
+    worst = sorted((m for m in matches.best if reaches(m)), key=lambda m: -m.score)
+    for match in [m for m in worst if m.sample not in numbers][:SHOWN]:
+        found[match.sample][0] = _measured(index, samples.image(match.sample), match)
+    noted = []
+    for entry in low:
+        kept = found[entry.sample]
+        if reaches(kept[0]):
+            image = samples.image(entry.sample)
+            kept = [_measured(index, image, match) if reaches(match) else match for match in kept]
+            if not any(m.pixels is not None and m.pixels.tiled <= SAME for m in kept) and index.side:
+                kept, entry = _with_nearest(index, image, vectors[entry.sample], kept, entry)
+            found[entry.sample] = kept
+        noted.append(entry)
+    return replace(matches, of=tuple(map(tuple, found)), low=tuple(noted))
+
+
+def with_complexity(index: Index, matches: Matches, samples: Sequence[Complexity]) -> Matches:
+    """Measure the complexity of the nearest training image of each sample.
+
+    Args:
+        index: an open index.
+        matches: what was found.
+        samples: complexity of the samples.
+
+    Raises:
+        IndexCorrupt: stored pixels are damaged.
+    """
+    known: dict[int, Complexity | None] = {}
+    for match in matches.best:
+        if match.row not in known:
+            found = _training_image(index, match)
+            known[match.row] = None if found is None else measure_complexity(found[0])
+    pairs = zip(samples, matches.best, strict=True)
+    return replace(matches, complexity=tuple(Complexities(mine, known[match.row]) for mine, match in pairs))
+
+
+def _with_nearest(
+    index: Index, image: Image.Image, vectors: NDArray[np.float32], kept: list[Match], entry: LowInformation
+) -> tuple[list[Match], LowInformation]:
+    """Compare a sample with the pixels of all training images, and add the nearest to its matches."""
+    pixels = square(image, index.side or 0)
+    near = search_pixels(index, pixels[None], 1)
+    entry = replace(entry, floor=float(near.distances[0, 0]))
+    row = int(near.rows[0, 0])
+    if entry.floor is not None and entry.floor <= APART and row not in {match.row for match in kept}:
+        match = _match(index, vectors, kept[0], row)
+        kept = sorted([*kept, _measured(index, image, match)], key=lambda m: (-m.score, m.row))
+    return kept, entry
+
+
+def _match(index: Index, vectors: NDArray[np.float32], like: Match, row: int) -> Match:
+    """A sample and a training image that its vector did not lead to."""
+    views = index.manifest.views
+    stored = take(index, row * len(views) + np.arange(len(views))).astype(np.float64)
+    unit = vectors.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    scores = tidy(unit @ stored.T)
+    mine, theirs = np.unravel_index(int(scores.argmax()), scores.shape)
+    counted = index.duplicates
+    return Match(
+        sample=like.sample,
+        score=float(scores.max()),
+        row=row,
+        record=index.records([row])[row],
+        view=views[int(theirs)].name,
+        sample_view=views[int(mine)].name,
+        copies=counted.copies_of(row) if counted else None,
+        exact=counted.exact_of(row) if counted else None,
+        alike=counted.threshold if counted else None,
+        leader=counted.leader_of(row) if counted else None,
+    )
+
+
+def _measured(index: Index, image: Image.Image, match: Match) -> Match:
+    """A match with what pixels say of it, where those of the training image are at hand."""
+    picture = training_picture(index, match)
+    if picture is None:
+        return match
+    pair = unit_range(np.stack([square(image, picture.side), picture.pixels]))
+    evidence = PixelEvidence(
+        rmse=round(float(rmse(pair[0], pair[1])), 6),
+        tiled=round(float(tiled(pair[0], pair[1])), 6),
+        side=picture.side,
+        source=picture.source,
+    )
+    return replace(match, pixels=evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A training image as a square of pixels.
+
+    Attributes:
+        pixels: (side, side, 3) uint8.
+        source: where they come from: ``index``, ``original`` or ``thumbnail``, which is lossy.
+    """
+
+    pixels: Images
+    source: str
+
+    @property
+    def side(self) -> int:
+        """Side of the square."""
+        return len(self.pixels)
+
+
+def training_picture(index: Index, match: Match) -> Picture | None:
+    """The training image of a match: from the index, else its file, else a thumbnail; None where none is.
+
+    A file counts where its sha256 is the one that the index notes. A thumbnail counts from 32 pixels on.
+
+    Raises:
+        IndexCorrupt: stored pixels are damaged.
+    """
+    found = _training_image(index, match)
+    if found is None:
+        return None
+    image, source = found
+    sides = {"index": image.width, "original": SIDE, "thumbnail": max(image.size)}
+    return Picture(square(image, sides[source]), source)
+
+
+def _training_image(index: Index, match: Match) -> tuple[Image.Image, str] | None:
+    """The best picture of a training image that there is, and where it comes from."""
+    if index.side is not None:
+        return Image.fromarray(take_pixels(index, np.array([match.row]))[0]), "index"
+    if (image := original(match.record)) is not None:
+        return image, "original"
+    if match.record.thumbnail is None:
+        return None
+    try:
+        small = decode(match.record.thumbnail)
+    except UndecodableImage:
+        return None
+    return (small, "thumbnail") if max(small.size) >= _SMALLEST else None
