@@ -67,7 +67,7 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
         )
     if data["counts"]["few_prompts"]:
         prompts = plural(data["counts"]["prompts"], "prompt")
-        found.append(f"the samples are of {prompts} only: the bounds of the rate are rough")
+        found.append(f"the samples are of {prompts} only: the bounds of the rate count each as one sample")
     if data["threshold"] >= _IDENTICAL:
         found.append(
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "

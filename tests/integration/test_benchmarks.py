@@ -340,6 +340,20 @@ def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: py
     assert (kept["queries"], kept["metrics"]) == (9, {"mAP": 0.5})
 
 
+def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load(monkeypatch, "error_rates")
+    quick = [row for row in module.PROMISES if row[0] != "no data copying"]
+    monkeypatch.setattr(module, "PROMISES", tuple(quick))
+    rows = module.simulate(100, seed=1)
+    for row in rows:
+        # Four standard errors of a promise that is kept; the draws are the same each time.
+        most = row["promised"] + 4 * (row["promised"] * (1 - row["promised"]) / 100) ** 0.5
+        assert row["promise"] == module.BROKEN or row["held"] <= most, row
+    broken = [row for row in rows if row["promise"] == module.BROKEN]
+    assert [row["held"] > 0.1 for row in broken] == [True, True]
+    assert len(rows) == len(quick) > 20
+
+
 @pytest.mark.slow
 def test_the_cost_of_canaries(tmp_path: Path) -> None:
     found = results_of("canaries", tmp_path, "--embedder", "pixels", "--runs", "1")["pixels"]
