@@ -38,8 +38,7 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
     if index["stale_calibration"]:
         found.append(
             "the index has changed since it was calibrated: there are no p-values; calibrate it again, or "
-            "drop "
-            "the calibration"
+            "drop the calibration"
         )
     return found
 

@@ -277,6 +277,19 @@ def test_fashion_mnist(tmp_path: Path) -> None:
     assert pixels["indexed_images_found_again"] == pixels["indexed_images_asked_for"] == 50
 
 
+@pytest.mark.slow
+def test_calibration(tmp_path: Path) -> None:
+    photos = BENCHMARKS.parent / "fixtures" / "photos"
+    few = ("--photos", photos, "--photo-embedder", "pixels", "--fpr", 0.2, "--planted", 2)
+    found = results_of("calibration", tmp_path, *few)["photographs"]
+    assert (found["rows"], found["calibrated_with"], found["checked"]) == (16, 7, 8)
+    assert found["recall"]["jpeg-20"] == {"planted": 2, "fixed": 1, "calibrated": 1}
+    assert set(found["recall"]) > {"quarter-patch", "quarter-inset"}
+    assert found["flagged_fixed"] < 1
+    again = results_of("calibration", tmp_path)
+    assert again["photographs"] == found
+
+
 def test_counts_that_do_not_add_up_are_told(monkeypatch: pytest.MonkeyPatch, built_pixels: Path) -> None:
     fashion, index = load(monkeypatch, "fashion_mnist"), open_index(built_pixels)
     images = np.zeros((20, 8, 8), np.uint8)
