@@ -137,7 +137,7 @@ def test_links_inside_the_repository_lead_somewhere(path: Path) -> None:
 def test_every_photograph_has_its_origin_and_licence() -> None:
     table = (ROOT / "fixtures" / "README.md").read_text(encoding="utf-8")
     files = sorted(f"{p.parent.name}/{p.name}" for p in (ROOT / "fixtures" / "photos").rglob("*.jpg"))
-    assert sorted(re.findall(r"^\| `(.*?)` ", table, re.MULTILINE)) == files
+    assert sorted(re.findall(r"^\| `(.*?\.jpg)` ", table, re.MULTILINE)) == files
 
 
 def test_the_failure_in_the_readme_is_the_one_that_the_demo_shows(

@@ -87,6 +87,7 @@ def test_its_identity_is_its_sha256_and_its_preprocessing(plain: Path, tmp_path:
     assert one.spec.name == f"onnx:{sha256_of(moved)[:12]}"
     assert one.default_threshold is None
     assert one.token_shape is None
+    assert not one.hides_tokens
     other = load_embedder(f"onnx?size=8&mean=half&std=half:{moved}")
     assert [text.partition(" ")[0] for text in other.spec.differences(one.spec)] == ["preprocessing"]
     with pytest.raises(EmbedderUnavailable, match="is wanted: name the file"):

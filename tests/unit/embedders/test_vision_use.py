@@ -144,6 +144,7 @@ def test_a_preset_that_keeps_the_aspect_gives_vectors_and_no_tokens(file: Path) 
     embedder = loaded(file, "sscd-288")
     prove(embedder)
     assert embedder.token_shape is None
+    assert embedder.hides_tokens
     with pytest.raises(EmbedderError, match="sees each image in its own shape"):
         embedder.tokens([embedder.prepare(IMAGES[0])])
 
