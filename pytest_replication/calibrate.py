@@ -96,8 +96,7 @@ class CalibrateOptions:
         if self.samples < 1 or self.count < 2 or self.seed < 0:
             raise SettingsError(
                 f"{self.samples} samples, a count of {self.count} or a seed of {self.seed} makes no sense: "
-                "give "
-                "1, 2 and 0 or more"
+                "give 1, 2 and 0 or more"
             )
         if self.copies_from is not None and not self.copies_from > 0:
             raise SettingsError(f"copies_from {self.copies_from} is no score above 0")
@@ -249,29 +248,25 @@ def _check_size(
     what = f"the images of {source}" if source else "the training images"
     if not count:
         raise CalibrationError(
-            f"all {copied} of {what} are copies of training images (score >= {line:g}), so that none is "
-            "left to "
-            "calibrate with: give images that the model never saw, or --copies-from if these are none"
+            f"all {copied} of {what} are copies of training images (score >= {line:g}), so that none is left "
+            "to calibrate with: give images that the model never saw, or --copies-from if these are none"
         )
     if count < max(2, needed(asked.rate)):
         rate = f"{100 * asked.fpr:g} %" + (
             f" for a gate of {asked.samples} samples" if asked.samples > 1 else ""
         )
         raise CalibrationError(
-            f"{count} of {what} are left ({copied} are copies of training images): a false-positive rate "
-            f"of {rate} takes "
-            f"{max(2, needed(asked.rate))} or more; give more images, or a larger --fpr"
+            f"{count} of {what} are left ({copied} are copies of training images): a false-positive rate of "
+            f"{rate} takes {max(2, needed(asked.rate))} or more; give more images, or a larger --fpr"
         )
 
 
 def _check_groups(index: Index, asked: CalibrateOptions, names: tuple[str, ...]) -> None:
     if not names:
         raise CalibrationError(
-            f"no {asked.by} of the training images of {index.path} has the {needed(asked.rate)} images "
-            "that a "
-            f"threshold of its own takes at {100 * asked.rate:g} % a sample: calibrate without --by, or "
-            "give more "
-            "images"
+            f"no {asked.by} of the training images of {index.path} has the {needed(asked.rate)} images that "
+            f"a threshold of its own takes at {100 * asked.rate:g} % a sample: calibrate without --by, or "
+            "give more images"
         )
 
 
@@ -299,10 +294,8 @@ def _threshold(index: Index, found: Calibration) -> float:
     if not worst <= 1:
         raise CalibrationError(
             f"{found.described} score so high with the training images of {index.path} that no threshold "
-            "keeps "
-            f"false positives at {100 * found.rate:g} %: leave out copies with a lower --copies-from, or "
-            "take "
-            "another embedder"
+            f"keeps false positives at {100 * found.rate:g} %: leave out copies with a lower --copies-from, "
+            "or take another embedder"
         )
     return ready.null.threshold(found.rate)
 
@@ -313,7 +306,6 @@ def _failed(index: Index, found: Calibration) -> str:
         f"two random halves of {found.described} differ, which must not be (A/A control: Mann-Whitney p = "
         f"{control.p:.2g}; {control.reached} of {control.of} reach the threshold of the other half, p = "
         f"{control.tail_p:.2g}; below {LIMIT} fails): {index.path} was not changed; sound scores fail once "
-        "in "
-        "500 times, so give another --seed once, or look for copies within the hold-out, or store it all the "
-        "same with --accept-failed-control"
+        "in 500 times, so give another --seed once, or look for copies within the hold-out, or store it all "
+        "the same with --accept-failed-control"
     )

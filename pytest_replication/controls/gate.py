@@ -144,6 +144,6 @@ def _too_few(
 
 def _again(index: Index) -> str:
     return (
-        f"plant others at it with 'pytest-replication calibrate {index.path}', take another embedder, or do "
+        f"plant more with 'pytest-replication calibrate {index.path}', take another embedder, or do "
         "without a control (--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
     )

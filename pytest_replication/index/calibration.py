@@ -168,8 +168,7 @@ def stale(folder: Path) -> CalibrationError:
     return CalibrationError(
         f"{folder} has changed since it was calibrated, and scores grow with an index: calibrate it again "
         f"('pytest-replication calibrate {name} --holdout IMAGES'), give a threshold, or drop the "
-        "calibration "
-        f"('pytest-replication calibrate {name} --drop')"
+        f"calibration ('pytest-replication calibrate {name} --drop')"
     )
 
 

@@ -112,6 +112,20 @@ def write_canaries(index: Index, canaries: Canaries) -> Attachment:
     return entry
 
 
+def without_pictures(writer: IndexWriter, manifest: Manifest) -> Attachment | None:
+    """Canaries without a picture, for `compact`: none of a removed image may stay in the index.
+
+    They are those of the index as it was, so that a gate still asks for a new calibration.
+    """
+    old = manifest.canaries
+    if old is None:
+        return None
+    none = Canaries(old.threshold or 0.0, {}, ())
+    return replace(
+        writer.attach("canaries", ".parquet", _encode(none), 0), of=old.of, threshold=old.threshold
+    )
+
+
 def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     """Read the canaries of an index; None if none were planted.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.index.canaries import without_pictures
 from pytest_replication.index.layout import drop_derived
 from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import Manifest, ShardEntry
@@ -95,5 +96,10 @@ def _kept_tokens(shard: Shard, kept: NDArray[np.int64]) -> NDArray[np.float16]:
 def _compacted(writer: IndexWriter, folder: Path, manifest: Manifest, shards: list[ShardEntry]) -> Manifest:
     entries = [replace(entry, row=None) for entry in removed_entries(folder, manifest)]
     return replace(
-        manifest, shards=tuple(shards), removed=attach_removed(writer, entries), hidden=0, duplicates=None
+        manifest,
+        shards=tuple(shards),
+        removed=attach_removed(writer, entries),
+        hidden=0,
+        duplicates=None,
+        canaries=without_pictures(writer, manifest),
     )

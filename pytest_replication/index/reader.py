@@ -322,8 +322,11 @@ def check_counts(folder: Path, manifest: Manifest) -> None:
 
 def _check_sizes(folder: Path, manifest: Manifest) -> None:
     alone = [(folder / PROBE, manifest.probe)]
-    alone += [(folder / entry.name, entry.file) for entry in manifest.attachments]
+    measured = (manifest.calibration, manifest.canaries)
+    alone += [(folder / entry.name, entry.file) for entry in manifest.attachments if entry not in measured]
     _compare_sizes(alone, restore(folder, manifest))
+    again = f"restore it, or drop it with 'pytest-replication calibrate {folder} --drop' and calibrate again"
+    _compare_sizes([(folder / entry.name, entry.file) for entry in measured if entry is not None], again)
     in_shards: list[tuple[Path, FileEntry]] = []
     for shard in manifest.shards:
         if set(shard.files) != set(files_of(manifest)):

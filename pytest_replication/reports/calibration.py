@@ -75,8 +75,8 @@ def calibration_text(index: str, found: Calibration) -> str:
         f"{found.described}{gate}",
         f"  null         {_null(found)}",
         f"  threshold    the true {_percent(1 - found.rate)} percentile lies between {least:.4f} and "
-        f"{most:.4f}, "
-        f"and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % confidence)",
+        f"{most:.4f}, and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % "
+        "confidence)",
         f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
         f"{found.scores[-1]:.4f}",
         *_left_out(found),
@@ -95,9 +95,8 @@ def calibration_warnings(found: Calibration) -> list[str]:
     said = []
     if found.origin == TRAINING:
         said.append(
-            "the null is of training images: the threshold says how alike training images are, not how "
-            "near an "
-            "image comes that the model never saw; give --holdout if there is one"
+            "the null is of training images: the threshold says how alike training images are, not how near "
+            "an image comes that the model never saw; give --holdout if there is one"
         )
     if len(found) < _FEW:
         said.append(f"{len(found)} images make a rough threshold: give {_FEW} or more")
@@ -105,10 +104,8 @@ def calibration_warnings(found: Calibration) -> list[str]:
     if share > found.rate and found.origin == HOLDOUT:
         said.append(
             f"{_percent(share)} of the hold-out was left out as copies (score >= {found.copies_from:g}), "
-            "more than "
-            f"the wanted rate of {_percent(found.rate)}: if they are none, that share of innocent samples "
-            "will "
-            "be flagged; look at them, and move the line with --copies-from"
+            f"more than the wanted rate of {_percent(found.rate)}: if they are none, that share of innocent "
+            "samples will be flagged; look at them, and move the line with --copies-from"
         )
     if found.planted and _recall(found) < 0.5:
         said.append(
@@ -170,8 +167,7 @@ def _control(found: Calibration) -> str:
     control = found.control
     return (
         f"{'passed' if control.passed else 'FAILED'}: halves differ with p = {control.p:.2g}; "
-        f"{control.reached} of "
-        f"{control.of} reach the threshold of the other half (p = {control.tail_p:.2g})"
+        f"{control.reached} of {control.of} reach the threshold of the other half (p = {control.tail_p:.2g})"
     )
 
 

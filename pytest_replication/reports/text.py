@@ -159,8 +159,7 @@ def _false_flags(verdict: Verdict) -> list[str]:
     share, count = _percent(verdict.policy.false_rate or 0), verdict.expected_false
     return [
         f"  by chance  {share} of real images that the model never saw score as high: of {verdict.samples} "
-        "samples "
-        f"of a model that copies nothing, {count:.2g} are expected"
+        f"samples of a model that copies nothing, {count:.2g} are expected"
     ]
 
 

@@ -38,8 +38,7 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
     if index["stale_calibration"]:
         found.append(
             "the index has changed since it was calibrated: there are no p-values; calibrate it again, or "
-            "drop "
-            "the calibration"
+            "drop the calibration"
         )
     return found
 
@@ -68,7 +67,7 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
         )
     if data["counts"]["few_prompts"]:
         prompts = plural(data["counts"]["prompts"], "prompt")
-        found.append(f"the samples are of {prompts} only: the bounds of the rate are rough")
+        found.append(f"the samples are of {prompts} only: the bounds of the rate count each as one sample")
     if data["threshold"] >= _IDENTICAL:
         found.append(
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "

@@ -133,8 +133,7 @@ def _check_rejected(batches: list[Batch], holdout: Source, limit: Limit) -> None
         first = [f"\n  {uri}: {reason}" for batch in batches for uri, reason in batch.rejected][:_SHOWN]
         raise TooManyRejected(
             f"{unreadable} of {listed} images of {holdout.name} cannot be read, and {allow(limit, listed)} "
-            "may "
-            f"be left out: accept that with --max-rejected {unreadable}, or mend or remove "
+            f"may be left out: accept that with --max-rejected {unreadable}, or mend or remove "
             f"them{''.join(first)}"
         )
 

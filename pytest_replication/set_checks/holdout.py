@@ -19,6 +19,7 @@ from pytest_replication.set_checks.running import (
     check_copies,
     copies_line,
     first_of_each,
+    independent,
     keep_apart,
     run_check,
     search_holdout,
@@ -177,7 +178,8 @@ def judge_holdout(
     """Test both histograms against each other; nothing is measured here.
 
     A pass is given only if the sets are large enough to find an effect of `rule.detect`: what so few
-    images cannot show is not shown to be absent. Repeated samples count once for that.
+    images cannot show is not shown to be absent. Repeated samples, and those of one prompt, count once
+    for that.
 
     Raises:
         SampleError: all scores are the same.
@@ -188,7 +190,7 @@ def judge_holdout(
     except ValueError as error:
         raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
     p_shift, p_tail = holm([shift.p, tail.p])
-    n, m = min(len(scores), subject.distinct or len(scores)), len(null.scores)
+    n, m = independent(subject), len(null.scores)
     least = detectable_superiority(n, m, rule.alpha / 2, POWER)
     share = tail_test(np.zeros(n), null.scores, rule.level).detectable(rule.alpha / 2, POWER)
     findings = (
@@ -264,6 +266,6 @@ def _story(outcome: Outcome, shift: MannWhitney, tail: TailTest) -> str:
 def _needed(rule: HoldoutRule, n: int, m: int) -> str:
     each = samples_to_detect(rule.detect, rule.alpha / 2, POWER)
     return (
-        f"about {each} distinct samples and as many hold-out images find a probability of superiority of "
+        f"about {each} independent samples and as many hold-out images find a probability of superiority of "
         f"{rule.detect:g}; {n} and {m} were given"
     )

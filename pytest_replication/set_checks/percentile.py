@@ -6,7 +6,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
-from pytest_replication.set_checks.running import Call, Scores, run_check, search_samples
+from pytest_replication.set_checks.running import Call, Scores, independent, run_check, search_samples
 from pytest_replication.set_verdicts import Finding, PercentileVerdict
 from pytest_replication.stats.intervals import samples_to_prove
 from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds
@@ -46,7 +46,7 @@ def judge_percentile(
 ) -> PercentileVerdict:
     """Pass where the upper bound is below the value, fail where the lower bound is not."""
     level, n = percentile / 100, len(scores)
-    distinct = min(n, subject.distinct or n)
+    distinct = independent(subject)
     bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
     outcome = _outcome(bounds, value)
     reach = int((scores >= value).sum())
@@ -116,4 +116,6 @@ def _needed(share: float, level: float, confidence: float, n: int, distinct: int
     needed = samples_to_prove(share, 1 - level, confidence)
     if needed is None:
         return "the percentile is at the value: no feasible number of samples tells them apart"
-    return f"about {needed} distinct samples, if as many reach the value; {distinct} of {n} are distinct"
+    return (
+        f"about {needed} independent samples, if as many reach the value; {distinct} of {n} are independent"
+    )

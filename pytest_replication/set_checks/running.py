@@ -179,6 +179,12 @@ def first_of_each(vectors: Features) -> NDArray[np.int64]:
     return np.array(sorted(seen.values()), np.int64)
 
 
+def independent(subject: Subject) -> int:
+    """Samples that are independent evidence: distinct ones, and one a prompt where these are known."""
+    count = len(subject.samples)
+    return min(count, subject.distinct or count, len(set(subject.prompts)) or count)
+
+
 def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:
     """Refuse samples that are hold-out images: they would be compared with themselves.
 

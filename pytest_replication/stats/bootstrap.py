@@ -3,8 +3,9 @@
 The bootstrap draws whole clusters (BCa: Efron, Journal of the American Statistical Association 82, 1987).
 It knows nothing of what it has not seen: without a hit its bounds are 0, and with few clusters, or few that
 were hit, they are too narrow. Bounds are therefore never inside those of Clopper and Pearson at the number
-of independent samples that the clusters are worth (Korn and Graubard, Survey Methodology 24, 1998), and
-where all clusters are alike, each counts as one.
+of independent samples that the clusters are worth (Korn and Graubard, Survey Methodology 24, 1998). Where
+there are too few clusters, or too few with a hit or a miss, to tell that number, each counts as one sample:
+no distribution within clusters has a larger variance (benchmarks/error_rates.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEW = 30
-"""Clusters below which bounds are rough: the bootstrap draws from too few."""
+"""Clusters below which each counts as one sample."""
+_FEW_HIT = 10
+"""Clusters with a hit, and with a miss, below which each counts as one sample."""
 _RESAMPLES = 4000
 
 
@@ -38,7 +41,7 @@ class Clustered:
 
     @property
     def few(self) -> bool:
-        """Whether there are too few clusters to rely on the bounds alone."""
+        """Whether there are so few clusters that each counts as one sample."""
         return self.clusters < FEW
 
 
@@ -58,7 +61,7 @@ def clustered_bounds(
     """
     found, all_of = np.asarray(hits, np.int64), np.asarray(sizes, np.int64)
     _check(found, all_of, confidence)
-    effective = effective_samples(found, all_of)
+    effective = effective_samples(found, all_of, confidence)
     low, high = _clopper_pearson(found.sum() / all_of.sum(), effective, confidence)
     if 0 < found.sum() < all_of.sum() and len(found) > 1:
         bounds = bca(found, all_of, confidence, seed=seed)
@@ -66,17 +69,23 @@ def clustered_bounds(
     return Clustered(low, high, effective, len(found))
 
 
-def effective_samples(hits: NDArray[np.int64], sizes: NDArray[np.int64]) -> float:
-    """Independent samples with the variance that the clusters have; their number where it has none."""
+def effective_samples(hits: NDArray[np.int64], sizes: NDArray[np.int64], confidence: float = 0.95) -> float:
+    """Independent samples with the variance that the clusters have; one a cluster where that is not known.
+
+    The variance is an estimate from so many clusters, which the quantiles of Student's t allow for.
+    """
     count, total = len(sizes), int(sizes.sum())
+    if count < FEW or min((hits > 0).sum(), (hits < sizes).sum()) < _FEW_HIT:
+        return float(count)
+    from scipy.special import stdtrit
+
     rate = hits.sum() / total
-    if count == 1:
-        return 1.0
     residual = hits - rate * sizes
     variance = count / (count - 1) * float((residual**2).sum()) / total**2
     if variance <= 0:
         return float(count)
-    return float(min(total, max(1.0, rate * (1 - rate) / variance)))
+    narrow, wide = (float(stdtrit(freedom, max(confidence, 0.6))) for freedom in (total - 1, count - 1))
+    return float(min(total, max(1.0, rate * (1 - rate) / variance * (narrow / wide) ** 2)))
 
 
 def bca(

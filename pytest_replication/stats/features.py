@@ -11,7 +11,7 @@ Vectors = NDArray[np.float32]
 Blocks = Callable[[], Iterable[Vectors]]
 """Gives the same (rows, dim) blocks each time it is called."""
 
-ROWS = 4096
+ROWS = 2048
 _NEAR = 1e-8
 
 

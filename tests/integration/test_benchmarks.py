@@ -277,6 +277,19 @@ def test_fashion_mnist(tmp_path: Path) -> None:
     assert pixels["indexed_images_found_again"] == pixels["indexed_images_asked_for"] == 50
 
 
+@pytest.mark.slow
+def test_calibration(tmp_path: Path) -> None:
+    photos = BENCHMARKS.parent / "fixtures" / "photos"
+    few = ("--photos", photos, "--photo-embedder", "pixels", "--fpr", 0.2, "--planted", 2)
+    found = results_of("calibration", tmp_path, *few)["photographs"]
+    assert (found["rows"], found["calibrated_with"], found["checked"]) == (16, 7, 8)
+    assert found["recall"]["jpeg-20"] == {"planted": 2, "fixed": 1, "calibrated": 1}
+    assert set(found["recall"]) > {"quarter-patch", "quarter-inset"}
+    assert found["flagged_fixed"] < 1
+    again = results_of("calibration", tmp_path)
+    assert again["photographs"] == found
+
+
 def test_counts_that_do_not_add_up_are_told(monkeypatch: pytest.MonkeyPatch, built_pixels: Path) -> None:
     fashion, index = load(monkeypatch, "fashion_mnist"), open_index(built_pixels)
     images = np.zeros((20, 8, 8), np.uint8)
@@ -325,6 +338,20 @@ def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: py
     (tmp_path / "results.csv").write_text(as_csv([new]))
     (kept,) = retrieval.rows_of(tmp_path)
     assert (kept["queries"], kept["metrics"]) == (9, {"mAP": 0.5})
+
+
+def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load(monkeypatch, "error_rates")
+    quick = [row for row in module.PROMISES if row[0] != "no data copying"]
+    monkeypatch.setattr(module, "PROMISES", tuple(quick))
+    rows = module.simulate(100, seed=1)
+    for row in rows:
+        # Four standard errors of a promise that is kept; the draws are the same each time.
+        most = row["promised"] + 4 * (row["promised"] * (1 - row["promised"]) / 100) ** 0.5
+        assert row["promise"] == module.BROKEN or row["held"] <= most, row
+    broken = [row for row in rows if row["promise"] == module.BROKEN]
+    assert [row["held"] > 0.1 for row in broken] == [True, True]
+    assert len(rows) == len(quick) > 20
 
 
 @pytest.mark.slow

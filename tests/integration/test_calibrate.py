@@ -139,7 +139,11 @@ def test_a_damaged_calibration_passes_nothing(calibrated: Path, unrelated: Path,
     free = ("--threshold", "0.99", "--canaries", "0")
     assert run(capsys, "check", calibrated, unrelated, *free)[0] == 3
     path.unlink()
-    assert run(capsys, "check", calibrated, unrelated)[0] == 3
+    status, _, err = run(capsys, "check", calibrated, unrelated)
+    assert status == 3
+    assert f"drop it with 'pytest-replication calibrate {calibrated} --drop'" in err
+    assert run(capsys, "calibrate", calibrated, "--drop")[0] == 0
+    assert run(capsys, "check", calibrated, unrelated, "--threshold", "0.99")[0] == 0
 
 
 def test_the_gate_takes_its_threshold_from_the_calibration(

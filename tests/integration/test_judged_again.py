@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_replication import read_matches
+from pytest_replication import cli, read_matches
+from pytest_replication._cli.again import policy_again
+from pytest_replication.verdicts import GroupThresholds
 
 from .conftest import FAILING, PASSING, RunSuite
 from .test_cli import call
@@ -141,3 +145,31 @@ def test_matches_that_cannot_be_kept_are_an_error(pytester: pytest.Pytester, run
     result = run_suite(PASSING, "--replication-save=runs")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*MatchesFileError: the folder *runs of --replication-save cannot be made*"])
+
+
+def test_what_follows_from_a_calibration_does_not_outlive_its_threshold(
+    built_calibrated: Path, training: Path, tmp_path: Path
+) -> None:
+    """Thresholds of groups and a false discovery rate would hide a threshold that is given now."""
+    run = tmp_path / "run.json"
+    assert main("check", built_calibrated, training, "--count", 3, "--fdr", 0.1, "--save", run) == 1
+    saved = read_matches(run)
+    assert saved.policy.fdr == 0.1
+    assert saved.matches.p_values == (1 / 121,) * 3
+    groups = GroupThresholds("label", {}, rest=1.0)
+    policy = replace(saved.policy, groups=groups, false_rate=0.05)
+    for options, wanted in (
+        ({"threshold": 0.5, "fdr": None}, (0.5, None, None, None)),
+        ({"threshold": None, "fdr": 0.2}, (policy.threshold, 0.2, groups, 0.05)),
+        ({"threshold": None, "fdr": None}, (policy.threshold, 0.1, groups, 0.05)),
+    ):
+        args = argparse.Namespace(matches=run, max_rate=None, allow_unproved=False, **options)
+        found = policy_again(policy, args)
+        assert (found.threshold, found.fdr, found.groups, found.false_rate) == wanted
+    assert main("check", "--matches", run, "--fdr", 0.2) == 1
+    assert main("check", "--matches", run, "--fdr", 0.01) == 3  # 3 samples take 299 images of 120
+    assert main("check", "--matches", run, "--fdr", 0.1, "--threshold", 0.5) == 2
+
+
+def main(*arguments: object) -> int:
+    return cli.main(list(map(str, arguments)))

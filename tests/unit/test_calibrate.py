@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,13 @@ from pytest_replication import (
 )
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.check import nearest
-from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError, TooManyRejected
+from pytest_replication.errors import (
+    CalibrationError,
+    IndexCorrupt,
+    IndexMismatch,
+    SettingsError,
+    TooManyRejected,
+)
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import holdout as searching
 from pytest_replication.stats.halves import Halves
@@ -294,3 +301,11 @@ def test_scores_that_leave_no_room_for_a_threshold_are_refused(
 ) -> None:
     with pytest.raises(CalibrationError, match="no threshold keeps false positives at 50 %"):
         calibrate_index(index, CalibrateOptions(training, fpr=0.5, copies_from=1.1))
+
+
+def test_another_embedder_measures_nothing(index: Index, holdout: Path) -> None:
+    spec = replace(index.manifest.embedder, preprocessing="another")
+    other = Index(index.path, replace(index.manifest, embedder=spec), None, "auto")
+    with pytest.raises(IndexMismatch, match="was made with another embedder"):
+        calibrate_index(other, CalibrateOptions(holdout, fpr=0.05, plant=0))
+    assert open_index(index.path).manifest.calibration is None

@@ -98,7 +98,10 @@ def test_counts_are_in_the_text_and_in_the_data() -> None:
         "most_of_one": 2,
     }
     assert data["pairs"][2]["prompt"] == "b"
-    assert warnings(data)[-1] == "the samples are of 3 prompts only: the bounds of the rate are rough"
+    assert (
+        warnings(data)[-1]
+        == "the samples are of 3 prompts only: the bounds of the rate count each as one sample"
+    )
 
 
 def test_nothing_is_counted_where_nothing_was_replicated_and_no_prompt_is_known() -> None:

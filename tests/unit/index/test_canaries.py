@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pytest_replication import append_index, open_index, remove_images, verify_index
+from pytest_replication import append_index, compact_index, open_index, remove_images, verify_index
 from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.index import Index
 from pytest_replication.index.canaries import Canaries, Canary, png, read_canaries, write_canaries
@@ -51,6 +51,17 @@ def test_planting_again_leaves_one_file(index: Index) -> None:
     write_canaries(index, replace(SOME, threshold=0.6))
     assert open_index(index.path).canaries == replace(SOME, threshold=0.6)
     assert len(list(index.path.glob("canaries-*"))) == 1
+
+
+def test_pictures_of_removed_images_go_when_an_index_is_compacted(index: Index) -> None:
+    remove_images(index.path, ids=["cat.jpg"])
+    (before,) = index.path.glob("canaries-*")
+    assert b"PNG" in before.read_bytes()
+    compact_index(index.path)
+    (after,) = index.path.glob("canaries-*")
+    assert b"PNG" not in after.read_bytes()
+    with pytest.raises(ControlFailed, match="planted before its training images changed"):
+        _ = open_index(index.path).canaries
 
 
 def test_half_found_is_not_nearly_blind() -> None:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_replication import Inconclusive, Index, Outcome, ReplicationDetected, assert_no_data_copying
+from pytest_replication import (
+    Inconclusive,
+    Index,
+    Outcome,
+    ReplicationDetected,
+    assert_no_data_copying,
+    open_index,
+    remove_images,
+)
 from pytest_replication.errors import ReplicationError, SampleError, SettingsError
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying, training_features
@@ -121,6 +131,19 @@ def test_training_features_are_all_live_first_views(made_up: Index) -> None:
     features = np.concatenate(list(training_features(made_up)()))
     assert features.shape == (300, made_up.manifest.embedder.dim)
     assert np.linalg.norm(features, axis=1) == pytest.approx(np.ones(300), abs=1e-5)
+
+
+def test_other_views_and_removed_images_are_left_out(
+    made_up_index: Callable[..., Index], tmp_path: Path
+) -> None:
+    vectors = np.random.default_rng(0).normal(size=(9, 2, 5))
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    made_up_index(tmp_path / "index", vectors[:5], vectors[5:], dtype="<f2", sha256=None)
+    remove_images(tmp_path / "index", ids=["0-3", "1-0"])
+    features = np.concatenate(list(training_features(open_index(tmp_path / "index"))()))
+    kept = np.delete(vectors[:, 0], [3, 5], axis=0)
+    assert features == pytest.approx(kept, abs=2e-3)
+    assert np.linalg.norm(features, axis=1) == pytest.approx(np.ones(7), abs=1e-6)
 
 
 def test_training_features_that_are_no_numbers_are_refused(

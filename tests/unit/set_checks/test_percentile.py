@@ -33,13 +33,21 @@ def test_every_outcome(high: int, outcome: Outcome) -> None:
 def test_so_few_samples_prove_nothing() -> None:
     few = judged([0.1] * 58, 0.5)
     assert (few.outcome, few.bounds.upper) == (Outcome.INCONCLUSIVE, None)
-    assert "about 59 distinct samples" in few.to_settle
+    assert "about 59 independent samples" in few.to_settle
     assert judged([0.1] * 59, 0.5).passed
     assert judged([0.1] * 1, 0.5).outcome is Outcome.INCONCLUSIVE
 
 
 def test_one_image_again_and_again_proves_nothing() -> None:
     assert judged([0.1] * 500, 0.5, distinct=1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_samples_of_one_prompt_prove_little() -> None:
+    names, scores = tuple(f"s{i}" for i in range(100)), np.full(100, 0.1)
+    for prompts, outcome in ((58, Outcome.INCONCLUSIVE), (59, Outcome.PASS)):
+        told = tuple(f"p{i % prompts}" for i in range(100))
+        subject = Subject(names, "out", "index", 0, "f", "toy", "p", None, prompts=told)
+        assert judge_percentile(scores, 95, 0.5, 0.95, subject, 10).outcome is outcome
 
 
 def test_a_percentile_at_the_value_is_not_below_it() -> None:
@@ -49,7 +57,7 @@ def test_a_percentile_at_the_value_is_not_below_it() -> None:
 
 def test_what_would_settle_it_is_told() -> None:
     verdict = judged([0.9] * 2 + [0.1] * 98, 0.5)
-    assert f"about {samples_to_prove(0.02, 0.05)} distinct samples" in verdict.to_settle
+    assert f"about {samples_to_prove(0.02, 0.05)} independent samples" in verdict.to_settle
     assert "no feasible number" in judged([0.9] * 5 + [0.1] * 95, 0.5).to_settle
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.special import betaincinv
+from scipy.stats import bootstrap, t
 
 from pytest_replication.stats.bootstrap import bca, clustered_bounds
 from pytest_replication.stats.intervals import lower_bound, upper_bound
@@ -48,6 +49,29 @@ def test_samples_of_one_cluster_are_worth_one() -> None:
     assert found.effective == 1
     assert found.upper == pytest.approx(0.95)
     assert found.few
+
+
+@pytest.mark.parametrize(
+    ("hits", "effective"),
+    [
+        ([1] * 15 + [0] * 14, 29),  # too few clusters
+        ([1] * 9 + [0] * 91, 100),  # too few that were hit
+        ([5] * 91 + [4] * 9, 100),  # too few with a miss
+    ],
+)
+def test_where_the_variance_is_not_known_each_cluster_counts_as_one(hits: list[int], effective: int) -> None:
+    found = clustered_bounds(hits, [5] * len(hits))
+    assert found.effective == effective
+    rate = sum(hits) / 5 / len(hits)
+    assert found.upper >= betaincinv(rate * effective + 1, effective - rate * effective, 0.95) - 1e-12
+
+
+def test_the_number_of_samples_is_that_of_korn_and_graubard() -> None:
+    hits, sizes = clusters(3, 50, 8)
+    rate = hits.sum() / sizes.sum()
+    spread = 50 / 49 * ((hits - rate * sizes) ** 2).sum() / sizes.sum() ** 2
+    factor = (t.ppf(0.95, sizes.sum() - 1) / t.ppf(0.95, 49)) ** 2
+    assert clustered_bounds(hits, sizes).effective == pytest.approx(rate * (1 - rate) / spread * factor)
 
 
 def test_independent_samples_keep_the_bounds_of_clopper_and_pearson() -> None:

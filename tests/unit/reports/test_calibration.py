@@ -1,0 +1,85 @@
+"""What a calibration says of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_replication import Calibration, open_index
+from pytest_replication.index.calibration import Copy, Found, HalvesControl
+from pytest_replication.reports.calibration import (
+    calibration_data,
+    calibration_text,
+    calibration_warnings,
+)
+
+
+@pytest.fixture(scope="module")
+def found(built_calibrated: Path) -> Calibration:
+    calibration = open_index(built_calibrated).calibration
+    assert calibration is not None
+    return calibration
+
+
+def test_the_data_are_plain(found: Calibration) -> None:
+    data = calibration_data(found)
+    assert json.loads(json.dumps(data)) == data
+    assert data["images"] == 120
+    assert data["resolution"] == 1 / 121
+
+
+FEW = ("120 images make a rough threshold",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({}, ()),
+        ({"origin": "training"}, ("the null is of training images",)),
+        ({"copied": 6}, ()),
+        ({"copied": 7}, ("5.51 % of the hold-out was left out as copies",)),
+        ({"copied": 7, "origin": "training"}, ("the null is of training images",)),
+        ({"planted": (Found("grey", 4, 10),)}, ("the threshold finds 40 % of planted copies",)),
+        ({"planted": (Found("grey", 4, 10), Found("jpeg-20", 10, 10))}, ()),
+        ({"control": HalvesControl(0.0, 9, 60, 0.0, False)}, ("the A/A control failed",)),
+    ],
+    ids=str,
+)
+def test_what_weakens_it_is_told(
+    found: Calibration, changes: dict[str, Any], warned: tuple[str, ...]
+) -> None:
+    said = calibration_warnings(replace(found, **changes))
+    assert len(said) == len(warned) + 1
+    for start in (*warned, *FEW):
+        assert any(line.startswith(start) for line in said)
+
+
+def test_the_text_tells_what_was_left_out(found: Calibration) -> None:
+    copies = tuple(Copy(f"/h/{i}\n", "t", "/t", 0.99) for i in range(12))
+    text = calibration_text(
+        "index", replace(found, copied=15, copies=copies, unreadable=1, repeated=2, samples=7)
+    )
+    assert text.startswith(
+        f"index: threshold {found.threshold:g}, 5 % of 120 unseen images for a gate of 7 samples"
+    )
+    assert "15 copies of training images (score >= 0.999)" in text
+    assert "and 5 more" in text
+    assert "1 image that could not be read" in text
+    assert "2 images that were there before" in text
+    assert "/h/1\\n -> /t" in text
+    assert "no copies were planted" in text
+
+
+def test_groups_are_listed_with_their_thresholds(found: Calibration) -> None:
+    numbers = found.group_of.copy()
+    numbers[:60], numbers[60:] = 0, 1
+    grouped = replace(found, by="label", names=("low", "high"), group_of=numbers)
+    text = calibration_text("index", grouped)
+    assert "  label        low: " in text
+    assert "  label        high: " in text
+    assert "  label        all others: " in text
+    assert set(calibration_data(grouped)["groups"]) == {"low", "high"}
