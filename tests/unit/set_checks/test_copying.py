@@ -100,11 +100,9 @@ def test_fresh_images_pass_and_blends_fail(made_up: Index, many: Many) -> None:
 
 def test_few_images_are_inconclusive(made_up: Index, many: Many) -> None:
     with pytest.raises(Inconclusive, match="cells are too small"):
-        assert_no_data_copying(many(2000, 30), many(1000, 200), index=made_up)
-    with pytest.raises(Inconclusive):
         assert_no_data_copying(many(2000, 1), many(1000, 2), index=made_up)
     with pytest.raises(Inconclusive):
-        assert_no_data_copying(many(2000, 1) * 300, many(1000, 200), index=made_up, cells=1)
+        assert_no_data_copying(many(2000, 1) * 60, many(1000, 60), index=made_up, cells=1)
 
 
 def test_sets_that_cannot_be_compared_are_refused(made_up: Index, many: Many) -> None:

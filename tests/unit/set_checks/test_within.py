@@ -11,6 +11,7 @@ from pytest_replication import (
     ReplicationDetected,
     assert_no_duplicates_within,
 )
+from pytest_replication.embedders.base import Threshold
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
 from pytest_replication.set_checks import within
 from pytest_replication.set_checks.within import group
@@ -51,11 +52,12 @@ def test_one_sample_cannot_repeat(made_up: Index, many: Many) -> None:
 
 
 def test_an_embedder_without_a_documented_threshold_asks_for_one(
-    made_up: Index, sscd_index: Index, many: Many
+    made_up: Index, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ThresholdMissing, match="not documented for the embedder pixels"):
         assert_no_duplicates_within(many(2000, 3), index=made_up)
-    verdict = assert_no_duplicates_within(many(2000, 2), index=sscd_index, max_share=0.9)
+    monkeypatch.setattr(type(made_up.embedder), "default_threshold", Threshold(0.5, "documented"))
+    verdict = assert_no_duplicates_within(many(2000, 3), index=made_up)
     assert (verdict.threshold, verdict.threshold_source) == (0.95, "duplicates of Somepalli et al. 2023")
 
 
