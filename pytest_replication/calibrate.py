@@ -15,8 +15,9 @@ from PIL import Image
 
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
-from pytest_replication.controls import Planted, plant_originals, store_canaries
+from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.copies import LOOKED_AT, SAME, copies_line
+from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source, open_source
@@ -115,8 +116,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     highest inner product with a training image counts. The threshold is the smallest from which on a
     conformal p-value is at most the wanted rate (`pytest_replication.stats.null.Null.threshold`).
 
-    The index is changed by one rename when all is measured. What is measured of a hold-out is kept batch by
-    batch, so that an interrupted calibration goes on where it was.
+    The index is changed by one rename when all is measured: threshold and canaries are there together. What
+    is measured of a hold-out is kept batch by batch, so that an interrupted calibration goes on where it was.
 
     Args:
         index: an open index. Open it again to check against it: this one keeps the state that it had.
@@ -156,9 +157,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         raise CalibrationError(_failed(index, found))
     planted = _plant(index, asked)
     found = replace(found, **_recall(planted, found.threshold, asked))
-    store_calibration(index, found)
-    if planted is not None:
-        store_canaries(index, planted, found.threshold, seed=asked.seed)
+    canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
+    found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()
     return found

@@ -283,7 +283,9 @@ def test_a_model_is_sampled_once_and_judged(
     )
     result.assert_outcomes(passed=3 - failed, failed=failed)
     if failed:
-        result.stdout.fnmatch_lines(["*1.000 (next *)  sample    sample 19 (seed 24)", "*training  *cat.jpg*"])
+        result.stdout.fnmatch_lines(
+            ["*1.000 (next *)  sample    sample 19 (seed 24)", "*training  *cat.jpg*"]
+        )
 
 
 @pytest.mark.parametrize("option", ["--replication-samples", "--replication-model"])
