@@ -251,6 +251,26 @@ class Sightings:
 
 
 @dataclass(frozen=True, slots=True)
+class NullTail:
+    """The upper end of the null of a calibration: what a false discovery rate takes to judge again.
+
+    Attributes:
+        images: of the null, H.
+        scores: the highest of them, highest first, as many as any rate below 1 takes among these samples.
+        described: the null in words.
+    """
+
+    images: int
+    scores: tuple[float, ...]
+    described: str
+
+    @staticmethod
+    def needed(images: int, samples: int) -> int:
+        """How many scores: the rank of a p-value of 1 / samples, and one more."""
+        return min(images, (images + 1) // samples + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The nearest training images of every sample: everything a policy judges.
 
@@ -263,6 +283,7 @@ class Matches:
         p_behind: the same for the matches of each sample behind its best, as if they were the best.
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
+        null: the null that the p-values are of; None without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
         low: samples with next to nothing in them, in the order of their numbers.
         complexity: one for each sample, empty where it was not asked for.
@@ -276,6 +297,7 @@ class Matches:
     p_values: tuple[float, ...] = ()
     p_behind: tuple[tuple[float, ...], ...] = ()
     p_least: float = 1.0
+    null: NullTail | None = None
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
     complexity: tuple[Complexities, ...] = ()
