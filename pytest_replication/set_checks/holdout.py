@@ -19,11 +19,12 @@ from pytest_replication.set_checks.running import (
     check_copies,
     copies_line,
     first_of_each,
-    independent,
     keep_apart,
+    one_a_prompt,
     run_check,
     search_holdout,
     search_samples,
+    told_of_prompts,
 )
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 from pytest_replication.stats.holm import holm
@@ -178,19 +179,19 @@ def judge_holdout(
     """Test both histograms against each other; nothing is measured here.
 
     A pass is given only if the sets are large enough to find an effect of `rule.detect`: what so few
-    images cannot show is not shown to be absent. Repeated samples, and those of one prompt, count once
-    for that.
+    images cannot show is not shown to be absent. Repeated samples count once for that. Of samples that share
+    a prompt one is tested, drawn at random; if all of them together would fail, nothing passes.
 
     Raises:
         SampleError: all scores are the same.
     """
+    drawn = one_a_prompt(subject)
     try:
-        shift = mann_whitney(scores, null.scores)
-        tail = tail_test(scores, null.scores, rule.level)
+        shift, tail, (p_shift, p_tail) = _tests(scores[drawn], null.scores, rule)
+        together = min(_tests(scores, null.scores, rule)[2])
     except ValueError as error:
         raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
-    p_shift, p_tail = holm([shift.p, tail.p])
-    n, m = independent(subject), len(null.scores)
+    n, m = min(len(drawn), subject.distinct or len(drawn)), len(null.scores)
     least = detectable_superiority(n, m, rule.alpha / 2, POWER)
     share = tail_test(np.zeros(n), null.scores, rule.level).detectable(rule.alpha / 2, POWER)
     findings = (
@@ -212,7 +213,7 @@ def judge_holdout(
         ),
         Finding(
             "tail",
-            f"p {p_tail:.3g}; {tail.above} of {len(scores)} samples above {tail.cut:.3f}, the hold-out's "
+            f"p {p_tail:.3g}; {tail.above} of {tail.samples} samples above {tail.cut:.3f}, the hold-out's "
             f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
             + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
             _outcome(p_tail, rule.alpha, share is not None),
@@ -226,6 +227,7 @@ def judge_holdout(
                 "detectable": share,
             },
         ),
+        *told_of_prompts(len(scores), len(drawn), together, rule.alpha),
     )
     outcome = overall(findings)
     return HoldoutVerdict(
@@ -243,6 +245,15 @@ def judge_holdout(
         tail=tail,
         alpha=rule.alpha,
     )
+
+
+def _tests(
+    scores: Scores, holdout: Scores, rule: HoldoutRule
+) -> tuple[MannWhitney, TailTest, tuple[float, float]]:
+    """Both tests, and their p-values adjusted for each other."""
+    shift, tail = mann_whitney(scores, holdout), tail_test(scores, holdout, rule.level)
+    first, second = holm([shift.p, tail.p])
+    return shift, tail, (first, second)
 
 
 def _outcome(p: float, alpha: float, large_enough: bool) -> Outcome:

@@ -13,6 +13,7 @@ from pytest_replication import (
     Index,
     Outcome,
     ReplicationDetected,
+    Samples,
     assert_no_data_copying,
     open_index,
     remove_images,
@@ -20,6 +21,7 @@ from pytest_replication import (
 from pytest_replication.errors import ReplicationError, SampleError, SettingsError
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying, training_features
+from pytest_replication.set_checks.copying import _prompts as told
 from pytest_replication.set_verdicts import CopyingVerdict
 from pytest_replication.stats.data_copying import Cell, DataCopying
 
@@ -73,6 +75,37 @@ def test_a_cell_without_samples_has_nothing_to_judge() -> None:
 def test_repeated_samples_do_not_make_a_cell_large() -> None:
     few = Cell(100, 200, 3, None, None, None)
     assert judged(GOOD, alone=(few,)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_cell_of_too_few_distinct_samples_passes_at_no_effect() -> None:
+    few = Cell(100, 200, 3, None, None, None)
+    assert judged(GOOD, alone=(few,), rule=replace(RULE, detect=1.0)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_samples_of_a_few_prompts_prove_nothing(made_up: Index, many: Many) -> None:
+    holdout, images = many(1000, 160), many(2000, 160)
+    for shared, passes in ((1, True), (20, False)):
+        samples = Samples.of(images, prompts=[f"p{i // shared}" for i in range(160)])
+        if passes:
+            assert assert_no_data_copying(samples, holdout, index=made_up, cells=2).passed
+            continue
+        with pytest.raises(Inconclusive, match="160 samples share 8 prompts"):
+            assert_no_data_copying(samples, holdout, index=made_up, cells=2)
+        blends = Samples.of(many(2000, 160, 0.4), prompts=samples.prompts)
+        with pytest.raises(Inconclusive, match="160 samples share 8 prompts"):
+            assert_no_data_copying(blends, holdout, index=made_up, cells=2)
+
+
+def test_all_samples_together_stop_a_pass() -> None:
+    def copying(*cells: Cell) -> DataCopying:
+        return DataCopying(cells, 0.0, 300, 300, 64)
+
+    more, none = replace(GOOD, samples=400), Cell(100, 200, 0, None, None, None)
+    closer = replace(more, z=-4.0, p=3e-5, superiority=0.7)
+    assert told(copying(GOOD), copying(GOOD), RULE) == ()
+    assert told(copying(more), copying(GOOD), RULE)[0].outcome is None
+    for together, drawn in (((closer,), (GOOD,)), ((more, GOOD), (GOOD, none))):
+        assert told(copying(*together), copying(*drawn), RULE)[0].outcome is Outcome.INCONCLUSIVE
 
 
 def test_fresh_images_pass_and_blends_fail(made_up: Index, many: Many) -> None:

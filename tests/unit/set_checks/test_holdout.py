@@ -40,7 +40,11 @@ RULE = HoldoutRule()
 
 
 def judged(
-    scores: np.ndarray, null: np.ndarray, rule: HoldoutRule = RULE, distinct: int = 0
+    scores: np.ndarray,
+    null: np.ndarray,
+    rule: HoldoutRule = RULE,
+    distinct: int = 0,
+    prompts: tuple[str, ...] = (),
 ) -> HoldoutVerdict:
     subject = Subject(
         tuple(f"s{i}" for i in range(len(scores))),
@@ -52,6 +56,7 @@ def judged(
         "p",
         None,
         distinct=distinct,
+        prompts=prompts,
     )
     return judge_holdout(scores, Null(null, "holdout"), rule, subject, 10, ())
 
@@ -102,6 +107,34 @@ def test_small_sets_can_fail(rng: np.random.Generator) -> None:
 def test_one_image_again_and_again_does_not_pass(rng: np.random.Generator) -> None:
     scores = np.full(1000, 0.25)
     assert judged(scores, rng.normal(0.3, 0.05, 300), distinct=1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_few_prompts_are_no_false_alarm_and_no_pass(rng: np.random.Generator) -> None:
+    """Each prompt has a level of its own: taken as independent, samples of ten would fail nearly always."""
+    prompts, failed = tuple(f"p{i // 30}" for i in range(300)), 0
+    for _ in range(40):
+        scores = np.repeat(rng.normal(0.3, 0.05, 10), 30) + rng.normal(0, 0.001, 300)
+        verdict = judged(scores, rng.normal(0.3, 0.05, 300), prompts=prompts)
+        assert not verdict.passed
+        failed += verdict.outcome is Outcome.FAIL
+        assert verdict.shift.samples == verdict.tail.samples == 10
+    assert failed <= 5
+
+
+def test_what_only_samples_of_shared_prompts_show_does_not_pass(rng: np.random.Generator) -> None:
+    prompts = tuple(f"p{i // 2}" for i in range(600))
+    scores, null = rng.normal(0.3, 0.05, 600), rng.normal(0.3, 0.05, 300)
+    assert judged(scores, null, prompts=prompts).passed
+    scores[:100] = 0.9
+    assert judged(scores, null, prompts=prompts).outcome is Outcome.FAIL
+    found = judged(scores, null, prompts=prompts).findings
+    drawn, together = min(found[0].p or 0, found[1].p or 0), found[2].p or 0
+    assert 0 < together < drawn / 100
+    between = replace(RULE, alpha=float(np.sqrt(together * drawn)), detect=0.9)
+    verdict = judged(scores, null, between, prompts=prompts)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.findings[-1].outcome is Outcome.INCONCLUSIVE
+    assert "600 samples share 300 prompts, of each of which one is tested" in verdict.findings[-1].said
 
 
 def test_the_two_tests_share_alpha(rng: np.random.Generator) -> None:
