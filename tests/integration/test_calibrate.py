@@ -182,6 +182,7 @@ def test_the_gate_with_a_false_discovery_rate(run_suite: RunSuite, built_calibra
     result.stdout.fnmatch_lines(["*false discovery rate of 0.2 (command line) decides * takes a threshold*"])
     for line in ("FDR 0.2 (command line)", "FDR 0.19 (marker)", "FDR 0.18 (call)", "threshold 1 (marker)"):
         result.stdout.fnmatch_lines([f"* {line}*"])
+    result.stdout.fnmatch_lines(["*FDR 0.18 (call), no rate proved*"])
 
 
 def test_a_stale_calibration_is_an_error_of_the_gate(run_suite: RunSuite, calibrated: Path) -> None:
