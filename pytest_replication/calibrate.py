@@ -5,17 +5,21 @@ The peer of `check`: where that judges samples, this measures how high innocent 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
-from pytest_replication.controls import Planted, plant_originals, store_canaries
+from pytest_replication.controls import Planted, plant_originals
+from pytest_replication.controls.copies import LOOKED_AT, SAME, copies_line
+from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
+from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.index.calibration import (
     GROUPINGS,
@@ -33,17 +37,13 @@ from pytest_replication.index.calibration import (
 from pytest_replication.index.ingest import Limit
 from pytest_replication.index.journal import Journal
 from pytest_replication.index.manifest import now
+from pytest_replication.index.originals import Originals
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
 from pytest_replication.search.within import measure_training
 from pytest_replication.stats.halves import LIMIT, compare_halves
-from pytest_replication.stats.null import needed
-
-DUPLICATE = 0.95
-"""Score from which on two images are duplicates, where the embedder documents a threshold."""
-SAME = 0.999
-"""The same where it documents none: next to nothing but the same image reaches it."""
+from pytest_replication.stats.null import Null, needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class CalibrateOptions:
             a whole gate of N samples raises a false alarm.
         copies_from: score from which on an image of the hold-out is taken for a copy of a training
             image and left out (two training images for duplicates); None for 0.95 where the embedder
-            documents a threshold, else 0.999.
+            documents a threshold, else for what re-encoded copies score (`controls.copies.copies_line`).
         by: ``label`` or ``caption``: a threshold of its own for each group of training images.
         count: training images that are drawn where there is no hold-out.
         max_rejected: unreadable images of the hold-out that may be left out, a number or a share.
@@ -116,8 +116,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     highest inner product with a training image counts. The threshold is the smallest from which on a
     conformal p-value is at most the wanted rate (`pytest_replication.stats.null.Null.threshold`).
 
-    The index is changed by one rename when all is measured. What is measured of a hold-out is kept batch by
-    batch, so that an interrupted calibration goes on where it was.
+    The index is changed by one rename when all is measured: threshold and canaries are there together. What
+    is measured of a hold-out is kept batch by batch, so that an interrupted calibration goes on where it was.
 
     Args:
         index: an open index. Open it again to check against it: this one keeps the state that it had.
@@ -132,15 +132,17 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         ReplicationError: the index or its embedder cannot be used, as in a check.
     """
     asked = options or CalibrateOptions()
-    line = _line(index, asked)
     journal: Journal | None = None
     if asked.holdout is None:
+        drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
+        line = copies_line(index, asked.copies_from, (image for _, image in drawn))
         measured, duplicated = measure_training(
             index, min(asked.count, MOST_SCORES), line, seed=asked.seed, progress=asked.progress
         )
         source = ""
     else:
         holdout = _open(asked.holdout)
+        line = copies_line(index, asked.copies_from, _pictures(holdout))
         measured, journal = measure_holdout(
             index,
             holdout,
@@ -155,9 +157,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         raise CalibrationError(_failed(index, found))
     planted = _plant(index, asked)
     found = replace(found, **_recall(planted, found.threshold, asked))
-    store_calibration(index, found)
-    if planted is not None:
-        store_canaries(index, planted, found.threshold, seed=asked.seed)
+    canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
+    found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()
     return found
@@ -182,12 +183,6 @@ def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) 
     return {"planted": tuple(kinds), "note": ""}
 
 
-def _line(index: Index, asked: CalibrateOptions) -> float:
-    if asked.copies_from is not None:
-        return asked.copies_from
-    return SAME if index.embedder.default_threshold is None else DUPLICATE
-
-
 def _open(holdout: object) -> Source:
     try:
         source = open_source(holdout)
@@ -198,9 +193,20 @@ def _open(holdout: object) -> Source:
     return source
 
 
+def _pictures(holdout: Source) -> Iterator[Image.Image]:
+    """The images of a hold-out that can be read; the others are told when it is measured."""
+    for ref in holdout:
+        try:
+            if ref.fault is None:
+                yield decode(ref.read())
+        except (OSError, UndecodableImage):
+            continue
+
+
 def _calibration(
     index: Index, asked: CalibrateOptions, measured: Measured, line: float, source: str, duplicated: int
 ) -> Calibration:
+    _check_doubtful(index, asked, measured, line, source)
     kept = measured.scores < line
     scores, rows = measured.scores[kept], measured.rows[kept]
     copied = duplicated + int((~kept).sum())
@@ -259,6 +265,32 @@ def _check_size(
             f"{count} of {what} are left ({copied} are copies of training images): a false-positive rate of "
             f"{rate} takes {max(2, needed(asked.rate))} or more; give more images, or a larger --fpr"
         )
+
+
+def _check_doubtful(
+    index: Index, asked: CalibrateOptions, measured: Measured, line: float, source: str
+) -> None:
+    """Refuse to guess whether images are copies, where that decides about the threshold."""
+    if asked.copies_from is not None or index.embedder.default_threshold is not None or not source:
+        return
+    every, rest = measured.scores[measured.scores < SAME], measured.scores[measured.scores < line]
+    if len(every) == len(rest) or len(every) < max(2, needed(asked.rate)):
+        return
+    kept = Null.of(every).threshold(asked.rate)
+    without = "too few are left for a threshold"
+    if len(rest) >= max(2, needed(asked.rate)):
+        null = Null.of(rest)
+        if kept <= min(null.quantile_bounds(asked.rate)[1], rest.max()):
+            return
+        without = f"the threshold is {null.threshold(asked.rate):g}"
+    of = _named(index, [one for one in measured.nearest if line <= one[2] < SAME][:1])
+    example = "".join(f"; the highest {one.score:.4f}: {one.uri} with {one.training_uri}" for one in of)
+    raise CalibrationError(
+        f"{len(every) - len(rest)} of {len(every)} images of {source} score like re-encoded copies of "
+        f"training images (>= {line:g}{example}): without them {without}, with them {kept:g}; look at "
+        f"them, then give --copies-from {line:g} to leave them out as copies, or --copies-from {SAME:g} if "
+        "they are none; what is measured is kept until then"
+    )
 
 
 def _check_groups(index: Index, asked: CalibrateOptions, names: tuple[str, ...]) -> None:

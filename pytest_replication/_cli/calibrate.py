@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, limit, print_json
-from pytest_replication.calibrate import DUPLICATE, SAME, CalibrateOptions, calibrate_index
+from pytest_replication.calibrate import CalibrateOptions, calibrate_index
+from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.calibration import GROUPINGS, drop_calibration
 from pytest_replication.index.reader import open_index
@@ -48,7 +49,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         type=float,
         metavar="SCORE",
         help="Images from this score on are copies of training images and left out (default: "
-        f"{DUPLICATE} where the embedder documents a threshold, else {SAME})",
+        f"{DUPLICATE} where the embedder documents a threshold, else what re-encoded copies score)",
     )
     parser.add_argument(
         "--by",

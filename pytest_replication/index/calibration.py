@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import CalibrationError, IndexCorrupt
+from pytest_replication.index.canaries import Canaries, attach_canaries
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
@@ -118,6 +119,8 @@ class Calibration:
         embedder: name, weights and preprocessing of the embedder.
         engine: what searched: the exact scan.
         score: what was compared: the inner product of whole images.
+        canaries: planted copies that were stored with it, without which no gate passes; None if none were
+            planted.
     """
 
     scores: NDArray[np.float64]
@@ -146,6 +149,7 @@ class Calibration:
     embedder: tuple[str, str, str]
     engine: str = "exact"
     score: str = "inner product"
+    canaries: int | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -172,25 +176,32 @@ def stale(folder: Path) -> CalibrationError:
     )
 
 
-def store_calibration(index: Index, found: Calibration) -> None:
-    """Put the calibration of an index beside its shards; canaries of an earlier one go.
+def store_calibration(index: Index, found: Calibration, canaries: Canaries | None = None) -> Calibration:
+    """Put the calibration of an index and its canaries beside the shards, by one rename.
 
     Args:
         index: the index as it was opened to calibrate it.
         found: its calibration.
+        canaries: what was planted with it; those of an earlier one go in any case.
+
+    Returns:
+        What was stored: it says how many canaries there are.
 
     Raises:
         IndexCorrupt: the index has changed since.
         IndexUnavailable: it is not there, not complete, or being written.
     """
     generation = index.manifest.generation
+    found = replace(found, canaries=None if canaries is None else len(canaries.kept))
     with IndexWriter(index.path) as writer:
         manifest = writer.edit()
         if manifest.generation != generation:
             raise IndexCorrupt(f"{index.path} has changed while it was calibrated: calibrate it again")
         entry = writer.attach("calibration", ".json", _to_json(found), len(found))
         entry = replace(entry, of=generation, threshold=found.threshold, clusters=len(found.names))
-        writer.commit(replace(manifest, calibration=entry, canaries=None))
+        planted = None if canaries is None else attach_canaries(writer, canaries, generation)
+        writer.commit(replace(manifest, calibration=entry, canaries=planted))
+    return found
 
 
 def drop_calibration(path: Path) -> bool:
@@ -290,6 +301,8 @@ def _check(found: Calibration) -> None:
         raise ValueError("its threshold or its rate is no number")
     if found.origin not in (HOLDOUT, TRAINING) or found.by not in ("", *GROUPINGS):
         raise ValueError(f"its null is {found.origin!r} by {found.by!r}")
+    if found.canaries is not None and not (type(found.canaries) is int and found.canaries >= 0):
+        raise ValueError(f"{found.canaries} canaries were stored with it")
     if found.engine != "exact" or found.score != "inner product":
         raise ValueError(f"it is about {found.score} as {found.engine} finds it")
 

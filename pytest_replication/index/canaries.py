@@ -106,10 +106,15 @@ def write_canaries(index: Index, canaries: Canaries) -> Attachment:
             raise IndexCorrupt(
                 f"{index.path} has changed while its canaries were planted: calibrate it again"
             )
-        entry = writer.attach("canaries", ".parquet", _encode(canaries), len(canaries.kept))
-        entry = replace(entry, of=generation, threshold=canaries.threshold)
+        entry = attach_canaries(writer, canaries, generation)
         writer.commit(replace(manifest, canaries=entry))
     return entry
+
+
+def attach_canaries(writer: IndexWriter, canaries: Canaries, generation: str) -> Attachment:
+    """Write the file of canaries that were planted in a generation of an index; `commit` has to name it."""
+    entry = writer.attach("canaries", ".parquet", _encode(canaries), len(canaries.kept))
+    return replace(entry, of=generation, threshold=canaries.threshold)
 
 
 def without_pictures(writer: IndexWriter, manifest: Manifest) -> Attachment | None:
@@ -121,9 +126,7 @@ def without_pictures(writer: IndexWriter, manifest: Manifest) -> Attachment | No
     if old is None:
         return None
     none = Canaries(old.threshold or 0.0, {}, ())
-    return replace(
-        writer.attach("canaries", ".parquet", _encode(none), 0), of=old.of, threshold=old.threshold
-    )
+    return attach_canaries(writer, none, old.of)
 
 
 def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
@@ -157,6 +160,20 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     except (OSError, ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors too
         raise IndexCorrupt(f"{path} is damaged ({error}): {again}") from error
     return found
+
+
+def require_none(folder: Path, stored: int | None) -> None:
+    """Refuse an index without canaries whose calibration was stored with some.
+
+    Raises:
+        ControlFailed: it was.
+    """
+    if stored is not None:
+        raise ControlFailed(
+            f"the calibration of {folder} was stored with {stored} canaries, and its manifest names none: "
+            f"run 'pytest-replication calibrate {folder}' again, or do without a control "
+            "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+        )
 
 
 def _check(found: Canaries, entry: Attachment, manifest: Manifest, removed: set[int]) -> None:

@@ -23,7 +23,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.images.decode import DECODER
 from pytest_replication.index.calibration import Calibration, read_calibration
-from pytest_replication.index.canaries import Canaries, read_canaries
+from pytest_replication.index.canaries import Canaries, read_canaries, require_none
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import PIXELS, TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
@@ -193,6 +193,8 @@ class Index:
             ControlFailed: the index has changed since they were planted.
             IndexCorrupt: the file is not the one that was written.
         """
+        if self.manifest.canaries is None and self.calibration is not None:
+            require_none(self.path, self.calibration.canaries)
         return read_canaries(self.path, self.manifest)
 
     @cached_property

@@ -78,7 +78,7 @@ def measure_holdout(
     """
     from tqdm import tqdm
 
-    journal = Journal(index.path, f"{index.manifest.generation}\0{holdout.name}\0{copies_from}")
+    journal = Journal(index.path, f"{index.manifest.generation}\0{holdout.name}")
     journal.drop() if restart else journal.read()
     options = PipelineOptions(index.manifest.views)
     refs = iter(holdout)

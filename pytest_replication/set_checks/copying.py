@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_replication.controls.copies import copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -18,7 +19,6 @@ from pytest_replication.set_checks.running import (
     Call,
     Features,
     check_copies,
-    copies_line,
     first_of_each,
     keep_apart,
     one_a_prompt,
@@ -88,7 +88,7 @@ def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: C
         found = search_samples(index, Samples.of(samples), call.name, choice)
         others = Samples.of(holdout)
         vectors, scores = search_holdout(index, others)
-        kept, notes = usable(vectors, scores, copies_line(index, rule.copies), others)
+        kept, notes = usable(vectors, scores, copies_line(index, rule.copies, others), others)
         keep_apart(found.vectors, vectors[kept], found.subject, others.source)
         theirs, mine, train = vectors[kept, 0], found.vectors[:, 0], training_features(index)
         drawn = mine[one_a_prompt(found.subject, rule.seed)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_replication.controls.copies import copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
@@ -17,7 +18,6 @@ from pytest_replication.set_checks.running import (
     Features,
     Scores,
     check_copies,
-    copies_line,
     first_of_each,
     keep_apart,
     one_a_prompt,
@@ -140,7 +140,7 @@ def measure_null(
         SampleError: nothing of it is left, or samples are part of it.
     """
     vectors, scores = search_holdout(index, holdout)
-    kept, notes = usable(vectors, scores, copies_line(index, rule.copies), holdout)
+    kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), holdout)
     keep_apart(samples, vectors[kept], subject, holdout.source)
     return Null(scores[kept], holdout.source, notes)
 

@@ -37,10 +37,6 @@ from pytest_replication.verdicts import Outcome
 V = TypeVar("V", bound=SetVerdict)
 Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
-SAME = 1 - 1e-6
-"""Score from which on two vectors are the same, up to rounding."""
-NEARLY_THE_SAME = 0.999
-"""Score from which on an image is a copy, where the embedder documents no threshold."""
 _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
@@ -158,13 +154,6 @@ def check_copies(given: float | None) -> None:
     """
     if given is not None and not -1 < given <= 1:
         raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
-
-
-def copies_line(index: Index, given: float | None) -> float:
-    """Score from which on a hold-out image is a copy, as `calibrate` takes it where none is given."""
-    if given is not None:
-        return given
-    return DUPLICATE if index.embedder.default_threshold is not None else NEARLY_THE_SAME
 
 
 def keys_of(vectors: Features) -> list[bytes]:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from pytest_replication import open_index
+from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.benchmark.results import Row, add_results, as_csv
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
@@ -360,3 +360,24 @@ def test_the_cost_of_canaries(tmp_path: Path) -> None:
     assert found["planted"] == 160
     assert found["found"] >= found["canaries_kept"] == 64
     assert found["with_16_cpu_seconds"] > 0
+
+
+def test_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = load(monkeypatch, "pixels")
+    images = np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8)
+    build_index(
+        images[:100, ..., None].repeat(3, axis=3),
+        tmp_path / "index",
+        BuildOptions(embedder="pixels", pixels=28, progress=False),
+    )
+    with gzip.open(tmp_path / "test.gz", "wb") as file:
+        file.write(struct.pack(">4I", 0x803, 20, 28, 28) + images[100:].tobytes())
+    test = pixels.read(tmp_path / "test.gz")
+    assert np.array_equal(test[..., 0], images[100:])
+    found = pixels.scan(tmp_path / "index", test, 1, 1)
+    assert found["neighbours"] == 1
+    for row in pixels.rules(tmp_path / "index", test):
+        assert row["exact copies"] == 1
+        assert row["test images"] == 0
+    blank = pixels.made_up()
+    assert pixels.counted("blank", blank.values()) == {"images": "blank", "n": 43, "low": 43}

@@ -170,7 +170,7 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
     ("args", "status", "message"),
     [
         ((), 2, "required: VERB"),
-        (("check",), 2, "required"),
+        (("check",), 2, "check needs an index and samples"),
         (("build", "x"), 2, "--out"),
         (("check", "INDEX", "SAMPLES", "--threshold", "7"), 2, "can never decide"),
         (("check", "INDEX", "SAMPLES"), 2, "no threshold"),

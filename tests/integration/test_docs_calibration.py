@@ -30,7 +30,8 @@ def beside(
 
 def run(arguments: list[str]) -> int:
     """Run a command with few planted copies."""
-    few = ["--plant", "2"] if arguments[0] == "calibrate" else ["--count", "10"]
+    few = ["--plant", "2" if "--plot" in arguments else "0"]
+    few = few if arguments[0] == "calibrate" else ["--count", "10"]
     return cli.main([*arguments, *few])
 
 

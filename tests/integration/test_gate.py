@@ -283,7 +283,9 @@ def test_a_model_is_sampled_once_and_judged(
     )
     result.assert_outcomes(passed=3 - failed, failed=failed)
     if failed:
-        result.stdout.fnmatch_lines(["*1.000 (next *)  sample    sample 19 (seed 24)", "*training  *cat.jpg"])
+        result.stdout.fnmatch_lines(
+            ["*1.000 (next *)  sample    sample 19 (seed 24)", "*training  *cat.jpg*"]
+        )
 
 
 @pytest.mark.parametrize("option", ["--replication-samples", "--replication-model"])
@@ -322,7 +324,7 @@ def test_options_fixtures_and_marker_document_themselves(pytester: pytest.Pytest
     markers = pytester.runpytest_inprocess("--markers").stdout.str()
     assert "--replication-max-rate=SHARE" in help_text
     assert "replication_max_rate (string):" in help_text
-    assert "@pytest.mark.replication(*, threshold, max_rate, count, seed)" in markers
+    assert "@pytest.mark.replication(*, threshold, fdr, max_rate, count, seed)" in markers
     for name in (
         "replication_index",
         "replication_model",
@@ -551,7 +553,7 @@ def test_an_unproved_import_is_an_error_until_it_is_allowed(
     import_index("npy:v.npy", "imported", ImportOptions(embedder="pixels"))
     refused = run_suite(PASSING, *plugin_args, index="imported")
     refused.assert_outcomes(errors=1)
-    refused.stdout.fnmatch_lines(["*IndexMismatch: vectors of imported were imported and nothing proves *"])
+    refused.stdout.fnmatch_lines(["*IndexMismatch: vectors of *imported were imported and nothing proves *"])
     run_suite(FAILING, *plugin_args, index="imported").assert_outcomes(failed=1)
     pytester.makeini("[pytest]\nreplication_allow_unproved = true\n")
     allowed = run_suite(PASSING, *plugin_args, index="imported")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from pytest_replication import (
 )
 from pytest_replication.errors import ControlFailed, SettingsError, SourceError
 from pytest_replication.images.edits import EDITS
+from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.writer import IndexWriter
 
 
 @pytest.fixture
@@ -66,6 +69,48 @@ def test_a_threshold_that_finds_no_copy_leaves_a_gate_that_passes_nothing(
     monkeypatch.undo()
     with pytest.raises(ControlFailed, match=r"found 0 at 0\.\d+, so that this gate would overlook copies"):
         assert_no_replication([holdout / "000.png"], 0.9, index=array)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_kill_leaves_no_calibration_without_its_canaries(
+    array: Path, holdout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is the last commit before a kill, a calibrated gate has a control, or says that it lost it."""
+    asked = CalibrateOptions(holdout, fpr=0.05, images=array.parent / "train.npy", plant=4)
+    commit, commits = IndexWriter.commit, []
+
+    def dying(self: IndexWriter, manifest: Manifest) -> None:
+        commits.append(manifest)
+        commit(self, manifest)
+        raise Killed
+
+    monkeypatch.setattr(IndexWriter, "commit", dying)
+    with pytest.raises(Killed):
+        calibrate_index(open_index(array), asked)
+    monkeypatch.undo()
+    assert len(commits) == 1
+    index = open_index(array)
+    assert index.calibration is not None
+    assert index.canaries is not None
+    assert index.calibration.canaries == len(index.canaries.kept) > 0
+    verdict = assert_no_replication([holdout / "000.png"], index=index)
+    assert verdict.control.asked > 0
+
+
+def test_canaries_that_were_lost_are_no_gate_without_a_control(array: Path, holdout: Path) -> None:
+    asked = CalibrateOptions(holdout, fpr=0.05, images=array.parent / "train.npy", plant=4)
+    calibrate_index(open_index(array), asked)
+    with IndexWriter(array) as writer:
+        writer.commit(replace(writer.edit(), canaries=None))
+    sample = [holdout / "000.png"]
+    with pytest.raises(ControlFailed, match=r"was stored with \d+ canaries, and its manifest names none"):
+        assert_no_replication(sample, index=array)
+    with pytest.raises(ControlFailed, match="its manifest names none"):
+        assert_no_replication(sample, 0.99, index=array, canaries=2)
+    assert assert_no_replication(sample, index=array, canaries=0).passed
 
 
 def test_fewer_than_none_makes_no_sense() -> None:

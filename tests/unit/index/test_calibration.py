@@ -123,6 +123,8 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None], **entry: A
         (lambda body: body.pop("seed"), "seed"),
         (lambda body: body.update(surprise=1), "surprise"),
         (lambda body: body["control"].pop("p"), "p"),
+        (lambda body: body.update(canaries=-1), "-1 canaries"),
+        (lambda body: body.update(canaries=True), "True canaries"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(

@@ -66,7 +66,7 @@ def test_the_text_tells_what_was_left_out(found: Calibration) -> None:
     assert text.startswith(
         f"index: threshold {found.threshold:g}, 5 % of 120 unseen images for a gate of 7 samples"
     )
-    assert "15 copies of training images (score >= 0.999)" in text
+    assert f"15 copies of training images (score >= {found.copies_from:g})" in text
     assert "and 5 more" in text
     assert "1 image that could not be read" in text
     assert "2 images that were there before" in text

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -12,11 +12,13 @@ from pytest_replication.stats.null import Null
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
+@settings(max_examples=30)
 @given(P_VALUES)
 def test_adjusted_p_values_are_those_of_scipy(p_values: list[float]) -> None:
     assert adjusted(p_values) == pytest.approx(false_discovery_control(p_values), rel=1e-12, abs=0)
 
 
+@settings(max_examples=30)
 @given(P_VALUES, st.floats(0.01, 0.5))
 def test_what_is_rejected_is_what_scipy_adjusts_below_q(p_values: list[float], q: float) -> None:
     wanted = false_discovery_control(p_values)

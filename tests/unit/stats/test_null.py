@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_replication.stats.null import Null, needed
@@ -12,6 +12,7 @@ SCORES = st.lists(GRID, min_size=1, max_size=60)
 RATES = st.floats(0.001, 0.999)
 
 
+@settings(max_examples=30)
 @given(SCORES, st.lists(GRID, min_size=1, max_size=5))
 def test_p_values_count_what_scores_as_high(scores: list[float], asked: list[float]) -> None:
     found = Null.of(scores).p_values(asked)
@@ -19,6 +20,7 @@ def test_p_values_count_what_scores_as_high(scores: list[float], asked: list[flo
     assert found.tolist() == wanted
 
 
+@settings(max_examples=30)
 @given(SCORES, RATES)
 def test_the_threshold_is_the_smallest_whose_p_values_are_small_enough(
     scores: list[float], rate: float
@@ -42,6 +44,7 @@ def test_the_rank_is_the_largest_that_keeps_the_rate(rate: float) -> None:
         assert (k + 1) / (count + 1) > rate or k == count
 
 
+@settings(max_examples=30)
 @given(RATES)
 def test_needed_is_the_least_number_that_can_tell_a_rate(rate: float) -> None:
     count = needed(rate)
