@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
-from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
@@ -13,7 +13,7 @@ from pytest_replication.set_checks.copying import CopyingRule, measure_copying
 from pytest_replication.set_checks.holdout import HoldoutRule, measure_holdout
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
-from pytest_replication.set_checks.running import Call, V
+from pytest_replication.set_checks.running import Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.verdicts import Outcome, Verdict
@@ -70,7 +70,9 @@ def assert_not_closer_than_holdout(
     """
     __tracebackhide__ = True
     rule = HoldoutRule(alpha, level, detect, holdout_copies)
-    return _passed(measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)))
+    return asserted(
+        measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+    )
 
 
 def assert_percentile_below(
@@ -113,7 +115,7 @@ def assert_percentile_below(
     """
     __tracebackhide__ = True
     call = Call(index, allow_unproved, canaries, name)
-    return _passed(measure_percentile(samples, percentile, value, confidence, call))
+    return asserted(measure_percentile(samples, percentile, value, confidence, call), render_set)
 
 
 def assert_no_data_copying(
@@ -166,7 +168,9 @@ def assert_no_data_copying(
     """
     __tracebackhide__ = True
     rule = CopyingRule(alpha, cells, detect, seed, holdout_copies)
-    return _passed(measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)))
+    return asserted(
+        measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+    )
 
 
 def assert_no_duplicates_within(
@@ -205,7 +209,7 @@ def assert_no_duplicates_within(
     """
     __tracebackhide__ = True
     call = Call(index, allow_unproved, 0, name)
-    return _passed(measure_within(samples, threshold, max_share, call))
+    return asserted(measure_within(samples, threshold, max_share, call), render_set)
 
 
 def assert_no_leak(
@@ -237,6 +241,7 @@ def assert_no_leak(
 
     Raises:
         ReplicationDetected: some of them do.
+        Inconclusive: of images with next to nothing in them it cannot be told.
         ReplicationError: the images, the index or the settings do not allow a verdict.
 
     Example:
@@ -259,19 +264,14 @@ def assert_no_leak(
             name=name or "leak",
             asserted=True,
         )
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    sides = f"{told(test)} shares images with the training set {told(train)}"
-    lines = f"{sides}: {render(verdict)}".splitlines()
-    if index.label:  # it is gone: there is nothing to look into
-        lines = [line for line in lines if not line.startswith("  look ")]
-    raise ReplicationDetected("\n".join(lines), verdict)
 
+    def show(found: Verdict) -> str:
+        sides = f"{told(test)} shares images with the training set {told(train)}"
+        if found.outcome is Outcome.INCONCLUSIVE:
+            sides = f"whether {sides} cannot be told"
+        lines = f"{sides}: {render(found)}".splitlines()
+        if index.label:  # it is gone: there is nothing to look into
+            lines = [line for line in lines if not line.startswith("  look ")]
+        return "\n".join(lines)
 
-def _passed(verdict: V) -> V:
-    __tracebackhide__ = True
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    if verdict.outcome is Outcome.FAIL:
-        raise ReplicationDetected(render_set(verdict), verdict)
-    raise Inconclusive(render_set(verdict), verdict)
+    return asserted(verdict, show)
