@@ -13,7 +13,7 @@ from pytest_replication.set_checks.copying import CopyingRule, measure_copying
 from pytest_replication.set_checks.holdout import HoldoutRule, measure_holdout
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
-from pytest_replication.set_checks.running import Call
+from pytest_replication.set_checks.running import MAX_COPIED, Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.verdicts import Outcome, Verdict
@@ -23,12 +23,13 @@ AnyIndex = Index | str | os.PathLike[str] | None
 
 def assert_not_closer_than_holdout(
     samples: object,
-    holdout: object = None,
     *,
+    holdout: object = None,
     alpha: float = 0.05,
     level: float = 0.95,
     detect: float = 0.6,
     holdout_copies: float | None = None,
+    max_copied: float = MAX_COPIED,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -50,7 +51,9 @@ def assert_not_closer_than_holdout(
         detect: probability that a sample scores higher than a hold-out image which sets must be large
             enough to find with 80 % power; else nothing passes. Above 0.5.
         holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
-            where the embedder documents a threshold, else 0.999.
+            where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1]: they are left out. More of
+            them are an error, since samples and hold-out may be swapped.
         index: see there.
         allow_unproved: see there.
         canaries: see there.
@@ -66,10 +69,10 @@ def assert_not_closer_than_holdout(
 
     Example:
         >>> def test_release(assert_not_closer_than_holdout, replication_samples):
-        ...     assert_not_closer_than_holdout(replication_samples, "holdout/")
+        ...     assert_not_closer_than_holdout(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = HoldoutRule(alpha, level, detect, holdout_copies)
+    rule = HoldoutRule(alpha, level, detect, holdout_copies, max_copied)
     return asserted(
         measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
     )
@@ -120,13 +123,14 @@ def assert_percentile_below(
 
 def assert_no_data_copying(
     samples: object,
-    holdout: object,
     *,
+    holdout: object,
     alpha: float = 0.05,
     cells: int = 3,
     detect: float = 0.7,
     seed: int = 0,
     holdout_copies: float | None = None,
+    max_copied: float = MAX_COPIED,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -148,7 +152,9 @@ def assert_no_data_copying(
             enough to find with 80 % power. Above 0.5.
         seed: of the cells.
         holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
-            where the embedder documents a threshold, else 0.999.
+            where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1]: they are left out. More of
+            them are an error, since samples and hold-out may be swapped.
         index: see there.
         allow_unproved: see there.
         canaries: see there.
@@ -164,10 +170,10 @@ def assert_no_data_copying(
 
     Example:
         >>> def test_release(assert_no_data_copying, replication_samples):
-        ...     assert_no_data_copying(replication_samples, "holdout/")
+        ...     assert_no_data_copying(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = CopyingRule(alpha, cells, detect, seed, holdout_copies)
+    rule = CopyingRule(alpha, cells, detect, seed, holdout_copies, max_copied)
     return asserted(
         measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
     )

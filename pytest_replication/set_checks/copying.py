@@ -16,6 +16,7 @@ from pytest_replication.search import Subject
 from pytest_replication.search.blocks import blocks, hidden_in
 from pytest_replication.set_checks.holdout import POWER, usable
 from pytest_replication.set_checks.running import (
+    MAX_COPIED,
     Call,
     Features,
     check_copies,
@@ -51,7 +52,8 @@ class CopyingRule:
             be able to find; else a pass is inconclusive.
         seed: of the cells, and of the part of large sets that FLD looks at.
         copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
-            0.95 where the embedder documents a threshold, else 0.999.
+            0.95 where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1].
     """
 
     alpha: float = 0.05
@@ -59,6 +61,7 @@ class CopyingRule:
     detect: float = 0.7
     seed: int = 0
     copies: float | None = None
+    max_copied: float = MAX_COPIED
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -73,7 +76,7 @@ class CopyingRule:
             raise SettingsError(f"{self.cells} cells are wanted; expected 1 or more")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.7")
-        check_copies(self.copies)
+        check_copies(self.copies, self.max_copied)
 
 
 def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: Call) -> CopyingVerdict:
@@ -88,7 +91,9 @@ def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: C
         found = search_samples(index, Samples.of(samples), call.name, choice)
         others = Samples.of(holdout)
         vectors, scores = search_holdout(index, others)
-        kept, notes = usable(vectors, scores, copies_line(index, rule.copies, others), others)
+        kept, notes = usable(
+            vectors, scores, copies_line(index, rule.copies, others), rule.max_copied, others
+        )
         keep_apart(found.vectors, vectors[kept], found.subject, others.source)
         theirs, mine, train = vectors[kept, 0], found.vectors[:, 0], training_features(index)
         drawn = mine[one_a_prompt(found.subject, rule.seed)]

@@ -14,10 +14,12 @@ from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
+    MAX_COPIED,
     Call,
     Features,
     Scores,
     check_copies,
+    few_copied,
     first_of_each,
     keep_apart,
     one_a_prompt,
@@ -53,13 +55,15 @@ class HoldoutRule:
         detect: probability of superiority that sets must be large enough to find; else a pass is
             inconclusive.
         copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
-            0.95 where the embedder documents a threshold, else 0.999.
+            0.95 where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1].
     """
 
     alpha: float = 0.05
     level: float = 0.95
     detect: float = 0.6
     copies: float | None = None
+    max_copied: float = MAX_COPIED
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -74,7 +78,7 @@ class HoldoutRule:
             raise SettingsError(f"level is {self.level}; expected a share from 0.5 to below 1, such as 0.95")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.6")
-        check_copies(self.copies)
+        check_copies(self.copies, self.max_copied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
 
     def work(index: Index, choice: CanaryChoice) -> HoldoutVerdict:
         rule.check()
-        stored = stored_null(index) if holdout is None else None
+        stored = stored_null(index, rule) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
         null = stored or measure_null(index, Samples.of(holdout), rule, found.vectors, found.subject)
         return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
@@ -109,11 +113,12 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
     return run_check(call, work)
 
 
-def stored_null(index: Index) -> Null:
+def stored_null(index: Index, rule: HoldoutRule) -> Null:
     """The scores that the calibration of an index keeps.
 
     Raises:
         SettingsError: it has none.
+        SampleError: too many images of its hold-out were copies.
         CalibrationError: it was made before the index changed.
     """
     if is_stale(index.manifest):
@@ -128,6 +133,9 @@ def stored_null(index: Index) -> Null:
     notes = [f"the hold-out is that of {what}; whether samples are among its images is not known"]
     if kept.origin == TRAINING:
         notes.append("these are training images against the rest, and no images that the model never saw")
+    else:
+        used = len(kept.scores) + kept.copied
+        few_copied(kept.copied, used, kept.copies_from, rule.max_copied, f"the hold-out of {what}")
     return Null(kept.scores, what, tuple(notes))
 
 
@@ -140,21 +148,29 @@ def measure_null(
         SampleError: nothing of it is left, or samples are part of it.
     """
     vectors, scores = search_holdout(index, holdout)
-    kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), holdout)
+    kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), rule.max_copied, holdout)
     keep_apart(samples, vectors[kept], subject, holdout.source)
     return Null(scores[kept], holdout.source, notes)
 
 
 def usable(
-    vectors: Features, scores: Scores, copies: float, holdout: Samples
+    vectors: Features, scores: Scores, copies: float, most: float, holdout: Samples
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers of the hold-out images that can be used, and what is told of the others.
 
+    Args:
+        vectors: (m, views, dim) of the hold-out.
+        scores: (m,) of each with its nearest training image.
+        copies: score from which on one is a copy, and is left out.
+        most: share of them that may be.
+        holdout: the hold-out.
+
     Raises:
-        SampleError: there are none.
+        SampleError: there are none, or more copies.
     """
     notes = []
     copied = scores >= copies
+    few_copied(int(copied.sum()), len(scores), copies, most, f"the hold-out {holdout.source}")
     if copied.any():
         first = holdout.names[int(np.argmax(copied))]
         notes.append(

@@ -37,6 +37,8 @@ from pytest_replication.verdicts import Outcome
 V = TypeVar("V", bound=SetVerdict)
 Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
+MAX_COPIED = 0.05
+"""Share of a hold-out that may be copies of training images."""
 _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
@@ -146,12 +148,14 @@ def search_holdout(index: Index, samples: Samples) -> tuple[Features, Scores]:
     return vectors, _finite(search(index, vectors, 1).scores[:, 0])
 
 
-def check_copies(given: float | None) -> None:
-    """Refuse what is no score from which on a hold-out image is a copy.
+def check_copies(given: float | None, most: float) -> None:
+    """Refuse what is no score from which on a hold-out image is a copy, or no share that may be.
 
     Raises:
         SettingsError: so it is.
     """
+    if not 0 <= most <= 1:
+        raise SettingsError(f"max_copied is {most}; expected a share from 0 to 1, such as {MAX_COPIED}")
     if given is not None and not -1 < given <= 1:
         raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
 
@@ -209,6 +213,20 @@ def told_of_prompts(samples: int, prompts: int, p: float, alpha: float) -> tuple
         f"{samples} samples share {prompts} prompts, of each of which one is tested; all together p {p:.3g}"
     )
     return (Finding("prompts", told, Outcome.INCONCLUSIVE if p <= alpha else None, p),)
+
+
+def few_copied(copied: int, of: int, line: float, most: float, what: str) -> None:
+    """Refuse a hold-out of which many images are copies of training images.
+
+    Raises:
+        SampleError: it is no hold-out, or the samples are given in its place.
+    """
+    if copied > most * of:
+        raise SampleError(
+            f"{copied} of {of} images of {what} are copies of training images (score >= {line:g}); at most "
+            f"{100 * most:g} % may be: did you swap samples and hold-out? Give images that the model was not "
+            "trained on, or max_copied= if so many are to be left out"
+        )
 
 
 def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:
