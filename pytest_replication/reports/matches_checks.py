@@ -102,8 +102,9 @@ def _check_low(matches: Matches) -> None:
     samples = [entry.sample for entry in matches.low]
     if samples != sorted(set(samples)) or not all(0 <= sample < len(matches.of) for sample in samples):
         raise ValueError("samples with next to nothing in them are none, or out of order")
-    if not all(0 <= entry.floor <= 1 for entry in matches.low if entry.floor is not None):
-        raise ValueError("a distance of pixels is none")
+    for entry in matches.low:
+        if entry.added is not None and entry.added not in {match.row for match in matches.of[entry.sample]}:
+            raise ValueError(f"row {entry.added} was added to the matches of a sample and is not among them")
 
 
 def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
@@ -117,5 +118,7 @@ def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
     seen = [match.pixels for match in found if match.pixels is not None]
     if not all(0 <= pixels.rmse <= pixels.tiled + 1e-6 <= 1 + 1e-6 for pixels in seen):
         raise ValueError(f"the pixels of sample {number} have no such distances")
+    if not all(0 <= pixels.alike <= 1 for pixels in seen if pixels.alike is not None):
+        raise ValueError(f"the pixels of sample {number} have no such correlation")
     if scores != sorted(scores, reverse=True) or len({match.row for match in found}) != len(found):
         raise ValueError(f"the matches of sample {number} are not in the order of their scores")

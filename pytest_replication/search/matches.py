@@ -80,12 +80,15 @@ class PixelEvidence:
         tiled: largest of 16 tiles (`scoring.pixel.tiled`), in [0, 1].
         side: of the square.
         source: of the training image: ``index``, ``original``, or ``thumbnail``, which is lossy.
+        alike: how much both have in common whatever an edit may have changed (`scoring.alike`), in [0, 1],
+            where both have next to nothing in them and enough pixels to tell; else None.
     """
 
     rmse: float
     tiled: float
     side: int
     source: str
+    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,13 @@ class LowInformation:
     Attributes:
         sample: number of the sample.
         why: ``tiny``, ``flat`` or ``near-blank`` (`images.complexity`).
-        floor: what its `rmse` is at least with every training image, from the pixels that the index
-            stores; None where that was not measured.
+        added: row of the training image that is among its matches since its pixels are the nearest, not for
+            its score; None if there is none.
     """
 
     sample: int
     why: str
-    floor: float | None = None
+    added: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
