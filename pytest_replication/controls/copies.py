@@ -21,6 +21,8 @@ from pytest_replication.search.embed import embed_images
 
 SAME = 0.999
 """Score that next to nothing but the same image reaches; no line is above it."""
+MAX_COPIED = 0.05
+"""Share of a hold-out that may be copies of training images; of more it is doubtful that it is one."""
 RE_ENCODED = ("jpeg-20", "thumbnail-64", "thumbnail-64-long")
 """Edits that a file goes through on its way to another folder."""
 LOOKED_AT = 64
