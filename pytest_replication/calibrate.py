@@ -16,7 +16,7 @@ from PIL import Image
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
-from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line
+from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
 from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
@@ -258,12 +258,9 @@ def _check_size(
             f"all {copied} of {what} are copies of training images (score >= {line:g}), so that none is left "
             "to calibrate with: give images that the model never saw, or --copies-from if these are none"
         )
-    if source and copied > asked.max_copied * (copied + count):
-        raise CalibrationError(
-            f"{copied} of {copied + count} images of {source} are copies of training images (score >= "
-            f"{line:g}); at most {100 * asked.max_copied:g} % may be: did you swap samples and hold-out? "
-            "Give images that the model never saw, or --max-copied if so many are to be left out"
-        )
+    said = too_many_copies(copied, copied + count, line, asked.max_copied, source, "--max-copied")
+    if source and said:
+        raise CalibrationError(said)
     if count < max(2, needed(asked.rate)):
         rate = f"{100 * asked.fpr:g} %" + (
             f" for a gate of {asked.samples} samples" if asked.samples > 1 else ""
