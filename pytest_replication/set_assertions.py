@@ -11,7 +11,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
 from pytest_replication.set_checks.copying import CopyingRule, measure_copying
-from pytest_replication.set_checks.holdout import HoldoutRule, measure_holdout
+from pytest_replication.set_checks.holdout import HoldoutRule, measure_closeness
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
 from pytest_replication.set_checks.running import Call
@@ -75,7 +75,7 @@ def assert_not_closer_than_holdout(
     __tracebackhide__ = True
     rule = HoldoutRule(alpha, level, detect, holdout_copies, max_copied)
     return asserted(
-        measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+        measure_closeness(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
     )
 
 
