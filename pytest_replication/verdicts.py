@@ -161,8 +161,9 @@ class Verdict:
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct, no narrower than over whole prompts where these are known. Where an
             approximate engine searched, it is divided by the recall that its certificate proves;
-            without a certificate it is 1. See `confidence`.
-        rate_lower: lower bound.
+            without a certificate it is 1. It is 1 with a false discovery rate, too, which bounds no rate
+            (see `check_claim`). See `confidence`.
+        rate_lower: lower bound; 0 with a false discovery rate.
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
@@ -260,6 +261,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     Matches that were measured once can be judged again under another policy.
 
     Raises:
+        SettingsError: a rate is claimed of what a false discovery rate finds.
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
@@ -270,6 +272,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             embedder made them, and the policy does not allow it.
         ControlFailed: canaries were put among the samples and not all of them were found.
     """
+    check_claim(policy)
     _check(matches)
     recall = _recall(matches, policy)
     reaches = _reaching(matches, policy)
@@ -286,6 +289,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     bound = bounds(matches, hits, policy.per, policy.confidence)
     most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
     upper, lower = 1.0 if recall is None else min(1.0, most.upper / recall), bound.lower
+    if policy.fdr is not None:
+        upper, lower = 1.0, 0.0
     outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
     control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
@@ -316,6 +321,24 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         expired=found.expired,
         unused=found.unused,
     )
+
+
+def check_claim(policy: Policy) -> None:
+    """Refuse to claim a rate of what a false discovery rate finds.
+
+    Whether Benjamini-Hochberg rejects a sample depends on all others: it rejects fewer than are as close, so
+    that no bound of their number is one of a rate of the model.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if policy.fdr is not None and policy.max_rate > 0:
+        raise SettingsError(
+            f"a false discovery rate of {policy.fdr:g} ({policy.fdr_source}) decides which samples are "
+            f"replicated, and proves no rate of the model: a rate of {policy.max_rate:g} "
+            f"({policy.max_rate_source}) takes a threshold; give threshold= in the call, or leave one of the "
+            "two out"
+        )
 
 
 def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:

@@ -48,6 +48,8 @@ def headline(verdict: Verdict) -> str:
 
 def bounds(verdict: Verdict) -> str:
     """What the number of samples proves about the rate of the model."""
+    if verdict.policy.fdr is not None:
+        return "of the rate of the model a false discovery rate proves nothing"
     (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
     units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
