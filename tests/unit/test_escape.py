@@ -111,7 +111,7 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "control": {"asked": 0, "absent": "", "planted": 0, "planted_found": 0},
         "fdr": None,
         "expected_false": None,
-        "low_information": {"undecided": 0},
+        "low_information": {"undecided": 0, "cleared": 0},
         "accepted": None,
         "rate_upper": 0.3,
         "max_rate": 0,
