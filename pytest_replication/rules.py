@@ -177,7 +177,7 @@ def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
         source += f"; by {found.by} from {lowest:g} to {highest:g}"
     rate = found.rate if groups else ready.null.rank(found.rate) / (len(ready.null) + 1)
     policy = tolerated.with_threshold(found.threshold, source)
-    return replace(policy, groups=groups, false_rate=rate)
+    return replace(policy, groups=groups, false_rate=rate, gate=found.samples)
 
 
 def _with_false_rate(policy: Policy, index: Index) -> Policy:

@@ -25,6 +25,8 @@ from pytest_replication.stats.fdr import benjamini_hochberg
 from pytest_replication.stats.null import needed as null_needed
 from pytest_replication.tallies import PER, Tally, bounds, tally
 
+_ABOUT = 0.9
+"""Share of the tolerated rate from which on a false-positive rate is about as large."""
 NO_CONTROL = Control(absent="none were planted")
 
 
@@ -77,6 +79,7 @@ class Policy:
         groups: thresholds of groups, None for one threshold.
         false_rate: share of real images that the model never saw which reach the threshold, at most
             and on average; None where that was not measured.
+        gate: samples of the gate that the threshold was calibrated for; 1 where it is about one sample.
         per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
@@ -94,6 +97,7 @@ class Policy:
     fdr_source: str = ""
     groups: GroupThresholds | None = None
     false_rate: float | None = None
+    gate: int = 1
     per: str = "sample"
 
     def __post_init__(self) -> None:
@@ -134,7 +138,17 @@ class Policy:
             fdr_source="",
             groups=None,
             false_rate=None,
+            gate=1,
         )
+
+    @property
+    def unprovable(self) -> bool:
+        """Whether a model that copies nothing is flagged about as often as is tolerated, or more.
+
+        No number of its samples then brings the upper bound of the rate down to `max_rate`, but by luck.
+        """
+        rate = self.false_rate
+        return self.fdr is None and rate is not None and 0 < self.max_rate * _ABOUT <= rate
 
     def threshold_for(self, match: Match) -> float:
         """The threshold for a sample, given its best match."""
@@ -303,7 +317,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
-    if outcome is Outcome.INCONCLUSIVE and not undecided:
+    if outcome is Outcome.INCONCLUSIVE and not undecided and not policy.unprovable:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
     return Verdict(

@@ -253,6 +253,15 @@ def test_a_sample_has_the_threshold_of_its_nearest_training_image(
     assert sorted(match.sample for match in verdict.replicated) == [0, 2, 3, 4, 6, 7, 8, 10]
 
 
+def test_the_gate_comes_from_the_calibration(index: Index, built_calibrated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built_calibrated, tmp_path / "index"))
+    found = index.calibration
+    assert found is not None
+    store_calibration(open_index(folder), replace(found, samples=10))
+    assert (policy(index).gate, policy(open_index(folder)).gate) == (1, 10)
+    assert policy(open_index(folder), 0.9).gate == 1
+
+
 def test_groups_come_from_the_calibration(
     index: Index, unrelated: Path, built_calibrated: Path, tmp_path: Path
 ) -> None:

@@ -83,3 +83,12 @@ def test_groups_are_listed_with_their_thresholds(found: Calibration) -> None:
     assert "  label        high: " in text
     assert "  label        all others: " in text
     assert set(calibration_data(grouped)["groups"]) == {"low", "high"}
+
+
+def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) -> None:
+    text = calibration_text("index", replace(found, rate=0.01, samples=1))
+    assert "256 samples of a model that copies nothing fail with a probability of about 92.4 %" in text
+    assert "give --samples N" in text
+    text = calibration_text("index", replace(found, rate=0.02, samples=10))
+    assert "10 samples of a model that copies nothing fail with a probability of about 18.3 %" in text
+    assert "give --samples N" not in text
