@@ -112,6 +112,8 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "fdr": None,
         "expected_false": None,
         "low_information": {"undecided": 0, "cleared": 0},
+        "unprovable": False,
+        "calibrated_gate": 1,
         "accepted": None,
         "rate_upper": 0.3,
         "max_rate": 0,
