@@ -6,6 +6,7 @@ import os
 
 from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
+from pytest_replication.controls.copies import MAX_COPIED
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
@@ -13,7 +14,7 @@ from pytest_replication.set_checks.copying import CopyingRule, measure_copying
 from pytest_replication.set_checks.holdout import HoldoutRule, measure_closeness
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
-from pytest_replication.set_checks.running import MAX_COPIED, Call
+from pytest_replication.set_checks.running import Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.verdicts import Outcome, Verdict

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_replication.controls.copies import copies_line
+from pytest_replication.controls.copies import MAX_COPIED, copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
-    MAX_COPIED,
     Call,
     Features,
     Scores,
