@@ -70,13 +70,14 @@ def measure_extraction(
     confidence: float,
     name: str,
     asserted: bool,
+    source: str = "call",
 ) -> ExtractionVerdict:
     """Do what `check_extraction` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
         if not (limit is None or (isinstance(limit, (int, float)) and not isinstance(limit, bool))):
             raise SettingsError(f"limit is {limit!r}; expected a number")
-        policy = ExtractionPolicy.of(rule, limit, confidence=confidence)
+        policy = ExtractionPolicy.of(rule, limit, source, confidence=confidence)
         opened = index_for(index, run)
         if policy.rule != "relative":  # the only one that the mean matters to
             neighbours = min(neighbours, opened.rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, plural, print_json
-from pytest_replication._cli.proposal import proposed
+from pytest_replication._cli.proposal import proposed, still_replicated
 from pytest_replication._cli.who import git_user
 from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.accepted.entries import LONGEST, Pair, today
@@ -96,20 +96,31 @@ def _add(args: argparse.Namespace) -> int:
     path = Path(args.accepted)
     before = read_accepted(path) if path.exists() else Accepted()
     decision = _decision(args)
-    found = proposed(read_matches(args.runs[0]), args, before)
+    saved = read_matches(args.runs[0])
+    found = proposed(saved, args, before)
     new = [
         Acceptance(**{"sample": sample, "training": training, **decision, **shown})
         for (sample, training), shown in found
     ]
     after = add_accepted(path, new) if new else before
+    left = still_replicated(saved, args, after)
     if args.json:
-        print_json({"file": str(path), "added": [entry_data(e) for e in new], "entries": len(after.entries)})
+        added = [entry_data(e) for e in new]
+        print_json(
+            {"file": str(path), "added": added, "entries": len(after.entries), "still_replicated": left}
+        )
         return 0
     print(one_line(f"{path}: {plural(len(new), 'match', 'matches')} added, {len(after.entries)} in it"))
     for entry in new:
         print(one_line(f"  {entry.score:.3f}  {_named(entry)}"))
     if not new:
         print("  all that were named are accepted already")
+    if left:
+        are = "sample is" if left == 1 else "samples are"
+        print(
+            f"  {left} {are} still replicated by a next match: look at it (check --accepted shows it), then "
+            f"accept again, or at once with --top {args.top + 1}"
+        )
     return 0
 
 

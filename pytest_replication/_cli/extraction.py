@@ -6,11 +6,12 @@ import argparse
 
 from pytest_replication._cli.options import print_json
 from pytest_replication.errors import SettingsError
-from pytest_replication.extraction import check_extraction
+from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import RULES
 from pytest_replication.index.reader import open_index
 from pytest_replication.models import draw, load_model
 from pytest_replication.reports.extraction import extraction_data, render_extraction
+from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.surroundings import EXACT, surrounded_by
 from pytest_replication.verdicts import Outcome
 
@@ -61,7 +62,17 @@ def extracted(args: argparse.Namespace) -> Outcome:
     index = open_index(args.index)
     samples = draw(load_model(args.model), args.count, args.seed)
     with surrounded_by(None):
-        verdict = check_extraction(samples, args.pixels, args.pixel_limit, index=index)
+        verdict = measure_extraction(
+            samples,
+            args.pixels,
+            args.pixel_limit,
+            index=index,
+            neighbours=NEIGHBOURS,
+            confidence=0.95,
+            name="",
+            asserted=False,
+            source="command line",
+        )
     if args.json:
         print_json(extraction_data(verdict))
     else:

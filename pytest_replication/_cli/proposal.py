@@ -42,6 +42,22 @@ def proposed(saved: SavedMatches, args: argparse.Namespace, before: Accepted) ->
     return sorted(found.items())
 
 
+def still_replicated(saved: SavedMatches, args: argparse.Namespace, after: Accepted) -> int:
+    """How many of the chosen samples another kept match makes replicated, after entries were added."""
+    policy, matches = saved.policy, saved.matches
+    if args.threshold is not None:
+        policy = policy.at(args.threshold, "command line")
+    near = [reached(matches, policy, sample) for sample in range(len(matches.of))]
+    entries = after.by_pair()
+
+    def counts(match: Match) -> bool:
+        entry = entries.get(pair_of(matches, match) or ("", ""))
+        return entry is None or not after.in_force(entry)
+
+    chosen = _chosen(near, matches.subject.samples, policy, args)
+    return sum(any(map(counts, near[sample])) for sample in chosen)
+
+
 def _chosen(
     near: list[tuple[Match, ...]], names: tuple[str, ...], policy: Policy, args: argparse.Namespace
 ) -> list[int]:

@@ -140,6 +140,8 @@ def _distinct_indexes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         if row["searched"]:
-            key = (row["index"]["path"], row["index"]["fingerprint"], row.get("kind", ""))
+            index = row["index"]
+            shown = (str(row["searched"]), index["embedder"], *index_warnings(index))
+            key = (index["path"], index["fingerprint"], *shown)
             found.setdefault(key, row)
     return list(found.values())

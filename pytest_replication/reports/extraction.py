@@ -79,6 +79,7 @@ def render_extraction(verdict: ExtractionVerdict) -> str:
         f"  samples    {verdict.samples} of {matches.source}",
         f"  index      {matches.index}: {plural(matches.searched, 'training image')}, all compared pixel by "
         f"pixel",
+        "  control    none: pixels are compared as they are, without an embedder that could be blind",
         f"  pixels     {matches.side} x {matches.side}, {plural(matches.resized, 'sample')} resized to that",
     ]
     data = extraction_data(verdict, every=False)
@@ -94,10 +95,10 @@ def extraction_headline(verdict: ExtractionVerdict) -> str:
     limit = f"limit {verdict.policy.limit:.3g}"
     if k:
         what = "is an extracted training image" if k == 1 else "are extracted training images"
-        return f"{k} of {n} samples {what} (closest {name} {number}, {limit})"
+        return f"{k} of {n} samples {what} (lowest {name}: {number}, {limit})"
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return f"cannot tell of {open_} of {n} samples whether they are extracted ({name}, {limit})"
-    return f"none of {n} samples is an extracted training image (closest {name} {number}, {limit})"
+    return f"none of {n} samples is an extracted training image (lowest {name}: {number}, {limit})"
 
 
 def rule_text(policy: ExtractionPolicy) -> str:

@@ -69,8 +69,14 @@ def _detector_text(data: dict[str, Any]) -> list[str]:
     ]
     if data["max_rate"] and data["fpr"] >= data["max_rate"]:
         lines.append(
-            "WARNING   the threshold flags more innocent samples than are tolerated: no number of samples "
-            "lets a model pass; raise the threshold"
+            "WARNING   the threshold flags as many innocent samples as are tolerated, or more: a model "
+            "passes by luck only, and more samples make that less likely; raise the threshold"
+        )
+    elif found["innocent_fail_chance"] > 1 - data["confidence"]:
+        lines.append(
+            "WARNING   this gate fails a model that copies nothing with a probability of "
+            f"{_percent(found['innocent_fail_chance'])}: tolerate a rate (--max-rate), or calibrate for a "
+            f"gate of {n:,} samples ('pytest-replication calibrate --samples {n}')"
         )
     return lines
 
@@ -89,6 +95,10 @@ def _holdout_text(data: dict[str, Any]) -> list[str]:
             f"falsely in {_percent(1 - data['confidence'])} of its runs"
         )
     if "fdr" in found:
+        lines.append(
+            "note      --fdr judges in the place of a threshold: only the hold-out is planned for it, the "
+            "rest is about a threshold"
+        )
         lines.append(
             f"hold-out  {found['fdr']:,} real images for a false discovery rate of {_percent(data['fdr'])} "
             f"to flag a single copy among {n:,} samples"

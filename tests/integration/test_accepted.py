@@ -72,7 +72,9 @@ def test_from_a_failure_to_a_pass_and_back_when_it_expires(
 
 def test_an_entry_names_one_match_of_a_sample_and_the_next_one_still_counts(saved: Path, book: Path) -> None:
     write = ("accept", "--accepted", book, "--from", saved, "--all-replicated", *DECIDED)
-    call(*write)
+    assert "still replicated" not in call(*write).stdout
+    other = ("accept", "--accepted", book.with_name("other.toml"), *write[3:], "--threshold", "0.45")
+    assert "2 samples are still replicated by a next match" in call(*other).stdout
     status, text = again(saved, book, "--threshold", "0.45")
     assert status == 1
     assert "FAIL: 2 of 3 samples replicate training images (worst score 0.5" in text

@@ -26,6 +26,11 @@ def test_the_commands_of_the_page() -> None:
     assert "samples   150 (122 are enough" in answers["plan --model-rate 0.0188"].stdout
     detector = answers["plan --samples 500 --fpr 0.01 --fdr 0.05"].stdout
     assert "about 5 false flags among 500; one or more with a probability of 99.3 %" in detector
+    assert "WARNING   this gate fails a model that copies nothing with a probability of 99.3 %" in detector
+    assert "--fdr judges in the place of a threshold" in detector
+    luck = call("plan", "--max-rate", "0.01", "--fpr", "0.01").stdout
+    assert "a model passes by luck only" in luck
+    assert "fails a model that copies nothing" not in luck
     assert "9,999 real images for a false discovery rate of 5 % to flag a single copy" in detector
 
 

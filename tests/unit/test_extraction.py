@@ -227,7 +227,7 @@ def test_the_failure_names_the_pair(index: Index, samples: np.ndarray) -> None:
     with pytest.raises(ReplicationDetected) as failure:
         assert_no_extraction(samples, "rmse", 0.06, index=index)
     text = str(failure.value)
-    assert text.startswith("3 of 6 samples are extracted training images (closest RMSE 0.000, limit 0.06)")
+    assert text.startswith("3 of 6 samples are extracted training images (lowest RMSE: 0.000, limit 0.06)")
     assert "images.npy#50 (RMSE 0.000, next 0." in text
     assert "rule       RMSE <= 0.06 (call)" in text
     assert "all compared pixel by pixel" in text
@@ -313,7 +313,7 @@ def test_the_command_line(
     (folder / "1.png").unlink()
     assert cli.main([*arguments, "rmse", "--pixel-limit", "0.001", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert (data["outcome"], data["limit_source"], data["samples"]) == ("pass", "call", 4)
+    assert (data["outcome"], data["limit_source"], data["samples"]) == ("pass", "command line", 4)
     for wrong in (["--threshold", "0.5"], ["--engine", "annoy"], ["--max-rate", "0.1"]):
         assert cli.main([*arguments, "ratio", *wrong]) == 2
         assert f"{wrong[0]} is about scores of an embedder" in capsys.readouterr().err
