@@ -12,6 +12,7 @@ import numpy as np
 from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
@@ -179,7 +180,8 @@ def _canaries(index: Index) -> str:
     if found is None:
         return f"none ('pytest-replication calibrate {index.path}' plants some)"
     if found.of != index.manifest.generation:
-        return f"planted before the index changed ('pytest-replication calibrate {index.path}' does again)"
+        again = calibrate_again(index.path, index.manifest)
+        return f"NOT in use: planted before the index changed ({again} plants them again)"
     fault = _canaries_fault(index)
     return f"DAMAGED: {fault}" if fault else f"{found.rows}, planted at {found.threshold:g}"
 
@@ -213,7 +215,7 @@ def _calibration_data(index: Index) -> dict[str, Any] | None:
 
 
 def _calibration(index: Index) -> str:
-    entry, again = index.manifest.calibration, f"'pytest-replication calibrate {index.path} --holdout IMAGES'"
+    entry, again = index.manifest.calibration, calibrate_again(index.path, index.manifest)
     if entry is None:
         return f"none ({again} measures a threshold)"
     try:

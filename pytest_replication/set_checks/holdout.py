@@ -116,7 +116,7 @@ def stored_null(index: Index) -> Null:
         CalibrationError: it was made before the index changed.
     """
     if is_stale(index.manifest):
-        raise stale(index.path)
+        raise stale(index.path, index.manifest)
     kept = index.calibration
     if kept is None:
         raise SettingsError(
