@@ -42,7 +42,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
 from pytest_replication.search.within import measure_training
-from pytest_replication.stats.halves import LIMIT, compare_halves
+from pytest_replication.stats.halves import compare_halves
 from pytest_replication.stats.null import Null, needed
 
 
@@ -65,8 +65,7 @@ class CalibrateOptions:
         plant: training images of which edited copies are planted as a positive control, 0 for none.
         images: the training set, where its images lie in tars, tables or arrays; None to read the files
             that the index names.
-        seed: of what is drawn, and of the halves of the A/A control.
-        accept_failed_control: store a calibration whose A/A control failed.
+        seed: of what is drawn.
         restart: forget what an interrupted calibration has measured.
         progress: show a progress bar when standard error is a terminal.
 
@@ -84,7 +83,6 @@ class CalibrateOptions:
     plant: int = 64
     images: object = None
     seed: int = 0
-    accept_failed_control: bool = False
     restart: bool = False
     progress: bool = True
 
@@ -127,7 +125,7 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         What was stored.
 
     Raises:
-        CalibrationError: the null is too small for the rate, is the training set, or fails the A/A control.
+        CalibrationError: the null is too small for the rate, or is the training set.
         TooManyRejected: images of the hold-out cannot be read.
         ReplicationError: the index or its embedder cannot be used, as in a check.
     """
@@ -153,8 +151,6 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         )
         duplicated, source = 0, holdout.name
     found = _calibration(index, asked, measured, line, source, duplicated)
-    if not (found.control.passed or asked.accept_failed_control):
-        raise CalibrationError(_failed(index, found))
     planted = _plant(index, asked)
     found = replace(found, **_recall(planted, found.threshold, asked))
     canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
@@ -211,6 +207,7 @@ def _calibration(
     scores, rows = measured.scores[kept], measured.rows[kept]
     copied = duplicated + int((~kept).sum())
     _check_size(index, asked, len(scores), copied, line, source)
+    halves = compare_halves(scores, asked.rate)
     order = np.argsort(scores, kind="stable")
     scores, rows = scores[order], rows[order]
     names: tuple[str, ...] = ()
@@ -218,7 +215,6 @@ def _calibration(
     if asked.by:
         names, group_of = enough(_groups(index, rows, asked.by), asked.rate)
         _check_groups(index, asked, names)
-    halves = compare_halves(scores, asked.rate, asked.seed)
     found = Calibration(
         scores=scores,
         threshold=0.0,
@@ -330,14 +326,3 @@ def _threshold(index: Index, found: Calibration) -> float:
             "or take another embedder"
         )
     return ready.null.threshold(found.rate)
-
-
-def _failed(index: Index, found: Calibration) -> str:
-    control = found.control
-    return (
-        f"two random halves of {found.described} differ, which must not be (A/A control: Mann-Whitney p = "
-        f"{control.p:.2g}; {control.reached} of {control.of} reach the threshold of the other half, p = "
-        f"{control.tail_p:.2g}; below {LIMIT} fails): {index.path} was not changed; sound scores fail once "
-        "in 500 times, so give another --seed once, or look for copies within the hold-out, or store it all "
-        "the same with --accept-failed-control"
-    )

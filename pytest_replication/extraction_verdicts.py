@@ -129,6 +129,16 @@ def distance(match: PixelMatch, rule: str) -> float | None:
     return value
 
 
+def least(match: PixelMatch, rule: str) -> float | None:
+    """What that distance is at least, if all that may be copies of the nearest training image are copies.
+
+    For ``tiled``, over all training images that were not looked at. None where it is not known.
+    """
+    if rule == "rmse":
+        return match.rmse
+    return match.tiled_floor if rule == "tiled" else distance(match, f"{rule}_least")
+
+
 def judge_extraction(matches: PixelMatches, policy: ExtractionPolicy) -> ExtractionVerdict:
     """Judge pixel matches under a rule. Matches can be judged again under another.
 
@@ -161,11 +171,14 @@ def _is_extracted(match: PixelMatch, policy: ExtractionPolicy) -> bool | None:
     found = distance(match, policy.rule)
     if found is None:
         return None
-    if found < policy.limit or (found == policy.limit and policy.rule != "ratio"):
+    if _within(found, policy):
         return True
-    if policy.rule == "tiled" and match.tiled_floor <= policy.limit:
-        return None  # a training image that was not looked at may be as near as that
-    return False
+    lowest = least(match, policy.rule)
+    return None if lowest is None or _within(lowest, policy) else False
+
+
+def _within(found: float, policy: ExtractionPolicy) -> bool:
+    return found < policy.limit or (found == policy.limit and policy.rule != "ratio")
 
 
 def _order(match: PixelMatch, policy: ExtractionPolicy) -> float:
@@ -179,6 +192,6 @@ def _check(matches: PixelMatches) -> None:
     if matches.searched < 1:
         raise SearchError("no row of the index was compared, so nothing can pass")
     for match in matches.of:
-        values = (match.rmse, match.tiled, match.tiled_floor, match.second, match.relative, match.ratio)
+        values = [match.second, *(measure(match, rule) for rule in RULES for measure in (distance, least))]
         if not all(math.isfinite(value) and value >= 0 for value in values if value is not None):
             raise SearchError(f"sample {match.sample} has no finite distance, so nothing can pass")

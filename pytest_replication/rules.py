@@ -15,7 +15,8 @@ from pytest_replication.calibrated import Calibrated
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.matches import Match, Matches, NullTail
+from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import Surroundings
 from pytest_replication.verdicts import GroupThresholds, Policy, check_least
 
@@ -94,10 +95,23 @@ def settle(policy: Policy, index: Index, samples: int) -> Policy:
     if policy.fdr is None:
         return policy
     ready = _calibrated(index, "a false discovery rate")
-    least = policy.fdr / samples
-    check_least(policy.fdr, samples, ready.null.resolution, str(index.path))
-    described = f"Benjamini-Hochberg over {samples} samples, {ready.calibration.described}"
-    return replace(policy, threshold=min(1.0, ready.null.threshold(least)), threshold_source=described)
+    return settle_by(policy, ready.null, ready.calibration.described, samples, str(index.path))
+
+
+def settle_by(policy: Policy, null: Null, described: str, samples: int, index: str) -> Policy:
+    """The same by a null that is at hand.
+
+    Raises:
+        CalibrationError: it is too small for that.
+    """
+    if policy.fdr is None:
+        return policy
+    check_least(policy.fdr, samples, null.resolution, index)
+    return replace(
+        policy,
+        threshold=min(1.0, null.threshold(policy.fdr / samples)),
+        threshold_source=f"Benjamini-Hochberg over {samples} samples, {described}",
+    )
 
 
 def with_p_values(matches: Matches, index: Index) -> Matches:
@@ -108,7 +122,9 @@ def with_p_values(matches: Matches, index: Index) -> Matches:
     least = max(ready.null_of(ready.group_of(match)).resolution for match in matches.best)
     behind = tuple(tuple(_behind(ready, match, least) for match in found[1:]) for found in matches.of)
     best = tuple(ready.p_values(matches.best).tolist())
-    return replace(matches, p_values=best, p_behind=behind, p_least=least)
+    highest = ready.null.scores[::-1][: NullTail.needed(len(ready.null), len(matches.of))]
+    tail = NullTail(len(ready.null), tuple(highest.tolist()), ready.calibration.described)
+    return replace(matches, p_values=best, p_behind=behind, p_least=least, null=tail)
 
 
 def _behind(ready: Calibrated, match: Match, least: float) -> float:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pytest_replication.accepted import NOTHING, Acceptance, Accepted
 from pytest_replication.accepted.sorting import in_reach, sort_out
+from pytest_replication.blank import judge_blanks
 from pytest_replication.controls.judged import Control, judge_control
 from pytest_replication.errors import (
     CalibrationError,
@@ -18,7 +19,6 @@ from pytest_replication.errors import (
     SearchError,
     SettingsError,
 )
-from pytest_replication.guard import guard
 from pytest_replication.index import Record
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.fdr import benjamini_hochberg
@@ -168,7 +168,8 @@ class Verdict:
         control: copies that were planted among the samples, and that were found.
         undecided: best matches of samples with next to nothing in them that reach the threshold and of which
             pixels cannot tell whether they are replicated; the upper bound counts them.
-        cleared: those of such samples whose pixels are not those of a training image: not replicated.
+        cleared: those of such samples that are not replicated, since all training images that reach the
+            threshold have next to nothing in them either, and clearly something else.
         accepted: matches in reach of the threshold that do not count because they are accepted, worst
             first. Their samples stay in the number that rates are shares of.
         expired: matches that count although they were accepted, since that has expired.
@@ -274,8 +275,14 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     reaches = _reaching(matches, policy)
     found = sort_out(matches, reaches, policy.accepted)
     found.hits.sort(key=lambda match: (-match.score, match.sample))
-    guarded = guard(matches, found.hits, reaches, found.accepted)
-    hits, undecided = guarded.replicated, guarded.undecided
+    blanks = judge_blanks(
+        matches,
+        found.hits,
+        reaches,
+        found.accepted,
+        one_line=policy.groups is None and policy.fdr is None,
+    )
+    hits, undecided = blanks.replicated, blanks.undecided
     bound = bounds(matches, hits, policy.per, policy.confidence)
     most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
     upper, lower = 1.0 if recall is None else min(1.0, most.upper / recall), bound.lower
@@ -304,7 +311,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         needed,
         control,
         undecided,
-        guarded.cleared,
+        blanks.cleared,
         accepted=found.accepted,
         expired=found.expired,
         unused=found.unused,

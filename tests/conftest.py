@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from pytest_replication import BuildOptions, CalibrateOptions, Index, build_index, calibrate_index, open_index
@@ -26,6 +27,10 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "fixtures" / "photos"
+
+# Processors are shared: how long an example takes says nothing. The rest is as hypothesis has it, here or in CI.
+settings.register_profile("shared", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)

@@ -93,11 +93,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
     )
-    parser.add_argument(
-        "--accept-failed-control",
-        action="store_true",
-        help="Store a calibration whose A/A control failed",
-    )
     parser.add_argument("--drop", action="store_true", help="Take the calibration out of the index")
     return parser
 
@@ -118,7 +113,6 @@ def run(args: argparse.Namespace) -> int:
         plant=args.plant,
         images=args.images,
         seed=args.seed,
-        accept_failed_control=args.accept_failed_control,
         restart=args.restart,
     )
     if args.plot is not None:

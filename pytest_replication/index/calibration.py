@@ -55,7 +55,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class HalvesControl:
-    """Two random halves of the null, which must not differ: the A/A control.
+    """The first and the second half of the null as it is listed: the A/A control.
 
     Attributes:
         p: two-sided Mann-Whitney p-value of the two halves.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from pytest_replication.errors import ControlFailed, IndexCorrupt
+from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
 from pytest_replication.images.decode import decode
 from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.manifest import Attachment, Manifest
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from pytest_replication.index.reader import Index
 
+_MOST_BYTES = 128 << 20
+"""More than 64 pictures of 512 x 512 pixels take."""
 _ABOUT = b"pytest-replication canaries"
 """Key of what the file says beside its rows."""
 
@@ -149,9 +151,11 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
         )
     path = folder / entry.name
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than the {_MOST_BYTES:,} bytes that canaries may have")
         if describe_file(path) != entry.file:
             raise ValueError("its checksum differs")
-        found = _decode(path)
+        found = _decode(path, entry.rows)
         _check(found, entry, manifest, {int(row) for row in read_removed(folder, manifest).rows})
     except FileNotFoundError as error:
         raise IndexCorrupt(
@@ -178,7 +182,9 @@ def require_none(folder: Path, stored: int | None) -> None:
 
 
 def _check(found: Canaries, entry: Attachment, manifest: Manifest, removed: set[int]) -> None:
-    if len(found.kept) != entry.rows or found.threshold != entry.threshold:
+    if not all(0 <= hits <= tried for hits, tried in found.recall.values()) or len(found.kept) > found.found:
+        raise ValueError(f"of {found.tried} copies {found.found} were found, and {len(found.kept)} are kept")
+    if found.threshold != entry.threshold:
         raise ValueError(f"it holds {len(found.kept)} canaries at {found.threshold}")
     for canary in found.kept:
         if not 0 <= canary.row < manifest.stored or canary.row in removed:
@@ -196,18 +202,33 @@ def _encode(canaries: Canaries) -> bytes:
     rows = [asdict(canary) for canary in canaries.kept]
     content = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), content, compression="none")
+    if content.tell() > _MOST_BYTES:
+        raise BuildError(f"{len(rows)} canaries take more than {_MOST_BYTES:,} bytes: keep fewer")
     return content.getvalue()
 
 
-def _decode(path: Path) -> Canaries:
+def _decode(path: Path, rows: int) -> Canaries:
+    """Read the file, after what it says of its own size."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    if not table.schema.equals(_schema()):
-        raise ValueError("it holds other columns")
+    with pq.ParquetFile(path) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        if not file.schema_arrow.equals(_schema()):
+            raise ValueError("it holds other columns")
+        if file.metadata.num_rows != rows:
+            raise ValueError(f"it holds {file.metadata.num_rows} canaries")
+        if sum(group.total_byte_size for group in groups) > _MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
+        table = file.read()
     about = json.loads(table.schema.metadata[_ABOUT])
-    recall = {str(edit): (int(found), int(tried)) for edit, (found, tried) in about["recall"].items()}
+    recall = {str(edit): (_count(found), _count(tried)) for edit, (found, tried) in about["recall"].items()}
     return Canaries(float(about["threshold"]), recall, tuple(Canary(**row) for row in table.to_pylist()))
+
+
+def _count(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no number of copies")
+    return value
 
 
 def _schema() -> pa.Schema:

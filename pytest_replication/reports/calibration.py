@@ -113,7 +113,11 @@ def calibration_warnings(found: Calibration) -> list[str]:
             "another embedder, a larger --fpr, or more images"
         )
     if not found.control.passed:
-        said.append("the A/A control failed, and the calibration was stored all the same")
+        said.append(
+            "the A/A control failed: the first and the second half of the images, as they are listed, score "
+            "differently, so that they are kinds of images one after the other; the threshold holds for "
+            "samples that mix them alike: calibrate with images like the samples, or --by label"
+        )
     return said
 
 
@@ -166,8 +170,8 @@ def _group_lines(ready: Calibrated) -> list[str]:
 def _control(found: Calibration) -> str:
     control = found.control
     return (
-        f"{'passed' if control.passed else 'FAILED'}: halves differ with p = {control.p:.2g}; "
-        f"{control.reached} of {control.of} reach the threshold of the other half (p = {control.tail_p:.2g})"
+        f"{'passed' if control.passed else 'FAILED'}: first and second half differ with p = {control.p:.2g}; "
+        f"{control.reached} of {control.of} reach the threshold of the first half (p = {control.tail_p:.2g})"
     )
 
 

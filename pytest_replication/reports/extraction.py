@@ -8,7 +8,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict, distance
 from pytest_replication.reports.warnings import index_warnings
 from pytest_replication.reports.words import plural
-from pytest_replication.search.extraction import PixelMatch
+from pytest_replication.search.extraction import MAYBE, PixelMatch
 from pytest_replication.verdicts import Outcome
 
 SHOWN = 10
@@ -132,9 +132,14 @@ def extraction_check_warnings(data: dict[str, Any]) -> list[str]:
     found = []
     if data["undecided"]:
         found.append(
-            f"of {plural(data['undecided'], 'sample')} it cannot be told: all training images that were "
-            f"looked at "
-            "are copies of one, or may be as near in one tile"
+            f"of {plural(data['undecided'], 'sample')} it cannot be told: "
+            + (
+                "a training image that was not looked at may be as near in all tiles"
+                if data["rule"] == "tiled"
+                else "training images around the nearest are copies of it or may be (RMSE up to "
+                f"{MAYBE:g}), and the rule says something else where these count once: look at the pairs, or "
+                "judge by another rule"
+            )
         )
     if data["distinct_samples"] < data["samples"]:
         found.append(
@@ -197,6 +202,8 @@ def _pair_data(verdict: ExtractionVerdict, match: PixelMatch) -> dict[str, Any]:
         "mean_of_neighbours": match.around,
         "relative": match.relative,
         "ratio": match.ratio,
+        "relative_least": match.relative_least,
+        "ratio_least": match.ratio_least,
         "tiled": match.tiled,
         "tiled_training_uri": match.tiled_record.uri,
         "tiled_floor": match.tiled_floor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_replication.search.matches import Match, Matches, SearchedBy, Sightings, Subject
+from pytest_replication.search.matches import Match, Matches, NullTail, SearchedBy, Sightings, Subject
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -56,6 +56,23 @@ def _check_p_values(matches: Matches) -> None:
         raise ValueError("not every match behind the best has a p-value, or more have one")
     if not all(0 < p <= 1 for p in (*p_values, *(p for each in behind for p in each))):
         raise ValueError("a p-value is none")
+    _check_null(matches)
+
+
+def _check_null(matches: Matches) -> None:
+    null, samples = matches.null, len(matches.of)
+    if (null is None) == bool(matches.p_values):
+        raise ValueError("there are p-values without a null, or a null without p-values")
+    if null is None:
+        return
+    if null.images < 1 or len(null.scores) != NullTail.needed(null.images, samples):
+        raise ValueError(f"{len(null.scores)} scores are there of a null of {null.images} images")
+    if not all(-1 <= score <= 1 for score in null.scores) or list(null.scores) != sorted(
+        null.scores, reverse=True
+    ):
+        raise ValueError("the scores of its null are no cosines, or out of order")
+    if matches.p_least < 1 / (null.images + 1):
+        raise ValueError(f"a p-value of {matches.p_least} is less than {null.images} images give")
 
 
 def _check_recall(by: SearchedBy) -> None:
@@ -85,8 +102,9 @@ def _check_low(matches: Matches) -> None:
     samples = [entry.sample for entry in matches.low]
     if samples != sorted(set(samples)) or not all(0 <= sample < len(matches.of) for sample in samples):
         raise ValueError("samples with next to nothing in them are none, or out of order")
-    if not all(0 <= entry.floor <= 1 for entry in matches.low if entry.floor is not None):
-        raise ValueError("a distance of pixels is none")
+    for entry in matches.low:
+        if entry.added is not None and entry.added not in {match.row for match in matches.of[entry.sample]}:
+            raise ValueError(f"row {entry.added} was added to the matches of a sample and is not among them")
 
 
 def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
@@ -100,5 +118,7 @@ def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
     seen = [match.pixels for match in found if match.pixels is not None]
     if not all(0 <= pixels.rmse <= pixels.tiled + 1e-6 <= 1 + 1e-6 for pixels in seen):
         raise ValueError(f"the pixels of sample {number} have no such distances")
+    if not all(0 <= pixels.alike <= 1 for pixels in seen if pixels.alike is not None):
+        raise ValueError(f"the pixels of sample {number} have no such correlation")
     if scores != sorted(scores, reverse=True) or len({match.row for match in found}) != len(found):
         raise ValueError(f"the matches of sample {number} are not in the order of their scores")

@@ -21,6 +21,7 @@ def evidence_data(evidence: PixelEvidence | None) -> dict[str, Any] | None:
         "tiled": float(evidence.tiled),
         "side": int(evidence.side),
         "source": evidence.source,
+        "alike": None if evidence.alike is None else float(evidence.alike),
     }
 
 
@@ -30,7 +31,8 @@ def evidence_text(match: Match) -> str:
     if found is None:
         return ""
     of = f"{_OF.get(found.source, found.source)}, {found.side} x {found.side}"
-    return f" (RMSE {found.rmse:.3f}, tiled L2 {found.tiled:.3f}; {of})"
+    common = "" if found.alike is None else f", correlation {found.alike:.2f}"
+    return f" (RMSE {found.rmse:.3f}, tiled L2 {found.tiled:.3f}{common}; {of})"
 
 
 def information_data(verdict: Verdict) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def information_text(data: Mapping[str, Any]) -> str:
     parts = [
         (data["replicated"], "replicated by their pixels"),
         (data["undecided"], "cannot be told"),
-        (data["cleared"], "not the training image by their pixels"),
+        (data["cleared"], "cleared by their pixels"),
         (data["below"], "below the threshold"),
     ]
     kinds = ", ".join(f"{count} {why}" for why, count in data["why"].items())
@@ -76,6 +78,6 @@ def to_settle(verdict: Verdict) -> str:
             "so that others in their place settle it, too"
         )
     return (
-        "their pixels are neither those of a training image nor clearly others: look at the pairs, or give "
-        "samples with more in them"
+        "their pixels are neither those of a training image nor clearly others, whatever an edit may have "
+        "changed: look at the pairs, or give samples with more in them"
     )

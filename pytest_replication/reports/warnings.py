@@ -68,6 +68,12 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
     if data["counts"]["few_prompts"]:
         prompts = plural(data["counts"]["prompts"], "prompt")
         found.append(f"the samples are of {prompts} only: the bounds of the rate count each as one sample")
+    if cleared := data["low_information"]["cleared"]:
+        found.append(
+            f"{plural(cleared, 'sample')} with next to nothing in {'it' if cleared == 1 else 'them'} "
+            f"{'reaches' if cleared == 1 else 'reach'} the threshold and "
+            f"{'is' if cleared == 1 else 'are'} not counted as replicated: the pixels are clearly others"
+        )
     if data["threshold"] >= _IDENTICAL:
         found.append(
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "

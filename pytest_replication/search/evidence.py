@@ -15,6 +15,7 @@ from pytest_replication.images.square import square
 from pytest_replication.index.originals import original
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.scoring.alike import alike
 from pytest_replication.scoring.pixel import rmse, tiled, unit_range
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.engines.vectors import take
@@ -25,13 +26,20 @@ SAME = 0.05
 """Tiled L2 up to which a sample with next to nothing in it is a training image: the strict end of the range
 of Carlini et al."""
 APART = 0.15
-"""Tiled L2 above which it is not: their line for photographs. Between the two it cannot be told."""
+"""Tiled L2 that it has to exceed to be another: their line for photographs. It is not enough: see `CLEAR`."""
+CLEAR = 0.6
+"""`alike` up to which two images with next to nothing in them are different ones.
+
+Measured (benchmarks/pixels.py): edited copies (dimmed, faded, moved, mirrored, turned, cut, blurred) have 0.9
+and more.
+"""
 SIDE = 512
 """Side at which originals are compared: that of Carlini et al."""
 SHOWN = 10
 """Replicated pairs, the worst, that pixels are measured of."""
 _SMALLEST = 32
-"""Longest side of a thumbnail that may stand for its image."""
+"""Longest side of a thumbnail that may stand for its image, and side from which on a square tells
+whether there is next to nothing in it."""
 
 Images = NDArray[np.uint8]
 
@@ -77,8 +85,8 @@ def with_evidence(
     """Measure the pixels of pairs that matter to a verdict.
 
     These are the worst of the pairs that reach the threshold, and all kept pairs that do of samples with
-    next to nothing in them. Where the index stores pixels, these samples are compared with all training
-    images as well, and the nearest is added to what was found.
+    next to nothing in them: of these also how much the two have in common. Where the index stores pixels,
+    these samples are compared with all training images as well, and the nearest is added to what was found.
 
     Args:
         index: an open index.
@@ -102,7 +110,8 @@ def with_evidence(
         kept = found[entry.sample]
         if reaches(kept[0]):
             image = samples.image(entry.sample)
-            kept = [_measured(index, image, match) if reaches(match) else match for match in kept]
+            blank = entry.why != "tiny"
+            kept = [_measured(index, image, match, blank) if reaches(match) else match for match in kept]
             if not any(m.pixels is not None and m.pixels.tiled <= SAME for m in kept) and index.side:
                 kept, entry = _with_nearest(index, image, vectors[entry.sample], kept, entry)
             found[entry.sample] = kept
@@ -136,11 +145,11 @@ def _with_nearest(
     """Compare a sample with the pixels of all training images, and add the nearest to its matches."""
     pixels = square(image, index.side or 0)
     near = search_pixels(index, pixels[None], 1)
-    entry = replace(entry, floor=float(near.distances[0, 0]))
     row = int(near.rows[0, 0])
-    if entry.floor is not None and entry.floor <= APART and row not in {match.row for match in kept}:
-        match = _match(index, vectors, kept[0], row)
-        kept = sorted([*kept, _measured(index, image, match)], key=lambda m: (-m.score, m.row))
+    if near.distances[0, 0] <= APART and row not in {match.row for match in kept}:
+        match = _measured(index, image, _match(index, vectors, kept[0], row), entry.why != "tiny")
+        kept = sorted([*kept, match], key=lambda m: (-m.score, m.row))
+        entry = replace(entry, added=row)
     return kept, entry
 
 
@@ -167,8 +176,15 @@ def _match(index: Index, vectors: NDArray[np.float32], like: Match, row: int) ->
     )
 
 
-def _measured(index: Index, image: Image.Image, match: Match) -> Match:
-    """A match with what pixels say of it, where those of the training image are at hand."""
+def _measured(index: Index, image: Image.Image, match: Match, blank: bool = False) -> Match:
+    """A match with what pixels say of it, where those of the training image are at hand.
+
+    Args:
+        index: an open index.
+        image: the sample.
+        match: of the two.
+        blank: whether there is next to nothing in the sample, but pixels enough to compare what there is.
+    """
     picture = training_picture(index, match)
     if picture is None:
         return match
@@ -178,8 +194,16 @@ def _measured(index: Index, image: Image.Image, match: Match) -> Match:
         tiled=round(float(tiled(pair[0], pair[1])), 6),
         side=picture.side,
         source=picture.source,
+        alike=_alike(square(image, picture.side), picture.pixels) if blank else None,
     )
     return replace(match, pixels=evidence)
+
+
+def _alike(sample: Images, training: Images) -> float | None:
+    """How much the two have in common; None where the training image has more in it, or too few pixels."""
+    if len(training) < _SMALLEST or low_information(Image.fromarray(training)) is None:
+        return None
+    return round(alike(sample, training), 6)
 
 
 @dataclass(frozen=True, slots=True)

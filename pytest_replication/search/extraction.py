@@ -27,6 +27,12 @@ from pytest_replication.search.pixels import Pixels, require_pixels, search_pixe
 
 SAME = 0.02
 """`rmse` up to which two training images are copies of each other, and count once."""
+MAYBE = 0.1
+"""`rmse` up to which two training images may be copies, one of them encoded again or edited a little. Where
+it matters whether they count once, it cannot be told."""
+_TWIN = 1 / 3
+"""Part of the largest distance of the nearest training image from any other of a small index up to which one
+may be its copy: among pictures that are all alike, 0.1 says nothing."""
 _WIDER = 4
 """By how much more neighbours are looked at where copies of one training image fill those that were."""
 _WIDEST = 4096
@@ -49,6 +55,8 @@ class PixelMatch:
             fewer are known.
         relative: `rmse` over half of `around` (Carlini et al.); None where that is not known.
         ratio: `rmse` over `second` (Yoon et al.); None where that is not known.
+        relative_least: what `relative` would be if all that may be copies of the nearest counted once.
+        ratio_least: the same of `ratio`.
         tiled: largest `rmse` of 16 tiles, of the training image for which that is smallest among those that
             were looked at.
         tiled_row: the row of that training image.
@@ -66,6 +74,8 @@ class PixelMatch:
     around: float | None
     relative: float | None
     ratio: float | None
+    relative_least: float | None
+    ratio_least: float | None
     tiled: float
     tiled_row: int
     tiled_record: Record
@@ -144,7 +154,7 @@ def match_pixels(
             found[sample] = _measure(index, pixels[sample], *row, neighbours)
         # Copies of one training image may fill all that was looked at: then more is.
         last = count >= min(index.rows, _WIDEST)
-        left = left[[not last and found[sample]["relative"] is None for sample in left.tolist()]]
+        left = left[[not last and found[sample]["relative_least"] is None for sample in left.tolist()]]
         count = min(count * _WIDER, index.rows)
     records = index.records([match[name] for match in found for name in ("row", "tiled_row")])
     return PixelMatches(
@@ -179,8 +189,10 @@ def _measure(
 ) -> _Found:
     """Take all measures of one sample from its nearest rows, of which there are more than `neighbours`."""
     stored = unit_range(take_pixels(index, rows))
-    same = rmse(stored[0], stored) <= SAME
+    from_nearest = rmse(stored[0], stored)
+    same = from_nearest <= SAME
     apart = collapse(distances[None], same[None])
+    least = collapse(distances[None], _may_be_copies(from_nearest, len(rows) == index.rows)[None])
     cut = tiled(unit_range(sample), stored)
     best = int(cut.argmin())
     around = apart[0, :neighbours].mean()
@@ -193,12 +205,26 @@ def _measure(
         "around": _known(around),
         "relative": _known(relative(apart, neighbours)[0]),
         "ratio": _known(nearest_ratio(apart)[0]),
+        "relative_least": _known(relative(least, neighbours)[0]),
+        "ratio_least": _known(nearest_ratio(least)[0]),
         "tiled": float(cut[best]),
         "tiled_row": int(rows[best]),
         # A training image that was not looked at is at least as far as the last that was, in some tile, too.
         "tiled_floor": float(cut[best] if len(rows) == index.rows else min(cut[best], distances[-1])),
         "copies": int(same.sum()),
     }
+
+
+def _may_be_copies(distances: NDArray[np.float64], every: bool) -> NDArray[np.bool_]:
+    """Which training images may be copies of the nearest, by their distance from it.
+
+    Args:
+        distances: from the nearest to each that was looked at, itself included.
+        every: whether these are all of the index. Else copies may fill all that was looked at, and their
+            distances say nothing of the set.
+    """
+    line = min(MAYBE, _TWIN * float(distances.max())) if every else MAYBE
+    return distances <= max(SAME, line)
 
 
 def _known(value: np.float64) -> float | None:

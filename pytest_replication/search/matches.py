@@ -80,12 +80,15 @@ class PixelEvidence:
         tiled: largest of 16 tiles (`scoring.pixel.tiled`), in [0, 1].
         side: of the square.
         source: of the training image: ``index``, ``original``, or ``thumbnail``, which is lossy.
+        alike: how much both have in common whatever an edit may have changed (`scoring.alike`), in [0, 1],
+            where both have next to nothing in them and enough pixels to tell; else None.
     """
 
     rmse: float
     tiled: float
     side: int
     source: str
+    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,13 @@ class LowInformation:
     Attributes:
         sample: number of the sample.
         why: ``tiny``, ``flat`` or ``near-blank`` (`images.complexity`).
-        floor: what its `rmse` is at least with every training image, from the pixels that the index
-            stores; None where that was not measured.
+        added: row of the training image that is among its matches since its pixels are the nearest, not for
+            its score; None if there is none.
     """
 
     sample: int
     why: str
-    floor: float | None = None
+    added: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,26 @@ class Sightings:
 
 
 @dataclass(frozen=True, slots=True)
+class NullTail:
+    """The upper end of the null of a calibration: what a false discovery rate takes to judge again.
+
+    Attributes:
+        images: of the null, H.
+        scores: the highest of them, highest first, as many as any rate below 1 takes among these samples.
+        described: the null in words.
+    """
+
+    images: int
+    scores: tuple[float, ...]
+    described: str
+
+    @staticmethod
+    def needed(images: int, samples: int) -> int:
+        """How many scores: the rank of a p-value of 1 / samples, and one more."""
+        return min(images, (images + 1) // samples + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The nearest training images of every sample: everything a policy judges.
 
@@ -260,6 +283,7 @@ class Matches:
         p_behind: the same for the matches of each sample behind its best, as if they were the best.
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
+        null: the null that the p-values are of; None without p-values.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
         low: samples with next to nothing in them, in the order of their numbers.
         complexity: one for each sample, empty where it was not asked for.
@@ -273,6 +297,7 @@ class Matches:
     p_values: tuple[float, ...] = ()
     p_behind: tuple[tuple[float, ...], ...] = ()
     p_least: float = 1.0
+    null: NullTail | None = None
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
     complexity: tuple[Complexities, ...] = ()

@@ -1,6 +1,8 @@
-"""The A/A control: two random halves of one set of scores must not differ.
+"""The A/A control: the first and the second half of a null, in the order in which it is listed.
 
-A method that finds a difference where there is none by construction would find one anywhere.
+Images of one kind in no order give two halves that differ by chance alone. Where they differ by more, the
+null mixes kinds of images that lie one after the other: its threshold is right for that mixture, and for no
+part of it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pytest_replication.stats.null import Null, Scores
 from pytest_replication.stats.twosample import mann_whitney
 
 LIMIT = 0.001
-"""A p-value below it fails the control: one sound calibration in 500 does by chance."""
+"""A p-value below it fails the control: at most one null in 500 of images in no order does by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +41,20 @@ class Halves:
         return self.p >= LIMIT and self.tail_p >= LIMIT
 
 
-def compare_halves(scores: Scores, rate: float, seed: int) -> Halves:
-    """Split scores at random into halves and compare these.
+def compare_halves(scores: Scores, rate: float) -> Halves:
+    """Compare the first half of scores with the second.
 
     Args:
-        scores: (H,), two or more, in any order.
+        scores: (H,), two or more, in the order in which their images are listed.
         rate: false-positive rate of the threshold that the first half sets; the smallest that it can
             tell, where it is too small for this one.
-        seed: of the split.
 
     Raises:
         ValueError: fewer than two scores.
     """
     if len(scores) < 2:
         raise ValueError(f"{len(scores)} scores have no halves")
-    mixed = np.random.default_rng(seed).permutation(np.sort(scores))
-    first, second = Null.of(mixed[: len(mixed) // 2]), mixed[len(mixed) // 2 :]
+    first, second = Null.of(scores[: len(scores) // 2]), scores[len(scores) // 2 :]
     rate = max(rate, first.resolution)
     reached = int((second >= first.threshold(rate)).sum())
     return Halves(_differ(first.scores, second), reached, len(second), _tail(first, rate, reached, second))

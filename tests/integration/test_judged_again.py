@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from dataclasses import replace
@@ -10,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication import cli, read_matches
-from pytest_replication._cli.again import policy_again
+from pytest_replication import cli, open_index, read_matches
+from pytest_replication.again import policy_again
+from pytest_replication.controls import Planted, store_canaries
+from pytest_replication.rules import settle
 from pytest_replication.verdicts import GroupThresholds
 
 from .conftest import FAILING, PASSING, RunSuite
@@ -156,19 +157,44 @@ def test_what_follows_from_a_calibration_does_not_outlive_its_threshold(
     saved = read_matches(run)
     assert saved.policy.fdr == 0.1
     assert saved.matches.p_values == (1 / 121,) * 3
-    groups = GroupThresholds("label", {}, rest=1.0)
+    groups, index = GroupThresholds("label", {}, rest=1.0), open_index(built_calibrated)
     policy = replace(saved.policy, groups=groups, false_rate=0.05)
+    options: dict[str, float]
     for options, wanted in (
-        ({"threshold": 0.5, "fdr": None}, (0.5, None, None, None)),
-        ({"threshold": None, "fdr": 0.2}, (policy.threshold, 0.2, groups, 0.05)),
-        ({"threshold": None, "fdr": None}, (policy.threshold, 0.1, groups, 0.05)),
+        ({"threshold": 0.5}, (0.5, None, None, None)),
+        ({"fdr": 0.2}, (settle(replace(policy, fdr=0.2), index, 3).threshold, 0.2, None, None)),
+        ({}, (policy.threshold, 0.1, groups, 0.05)),
     ):
-        args = argparse.Namespace(matches=run, max_rate=None, allow_unproved=False, **options)
-        found = policy_again(policy, args)
+        found = policy_again(policy, saved.matches, file="run.json", **options)
         assert (found.threshold, found.fdr, found.groups, found.false_rate) == wanted
     assert main("check", "--matches", run, "--fdr", 0.2) == 1
     assert main("check", "--matches", run, "--fdr", 0.01) == 3  # 3 samples take 299 images of 120
     assert main("check", "--matches", run, "--fdr", 0.1, "--threshold", 0.5) == 2
+
+
+def test_a_false_discovery_rate_given_later_is_judged_as_in_a_check(
+    built_calibrated: Path,
+    planted: Planted,
+    training: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Canaries have to reach its line and not that of the calibration, and it is this line that is told."""
+    folder, run = Path(shutil.copytree(built_calibrated, tmp_path / "index")), tmp_path / "run.json"
+    store_canaries(open_index(folder), planted, 0.3)
+    fresh = ("check", folder, training, "--count", 3, "--json")
+    assert main(*fresh, "--save", run) == 1
+    calibrated = json.loads(capsys.readouterr().out)
+    assert main(*fresh, "--fdr", 0.05) == 1
+    wanted = json.loads(capsys.readouterr().out)
+    assert wanted["threshold"] > calibrated["threshold"] + 0.01
+    assert main("check", "--matches", run, "--json", "--fdr", 0.05) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["threshold"] == wanted["threshold"]
+    assert found["threshold_source"] == wanted["threshold_source"]
+    assert found["control"]["found"] == wanted["control"]["found"] == 16
+    assert main("check", "--matches", run, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["threshold"] == calibrated["threshold"]
 
 
 def main(*arguments: object) -> int:

@@ -31,8 +31,8 @@ from pytest_replication.errors import (
     TooManyRejected,
 )
 from pytest_replication.models.samples import Samples
+from pytest_replication.reports.calibration import calibration_warnings
 from pytest_replication.search import holdout as searching
-from pytest_replication.stats.halves import Halves
 
 
 @pytest.fixture(autouse=True)
@@ -159,17 +159,20 @@ def test_an_unreadable_image_is_refused_or_counted(index: Index, holdout: Path, 
     assert (found.unreadable, len(found), found.listed) == (1, 120, 121)
 
 
-def test_a_failed_control_stores_nothing_unless_it_is_accepted(
-    index: Index, holdout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = Halves(1e-9, 30, 60, 1e-9)
-    monkeypatch.setattr("pytest_replication.calibrate.compare_halves", lambda *_: failed)
-    with pytest.raises(CalibrationError, match="two random halves .* differ, .* --accept-failed-control"):
-        calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0))
-    assert open_index(index.path).manifest.calibration is None
-    found = calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, plant=0, accept_failed_control=True))
-    assert not found.control.passed
-    assert open_index(index.path).calibration is not None
+def test_a_holdout_of_two_kinds_in_order_fails_the_control(labelled: Path) -> None:
+    """First 60 images near training images, then 200 that are far: sorted so, the halves differ."""
+    asked = CalibrateOptions(fpr=0.05, copies_from=1.1, plant=0)
+    images = np.load(labelled / "unseen.npy")
+    mixed = np.random.default_rng(0).permutation(images)
+    passed = {}
+    for name, of in (("sorted", images), ("mixed", mixed)):
+        np.save(labelled / f"{name}.npy", of)
+        index = open_index(labelled / "index")
+        found = calibrate_index(index, replace(asked, holdout=f"npy:{labelled / name}.npy"))
+        passed[name] = found.control.passed
+        assert any("A/A control failed" in said for said in calibration_warnings(found)) != passed[name]
+        assert open_index(labelled / "index").calibration is not None
+    assert passed == {"sorted": False, "mixed": True}
 
 
 def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
@@ -121,6 +122,76 @@ def test_where_copies_fill_everything_it_cannot_be_told(
     assert judge_extraction(matches, ExtractionPolicy.of("rmse", None)).outcome == "fail"
 
 
+def again_as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, "JPEG", quality=quality)
+    return np.asarray(Image.open(encoded).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def reencoded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, np.ndarray]:
+    """60 images of 32 x 32, the first once more as a JPEG; and the images."""
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(60)]
+    images = np.stack([np.asarray(Image.fromarray(image).resize((32, 32))) for image in coarse])
+    folder = tmp_path_factory.mktemp("reencoded")
+    np.save(folder / "images.npy", np.concatenate([images, again_as_jpeg(images[0], 75)[None]]))
+    options = BuildOptions(embedder="pixels", pixels=32, progress=False)
+    return open_index(build_index(f"npy:{folder / 'images.npy'}", folder / "index", options).index), images
+
+
+def noisy(image: np.ndarray, deviation: float) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, deviation, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def test_a_copy_of_an_image_that_stands_there_again_encoded_does_not_pass(
+    reencoded: tuple[Index, np.ndarray],
+) -> None:
+    index, images = reencoded
+    twin = float(rmse(unit_range(images[0]), unit_range(again_as_jpeg(images[0], 75))))
+    assert measuring.SAME < twin <= measuring.MAYBE
+    verdict = check_extraction([noisy(images[0], 6), noisy(images[1], 6), images[0]], index=index)
+    first, second, third = verdict.matches.of
+    assert first.ratio is not None
+    assert first.ratio > LIMITS["ratio"][0] > (first.ratio_least or 1)
+    assert [match.sample for match in verdict.undecided] == [0]
+    assert {match.sample for match in verdict.extracted} == {second.sample, third.sample}
+    alone = check_extraction([noisy(images[0], 6)], index=index)
+    assert alone.outcome == "inconclusive"
+    assert "are copies of it or may be (RMSE up to 0.1)" in render_extraction(alone)
+    # One that is nobody's copy passes, also where the nearest may stand there twice.
+    mixed = (0.5 * images[0] + 0.5 * images[7]).astype(np.uint8)
+    assert check_extraction([mixed], index=index).outcome == "pass"
+
+
+@pytest.mark.parametrize("rule", ["ratio", "relative"])
+def test_what_a_rule_would_say_if_those_that_may_be_copies_count_once(
+    matches: PixelMatches, rule: str
+) -> None:
+    policy, match = ExtractionPolicy.of(rule, 0.3), matches.of[5]
+    for lowest, outcome in ((None, "inconclusive"), (0.29, "inconclusive"), (0.31, "pass")):
+        one = replace(match, **{rule: 0.5, f"{rule}_least": lowest})
+        assert judge_extraction(replace(matches, of=(one,), distinct=1), policy).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("distances", "every", "found"),
+    [
+        ((0.0, 0.02, 0.09, 0.1, 0.11, 0.4), False, 4),
+        ((0.0, 0.02, 0.03, 0.06, 0.08), True, 2),  # all are alike: what is near is not a copy for that
+        ((0.0, 0.02, 0.024, 0.06, 0.09), True, 3),
+        ((0.0, 0.03, 0.06, 0.1), False, 4),  # of those beyond nothing is known
+        ((0.0, 0.03, 0.06, 0.12), False, 3),
+        ((0.0, 0.03, 0.06, 0.12), True, 2),
+        ((0.0, 0.01, 0.02), True, 3),
+    ],
+)
+def test_which_may_be_copies(distances: tuple[float, ...], every: bool, found: int) -> None:
+    said = measuring._may_be_copies(np.array(distances), every)
+    assert said.tolist() == [place < found for place in range(len(distances))]
+
+
 def test_a_tile_that_was_not_looked_at_may_be_nearer(matches: PixelMatches) -> None:
     match = replace(matches.of[5], tiled=0.2, tiled_floor=0.14)
     policy = ExtractionPolicy("tiled", 0.15)
@@ -133,6 +204,7 @@ def test_a_tile_that_was_not_looked_at_may_be_nearer(matches: PixelMatches) -> N
 @pytest.mark.parametrize("rule", RULES)
 def test_a_limit_belongs_to_what_is_extracted_but_for_a_ratio(matches: PixelMatches, rule: str) -> None:
     match = replace(matches.of[5], rmse=0.1, tiled=0.1, tiled_floor=0.1, relative=0.1, ratio=0.1)
+    match = replace(match, relative_least=0.1, ratio_least=0.1)
     one = replace(matches, of=(match,), distinct=1)
     at = judge_extraction(one, ExtractionPolicy.of(rule, 0.1))
     assert at.outcome == ("pass" if rule == "ratio" else "fail")
@@ -221,7 +293,7 @@ def test_what_cannot_be_judged(
             judge_extraction(broken, policy)
     with pytest.raises(SearchError, match="no row"):
         judge_extraction(replace(matches, searched=0), policy)
-    for field in ("rmse", "relative", "tiled_floor"):
+    for field in ("rmse", "relative", "tiled_floor", "ratio_least"):
         bad = replace(matches.of[0], **{field: math.nan})
         with pytest.raises(SearchError, match="no finite distance"):
             judge_extraction(replace(matches, of=(bad, *matches.of[1:])), policy)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from pytest_replication import append_index, compact_index, open_index, remove_images, verify_index
-from pytest_replication.errors import ControlFailed, IndexCorrupt
-from pytest_replication.index import Index
+from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
+from pytest_replication.index import Index, canaries
 from pytest_replication.index.canaries import Canaries, Canary, png, read_canaries, write_canaries
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.shard import describe_file
@@ -128,6 +130,10 @@ WRONG = {
     "no such row": replace(SOME, kept=(replace(SOME.kept[0], row=20),)),
     "below zero": replace(SOME, kept=(replace(SOME.kept[0], row=-1),)),
     "below its threshold": replace(SOME, kept=(replace(SOME.kept[0], score=0.4),)),
+    "more found than tried": replace(SOME, recall={"grey": (3, 2), "mirror": (0, 3)}),
+    "found below zero": replace(SOME, recall={"grey": (2, 3), "mirror": (-1, 3)}),
+    "fewer found than kept": replace(SOME, recall={"grey": (0, 3)}),
+    "no whole number": replace(SOME, recall={"grey": (2.5, 3)}),  # type: ignore[dict-item]
     "not finite": replace(SOME, kept=(replace(SOME.kept[0], score=float("nan")),)),
 }
 
@@ -137,6 +143,35 @@ def test_canaries_that_cannot_be_are_an_error(damaged: Path, what: str) -> None:
     write_canaries(open_index(damaged), WRONG[what])
     with pytest.raises(IndexCorrupt, match="is damaged"):
         _ = open_index(damaged).canaries
+
+
+def test_a_file_that_is_too_large_is_neither_read_nor_written(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canaries, "_MOST_BYTES", 100)
+    with pytest.raises(IndexCorrupt, match="more than the 100 bytes that canaries may have"):
+        _ = open_index(index.path).canaries
+    with pytest.raises(BuildError, match="1 canaries take more than 100 bytes"):
+        write_canaries(open_index(index.path), SOME)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "message"),
+    [(2, 10_000, "it holds 2 canaries"), (1, 1_000_000, "it unpacks to more than")],
+)
+def test_a_file_that_unpacks_to_more_than_it_should_is_not_read(
+    index: Index, monkeypatch: pytest.MonkeyPatch, rows: int, size: int, message: str
+) -> None:
+    monkeypatch.setattr(canaries, "_MOST_BYTES", 100_000)
+    path = next(index.path.glob("canaries-*"))
+    old = pq.read_table(path)
+    row = old.to_pylist()[0] | {"image": b"0" * size}
+    pq.write_table(pa.Table.from_pylist([row] * rows, schema=old.schema), path, compression="zstd")
+    manifest = read_manifest(index.path)
+    assert manifest.canaries is not None
+    entry = replace(manifest.canaries, file=describe_file(path))
+    with pytest.raises(IndexCorrupt, match=message):
+        read_canaries(index.path, replace(manifest, canaries=entry))
 
 
 def test_another_file_in_its_place_is_an_error(index: Index) -> None:
