@@ -25,6 +25,7 @@ from pytest_replication.set_checks.running import (
     search_holdout,
     search_samples,
 )
+from pytest_replication.set_checks.unseen import holdout_samples
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 from pytest_replication.stats.holm import holm
 from pytest_replication.stats.twosample import (
@@ -102,7 +103,7 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
         rule.check()
         stored = stored_null(index) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
-        null = stored or measure_null(index, Samples.of(holdout), rule, found.vectors, found.subject)
+        null = stored or measure_null(index, holdout_samples(holdout), rule, found.vectors, found.subject)
         return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
 
     return run_check(call, work)
