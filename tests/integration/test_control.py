@@ -125,7 +125,7 @@ def test_info_tells_of_canaries(
     assert "  canaries     NOT in use: planted before the index changed" in capsys.readouterr().out
     assert cli.main(["info", str(damaged), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["canaries"] == {"threshold": 0.9, "kept": 0, "stale": True}
+    assert data["canaries"] == {"threshold": 0.9, "kept": 0, "stale": True, "damaged": False}
 
 
 def test_canaries_of_an_index_that_changed_are_an_error(damaged: Path, unrelated: Path) -> None:

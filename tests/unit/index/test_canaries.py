@@ -92,7 +92,8 @@ def appended(folder: Path) -> None:
 def test_canaries_of_another_generation_are_an_error(index: Index, change: object) -> None:
     change(index.path)  # type: ignore[operator]
     with pytest.raises(
-        ControlFailed, match=r"before its training images changed: run 'pytest-replication calibrate .*canaries 0"
+        ControlFailed,
+        match=r"before its training images changed: run 'pytest-replication calibrate .*canaries 0",
     ):
         _ = open_index(index.path).canaries
 
