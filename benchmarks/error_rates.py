@@ -41,8 +41,17 @@ BROKEN = "assumption broken"
 RECORD = Record("t", "/t", "s", 1, 1)
 
 
-def subject_of(count: int) -> Subject:
-    return Subject(tuple(map(str, range(count))), "simulated", "index", 0, "f", "toy", "p", None)
+def subject_of(count: int, each: int = 1) -> Subject:
+    """Samples, `each` of them of one prompt."""
+    prompts = tuple(str(i // each) for i in range(count)) if each > 1 else ()
+    names = tuple(map(str, range(count)))
+    return Subject(names, "simulated", "index", 0, "f", "toy", "p", None, prompts=prompts)
+
+
+def alike(rng: Rng, prompts: int, each: int, share: float) -> np.ndarray:
+    """Standard normal scores of samples whose prompts have levels: `share` of the variance is theirs."""
+    levels = np.repeat(rng.normal(size=prompts), each)
+    return math.sqrt(share) * levels + math.sqrt(1 - share) * rng.normal(size=prompts * each)
 
 
 @cache
@@ -144,6 +153,28 @@ def holdout_assertion(n: int, m: int) -> Simulation:
     return gate
 
 
+def holdout_of_prompts(prompts: int, each: int, m: int) -> Simulation:
+    rule, subject = HoldoutRule(), subject_of(prompts * each, each)
+
+    def gate(rng: Rng) -> float:
+        null = Null(rng.normal(size=m), "h")
+        verdict = judge_holdout(alike(rng, prompts, each, 0.8), null, rule, subject, 1, ())
+        return verdict.outcome is Outcome.FAIL
+
+    return gate
+
+
+def percentile_of_prompts(prompts: int, each: int, wrong: Outcome) -> Simulation:
+    subject, value = subject_of(prompts * each, each), 1.6448536 / 10
+    return lambda rng: (
+        judge_percentile(alike(rng, prompts, each, 0.95) / 10, 95, value, 0.95, subject, 1).outcome is wrong
+    )
+
+
+def holdout_as_samples(prompts: int, each: int, m: int) -> Simulation:
+    return lambda rng: mann_whitney(alike(rng, prompts, each, 0.8), rng.normal(size=m)).p <= 0.05
+
+
 def percentile(n: int, level: float, side: str) -> Simulation:
     truth = -math.log(1 - level)  # of an exponential distribution
 
@@ -208,6 +239,21 @@ PROMISES: tuple[tuple[str, str, float, Simulation], ...] = (
     ("percentile", "lower bound of the 95th, 200 samples", 0.05, percentile(200, 0.95, "lower")),
     ("percentile", "passes at the value, 300 samples", 0.05, percentile_assertion(300)),
     ("no data copying", "3 cells, 200 against 200", 0.05, copying_assertion(150, 200)),
+    (
+        "not closer",
+        "100 prompts x 5 samples against 150",
+        0.05,
+        holdout_of_prompts(100, 5, 150),
+    ),
+    (
+        "percentile",
+        "passes at the value, 100 prompts x 5",
+        0.05,
+        percentile_of_prompts(100, 5, Outcome.PASS),
+    ),
+    ("percentile", "fails at the value, 100 prompts x 5", 0.05, percentile_of_prompts(100, 5, Outcome.FAIL)),
+    ("percentile", "passes at the value, 5 prompts x 60", 0.05, percentile_of_prompts(5, 60, Outcome.PASS)),
+    (BROKEN, "prompts taken as samples, 30 x 20 against 150", 0.05, holdout_as_samples(30, 20, 150)),
     (BROKEN, "prompts taken as samples, 100 x 10, 5 %", 0.05, clusters_as_samples(100, 10, 0.05, 0.3)),
     (BROKEN, "tail of 100 taken as known, 200 samples", 0.05, tail_by_the_binomial(200, 100, 0.05)),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from pytest_replication.accepted import Accepted
+from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
-from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
@@ -14,7 +14,7 @@ from pytest_replication.reports.extraction import render_extraction
 from pytest_replication.reports.text import render
 from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.surroundings import EngineChoice
-from pytest_replication.verdicts import Outcome, Verdict
+from pytest_replication.verdicts import Verdict
 
 
 def assert_no_replication(
@@ -65,7 +65,7 @@ def assert_no_replication(
         name=name,
         asserted=True,
     )
-    return _passed(verdict)
+    return asserted(verdict, render)
 
 
 def assert_replication_rate_below(
@@ -133,16 +133,7 @@ def assert_replication_rate_below(
         per=per,
         claimed=True,
     )
-    return _passed(verdict)
-
-
-def _passed(verdict: Verdict) -> Verdict:
-    __tracebackhide__ = True
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    if verdict.outcome is Outcome.FAIL:
-        raise ReplicationDetected(render(verdict), verdict)
-    raise Inconclusive(render(verdict), verdict)
+    return asserted(verdict, render)
 
 
 def assert_no_extraction(
@@ -183,8 +174,4 @@ def assert_no_extraction(
         name=name,
         asserted=True,
     )
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    if verdict.outcome is Outcome.FAIL:
-        raise ReplicationDetected(render_extraction(verdict), verdict)
-    raise Inconclusive(render_extraction(verdict), verdict)
+    return asserted(verdict, render_extraction)

@@ -128,7 +128,7 @@ def assert_not_closer_than_holdout() -> Callable[..., Any]:
     Example::
 
         def test_holdout(replication_samples, assert_not_closer_than_holdout):
-            assert_not_closer_than_holdout(replication_samples, "holdout/")
+            assert_not_closer_than_holdout(replication_samples, holdout="holdout/")
     """
     from pytest_replication.set_assertions import assert_not_closer_than_holdout
 
@@ -156,7 +156,7 @@ def assert_no_data_copying() -> Callable[..., Any]:
     Example::
 
         def test_copying(replication_samples, assert_no_data_copying):
-            assert_no_data_copying(replication_samples, "holdout/")
+            assert_no_data_copying(replication_samples, holdout="holdout/")
     """
     from pytest_replication.set_assertions import assert_no_data_copying
 

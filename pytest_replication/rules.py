@@ -18,7 +18,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.search.matches import Match, Matches, NullTail
 from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import Surroundings
-from pytest_replication.verdicts import GroupThresholds, Policy, check_least
+from pytest_replication.verdicts import GroupThresholds, Policy, check_claim, check_least
 
 _LEVELS = ("call", "marker", "command line", "ini file")
 Rule = tuple[float, str]
@@ -44,7 +44,8 @@ def find_policy(
     """Resolve what a call leaves open.
 
     Raises:
-        SettingsError: a value that cannot be used, or two rules of one level.
+        SettingsError: a value that cannot be used, two rules of one level, or a rate claimed of what a false
+            discovery rate finds.
         ThresholdMissing: there is no threshold anywhere.
         CalibrationError: the threshold or the p-values would come from a calibration that there is not,
             or that was made before the index changed.
@@ -61,7 +62,9 @@ def find_policy(
         ready = _calibrated(index, "a false discovery rate")
         unreached = ready.null.threshold(ready.calibration.rate)
         policy = tolerated.with_threshold(unreached, "calibration")
-        return replace(policy, fdr=discovery[0], fdr_source=discovery[1])
+        policy = replace(policy, fdr=discovery[0], fdr_source=discovery[1])
+        check_claim(policy)
+        return policy
     if fixed:
         return _with_false_rate(tolerated.with_threshold(*fixed), index)
     if index.manifest.calibration is not None:
@@ -174,7 +177,7 @@ def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
         source += f"; by {found.by} from {lowest:g} to {highest:g}"
     rate = found.rate if groups else ready.null.rank(found.rate) / (len(ready.null) + 1)
     policy = tolerated.with_threshold(found.threshold, source)
-    return replace(policy, groups=groups, false_rate=rate)
+    return replace(policy, groups=groups, false_rate=rate, gate=found.samples)
 
 
 def _with_false_rate(policy: Policy, index: Index) -> Policy:

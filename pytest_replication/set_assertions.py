@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
-from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
@@ -13,7 +13,7 @@ from pytest_replication.set_checks.copying import CopyingRule, measure_copying
 from pytest_replication.set_checks.holdout import HoldoutRule, measure_holdout
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
-from pytest_replication.set_checks.running import Call, V
+from pytest_replication.set_checks.running import MAX_COPIED, Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.verdicts import Outcome, Verdict
@@ -23,12 +23,13 @@ AnyIndex = Index | str | os.PathLike[str] | None
 
 def assert_not_closer_than_holdout(
     samples: object,
-    holdout: object = None,
     *,
+    holdout: object = None,
     alpha: float = 0.05,
     level: float = 0.95,
     detect: float = 0.6,
     holdout_copies: float | None = None,
+    max_copied: float = MAX_COPIED,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -50,7 +51,9 @@ def assert_not_closer_than_holdout(
         detect: probability that a sample scores higher than a hold-out image which sets must be large
             enough to find with 80 % power; else nothing passes. Above 0.5.
         holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
-            where the embedder documents a threshold, else 0.999.
+            where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1]: they are left out. More of
+            them are an error, since samples and hold-out may be swapped.
         index: see there.
         allow_unproved: see there.
         canaries: see there.
@@ -66,11 +69,13 @@ def assert_not_closer_than_holdout(
 
     Example:
         >>> def test_release(assert_not_closer_than_holdout, replication_samples):
-        ...     assert_not_closer_than_holdout(replication_samples, "holdout/")
+        ...     assert_not_closer_than_holdout(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = HoldoutRule(alpha, level, detect, holdout_copies)
-    return _passed(measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)))
+    rule = HoldoutRule(alpha, level, detect, holdout_copies, max_copied)
+    return asserted(
+        measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+    )
 
 
 def assert_percentile_below(
@@ -113,18 +118,19 @@ def assert_percentile_below(
     """
     __tracebackhide__ = True
     call = Call(index, allow_unproved, canaries, name)
-    return _passed(measure_percentile(samples, percentile, value, confidence, call))
+    return asserted(measure_percentile(samples, percentile, value, confidence, call), render_set)
 
 
 def assert_no_data_copying(
     samples: object,
-    holdout: object,
     *,
+    holdout: object,
     alpha: float = 0.05,
     cells: int = 3,
     detect: float = 0.7,
     seed: int = 0,
     holdout_copies: float | None = None,
+    max_copied: float = MAX_COPIED,
     index: AnyIndex = None,
     allow_unproved: bool | None = None,
     canaries: int | None = None,
@@ -147,7 +153,9 @@ def assert_no_data_copying(
             enough to find with 80 % power. Above 0.5.
         seed: of the cells.
         holdout_copies: score from which on a hold-out image is a copy of a training image; None for 0.95
-            where the embedder documents a threshold, else 0.999.
+            where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1]: they are left out. More of
+            them are an error, since samples and hold-out may be swapped.
         index: see there.
         allow_unproved: see there.
         canaries: see there.
@@ -163,11 +171,13 @@ def assert_no_data_copying(
 
     Example:
         >>> def test_release(assert_no_data_copying, replication_samples):
-        ...     assert_no_data_copying(replication_samples, "holdout/")
+        ...     assert_no_data_copying(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = CopyingRule(alpha, cells, detect, seed, holdout_copies)
-    return _passed(measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)))
+    rule = CopyingRule(alpha, cells, detect, seed, holdout_copies, max_copied)
+    return asserted(
+        measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+    )
 
 
 def assert_no_duplicates_within(
@@ -206,7 +216,7 @@ def assert_no_duplicates_within(
     """
     __tracebackhide__ = True
     call = Call(index, allow_unproved, 0, name)
-    return _passed(measure_within(samples, threshold, max_share, call))
+    return asserted(measure_within(samples, threshold, max_share, call), render_set)
 
 
 def assert_no_leak(
@@ -238,6 +248,7 @@ def assert_no_leak(
 
     Raises:
         ReplicationDetected: some of them do.
+        Inconclusive: of images with next to nothing in them it cannot be told.
         ReplicationError: the images, the index or the settings do not allow a verdict.
 
     Example:
@@ -260,19 +271,14 @@ def assert_no_leak(
             name=name or "leak",
             asserted=True,
         )
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    sides = f"{told(test)} shares images with the training set {told(train)}"
-    lines = f"{sides}: {render(verdict)}".splitlines()
-    if index.label:  # it is gone: there is nothing to look into
-        lines = [line for line in lines if not line.startswith("  look ")]
-    raise ReplicationDetected("\n".join(lines), verdict)
 
+    def show(found: Verdict) -> str:
+        sides = f"{told(test)} shares images with the training set {told(train)}"
+        if found.outcome is Outcome.INCONCLUSIVE:
+            sides = f"whether {sides} cannot be told"
+        lines = f"{sides}: {render(found)}".splitlines()
+        if index.label:  # it is gone: there is nothing to look into
+            lines = [line for line in lines if not line.startswith("  look ")]
+        return "\n".join(lines)
 
-def _passed(verdict: V) -> V:
-    __tracebackhide__ = True
-    if verdict.outcome is Outcome.PASS:
-        return verdict
-    if verdict.outcome is Outcome.FAIL:
-        raise ReplicationDetected(render_set(verdict), verdict)
-    raise Inconclusive(render_set(verdict), verdict)
+    return asserted(verdict, show)

@@ -25,6 +25,8 @@ from pytest_replication.stats.fdr import benjamini_hochberg
 from pytest_replication.stats.null import needed as null_needed
 from pytest_replication.tallies import PER, Tally, bounds, tally
 
+_ABOUT = 0.9
+"""Share of the tolerated rate from which on a false-positive rate is about as large."""
 NO_CONTROL = Control(absent="none were planted")
 
 
@@ -77,6 +79,7 @@ class Policy:
         groups: thresholds of groups, None for one threshold.
         false_rate: share of real images that the model never saw which reach the threshold, at most
             and on average; None where that was not measured.
+        gate: samples of the gate that the threshold was calibrated for; 1 where it is about one sample.
         per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
 
     Raises:
@@ -94,6 +97,7 @@ class Policy:
     fdr_source: str = ""
     groups: GroupThresholds | None = None
     false_rate: float | None = None
+    gate: int = 1
     per: str = "sample"
 
     def __post_init__(self) -> None:
@@ -134,7 +138,17 @@ class Policy:
             fdr_source="",
             groups=None,
             false_rate=None,
+            gate=1,
         )
+
+    @property
+    def unprovable(self) -> bool:
+        """Whether a model that copies nothing is flagged about as often as is tolerated, or more.
+
+        No number of its samples then brings the upper bound of the rate down to `max_rate`, but by luck.
+        """
+        rate = self.false_rate
+        return self.fdr is None and rate is not None and 0 < self.max_rate * _ABOUT <= rate
 
     def threshold_for(self, match: Match) -> float:
         """The threshold for a sample, given its best match."""
@@ -161,8 +175,9 @@ class Verdict:
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct, no narrower than over whole prompts where these are known. Where an
             approximate engine searched, it is divided by the recall that its certificate proves;
-            without a certificate it is 1. See `confidence`.
-        rate_lower: lower bound.
+            without a certificate it is 1. It is 1 with a false discovery rate, too, which bounds no rate
+            (see `check_claim`). See `confidence`.
+        rate_lower: lower bound; 0 with a false discovery rate.
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
@@ -260,6 +275,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     Matches that were measured once can be judged again under another policy.
 
     Raises:
+        SettingsError: a rate is claimed of what a false discovery rate finds.
         SampleError: there are no samples.
         SearchError: no row was searched, a sample has no match, a score is not a number, or anything
             but a failure would rest on an engine without a certificate for this threshold and
@@ -270,6 +286,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
             embedder made them, and the policy does not allow it.
         ControlFailed: canaries were put among the samples and not all of them were found.
     """
+    check_claim(policy)
     _check(matches)
     recall = _recall(matches, policy)
     reaches = _reaching(matches, policy)
@@ -286,6 +303,8 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     bound = bounds(matches, hits, policy.per, policy.confidence)
     most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else bound
     upper, lower = 1.0 if recall is None else min(1.0, most.upper / recall), bound.lower
+    if policy.fdr is not None:
+        upper, lower = 1.0, 0.0
     outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
     control = _control(matches, policy, recall, len(hits))
     if recall is None and outcome is not Outcome.FAIL:
@@ -298,7 +317,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if matches.subject.unproved and outcome is not Outcome.FAIL and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
     needed = None
-    if outcome is Outcome.INCONCLUSIVE and not undecided:
+    if outcome is Outcome.INCONCLUSIVE and not undecided and not policy.unprovable:
         k, n = tally(matches, hits).of(policy.per)
         needed = bound.needed(k / n, policy.max_rate, policy.confidence)
     return Verdict(
@@ -316,6 +335,24 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         expired=found.expired,
         unused=found.unused,
     )
+
+
+def check_claim(policy: Policy) -> None:
+    """Refuse to claim a rate of what a false discovery rate finds.
+
+    Whether Benjamini-Hochberg rejects a sample depends on all others: it rejects fewer than are as close, so
+    that no bound of their number is one of a rate of the model.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if policy.fdr is not None and policy.max_rate > 0:
+        raise SettingsError(
+            f"a false discovery rate of {policy.fdr:g} ({policy.fdr_source}) decides which samples are "
+            f"replicated, and proves no rate of the model: a rate of {policy.max_rate:g} "
+            f"({policy.max_rate_source}) takes a threshold; give threshold= in the call, or leave one of the "
+            "two out"
+        )
 
 
 def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:

@@ -91,6 +91,8 @@ def _by_chance(row: dict[str, Any]) -> str:
 
 
 def _rate(row: dict[str, Any]) -> str:
+    if row["fdr"] is not None:
+        return "no rate proved"
     prompts = " of prompts" if row["counts"]["per"] == "prompt" else ""
     bound = f"rate{prompts} <= {100 * row['rate_upper']:.3g} %"
     if row["outcome"] == "fail":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pytest_replication.calibrated import Calibrated
@@ -13,6 +14,10 @@ _SHOWN = 10
 _FEW = 1000
 _GROUPS = 20
 _CONFIDENCE = 0.95
+_GATE = 256
+"""Samples of a gate that nobody spoke of."""
+_ALARM = 0.05
+"""Probability from which on a gate fails an innocent model too often."""
 
 
 def calibration_data(found: Calibration) -> dict[str, Any]:
@@ -37,6 +42,7 @@ def calibration_data(found: Calibration) -> dict[str, Any]:
         "unreadable": int(found.unreadable),
         "repeated": int(found.repeated),
         "copied": int(found.copied),
+        "gate": dict(zip(("samples", "false_alarm"), gate_alarm(found), strict=True)),
         "copies_from": float(found.copies_from),
         "copies": [_copy_data(copy) for copy in found.copies],
         "closest": [_copy_data(copy) for copy in found.closest],
@@ -84,6 +90,7 @@ def calibration_text(index: str, found: Calibration) -> str:
         *_group_lines(ready),
         f"  A/A control  {_control(found)}",
         *_planted(found),
+        f"  gate         {_gate(found)}",
         f"  made         {found.created} with {found.embedder[0]}, exact scan, seed {found.seed}",
         *(f"  WARNING      {said}" for said in calibration_warnings(found)),
     ]
@@ -197,6 +204,27 @@ def _planted(found: Calibration) -> list[str]:
     hits = sum(kind.found for kind in found.planted)
     kinds = ", ".join(f"{kind.edit} {kind.found}/{kind.planted}" for kind in found.planted)
     return [f"  planted      {hits} of {total} copies are found ({_percent(hits / total)}): {kinds}"]
+
+
+def _gate(found: Calibration) -> str:
+    """How often a gate that tolerates no flag fails a model that copies nothing."""
+    samples, alarm = gate_alarm(found)
+    told = (
+        f"{samples} samples of a model that copies nothing fail with a probability of about "
+        f"{_percent(alarm)}, where none may reach the threshold"
+    )
+    if found.samples > 1 or alarm <= _ALARM:
+        return told
+    return told + (
+        "; for a gate of N samples give --samples N, or judge with --max-rate or --fdr (docs/calibration.md, "
+        "'Many samples')"
+    )
+
+
+def gate_alarm(found: Calibration) -> tuple[int, float]:
+    """Samples of a gate, 256 where it was calibrated for one sample, and how often it fails by chance."""
+    samples = found.samples if found.samples > 1 else _GATE
+    return samples, -math.expm1(samples * math.log1p(-found.rate))
 
 
 def _recall(found: Calibration) -> float:

@@ -10,11 +10,12 @@ from typing import Any
 
 from pytest_replication.accepted import Acceptance
 from pytest_replication.accepted.sorting import pair_of
+from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
-from pytest_replication.verdicts import Policy, Verdict
+from pytest_replication.verdicts import Outcome, Policy, Verdict
 
 
 def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:
@@ -45,6 +46,9 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "group_thresholds": _groups(policy),
         "false_rate": None if policy.false_rate is None else float(policy.false_rate),
         "expected_false": None if verdict.expected_false is None else float(verdict.expected_false),
+        "chance_of_as_many": as_many_by_chance(verdict),
+        "calibrated_gate": int(policy.gate),
+        "unprovable": policy.unprovable and verdict.outcome is not Outcome.PASS,
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),
         "worst_score": float(verdict.worst.score),

@@ -53,7 +53,7 @@ def set_warnings(verdict: SetVerdict) -> list[str]:
         found.append(f"only {distinct} of {plural(samples, 'sample')} distinct")
     if 0 < prompts < samples:
         found.append(
-            f"{samples} samples of {plural(prompts, 'prompt')} are not independent, as the tests take them"
+            f"{samples} samples of {plural(prompts, 'prompt')} are not independent, and count as fewer"
         )
     return found
 

@@ -12,6 +12,7 @@ from pytest_replication.reports.accepted_text import (
     expired_lines,
     unused_line,
 )
+from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
@@ -48,6 +49,8 @@ def headline(verdict: Verdict) -> str:
 
 def bounds(verdict: Verdict) -> str:
     """What the number of samples proves about the rate of the model."""
+    if verdict.policy.fdr is not None:
+        return "of the rate of the model a false discovery rate proves nothing"
     (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
     units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
@@ -117,7 +120,7 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [
         f"  rule       {settings(verdict.policy)}",
         f"  rate       {bounds(verdict)}",
-        *_false_flags(verdict),
+        *chance_lines(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
         f"  samples    {verdict.samples} of {subject.source}",
@@ -147,20 +150,6 @@ def _details(verdict: Verdict) -> list[str]:
         )
         lines += _again(verdict)
     return lines
-
-
-def _false_flags(verdict: Verdict) -> list[str]:
-    """What a model that copies nothing would show."""
-    if verdict.policy.fdr is not None:
-        share = _percent(verdict.policy.fdr)
-        return [f"  by chance  of the replicated samples at most {share} are innocent, on average"]
-    if verdict.expected_false is None:
-        return []
-    share, count = _percent(verdict.policy.false_rate or 0), verdict.expected_false
-    return [
-        f"  by chance  {share} of real images that the model never saw score as high: of {verdict.samples} "
-        f"samples of a model that copies nothing, {count:.2g} are expected"
-    ]
 
 
 def _of_accepted(verdict: Verdict) -> dict[str, Any]:
@@ -248,6 +237,8 @@ def _claim(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.undecided:
         return to_settle(verdict)
+    if verdict.policy.unprovable:
+        return "more samples will not: innocent ones alone reach the tolerated rate, as the WARNING says"
     if verdict.needed is None:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
     of = verdict.policy.per

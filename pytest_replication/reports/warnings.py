@@ -79,6 +79,24 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
             "training image count: a copy that was encoded again scores less"
         )
+    return [*found, *_chance_warnings(data)]
+
+
+def _chance_warnings(data: Mapping[str, Any]) -> list[str]:
+    """What innocent samples do to a claim, and to a gate larger than the one that was calibrated for."""
+    found = []
+    if data["unprovable"]:
+        found.append(
+            f"the threshold flags about {100 * data['false_rate']:.3g} % of innocent samples, max rate is "
+            f"{100 * data['max_rate']:.3g} %: no number of samples is likely to let a model pass; calibrate "
+            "with an --fpr of a fifth of max rate or less, or tolerate a larger rate"
+        )
+    gate, samples = data["calibrated_gate"], data["samples"]
+    if 1 < gate < samples:
+        found.append(
+            f"calibrated for gates of {gate} samples; this one has {samples}, and fails a model that copies "
+            f"nothing more often than was wanted: calibrate with --samples {samples}"
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,14 +16,17 @@ from pytest_replication.search import Subject
 from pytest_replication.search.blocks import blocks, hidden_in
 from pytest_replication.set_checks.holdout import POWER, usable
 from pytest_replication.set_checks.running import (
+    MAX_COPIED,
     Call,
     Features,
     check_copies,
     first_of_each,
     keep_apart,
+    one_a_prompt,
     run_check,
     search_holdout,
     search_samples,
+    told_of_prompts,
 )
 from pytest_replication.set_checks.unseen import holdout_samples
 from pytest_replication.set_verdicts import CopyingVerdict, Finding, overall
@@ -49,7 +53,8 @@ class CopyingRule:
             be able to find; else a pass is inconclusive.
         seed: of the cells, and of the part of large sets that FLD looks at.
         copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
-            0.95 where the embedder documents a threshold, else 0.999.
+            0.95 where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1].
     """
 
     alpha: float = 0.05
@@ -57,6 +62,7 @@ class CopyingRule:
     detect: float = 0.7
     seed: int = 0
     copies: float | None = None
+    max_copied: float = MAX_COPIED
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -71,7 +77,7 @@ class CopyingRule:
             raise SettingsError(f"{self.cells} cells are wanted; expected 1 or more")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.7")
-        check_copies(self.copies)
+        check_copies(self.copies, self.max_copied)
 
 
 def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: Call) -> CopyingVerdict:
@@ -86,20 +92,26 @@ def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: C
         found = search_samples(index, Samples.of(samples), call.name, choice)
         others = holdout_samples(holdout)
         vectors, scores = search_holdout(index, others)
-        kept, notes = usable(vectors, scores, copies_line(index, rule.copies, others), others)
+        kept, notes = usable(
+            vectors, scores, copies_line(index, rule.copies, others), rule.max_copied, others
+        )
         keep_apart(found.vectors, vectors[kept], found.subject, others.source)
         theirs, mine, train = vectors[kept, 0], found.vectors[:, 0], training_features(index)
-        distinct = first_of_each(found.vectors[:, :1])
+        drawn = mine[one_a_prompt(found.subject, rule.seed)]
+        distinct = first_of_each(drawn[:, None])
         try:
-            copying = data_copying(train, theirs, mine, cells=rule.cells, seed=rule.seed)
+            copying = data_copying(train, theirs, drawn, cells=rule.cells, seed=rule.seed)
+            together = alone = copying
+            if len(drawn) < len(mine):
+                together = data_copying(train, theirs, mine, cells=rule.cells, seed=rule.seed)
             # Repeats find what is there, but do not show that nothing is.
-            alone = copying
-            if len(distinct) < len(mine):
-                alone = data_copying(train, theirs, mine[distinct], cells=rule.cells, seed=rule.seed)
+            if len(distinct) < len(drawn):
+                alone = data_copying(train, theirs, drawn[distinct], cells=rule.cells, seed=rule.seed)
             figures = _figures(index, train, theirs, mine, rule.seed)
         except ValueError as error:
             raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
         source, told = others.source, (*found.notes, *notes, *_notes(copying))
+        figures = (*_prompts(together, copying, rule), *figures)
         return judge_copying(copying, alone, figures, rule, found.subject, source, told)
 
     return run_check(call, work)
@@ -133,21 +145,21 @@ def judge_copying(
     """Let the cells decide, over all of them by Holm; all else informs.
 
     Args:
-        copying: of all samples.
-        alone: of distinct samples, for how much could be found.
-        figures: what only informs.
+        copying: of all samples; of one a prompt where several share one.
+        alone: of those of them that are distinct, for how much could be found.
+        figures: what stands beside the cells.
         rule: how it is decided.
         subject: what was compared with what.
         source: of the hold-out.
         notes: what a reader has to know.
     """
-    judged = [i for i, cell in enumerate(copying.cells) if cell.judged]
-    adjusted = dict(zip(judged, holm([copying.cells[i].p or 0.0 for i in judged]), strict=True))
+    adjusted = _adjusted(copying)
+    judged = list(adjusted)
     findings = [
         _cell(i, cell, alone.cells[i], adjusted.get(i), rule, max(1, len(judged)))
         for i, cell in enumerate(copying.cells)
     ]
-    outcome = overall(findings)
+    outcome = overall((*findings, *figures))
     if copying.c_t is not None:
         findings.append(
             Finding(
@@ -173,6 +185,23 @@ def judge_copying(
     )
 
 
+def _adjusted(copying: DataCopying) -> dict[int, float]:
+    """P-values of the cells that are judged, adjusted for each other, by the numbers of the cells."""
+    judged = [i for i, cell in enumerate(copying.cells) if cell.judged]
+    return dict(zip(judged, holm([copying.cells[i].p or 0.0 for i in judged]), strict=True))
+
+
+def _prompts(together: DataCopying, copying: DataCopying, rule: CopyingRule) -> tuple[Finding, ...]:
+    """What all samples say where those that share a prompt are not all tested."""
+    all_of, tested = (sum(cell.samples for cell in each.cells) for each in (together, copying))
+    # A cell that the drawn samples miss is one that nothing was shown of.
+    missed = any(
+        one.samples and not other.samples for one, other in zip(together.cells, copying.cells, strict=True)
+    )
+    p = 0.0 if missed else min(_adjusted(together).values(), default=1.0)
+    return told_of_prompts(all_of, tested, p, rule.alpha)
+
+
 def _cell(number: int, cell: Cell, alone: Cell, p: float | None, rule: CopyingRule, tests: int) -> Finding:
     sizes = f"{cell.train} training, {cell.holdout} hold-out images, {cell.samples} samples"
     counts = {"train": cell.train, "holdout": cell.holdout, "samples": cell.samples}
@@ -181,7 +210,7 @@ def _cell(number: int, cell: Cell, alone: Cell, p: float | None, rule: CopyingRu
         return Finding(name, f"{sizes}: nothing to judge", None, None, counts)
     if p is None or cell.z is None or cell.superiority is None:
         return Finding(name, f"{sizes}: too small to judge", Outcome.INCONCLUSIVE, None, counts)
-    least = alone.detectable(rule.alpha / tests, POWER) if alone.judged else 1.0
+    least = alone.detectable(rule.alpha / tests, POWER) if alone.judged else math.inf
     outcome = Outcome.PASS if least <= rule.detect else Outcome.INCONCLUSIVE
     return Finding(
         name,

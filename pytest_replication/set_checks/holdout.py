@@ -14,16 +14,19 @@ from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
+    MAX_COPIED,
     Call,
     Features,
     Scores,
     check_copies,
+    few_copied,
     first_of_each,
-    independent,
     keep_apart,
+    one_a_prompt,
     run_check,
     search_holdout,
     search_samples,
+    told_of_prompts,
 )
 from pytest_replication.set_checks.unseen import holdout_samples
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
@@ -53,13 +56,15 @@ class HoldoutRule:
         detect: probability of superiority that sets must be large enough to find; else a pass is
             inconclusive.
         copies: score from which on a hold-out image is a copy of a training image, and is left out; None for
-            0.95 where the embedder documents a threshold, else 0.999.
+            0.95 where the embedder documents a threshold, else for what re-encoded copies score.
+        max_copied: share of the hold-out that may be such copies, in [0, 1].
     """
 
     alpha: float = 0.05
     level: float = 0.95
     detect: float = 0.6
     copies: float | None = None
+    max_copied: float = MAX_COPIED
 
     def check(self) -> None:
         """Refuse values outside their range.
@@ -74,7 +79,7 @@ class HoldoutRule:
             raise SettingsError(f"level is {self.level}; expected a share from 0.5 to below 1, such as 0.95")
         if not 0.5 < self.detect <= 1:
             raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.6")
-        check_copies(self.copies)
+        check_copies(self.copies, self.max_copied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
 
     def work(index: Index, choice: CanaryChoice) -> HoldoutVerdict:
         rule.check()
-        stored = stored_null(index) if holdout is None else None
+        stored = stored_null(index, rule) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
         null = stored or measure_null(index, holdout_samples(holdout), rule, found.vectors, found.subject)
         return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
@@ -109,11 +114,12 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
     return run_check(call, work)
 
 
-def stored_null(index: Index) -> Null:
+def stored_null(index: Index, rule: HoldoutRule) -> Null:
     """The scores that the calibration of an index keeps.
 
     Raises:
         SettingsError: it has none.
+        SampleError: too many images of its hold-out were copies.
         CalibrationError: it was made before the index changed.
     """
     if is_stale(index.manifest):
@@ -128,6 +134,9 @@ def stored_null(index: Index) -> Null:
     notes = [f"the hold-out is that of {what}; whether samples are among its images is not known"]
     if kept.origin == TRAINING:
         notes.append("these are training images against the rest, and no images that the model never saw")
+    else:
+        used = len(kept.scores) + kept.copied
+        few_copied(kept.copied, used, kept.copies_from, rule.max_copied, f"the hold-out of {what}")
     return Null(kept.scores, what, tuple(notes))
 
 
@@ -140,21 +149,29 @@ def measure_null(
         SampleError: nothing of it is left, or samples are part of it.
     """
     vectors, scores = search_holdout(index, holdout)
-    kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), holdout)
+    kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), rule.max_copied, holdout)
     keep_apart(samples, vectors[kept], subject, holdout.source)
     return Null(scores[kept], holdout.source, notes)
 
 
 def usable(
-    vectors: Features, scores: Scores, copies: float, holdout: Samples
+    vectors: Features, scores: Scores, copies: float, most: float, holdout: Samples
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers of the hold-out images that can be used, and what is told of the others.
 
+    Args:
+        vectors: (m, views, dim) of the hold-out.
+        scores: (m,) of each with its nearest training image.
+        copies: score from which on one is a copy, and is left out.
+        most: share of them that may be.
+        holdout: the hold-out.
+
     Raises:
-        SampleError: there are none.
+        SampleError: there are none, or more copies.
     """
     notes = []
     copied = scores >= copies
+    few_copied(int(copied.sum()), len(scores), copies, most, f"the hold-out {holdout.source}")
     if copied.any():
         first = holdout.names[int(np.argmax(copied))]
         notes.append(
@@ -179,19 +196,19 @@ def judge_holdout(
     """Test both histograms against each other; nothing is measured here.
 
     A pass is given only if the sets are large enough to find an effect of `rule.detect`: what so few
-    images cannot show is not shown to be absent. Repeated samples, and those of one prompt, count once
-    for that.
+    images cannot show is not shown to be absent. Repeated samples count once for that. Of samples that share
+    a prompt one is tested, drawn at random; if all of them together would fail, nothing passes.
 
     Raises:
         SampleError: all scores are the same.
     """
+    drawn = one_a_prompt(subject)
     try:
-        shift = mann_whitney(scores, null.scores)
-        tail = tail_test(scores, null.scores, rule.level)
+        shift, tail, (p_shift, p_tail) = _tests(scores[drawn], null.scores, rule)
+        together = min(_tests(scores, null.scores, rule)[2])
     except ValueError as error:
         raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
-    p_shift, p_tail = holm([shift.p, tail.p])
-    n, m = independent(subject), len(null.scores)
+    n, m = min(len(drawn), subject.distinct or len(drawn)), len(null.scores)
     least = detectable_superiority(n, m, rule.alpha / 2, POWER)
     share = tail_test(np.zeros(n), null.scores, rule.level).detectable(rule.alpha / 2, POWER)
     findings = (
@@ -213,7 +230,7 @@ def judge_holdout(
         ),
         Finding(
             "tail",
-            f"p {p_tail:.3g}; {tail.above} of {len(scores)} samples above {tail.cut:.3f}, the hold-out's "
+            f"p {p_tail:.3g}; {tail.above} of {tail.samples} samples above {tail.cut:.3f}, the hold-out's "
             f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
             + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
             _outcome(p_tail, rule.alpha, share is not None),
@@ -227,6 +244,7 @@ def judge_holdout(
                 "detectable": share,
             },
         ),
+        *told_of_prompts(len(scores), len(drawn), together, rule.alpha),
     )
     outcome = overall(findings)
     return HoldoutVerdict(
@@ -244,6 +262,15 @@ def judge_holdout(
         tail=tail,
         alpha=rule.alpha,
     )
+
+
+def _tests(
+    scores: Scores, holdout: Scores, rule: HoldoutRule
+) -> tuple[MannWhitney, TailTest, tuple[float, float]]:
+    """Both tests, and their p-values adjusted for each other."""
+    shift, tail = mann_whitney(scores, holdout), tail_test(scores, holdout, rule.level)
+    first, second = holm([shift.p, tail.p])
+    return shift, tail, (first, second)
 
 
 def _outcome(p: float, alpha: float, large_enough: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -28,13 +29,16 @@ from pytest_replication.reports.sets import set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.matches import Sightings
-from pytest_replication.set_verdicts import SetVerdict
+from pytest_replication.set_verdicts import Finding, SetVerdict
+from pytest_replication.stats.bootstrap import worth
 from pytest_replication.surroundings import CanaryChoice, current
 from pytest_replication.verdicts import Outcome
 
 V = TypeVar("V", bound=SetVerdict)
 Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
+MAX_COPIED = 0.05
+"""Share of a hold-out that may be copies of training images."""
 _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
@@ -144,12 +148,14 @@ def search_holdout(index: Index, samples: Samples) -> tuple[Features, Scores]:
     return vectors, _finite(search(index, vectors, 1).scores[:, 0])
 
 
-def check_copies(given: float | None) -> None:
-    """Refuse what is no score from which on a hold-out image is a copy.
+def check_copies(given: float | None, most: float) -> None:
+    """Refuse what is no score from which on a hold-out image is a copy, or no share that may be.
 
     Raises:
         SettingsError: so it is.
     """
+    if not 0 <= most <= 1:
+        raise SettingsError(f"max_copied is {most}; expected a share from 0 to 1, such as {MAX_COPIED}")
     if given is not None and not -1 < given <= 1:
         raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
 
@@ -169,9 +175,58 @@ def first_of_each(vectors: Features) -> NDArray[np.int64]:
 
 
 def independent(subject: Subject) -> int:
-    """Samples that are independent evidence: distinct ones, and one a prompt where these are known."""
+    """Samples that are independent evidence: those that are distinct, and no more than prompts are worth.
+
+    Samples of one prompt count once, and where some prompts have more samples than others, for less.
+    """
     count = len(subject.samples)
-    return min(count, subject.distinct or count, len(set(subject.prompts)) or count)
+    prompts = int(worth(list(Counter(subject.prompts).values())) + 1e-9) if subject.prompts else count
+    return min(count, subject.distinct or count, prompts)
+
+
+def one_a_prompt(subject: Subject, seed: int = 0) -> NDArray[np.int64]:
+    """Numbers of samples that are independent: one of each prompt, drawn at random; all if none is shared.
+
+    A test of samples that share prompts takes what one prompt does many times for what the model does.
+    """
+    places: dict[object, list[int]] = {}
+    for number in range(len(subject.samples)):
+        places.setdefault(subject.prompts[number] if subject.prompts else number, []).append(number)
+    rng = np.random.default_rng(seed)
+    return np.array(sorted(int(rng.choice(several)) for several in places.values()), np.int64)
+
+
+def told_of_prompts(samples: int, prompts: int, p: float, alpha: float) -> tuple[Finding, ...]:
+    """What all samples together say where a test is of one a prompt: nothing, unless they share prompts.
+
+    What only the samples of a few prompts show is no property of the model, but nothing passes on it either.
+
+    Args:
+        samples: number of all.
+        prompts: number of those that were tested.
+        p: of the same tests of all samples, adjusted, the lowest.
+        alpha: p from which on downwards a test fails.
+    """
+    if samples == prompts:
+        return ()
+    told = (
+        f"{samples} samples share {prompts} prompts, of each of which one is tested; all together p {p:.3g}"
+    )
+    return (Finding("prompts", told, Outcome.INCONCLUSIVE if p <= alpha else None, p),)
+
+
+def few_copied(copied: int, of: int, line: float, most: float, what: str) -> None:
+    """Refuse a hold-out of which many images are copies of training images.
+
+    Raises:
+        SampleError: it is no hold-out, or the samples are given in its place.
+    """
+    if copied > most * of:
+        raise SampleError(
+            f"{copied} of {of} images of {what} are copies of training images (score >= {line:g}); at most "
+            f"{100 * most:g} % may be: did you swap samples and hold-out? Give images that the model was not "
+            "trained on, or max_copied= if so many are to be left out"
+        )
 
 
 def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:

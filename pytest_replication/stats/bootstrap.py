@@ -4,8 +4,9 @@ The bootstrap draws whole clusters (BCa: Efron, Journal of the American Statisti
 It knows nothing of what it has not seen: without a hit its bounds are 0, and with few clusters, or few that
 were hit, they are too narrow. Bounds are therefore never inside those of Clopper and Pearson at the number
 of independent samples that the clusters are worth (Korn and Graubard, Survey Methodology 24, 1998). Where
-there are too few clusters, or too few with a hit or a miss, to tell that number, each counts as one sample:
-no distribution within clusters has a larger variance (benchmarks/error_rates.py).
+there are too few clusters, or too few with a hit or a miss, to tell that number, they count as if all samples
+of a cluster were one (`worth`): no distribution within clusters has a larger variance
+(benchmarks/error_rates.py).
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FEW = 30
-"""Clusters below which each counts as one sample."""
+"""Clusters below which all samples of one count as one."""
 _FEW_HIT = 10
-"""Clusters with a hit, and with a miss, below which each counts as one sample."""
+"""Clusters with a hit, and with a miss, below which all samples of one count as one."""
 _RESAMPLES = 4000
 
 
@@ -41,7 +42,7 @@ class Clustered:
 
     @property
     def few(self) -> bool:
-        """Whether there are so few clusters that each counts as one sample."""
+        """Whether there are so few clusters that all samples of one count as one."""
         return self.clusters < FEW
 
 
@@ -69,21 +70,37 @@ def clustered_bounds(
     return Clustered(low, high, effective, len(found))
 
 
+def worth(sizes: ArrayLike) -> float:
+    """Independent samples that clusters are worth if all samples of each are alike.
+
+    The number of clusters where all have one size, fewer where some are larger: a mean over such clusters has
+    the variance of a mean over so many samples (Kish, Survey Sampling, 1965, section 11.7).
+
+    Args:
+        sizes: (clusters,) samples of each, at least 1.
+
+    Returns:
+        A number from 1 to that of the clusters.
+    """
+    counts = np.asarray(sizes, np.float64)
+    return float(counts.sum() ** 2 / (counts**2).sum())
+
+
 def effective_samples(hits: NDArray[np.int64], sizes: NDArray[np.int64], confidence: float = 0.95) -> float:
-    """Independent samples with the variance that the clusters have; one a cluster where that is not known.
+    """Independent samples with the variance that the clusters have; their `worth` where that is not known.
 
     The variance is an estimate from so many clusters, which the quantiles of Student's t allow for.
     """
     count, total = len(sizes), int(sizes.sum())
     if count < FEW or min((hits > 0).sum(), (hits < sizes).sum()) < _FEW_HIT:
-        return float(count)
+        return worth(sizes)
     from scipy.special import stdtrit
 
     rate = hits.sum() / total
     residual = hits - rate * sizes
     variance = count / (count - 1) * float((residual**2).sum()) / total**2
     if variance <= 0:
-        return float(count)
+        return worth(sizes)
     narrow, wide = (float(stdtrit(freedom, max(confidence, 0.6))) for freedom in (total - 1, count - 1))
     return float(min(total, max(1.0, rate * (1 - rate) / variance * (narrow / wide) ** 2)))
 

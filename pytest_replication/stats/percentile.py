@@ -59,7 +59,7 @@ def percentile_bounds(
     chances = bdtr(np.arange(d), d, level)  # that at most 0, 1 ... of d scores lie below the percentile
     high, low = chances >= confidence, int((chances <= 1 - confidence).sum())
     upper = math.ceil((int(np.argmax(high)) + 1) * n / d) if high.any() else None
-    lower = math.floor(low * n / d) if low else None
+    lower = math.floor((low - 1) * n / d) + 1 if low else None  # the lowest of those that count as one
     return PercentileBounds(
         level,
         float(np.quantile(given, level)),

@@ -172,11 +172,16 @@ def test_the_gate_with_a_false_discovery_rate(run_suite: RunSuite, built_calibra
 
         def test_call(assert_no_replication):
             assert_no_replication("photos/training", fdr=0.18)
+
+        def test_rate(assert_replication_rate_below):
+            assert_replication_rate_below("photos/unrelated", 0.99)
     """
     result = run_suite(code, "--replication-fdr=0.2", index=built_calibrated)
-    result.assert_outcomes(failed=3, passed=1)
+    result.assert_outcomes(failed=3, passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*false discovery rate of 0.2 (command line) decides * takes a threshold*"])
     for line in ("FDR 0.2 (command line)", "FDR 0.19 (marker)", "FDR 0.18 (call)", "threshold 1 (marker)"):
         result.stdout.fnmatch_lines([f"* {line}*"])
+    result.stdout.fnmatch_lines(["*FDR 0.18 (call), no rate proved*"])
 
 
 def test_a_stale_calibration_is_an_error_of_the_gate(run_suite: RunSuite, calibrated: Path) -> None:

@@ -23,10 +23,10 @@ SUITE = """
         assert_percentile_below("photos/training", 50, 0.9)
 
     def test_holdout(assert_not_closer_than_holdout):
-        assert_not_closer_than_holdout("photos/training", "photos/unrelated")
+        assert_not_closer_than_holdout("photos/training", holdout="photos/unrelated")
 
     def test_copying(assert_no_data_copying):
-        assert_no_data_copying("photos/training", "photos/unrelated")
+        assert_no_data_copying("photos/training", holdout="photos/unrelated")
 
     def test_leak(assert_no_leak):
         assert_no_leak("photos/training", "photos/unrelated", 0.95, embedder="pixels")
@@ -99,7 +99,7 @@ def test_data_of_a_set_is_plain(run_suite: RunSuite, pytester: pytest.Pytester) 
     result = run_suite(
         """
         def test_holdout(assert_not_closer_than_holdout):
-            assert_not_closer_than_holdout("photos/training", "photos/unrelated")
+            assert_not_closer_than_holdout("photos/training", holdout="photos/unrelated")
         """,
         "-s",
     )

@@ -25,6 +25,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.index.calibration import store_calibration
 from pytest_replication.models.samples import Samples
+from pytest_replication.reports.text import render
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Match
 from pytest_replication.stats.null import Null
@@ -213,6 +214,21 @@ def test_fdr_without_p_values_never_passes(pixels_index: Index, unrelated: Path)
             judge(replace(matches, p_values=wrong), Policy(0.5, fdr=0.1))
 
 
+def test_fdr_proves_no_rate(index: Index, unrelated: Path) -> None:
+    message = r"a false discovery rate of 0.1 \(call\) decides .* a rate of 0.5 \(call\) takes a threshold"
+    with pytest.raises(SettingsError, match=message):
+        check_replication(unrelated, index=index, fdr=0.1, max_rate=0.5)
+    with pytest.raises(SettingsError, match=r"of 0.1 \(ini file\).*a rate of 0.5 \(call\) takes"):
+        find_policy(None, None, 0.5, 0.95, index, Around(None, (0.1, "ini file")))
+    assert find_policy(0.9, None, 0.5, 0.95, index, Around(None, (0.1, "ini file"))).fdr is None
+    verdict = check_replication(unrelated, index=index, fdr=0.1)
+    assert (verdict.rate_lower, verdict.rate_upper) == (0, 1)
+    assert "a false discovery rate proves nothing" in render(verdict)
+    # What was measured once can be judged under any policy.
+    with pytest.raises(SettingsError, match="proves no rate of the model"):
+        judge(verdict.matches, replace(verdict.policy, max_rate=0.5))
+
+
 @pytest.mark.parametrize("fdr", [0.0, 1.0, float("nan"), -0.1])
 def test_fdr_outside_its_range_is_refused(index: Index, unrelated: Path, fdr: float) -> None:
     with pytest.raises(SettingsError, match="no false discovery rate"):
@@ -235,6 +251,15 @@ def test_a_sample_has_the_threshold_of_its_nearest_training_image(
     groups = GroupThresholds("label", {"strict": 0.6, "loose": 0.8}, rest=0.65)
     verdict = judge(replace(matches, of=of), Policy(0.9, groups=groups))
     assert sorted(match.sample for match in verdict.replicated) == [0, 2, 3, 4, 6, 7, 8, 10]
+
+
+def test_the_gate_comes_from_the_calibration(index: Index, built_calibrated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built_calibrated, tmp_path / "index"))
+    found = index.calibration
+    assert found is not None
+    store_calibration(open_index(folder), replace(found, samples=10))
+    assert (policy(index).gate, policy(open_index(folder)).gate) == (1, 10)
+    assert policy(open_index(folder), 0.9).gate == 1
 
 
 def test_groups_come_from_the_calibration(

@@ -104,3 +104,12 @@ def test_a_percentile_without_a_bound_is_told(bounds: tuple[float, float], said:
 def test_few_images_bound_nothing_from_above(found: Calibration) -> None:
     few = replace(found, scores=found.scores[:40], group_of=found.group_of[:40])
     assert "percentile lies above 0." in calibration_text("index", few)
+
+
+def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) -> None:
+    text = calibration_text("index", replace(found, rate=0.01, samples=1))
+    assert "256 samples of a model that copies nothing fail with a probability of about 92.4 %" in text
+    assert "give --samples N" in text
+    text = calibration_text("index", replace(found, rate=0.02, samples=10))
+    assert "10 samples of a model that copies nothing fail with a probability of about 18.3 %" in text
+    assert "give --samples N" not in text

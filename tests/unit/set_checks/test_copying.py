@@ -13,6 +13,7 @@ from pytest_replication import (
     Index,
     Outcome,
     ReplicationDetected,
+    Samples,
     assert_no_data_copying,
     open_index,
     remove_images,
@@ -20,6 +21,7 @@ from pytest_replication import (
 from pytest_replication.errors import ReplicationError, SampleError, SettingsError
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying, training_features
+from pytest_replication.set_checks.copying import _prompts as of_prompts
 from pytest_replication.set_verdicts import CopyingVerdict
 from pytest_replication.stats.data_copying import Cell, DataCopying
 
@@ -75,9 +77,40 @@ def test_repeated_samples_do_not_make_a_cell_large() -> None:
     assert judged(GOOD, alone=(few,)).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_cell_of_too_few_distinct_samples_passes_at_no_effect() -> None:
+    few = Cell(100, 200, 3, None, None, None)
+    assert judged(GOOD, alone=(few,), rule=replace(RULE, detect=1.0)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_samples_of_a_few_prompts_prove_nothing(made_up: Index, many: Many) -> None:
+    holdout, images = many(1000, 160), many(2000, 160)
+    for shared, passes in ((1, True), (20, False)):
+        samples = Samples.of(images, prompts=[f"p{i // shared}" for i in range(160)])
+        if passes:
+            assert assert_no_data_copying(samples, holdout=holdout, index=made_up, cells=2).passed
+            continue
+        with pytest.raises(Inconclusive, match="160 samples share 8 prompts"):
+            assert_no_data_copying(samples, holdout=holdout, index=made_up, cells=2)
+        blends = Samples.of(many(2000, 160, 0.4), prompts=samples.prompts)
+        with pytest.raises(Inconclusive, match="160 samples share 8 prompts"):
+            assert_no_data_copying(blends, holdout=holdout, index=made_up, cells=2)
+
+
+def test_all_samples_together_stop_a_pass() -> None:
+    def copying(*cells: Cell) -> DataCopying:
+        return DataCopying(cells, 0.0, 300, 300, 64)
+
+    more, none = replace(GOOD, samples=400), Cell(100, 200, 0, None, None, None)
+    closer = replace(more, z=-4.0, p=3e-5, superiority=0.7)
+    assert of_prompts(copying(GOOD), copying(GOOD), RULE) == ()
+    assert of_prompts(copying(more), copying(GOOD), RULE)[0].outcome is None
+    for together, drawn in (((closer,), (GOOD,)), ((more, GOOD), (GOOD, none))):
+        assert of_prompts(copying(*together), copying(*drawn), RULE)[0].outcome is Outcome.INCONCLUSIVE
+
+
 def test_fresh_images_pass_and_blends_fail(made_up: Index, many: Many) -> None:
     holdout = many(1000, 160)
-    verdict = assert_no_data_copying(many(2000, 160), holdout, index=made_up, cells=2)
+    verdict = assert_no_data_copying(many(2000, 160), holdout=holdout, index=made_up, cells=2)
     assert [finding.name for finding in verdict.findings] == [
         "cell 1",
         "cell 2",
@@ -88,7 +121,7 @@ def test_fresh_images_pass_and_blends_fail(made_up: Index, many: Many) -> None:
     ]
     assert "distances are to all 300 training images, in 64 dimensions" in verdict.notes
     with pytest.raises(ReplicationDetected, match="160 samples copy: in 2 of 2 cells") as caught:
-        assert_no_data_copying(many(2000, 160, 0.6), holdout, index=made_up, cells=2)
+        assert_no_data_copying(many(2000, 160, 0.6), holdout=holdout, index=made_up, cells=2)
     told = str(caught.value)
     for name in ("C_T", "AuthPct", "FLD gap", "MiFID"):
         assert f"  {name}" in told
@@ -100,20 +133,24 @@ def test_fresh_images_pass_and_blends_fail(made_up: Index, many: Many) -> None:
 
 def test_few_images_are_inconclusive(made_up: Index, many: Many) -> None:
     with pytest.raises(Inconclusive, match="cells are too small"):
-        assert_no_data_copying(many(2000, 1), many(1000, 2), index=made_up)
+        assert_no_data_copying(many(2000, 1), holdout=many(1000, 2), index=made_up)
     with pytest.raises(Inconclusive):
-        assert_no_data_copying(many(2000, 1) * 60, many(1000, 60), index=made_up, cells=1)
+        assert_no_data_copying(many(2000, 1) * 60, holdout=many(1000, 60), index=made_up, cells=1)
 
 
 def test_sets_that_cannot_be_compared_are_refused(made_up: Index, many: Many) -> None:
     with pytest.raises(SampleError, match="are images of the hold-out"):
-        assert_no_data_copying(many(1000, 50), many(1000, 50), index=made_up)
+        assert_no_data_copying(many(1000, 50), holdout=many(1000, 50), index=made_up)
+    with pytest.raises(
+        SampleError, match="20 of 60 images of the hold-out .*did you swap samples and hold-out"
+    ):
+        assert_no_data_copying(many(1000, 50), holdout=many(2000, 40) + many(0, 20), index=made_up)
     with pytest.raises(SampleError, match="holds no samples"):
-        assert_no_data_copying([], many(1000, 50), index=made_up)
+        assert_no_data_copying([], holdout=many(1000, 50), index=made_up)
     with pytest.raises(SampleError, match="400 cells need as many distinct"):
-        assert_no_data_copying(many(2000, 50), many(1000, 50), index=made_up, cells=400)
+        assert_no_data_copying(many(2000, 50), holdout=many(1000, 50), index=made_up, cells=400)
     with pytest.raises(SampleError, match="do not vary"):
-        assert_no_data_copying(many(2000, 50), many(1000, 1), index=made_up)
+        assert_no_data_copying(many(2000, 50), holdout=many(1000, 1), index=made_up)
 
 
 @pytest.mark.parametrize(
@@ -152,4 +189,4 @@ def test_training_features_that_are_no_numbers_are_refused(
     bad = np.full((300, made_up.manifest.embedder.dim), np.nan, np.float32)
     monkeypatch.setattr(copying, "training_features", lambda index: lambda: iter([bad]))
     with pytest.raises(ReplicationError, match="not all finite"):
-        assert_no_data_copying(many(2000, 50), many(1000, 50), index=made_up)
+        assert_no_data_copying(many(2000, 50), holdout=many(1000, 50), index=made_up)

@@ -26,8 +26,12 @@ from .conftest import Many
 
 Assertion = Callable[[Any, Any, Any], object]
 SEARCHING: dict[str, Assertion] = {
-    "holdout": lambda samples, holdout, index: assert_not_closer_than_holdout(samples, holdout, index=index),
-    "copying": lambda samples, holdout, index: assert_no_data_copying(samples, holdout, index=index, cells=1),
+    "holdout": lambda samples, holdout, index: assert_not_closer_than_holdout(
+        samples, holdout=holdout, index=index
+    ),
+    "copying": lambda samples, holdout, index: assert_no_data_copying(
+        samples, holdout=holdout, index=index, cells=1
+    ),
     "percentile": lambda samples, holdout, index: assert_percentile_below(samples, 95, 0.9, index=index),
 }
 ALL: dict[str, Assertion] = SEARCHING | {

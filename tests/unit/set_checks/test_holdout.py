@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +34,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.search import Neighbours, Subject, search
 from pytest_replication.set_checks import running
-from pytest_replication.set_checks.holdout import HoldoutRule, Null, judge_holdout
+from pytest_replication.set_checks.holdout import HoldoutRule, Null, judge_holdout, stored_null
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 
 from .conftest import Many
@@ -40,7 +43,11 @@ RULE = HoldoutRule()
 
 
 def judged(
-    scores: np.ndarray, null: np.ndarray, rule: HoldoutRule = RULE, distinct: int = 0
+    scores: np.ndarray,
+    null: np.ndarray,
+    rule: HoldoutRule = RULE,
+    distinct: int = 0,
+    prompts: tuple[str, ...] = (),
 ) -> HoldoutVerdict:
     subject = Subject(
         tuple(f"s{i}" for i in range(len(scores))),
@@ -52,6 +59,7 @@ def judged(
         "p",
         None,
         distinct=distinct,
+        prompts=prompts,
     )
     return judge_holdout(scores, Null(null, "holdout"), rule, subject, 10, ())
 
@@ -104,6 +112,34 @@ def test_one_image_again_and_again_does_not_pass(rng: np.random.Generator) -> No
     assert judged(scores, rng.normal(0.3, 0.05, 300), distinct=1).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_few_prompts_are_no_false_alarm_and_no_pass(rng: np.random.Generator) -> None:
+    """Each prompt has a level of its own: taken as independent, samples of ten would fail nearly always."""
+    prompts, failed = tuple(f"p{i // 30}" for i in range(300)), 0
+    for _ in range(40):
+        scores = np.repeat(rng.normal(0.3, 0.05, 10), 30) + rng.normal(0, 0.001, 300)
+        verdict = judged(scores, rng.normal(0.3, 0.05, 300), prompts=prompts)
+        assert not verdict.passed
+        failed += verdict.outcome is Outcome.FAIL
+        assert verdict.shift.samples == verdict.tail.samples == 10
+    assert failed <= 5
+
+
+def test_what_only_samples_of_shared_prompts_show_does_not_pass(rng: np.random.Generator) -> None:
+    prompts = tuple(f"p{i // 2}" for i in range(600))
+    scores, null = rng.normal(0.3, 0.05, 600), rng.normal(0.3, 0.05, 300)
+    assert judged(scores, null, prompts=prompts).passed
+    scores[:100] = 0.9
+    assert judged(scores, null, prompts=prompts).outcome is Outcome.FAIL
+    found = judged(scores, null, prompts=prompts).findings
+    drawn, together = min(found[0].p or 0, found[1].p or 0), found[2].p or 0
+    assert 0 < together < drawn / 100
+    between = replace(RULE, alpha=float(np.sqrt(together * drawn)), detect=0.9)
+    verdict = judged(scores, null, between, prompts=prompts)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.findings[-1].outcome is Outcome.INCONCLUSIVE
+    assert "600 samples share 300 prompts, of each of which one is tested" in verdict.findings[-1].said
+
+
 def test_the_two_tests_share_alpha(rng: np.random.Generator) -> None:
     verdict = judged(rng.normal(0.309, 0.05, 200), rng.normal(0.3, 0.05, 200))
     lowest = min(verdict.shift.p, verdict.tail.p)
@@ -126,6 +162,8 @@ def test_scores_that_tell_nothing_are_refused(bad: list[float]) -> None:
         HoldoutRule(level=1.0),
         HoldoutRule(detect=0.5),
         HoldoutRule(copies=math.nan),
+        HoldoutRule(max_copied=math.nan),
+        HoldoutRule(max_copied=1.1),
     ],
 )
 def test_rules_that_decide_nothing_are_refused(rule: HoldoutRule) -> None:
@@ -142,34 +180,63 @@ def test_findings_that_are_no_numbers_are_refused() -> None:
 
 def test_fresh_images_pass_and_blends_with_training_images_fail(made_up: Index, many: Many) -> None:
     holdout = many(1000, 150)
-    verdict = assert_not_closer_than_holdout(many(2000, 150), holdout, index=made_up, name="fresh")
+    verdict = assert_not_closer_than_holdout(many(2000, 150), holdout=holdout, index=made_up, name="fresh")
     assert (verdict.samples, verdict.holdout, verdict.searched) == (150, 150, 300)
     assert verdict.subject.check == "fresh"
     with pytest.raises(ReplicationDetected, match="closer to the training images than the hold-out"):
-        assert_not_closer_than_holdout(many(2000, 150, 0.4), holdout, index=made_up)
+        assert_not_closer_than_holdout(many(2000, 150, 0.4), holdout=holdout, index=made_up)
     with pytest.raises(TypeError, match=r"ask verdict\.passed, or use assert_not_closer"):
         bool(verdict)
 
 
 def test_copies_in_the_hold_out_are_told_and_left_out(made_up: Index, many: Many) -> None:
-    holdout = Samples.of(many(1000, 150) + many(0, 30) + many(1000, 2))
-    verdict = assert_not_closer_than_holdout(many(2000, 150), holdout, index=made_up)
+    holdout = Samples.of(many(1000, 150) + many(0, 8) + many(1000, 2))
+    verdict = assert_not_closer_than_holdout(many(2000, 150), holdout=holdout, index=made_up)
     assert verdict.holdout == 150
-    assert "30 of 182 hold-out images score >= 0.8584 with a training image" in verdict.notes[0]
+    assert re.match(r"8 of 160 hold-out images score >= 0\.8\d+ with a training image", verdict.notes[0])
     assert "(the first: sample 150)" in verdict.notes[0]
-    assert "2 of 182 hold-out images repeat another" in verdict.notes[1]
+    assert "2 of 160 hold-out images repeat another" in verdict.notes[1]
+
+
+def test_samples_and_hold_out_that_are_swapped_are_refused(made_up: Index, many: Many) -> None:
+    """Else the copies among the samples would be left out as copies in the hold-out, and nothing found."""
+    copying, unseen = many(2000, 151) + many(0, 9), many(1000, 160)
+    with pytest.raises(SampleError, match=r"9 of 160 images of the hold-out .*at most 5 % .* did you swap"):
+        assert_not_closer_than_holdout(unseen, holdout=copying, index=made_up)
+    assert (
+        assert_not_closer_than_holdout(unseen, holdout=copying, max_copied=0.1, index=made_up).holdout == 151
+    )
     with pytest.raises(SampleError, match="all 20 images of the hold-out .* are copies"):
-        assert_not_closer_than_holdout(many(2000, 150), many(0, 20), index=made_up)
+        assert_not_closer_than_holdout(unseen, holdout=many(0, 20), max_copied=1, index=made_up)
+    with pytest.raises(TypeError, match="positional"):
+        assert_not_closer_than_holdout(unseen, copying, index=made_up)  # type: ignore[misc]
+
+
+def test_a_calibration_from_copies_is_no_hold_out(made_up: Index) -> None:
+    kept = SimpleNamespace(
+        scores=np.full(151, 0.3), copied=9, copies_from=0.9, created="now", origin="holdout"
+    )
+    kept.described = "151 unseen images"
+    index: Any = SimpleNamespace(path="index", calibration=kept, manifest=made_up.manifest)
+    with pytest.raises(
+        SampleError, match=r"9 of 160 images of the hold-out of the calibration of now.*did you swap"
+    ):
+        stored_null(index, RULE)
+    assert len(stored_null(index, replace(RULE, max_copied=0.1)).scores) == 151
+    kept.origin = "training"
+    assert len(stored_null(index, RULE).scores) == 151
 
 
 def test_copies_do_not_hide_behind_copies_in_the_hold_out(made_up: Index, many: Many) -> None:
     with pytest.raises(ReplicationDetected):
-        assert_not_closer_than_holdout(many(0, 100), many(1000, 100) + many(100, 100), index=made_up)
+        assert_not_closer_than_holdout(
+            many(0, 100), holdout=many(1000, 100) + many(100, 100), max_copied=0.5, index=made_up
+        )
 
 
 def test_a_hold_out_of_samples_is_refused(made_up: Index, many: Many) -> None:
     with pytest.raises(SampleError, match="150 of 150 samples are images of the hold-out"):
-        assert_not_closer_than_holdout(many(1000, 150), many(1000, 150), index=made_up)
+        assert_not_closer_than_holdout(many(1000, 150), holdout=many(1000, 150), index=made_up)
 
 
 def test_the_scores_of_a_calibration_stand_for_a_hold_out(made_up: Index, many: Many, tmp_path: Path) -> None:
@@ -193,27 +260,31 @@ def test_canaries_of_the_index_have_to_be_found(
     planted = plant(open_index(folder), list(enumerate(many(0, 12))))
     store_canaries(open_index(folder), planted, 0.6)
     index, sets = open_index(folder), (many(2000, 150), many(1000, 150))
-    verdict = assert_not_closer_than_holdout(*sets, index=index, canaries=8)
+    verdict = assert_not_closer_than_holdout(sets[0], holdout=sets[1], index=index, canaries=8)
     assert verdict.samples == 150
     assert "8 of 8 canaries found at 0.6" in verdict.notes
     assert verdict.canaries
-    assert assert_not_closer_than_holdout(*sets, index=index, canaries=0).notes[0].startswith("alpha")
+    assert (
+        assert_not_closer_than_holdout(sets[0], holdout=sets[1], index=index, canaries=0)
+        .notes[0]
+        .startswith("alpha")
+    )
 
     def blind(index: Index, samples: np.ndarray, k: int = 5) -> Neighbours:
         return search(index, samples[::-1].copy(), k)
 
     monkeypatch.setattr(running, "search", blind)
     with pytest.raises(ControlFailed, match="of 8 canaries were found"):
-        assert_not_closer_than_holdout(*sets, index=index, canaries=8)
+        assert_not_closer_than_holdout(sets[0], holdout=sets[1], index=index, canaries=8)
 
 
 def test_few_samples_are_inconclusive_and_none_are_an_error(made_up: Index, many: Many) -> None:
     with pytest.raises(Inconclusive, match="too few") as caught:
-        assert_not_closer_than_holdout(many(2000, 1), many(1000, 20), index=made_up)
+        assert_not_closer_than_holdout(many(2000, 1), holdout=many(1000, 20), index=made_up)
     assert isinstance(caught.value.verdict, HoldoutVerdict)
     for sides in (([], many(1000, 20)), (many(2000, 20), [])):
         with pytest.raises(SampleError, match="holds no samples"):
-            assert_not_closer_than_holdout(*sides, index=made_up)
+            assert_not_closer_than_holdout(sides[0], holdout=sides[1], index=made_up)
     with pytest.raises(SettingsError, match="there is no hold-out"):
         assert_not_closer_than_holdout(many(2000, 20), index=made_up)
 
@@ -223,7 +294,7 @@ def test_another_embedder_than_that_of_the_index_is_refused(
 ) -> None:
     other = open_index(made_up.path, embedder="phash")
     with pytest.raises(ReplicationError):
-        assert_not_closer_than_holdout(many(2000, 20), many(1000, 20), index=other)
+        assert_not_closer_than_holdout(many(2000, 20), holdout=many(1000, 20), index=other)
 
 
 def test_an_import_that_nothing_proves_does_not_pass(made_up: Index, many: Many, tmp_path: Path) -> None:
@@ -233,5 +304,7 @@ def test_an_import_that_nothing_proves_does_not_pass(made_up: Index, many: Many,
     import_index(f"npy:{tmp_path / 'v.npy'}", tmp_path / "unproved", ImportOptions(embedder="pixels"))
     unproved, sets = open_index(tmp_path / "unproved"), (many(2000, 150), many(1000, 150))
     with pytest.raises(IndexMismatch, match="nothing proves that pixels made them"):
-        assert_not_closer_than_holdout(*sets, index=unproved)
-    assert assert_not_closer_than_holdout(*sets, index=unproved, allow_unproved=True).passed
+        assert_not_closer_than_holdout(sets[0], holdout=sets[1], index=unproved)
+    assert assert_not_closer_than_holdout(
+        sets[0], holdout=sets[1], index=unproved, allow_unproved=True
+    ).passed

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_replication import Index, ReplicationDetected, assert_no_leak
+from pytest_replication import (
+    Inconclusive,
+    Index,
+    Outcome,
+    ReplicationDetected,
+    Verdict,
+    assert_no_leak,
+    set_assertions,
+)
+from pytest_replication.check import measure
 from pytest_replication.errors import ReplicationError
 
 from .conftest import Many
@@ -30,6 +41,18 @@ def test_folders_are_taken(training: Path, unrelated: Path) -> None:
     with pytest.raises(ReplicationDetected, match="training shares images with the training set") as caught:
         assert_no_leak(training, training, 0.95, embedder="pixels")
     assert "pytest-replication search" not in str(caught.value)
+
+
+def test_what_cannot_be_told_is_no_leak(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*args: Any, **settings: Any) -> Verdict:
+        found = measure(*args, **settings)
+        return replace(found, outcome=Outcome.INCONCLUSIVE, undecided=found.matches.best[:1])
+
+    monkeypatch.setattr(set_assertions, "measure", undecided)
+    told = "^whether a list of Image shares images with the training set a list of Image cannot be told: "
+    with pytest.raises(Inconclusive, match=told) as caught:
+        assert_no_leak(many(0, 3), many(1000, 2), 0.95, embedder="pixels")
+    assert not isinstance(caught.value, AssertionError)
 
 
 def test_what_cannot_be_compared_is_an_error(tmp_path: Path, many: Many) -> None:

@@ -42,12 +42,36 @@ def test_one_image_again_and_again_proves_nothing() -> None:
     assert judged([0.1] * 500, 0.5, distinct=1).outcome is Outcome.INCONCLUSIVE
 
 
+def of_prompts(scores: np.ndarray, sizes: list[int]) -> PercentileVerdict:
+    told = tuple(f"p{i}" for i, size in enumerate(sizes) for _ in range(size))
+    names = tuple(f"s{i}" for i in range(len(scores)))
+    subject = Subject(names, "out", "index", 0, "f", "toy", "p", None, prompts=told)
+    return judge_percentile(scores, 95, 0.5, 0.95, subject, 10)
+
+
 def test_samples_of_one_prompt_prove_little() -> None:
-    names, scores = tuple(f"s{i}" for i in range(100)), np.full(100, 0.1)
     for prompts, outcome in ((58, Outcome.INCONCLUSIVE), (59, Outcome.PASS)):
-        told = tuple(f"p{i % prompts}" for i in range(100))
-        subject = Subject(names, "out", "index", 0, "f", "toy", "p", None, prompts=told)
-        assert judge_percentile(scores, 95, 0.5, 0.95, subject, 10).outcome is outcome
+        assert of_prompts(np.full(2 * prompts, 0.1), [2] * prompts).outcome is outcome
+
+
+def test_a_prompt_of_most_samples_proves_nothing_of_the_others() -> None:
+    low = np.concatenate([np.full(2701, 0.1), np.full(79, 0.9), np.full(220, 0.1)])
+    assert of_prompts(low, [2701] + [1] * 299).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_prompt_of_many_samples_fails_by_the_lowest_that_may_be_the_percentile() -> None:
+    """Of samples that are worth one, the lowest bounds a percentile from below, and the highest does not."""
+    scores = np.concatenate([np.full(2700, 0.1), np.full(300, 0.9)])
+    verdict = of_prompts(scores, [2701] + [1] * 299)
+    assert (verdict.outcome, verdict.bounds.lower, verdict.bounds.upper) == (Outcome.INCONCLUSIVE, 0.1, None)
+
+
+def test_gates_over_few_prompts_are_no_more_wrong_than_promised() -> None:
+    """Five levels of 60 samples each, whose 95th percentile over all prompts is the value."""
+    rng = np.random.default_rng(0)
+    levels = 0.5 - 0.1 * 1.645 + rng.normal(0, 0.1, (100, 5))
+    scores = np.repeat(levels, 60, axis=1) + rng.normal(0, 0.001, (100, 300))
+    assert not any(of_prompts(row, [60] * 5).passed for row in scores)
 
 
 def test_a_percentile_at_the_value_is_not_below_it() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import betaincinv
 from scipy.stats import bootstrap, t
 
-from pytest_replication.stats.bootstrap import bca, clustered_bounds
+from pytest_replication.stats.bootstrap import bca, clustered_bounds, worth
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 
@@ -64,6 +64,16 @@ def test_where_the_variance_is_not_known_each_cluster_counts_as_one(hits: list[i
     assert found.effective == effective
     rate = sum(hits) / 5 / len(hits)
     assert found.upper >= betaincinv(rate * effective + 1, effective - rate * effective, 0.95) - 1e-12
+
+
+def test_a_cluster_of_most_samples_is_worth_most_of_the_evidence() -> None:
+    """Else 2,701 samples of one prompt and 299 of others, none hit, would prove a rate below 1 %."""
+    sizes = [2701] + [1] * 299
+    found = clustered_bounds([0] * 300, sizes)
+    assert found.effective == worth(sizes) == 3000**2 / (2701**2 + 299)
+    assert found.upper > 0.9
+    assert clustered_bounds([1] * 20 + [0] * 9, [1] * 20 + [9] * 9).effective == worth([1] * 20 + [9] * 9)
+    assert worth([7] * 12) == pytest.approx(12)
 
 
 def test_the_number_of_samples_is_that_of_korn_and_graubard() -> None:
