@@ -21,14 +21,14 @@ from measure import save
 from pytest_replication.index import Record
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying
-from pytest_replication.set_checks.holdout import HoldoutRule, Null, judge_holdout
+from pytest_replication.set_checks.holdout import HoldoutRule, HoldoutScores, judge_closeness
 from pytest_replication.set_checks.percentile import judge_percentile
-from pytest_replication.stats import null
 from pytest_replication.stats.bootstrap import clustered_bounds
 from pytest_replication.stats.data_copying import data_copying
 from pytest_replication.stats.fdr import benjamini_hochberg
 from pytest_replication.stats.features import blocks_of
 from pytest_replication.stats.intervals import lower_bound, upper_bound
+from pytest_replication.stats.null import Null
 from pytest_replication.stats.percentile import percentile_bounds
 from pytest_replication.stats.twosample import mann_whitney, tail_test
 from pytest_replication.verdicts import Outcome, Policy, judge
@@ -99,13 +99,13 @@ def clusters_as_samples(prompts: int, each: int, rate: float, alike: float) -> S
 
 
 def conformal(holdout: int, level: float) -> Simulation:
-    return lambda rng: null.Null.of(rng.normal(size=holdout)).p_values(rng.normal(size=1))[0] <= level
+    return lambda rng: Null.of(rng.normal(size=holdout)).p_values(rng.normal(size=1))[0] <= level
 
 
 def discoveries(holdout: int, innocent: int, copies: int, q: float) -> Simulation:
     def gate(rng: Rng) -> float:
         scores = np.concatenate([rng.normal(size=innocent), rng.normal(5, 1, copies)])
-        rejected = benjamini_hochberg(null.Null.of(rng.normal(size=holdout)).p_values(scores), q)
+        rejected = benjamini_hochberg(Null.of(rng.normal(size=holdout)).p_values(scores), q)
         return float(rejected[:innocent].sum() / max(1, rejected.sum()))
 
     return gate
@@ -147,7 +147,8 @@ def holdout_assertion(n: int, m: int) -> Simulation:
     rule, subject = HoldoutRule(), subject_of(n)
 
     def gate(rng: Rng) -> float:
-        verdict = judge_holdout(rng.normal(size=n), Null(rng.normal(size=m), "h"), rule, subject, 1, ())
+        scores, unseen = rng.normal(size=n), HoldoutScores(rng.normal(size=m), "h")
+        verdict = judge_closeness(scores, unseen, rule, subject, 1, ())
         return verdict.outcome is Outcome.FAIL
 
     return gate
@@ -157,8 +158,8 @@ def holdout_of_prompts(prompts: int, each: int, m: int) -> Simulation:
     rule, subject = HoldoutRule(), subject_of(prompts * each, each)
 
     def gate(rng: Rng) -> float:
-        null = Null(rng.normal(size=m), "h")
-        verdict = judge_holdout(alike(rng, prompts, each, 0.8), null, rule, subject, 1, ())
+        unseen = HoldoutScores(rng.normal(size=m), "h")
+        verdict = judge_closeness(alike(rng, prompts, each, 0.8), unseen, rule, subject, 1, ())
         return verdict.outcome is Outcome.FAIL
 
     return gate

@@ -6,8 +6,8 @@ Fashion-MNIST: 60,000 training images of 28 x 28 are stored whole (`--index` nam
 built before, with `--pixels 28`), and test images, which no model has copied, are samples, with planted
 copies beside them: exact ones, and some with noise. The scan is measured in a process of its own. Low
 information is counted among photographs (`--photos`, any number of folders), Fashion-MNIST and made-up
-blank images; of the latter the scores that `sscd` gives to pairs of different ones, which is why there
-is a guard.
+blank images; of the latter the scores that `sscd` gives to pairs of different ones, which is why these do not
+count, and how much edited copies and different ones have in common.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from typing import Any
 
 import numpy as np
 from measure import Memory, child, median, save, say, seconds, table
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
 from pytest_replication import BuildOptions, Samples, build_index, load_embedder, open_index
 from pytest_replication.extraction_verdicts import RULES, ExtractionPolicy, judge_extraction
 from pytest_replication.images.complexity import low_information, measure_complexity
 from pytest_replication.images.decode import decode
+from pytest_replication.scoring.alike import alike
+from pytest_replication.search.evidence import CLEAR
 from pytest_replication.search.extraction import match_pixels, square_samples
 from pytest_replication.search.pixels import search_pixels, take_pixels
 
@@ -81,6 +83,7 @@ def main() -> None:
         "rules": flagged,
         "low_information": low,
         "sscd_of_blank_pairs": blank_scores(blank),
+        "alike": correlations(blank),
         "milliseconds": costs(),
     }
     save("pixels", results)
@@ -186,6 +189,50 @@ def blank_scores(images: dict[str, Image.Image]) -> dict[str, Any]:
             "highest": round(max(scores), 3),
         }
     return found
+
+
+def moved(image: Image.Image) -> Image.Image:
+    ground = Image.new(
+        "RGB", image.size, tuple(np.median(np.asarray(image), axis=(0, 1)).astype(int).tolist())
+    )
+    ground.paste(image, (8, 6))
+    return ground
+
+
+EDITS: dict[str, Any] = {
+    "dim": lambda image: image.point(lambda v: int(v * 0.3)),
+    "faint": lambda image: image.point(lambda v: int(v * 0.3 + 120)),
+    "mirrored": ImageOps.mirror,
+    "turned": lambda image: image.rotate(90),
+    "moved": moved,
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+    "cut": lambda image: image.crop((20, 20, 236, 236)),
+    "moved, mirrored, dim": lambda image: ImageOps.mirror(moved(image)).point(lambda v: int(v * 0.3)),
+}
+
+
+def correlations(images: dict[str, Image.Image]) -> dict[str, Any]:
+    """What copies of blank images have in common with them, at least, and different ones with each other."""
+    named = list(images.items())[::2]
+    squares = {name: np.asarray(image.resize((256, 256))) for name, image in named}
+
+    def cut(image: Image.Image) -> np.ndarray:
+        return np.asarray(image.resize((256, 256)))
+
+    copies = {
+        edit: round(min(alike(cut(change(image)), squares[name]) for name, image in named), 3)
+        for edit, change in EDITS.items()
+    }
+    others: dict[str, list[float]] = {}
+    for (a, one), (b, other) in itertools.combinations(squares.items(), 2):
+        kinds = {a.partition(" ")[0], b.partition(" ")[0]}
+        if kinds <= {"gradient", "page"}:
+            others.setdefault(" and ".join(sorted(kinds)), []).append(alike(one, other))
+    pairs = {
+        kind: {"pairs": len(found), "lowest": round(min(found), 3), "cleared": sum(v <= CLEAR for v in found)}
+        for kind, found in others.items()
+    }
+    return {"limit": CLEAR, "lowest_of_copies": copies, "different": pairs}
 
 
 def costs() -> dict[str, Any]:

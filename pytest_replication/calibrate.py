@@ -16,7 +16,7 @@ from PIL import Image
 from pytest_replication import __version__
 from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
-from pytest_replication.controls.copies import LOOKED_AT, SAME, copies_line
+from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
 from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
@@ -59,6 +59,7 @@ class CalibrateOptions:
         copies_from: score from which on an image of the hold-out is taken for a copy of a training
             image and left out (two training images for duplicates); None for 0.95 where the embedder
             documents a threshold, else for what re-encoded copies score (`controls.copies.copies_line`).
+        max_copied: share of the hold-out that may be such copies, in [0, 1].
         by: ``label`` or ``caption``: a threshold of its own for each group of training images.
         count: training images that are drawn where there is no hold-out.
         max_rejected: unreadable images of the hold-out that may be left out, a number or a share.
@@ -77,6 +78,7 @@ class CalibrateOptions:
     fpr: float = 0.01
     samples: int = 1
     copies_from: float | None = None
+    max_copied: float = MAX_COPIED
     by: str = ""
     count: int = 10_000
     max_rejected: Limit = 0
@@ -98,6 +100,8 @@ class CalibrateOptions:
             )
         if self.copies_from is not None and not self.copies_from > 0:
             raise SettingsError(f"copies_from {self.copies_from} is no score above 0")
+        if not 0 <= self.max_copied <= 1:
+            raise SettingsError(f"max_copied is {self.max_copied}; expected a share from 0 to 1")
         if self.by not in ("", *GROUPINGS):
             raise SettingsError(f"by {self.by!r} is unknown: give {' or '.join(GROUPINGS)}")
 
@@ -125,7 +129,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         What was stored.
 
     Raises:
-        CalibrationError: the null is too small for the rate, or is the training set.
+        CalibrationError: the null is too small for the rate, is the training set, holds too many copies of
+            it, or some that may be none decide about the threshold.
         TooManyRejected: images of the hold-out cannot be read.
         ReplicationError: the index or its embedder cannot be used, as in a check.
     """
@@ -254,6 +259,9 @@ def _check_size(
             f"all {copied} of {what} are copies of training images (score >= {line:g}), so that none is left "
             "to calibrate with: give images that the model never saw, or --copies-from if these are none"
         )
+    said = too_many_copies(copied, copied + count, line, asked.max_copied, source, "--max-copied")
+    if source and said:
+        raise CalibrationError(said)
     if count < max(2, needed(asked.rate)):
         rate = f"{100 * asked.fpr:g} %" + (
             f" for a gate of {asked.samples} samples" if asked.samples > 1 else ""

@@ -6,14 +6,15 @@ import os
 
 from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
+from pytest_replication.controls.copies import MAX_COPIED
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
 from pytest_replication.set_checks.copying import CopyingRule, measure_copying
-from pytest_replication.set_checks.holdout import HoldoutRule, measure_holdout
+from pytest_replication.set_checks.holdout import HoldoutRule, measure_closeness
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
-from pytest_replication.set_checks.running import MAX_COPIED, Call
+from pytest_replication.set_checks.running import Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.verdicts import Outcome, Verdict
@@ -74,7 +75,7 @@ def assert_not_closer_than_holdout(
     __tracebackhide__ = True
     rule = HoldoutRule(alpha, level, detect, holdout_copies, max_copied)
     return asserted(
-        measure_holdout(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+        measure_closeness(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
     )
 
 

@@ -52,6 +52,13 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         f"{DUPLICATE} where the embedder documents a threshold, else what re-encoded copies score)",
     )
     parser.add_argument(
+        "--max-copied",
+        type=float,
+        default=CalibrateOptions().max_copied,
+        metavar="SHARE",
+        help="Share of the hold-out that may be such copies (default: %(default)s)",
+    )
+    parser.add_argument(
         "--by",
         choices=GROUPINGS,
         default="",
@@ -107,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
         fpr=args.fpr,
         samples=args.samples,
         copies_from=args.copies_from,
+        max_copied=args.max_copied,
         by=args.by,
         count=args.count,
         max_rejected=args.max_rejected,

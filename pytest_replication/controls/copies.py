@@ -21,6 +21,8 @@ from pytest_replication.search.embed import embed_images
 
 SAME = 0.999
 """Score that next to nothing but the same image reaches; no line is above it."""
+MAX_COPIED = 0.05
+"""Share of a hold-out that may be copies of training images; of more it is doubtful that it is one."""
 RE_ENCODED = ("jpeg-20", "thumbnail-64", "thumbnail-64-long")
 """Edits that a file goes through on its way to another folder."""
 LOOKED_AT = 64
@@ -51,6 +53,26 @@ def copies_line(index: Index, given: float | None, images: Iterable[Image.Image]
         return SAME
     line = float(np.floor(np.quantile(scores, _QUARTILE) * _STEPS) / _STEPS)
     return min(SAME, max(line, 1 / _STEPS))
+
+
+def too_many_copies(copied: int, of: int, line: float, most: float, what: str, setting: str) -> str:
+    """What is wrong with a hold-out of which many images are copies; empty where nothing is.
+
+    Args:
+        copied: images that are copies.
+        of: all images.
+        line: score from which on they are.
+        most: share that may be.
+        what: the hold-out, for people.
+        setting: where they can allow more.
+    """
+    if copied <= most * of:
+        return ""
+    return (
+        f"{copied} of {of} images of {what} are copies of training images (score >= {line:g}); at most "
+        f"{100 * most:g} % may be: did you swap samples and hold-out? Give images that the model was not "
+        f"trained on, or {setting} if so many are to be left out"
+    )
 
 
 def re_encoded_scores(index: Index, images: Iterable[Image.Image]) -> NDArray[np.float64]:

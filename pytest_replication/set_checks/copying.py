@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_replication.controls.copies import copies_line
+from pytest_replication.controls.copies import MAX_COPIED, copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -16,7 +16,6 @@ from pytest_replication.search import Subject
 from pytest_replication.search.blocks import blocks, hidden_in
 from pytest_replication.set_checks.holdout import POWER, usable
 from pytest_replication.set_checks.running import (
-    MAX_COPIED,
     Call,
     Features,
     check_copies,

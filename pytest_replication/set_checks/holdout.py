@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_replication.controls.copies import copies_line
+from pytest_replication.controls.copies import MAX_COPIED, copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
-    MAX_COPIED,
     Call,
     Features,
     Scores,
@@ -83,7 +82,7 @@ class HoldoutRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Null:
+class HoldoutScores:
     """Scores of images that the model never saw.
 
     Attributes:
@@ -97,7 +96,7 @@ class Null:
     notes: tuple[str, ...] = ()
 
 
-def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: Call) -> HoldoutVerdict:
+def measure_closeness(samples: object, holdout: object, rule: HoldoutRule, call: Call) -> HoldoutVerdict:
     """Compare the scores of samples with those of a hold-out.
 
     Raises:
@@ -106,15 +105,15 @@ def measure_holdout(samples: object, holdout: object, rule: HoldoutRule, call: C
 
     def work(index: Index, choice: CanaryChoice) -> HoldoutVerdict:
         rule.check()
-        stored = stored_null(index, rule) if holdout is None else None
+        stored = stored_scores(index, rule) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
-        null = stored or measure_null(index, holdout_samples(holdout), rule, found.vectors, found.subject)
-        return judge_holdout(found.scores, null, rule, found.subject, index.rows, found.notes)
+        unseen = stored or score_holdout(index, holdout_samples(holdout), rule, found.vectors, found.subject)
+        return judge_closeness(found.scores, unseen, rule, found.subject, index.rows, found.notes)
 
     return run_check(call, work)
 
 
-def stored_null(index: Index, rule: HoldoutRule) -> Null:
+def stored_scores(index: Index, rule: HoldoutRule) -> HoldoutScores:
     """The scores that the calibration of an index keeps.
 
     Raises:
@@ -137,12 +136,12 @@ def stored_null(index: Index, rule: HoldoutRule) -> Null:
     else:
         used = len(kept.scores) + kept.copied
         few_copied(kept.copied, used, kept.copies_from, rule.max_copied, f"the hold-out of {what}")
-    return Null(kept.scores, what, tuple(notes))
+    return HoldoutScores(kept.scores, what, tuple(notes))
 
 
-def measure_null(
+def score_holdout(
     index: Index, holdout: Samples, rule: HoldoutRule, samples: Features, subject: Subject
-) -> Null:
+) -> HoldoutScores:
     """Score a hold-out, without copies of training images and without repeats.
 
     Raises:
@@ -151,7 +150,7 @@ def measure_null(
     vectors, scores = search_holdout(index, holdout)
     kept, notes = usable(vectors, scores, copies_line(index, rule.copies, holdout), rule.max_copied, holdout)
     keep_apart(samples, vectors[kept], subject, holdout.source)
-    return Null(scores[kept], holdout.source, notes)
+    return HoldoutScores(scores[kept], holdout.source, notes)
 
 
 def usable(
@@ -190,8 +189,13 @@ def usable(
     return kept, tuple(notes)
 
 
-def judge_holdout(
-    scores: Scores, null: Null, rule: HoldoutRule, subject: Subject, searched: int, notes: Sequence[str]
+def judge_closeness(
+    scores: Scores,
+    unseen: HoldoutScores,
+    rule: HoldoutRule,
+    subject: Subject,
+    searched: int,
+    notes: Sequence[str],
 ) -> HoldoutVerdict:
     """Test both histograms against each other; nothing is measured here.
 
@@ -204,13 +208,13 @@ def judge_holdout(
     """
     drawn = one_a_prompt(subject)
     try:
-        shift, tail, (p_shift, p_tail) = _tests(scores[drawn], null.scores, rule)
-        together = min(_tests(scores, null.scores, rule)[2])
+        shift, tail, (p_shift, p_tail) = _tests(scores[drawn], unseen.scores, rule)
+        together = min(_tests(scores, unseen.scores, rule)[2])
     except ValueError as error:
         raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
-    n, m = min(len(drawn), subject.distinct or len(drawn)), len(null.scores)
+    n, m = min(len(drawn), subject.distinct or len(drawn)), len(unseen.scores)
     least = detectable_superiority(n, m, rule.alpha / 2, POWER)
-    share = tail_test(np.zeros(n), null.scores, rule.level).detectable(rule.alpha / 2, POWER)
+    share = tail_test(np.zeros(n), unseen.scores, rule.level).detectable(rule.alpha / 2, POWER)
     findings = (
         Finding(
             "whole",
@@ -255,8 +259,8 @@ def judge_holdout(
         subject=subject,
         searched=searched,
         holdout=m,
-        holdout_source=null.source,
-        notes=(*notes, *null.notes, f"alpha {rule.alpha:g} over both tests (Holm)"),
+        holdout_source=unseen.source,
+        notes=(*notes, *unseen.notes, f"alpha {rule.alpha:g} over both tests (Holm)"),
         to_settle=_needed(rule, n, m) if outcome is Outcome.INCONCLUSIVE else "",
         shift=shift,
         tail=tail,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, index_for
+from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
 from pytest_replication.controls.planting import DUPLICATE
@@ -37,8 +38,6 @@ from pytest_replication.verdicts import Outcome
 V = TypeVar("V", bound=SetVerdict)
 Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
-MAX_COPIED = 0.05
-"""Share of a hold-out that may be copies of training images."""
 _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
@@ -221,12 +220,8 @@ def few_copied(copied: int, of: int, line: float, most: float, what: str) -> Non
     Raises:
         SampleError: it is no hold-out, or the samples are given in its place.
     """
-    if copied > most * of:
-        raise SampleError(
-            f"{copied} of {of} images of {what} are copies of training images (score >= {line:g}); at most "
-            f"{100 * most:g} % may be: did you swap samples and hold-out? Give images that the model was not "
-            "trained on, or max_copied= if so many are to be left out"
-        )
+    if said := too_many_copies(copied, of, line, most, what, "max_copied="):
+        raise SampleError(said)
 
 
 def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:

@@ -23,7 +23,7 @@ def test_unrelated_images_pass_and_copies_fail(run_suite: RunSuite, plugin_args:
         [
             "E*ReplicationDetected: 20 of 20 samples replicate training images (worst score 1.000, threshold 0.9)",
             "*1.000 (next *)  sample    photos/training/astronaut.jpg",
-            "*training  *photos/training/astronaut.jpg",
+            "*training  *photos/training/astronaut.jpg (RMSE 0.000, *",
             "*rule       score >= 0.9 (call); max rate 0 % (default)",
             "*= replication =*",
             "FAIL*::test_copies * 20 of 20 replicated *",

@@ -201,6 +201,10 @@ def test_a_photograph_with_the_light_turned_down_is_not_cleared(
         verdict = check(index, *images, threshold=0.8)
         assert len(verdict.matches.low) == 4
         assert min(match.score for match in verdict.matches.best) >= 0.8
+        for match in verdict.matches.best:  # there is more in the original than in the copy
+            assert match.pixels is not None
+            assert match.pixels.tiled > APART
+            assert match.pixels.alike is None
         assert outcomes(verdict) == ("inconclusive", 0, 4, 0)
 
 

@@ -78,6 +78,24 @@ def test_copies_and_repeated_files_are_left_out(
     assert (kept.copied, len(kept)) == (0, 122)
 
 
+def test_a_holdout_that_may_be_something_else_is_refused(
+    index: Index, holdout: Path, training: Path, tmp_path: Path
+) -> None:
+    """Samples in the place of the hold-out, say: 7 of 127 are copies, more than 5 %."""
+    mixed = Path(shutil.copytree(holdout, tmp_path / "mixed"))
+    for path in sorted(training.iterdir())[:7]:
+        shutil.copy(path, mixed)
+    asked = CalibrateOptions(mixed, fpr=0.05, plant=0)
+    with pytest.raises(
+        CalibrationError, match=r"7 of 127 images .* at most 5 % may be: did you swap samples"
+    ):
+        calibrate_index(index, asked)
+    assert open_index(index.path).manifest.calibration is None
+    assert calibrate_index(index, replace(asked, max_copied=0.06)).copied == 7
+    (mixed / sorted(training.iterdir())[0].name).unlink()
+    assert calibrate_index(index, asked).copied == 6
+
+
 def test_without_a_holdout_training_images_are_compared_with_the_rest(
     index: Index, training: Path, tmp_path: Path
 ) -> None:
@@ -193,6 +211,8 @@ def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout
         ({"plant": -1}, "to plant copies of"),
         ({"copies_from": 0.0}, "copies_from 0.0"),
         ({"copies_from": float("nan")}, "copies_from nan"),
+        ({"max_copied": -0.1}, "max_copied is -0.1"),
+        ({"max_copied": float("nan")}, "max_copied is nan"),
         ({"by": "colour"}, "by 'colour'"),
     ],
 )

@@ -190,6 +190,12 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "'high' is no finite number": lambda b: _each(b, "score", "high"),
     "None is no finite number": lambda b: _each(b, "score", None),
     "a score of sample 0 is no cosine": lambda b: _each(b, "score", 1.5),
+    "the pixels of sample 0 have no such correlation": lambda b: _each(
+        b, "pixels", {"rmse": 0.1, "tiled": 0.2, "side": 32, "source": "index", "alike": 1.5}
+    ),
+    "row 7 was added to the matches": lambda b: b["more"].update(
+        low=[{"sample": 0, "why": "flat", "added": 7}]
+    ),
     "sample 0 are not in the order": lambda b: _each(b, "score", -0.5),
     "sample 1 are not in the order": lambda b: _each(b, "row", 1, sample=1),
     "belongs to another": lambda b: _each(b, "sample", 1),

@@ -34,7 +34,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.search import Neighbours, Subject, search
 from pytest_replication.set_checks import running
-from pytest_replication.set_checks.holdout import HoldoutRule, Null, judge_holdout, stored_null
+from pytest_replication.set_checks.holdout import HoldoutRule, HoldoutScores, judge_closeness, stored_scores
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 
 from .conftest import Many
@@ -61,7 +61,7 @@ def judged(
         distinct=distinct,
         prompts=prompts,
     )
-    return judge_holdout(scores, Null(null, "holdout"), rule, subject, 10, ())
+    return judge_closeness(scores, HoldoutScores(null, "holdout"), rule, subject, 10, ())
 
 
 @pytest.fixture
@@ -221,10 +221,10 @@ def test_a_calibration_from_copies_is_no_hold_out(made_up: Index) -> None:
     with pytest.raises(
         SampleError, match=r"9 of 160 images of the hold-out of the calibration of now.*did you swap"
     ):
-        stored_null(index, RULE)
-    assert len(stored_null(index, replace(RULE, max_copied=0.1)).scores) == 151
+        stored_scores(index, RULE)
+    assert len(stored_scores(index, replace(RULE, max_copied=0.1)).scores) == 151
     kept.origin = "training"
-    assert len(stored_null(index, RULE).scores) == 151
+    assert len(stored_scores(index, RULE).scores) == 151
 
 
 def test_copies_do_not_hide_behind_copies_in_the_hold_out(made_up: Index, many: Many) -> None:
