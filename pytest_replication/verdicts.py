@@ -443,12 +443,16 @@ def _recall(matches: Matches, policy: Policy) -> float | None:
 
 def _control(matches: Matches, policy: Policy, recall: float | None, hits: int) -> Control:
     """Judge the canaries as samples are judged."""
-    control, failure = judge_control(
-        matches.canaries, lambda match: match.score >= policy.threshold_for(match)
-    )
+    control, failure = judge_control(matches.canaries, policy.threshold_for)
     if not failure:
         return control
     by, index = matches.by, matches.subject.index
+    if not control.asked:
+        raise ControlFailed(
+            f"nothing controls a gate at {policy.threshold:g}: the {control.beyond} canaries that were "
+            f"measured are right, but {failure}: 'pytest-replication check {index} SAMPLES --threshold "
+            f"{policy.threshold:g}'; or do without a control (--canaries 0)"
+        )
     told = f"{by.engine} found only {control.found} of {control.asked} canaries ({failure})"
     if recall is None:  # nobody relies on this engine: the exact scan decides
         raise SearchError(told)

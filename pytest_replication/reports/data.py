@@ -142,6 +142,7 @@ def control_data(verdict: Verdict) -> dict[str, Any]:
         "planted": int(control.tried),
         "planted_found": int(control.tried_found),
         "absent": control.absent,
+        "beyond": int(control.beyond),
     }
 
 

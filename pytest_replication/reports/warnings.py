@@ -65,6 +65,9 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
             f"nearly blind: only {control['reachable']} of {control['stored']} planted copies can reach the "
             "threshold"
         )
+    elif control["asked"] and control["beyond"] > control["asked"]:
+        of = control["beyond"] + control["asked"]
+        found.append(f"nearly blind: only {control['asked']} of {of} planted copies can reach this threshold")
     if data["counts"]["few_prompts"]:
         prompts = plural(data["counts"]["prompts"], "prompt")
         found.append(f"the samples are of {prompts} only: the bounds of the rate count each as one sample")

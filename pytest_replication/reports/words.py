@@ -13,9 +13,11 @@ def plural(count: int, one: str, several: str = "") -> str:
 
 def controlled(control: Mapping[str, Any]) -> str:
     """What was found of the copies that were planted among the samples."""
+    aside = f"; {control['beyond']} more were measured that cannot" if control["beyond"] else ""
     return (
         f"{control['found']} of {control['asked']} planted copies found (lowest score "
-        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} can reach the threshold)"
+        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} can reach "
+        f"the threshold{aside})"
     )
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
-from pytest_replication.set_checks.running import Call, Scores, independent, run_check, search_samples
+from pytest_replication.set_checks.running import (
+    Call,
+    Scores,
+    first_of_each,
+    independent,
+    run_check,
+    search_samples,
+)
 from pytest_replication.set_verdicts import Finding, PercentileVerdict
 from pytest_replication.stats.intervals import samples_to_prove
-from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds
+from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds, widest
 from pytest_replication.surroundings import CanaryChoice
 from pytest_replication.verdicts import Outcome
 
@@ -29,7 +39,14 @@ def measure_percentile(
         _check(percentile, value, confidence)
         found = search_samples(index, Samples.of(samples), call.name, choice)
         return judge_percentile(
-            found.scores, percentile, value, confidence, found.subject, index.rows, found.notes
+            found.scores,
+            percentile,
+            value,
+            confidence,
+            found.subject,
+            index.rows,
+            found.notes,
+            first_of_each(found.vectors),
         )
 
     return run_check(call, work)
@@ -43,11 +60,28 @@ def judge_percentile(
     subject: Subject,
     searched: int,
     notes: tuple[str, ...] = (),
+    first: NDArray[np.int64] | None = None,
 ) -> PercentileVerdict:
-    """Pass where the upper bound is below the value, fail where the lower bound is not."""
+    """Pass where the upper bound is below the value, fail where the lower bound is not.
+
+    The bounds hold with and without repeats: one image given many times may not push others out of sight.
+
+    Args:
+        scores: (n,) of the samples.
+        percentile: 1 to below 100.
+        value: what it has to be below.
+        confidence: of each bound.
+        subject: what was compared with what.
+        searched: rows of the index.
+        notes: what a reader has to know.
+        first: numbers of the samples that repeat no earlier one; None where none does.
+    """
     level, n = percentile / 100, len(scores)
     distinct = independent(subject)
     bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
+    if first is not None and len(first) < n:
+        once = percentile_bounds(scores[first], level, confidence, distinct=min(distinct, len(first)))
+        bounds = widest(bounds, once)
     outcome = _outcome(bounds, value)
     reach = int((scores >= value).sum())
     finding = Finding(

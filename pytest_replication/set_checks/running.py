@@ -128,9 +128,7 @@ def search_samples(index: Index, samples: Samples, name: str, choice: CanaryChoi
     vectors, subject = embed_guarded(samples, index, 1, name, guard)
     found = search(index, vectors, _NEIGHBOURS)
     planted = guard.mask(len(samples))
-    control, failure = judge_control(
-        guard.seen(index, found.part(planted)), lambda match: match.score >= line
-    )
+    control, failure = judge_control(guard.seen(index, found.part(planted)), lambda match: line)
     if failure:
         raise ControlFailed(
             f"only {control.found} of {control.asked} canaries were found ({failure}): a gate that overlooks "

@@ -7,7 +7,7 @@ below it with probability at least P(Binomial(n, q) >= r) (David and Nagaraja, O
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,3 +67,10 @@ def percentile_bounds(
         None if upper is None else float(given[upper - 1]),
         confidence,
     )
+
+
+def widest(one: PercentileBounds, other: PercentileBounds) -> PercentileBounds:
+    """The estimate of the first, within bounds that hold for both."""
+    lower = None if one.lower is None or other.lower is None else min(one.lower, other.lower)
+    upper = None if one.upper is None or other.upper is None else max(one.upper, other.upper)
+    return replace(one, lower=lower, upper=upper)

@@ -42,6 +42,22 @@ def test_one_image_again_and_again_proves_nothing() -> None:
     assert judged([0.1] * 500, 0.5, distinct=1).outcome is Outcome.INCONCLUSIVE
 
 
+def test_an_image_given_many_times_does_not_push_others_out_of_sight() -> None:
+    """Of 300 distinct images 80 reach the value, which are few among 3,000 samples."""
+    scores = np.concatenate([np.full(2701, 0.1), np.full(80, 0.9), np.full(219, 0.1)])
+    names, first = tuple(f"s{i}" for i in range(3000)), np.r_[0, 2701:3000]
+    subject = Subject(names, "out", "index", 0, "f", "toy", "p", None, distinct=300)
+    assert judge_percentile(scores, 95, 0.5, 0.95, subject, 10, (), first).outcome is Outcome.INCONCLUSIVE
+    scores[2701:2781] = 0.1
+    assert judge_percentile(scores, 95, 0.5, 0.95, subject, 10, (), first).passed
+
+
+def test_an_image_given_many_times_hides_nothing_from_the_assertion(made_up: Index, many: Many) -> None:
+    samples = many(2000, 1) * 501 + many(2001, 93) + many(0, 6)
+    with pytest.raises(Inconclusive):
+        assert_percentile_below(samples, 95, 0.99, index=made_up)
+
+
 def of_prompts(scores: np.ndarray, sizes: list[int]) -> PercentileVerdict:
     told = tuple(f"p{i}" for i, size in enumerate(sizes) for _ in range(size))
     names = tuple(f"s{i}" for i in range(len(scores)))
