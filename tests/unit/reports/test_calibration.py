@@ -17,6 +17,7 @@ from pytest_replication.reports.calibration import (
     calibration_text,
     calibration_warnings,
 )
+from pytest_replication.reports.calibration_plot import _band as band_in_words
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,15 @@ def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) ->
     text = calibration_text("index", replace(found, rate=0.02, samples=10))
     assert "10 samples of a model that copies nothing fail with a probability of about 18.3 %" in text
     assert "give --samples N" not in text
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0.25, 0.5), "95 % bounds of the percentile"),
+        ((0.25, 1.0), "95 % bounds of the percentile (none above: too few images)"),
+        ((-1.0, 1.0), "95 % bounds of the percentile (none below or above: too few images)"),
+    ],
+)
+def test_the_band_of_the_figure_is_named(bounds: tuple[float, float], said: str) -> None:
+    assert band_in_words(*bounds) == said
