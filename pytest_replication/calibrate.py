@@ -135,6 +135,7 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         ReplicationError: the index or its embedder cannot be used, as in a check.
     """
     asked = options or CalibrateOptions()
+    _check_grouped(index, asked.by)
     journal: Journal | None = None
     if asked.holdout is None:
         drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
@@ -294,6 +295,18 @@ def _check_doubtful(
         f"training images (>= {line:g}{example}): without them {without}, with them {kept:g}; look at "
         f"them, then give --copies-from {line:g} to leave them out as copies, or --copies-from {SAME:g} if "
         "they are none; what is measured is kept until then"
+    )
+
+
+def _check_grouped(index: Index, by: str) -> None:
+    """Refuse to group what has no groups before anything is measured."""
+    if not by or any(
+        value for shard in index.shards for (value,) in read_columns(shard.folder / RECORDS, (by,))
+    ):
+        return
+    raise CalibrationError(
+        f"{index.path} has no {by}s, which its source did not give: calibrate without --by, or build it from "
+        f"a source with {by}s"
     )
 
 

@@ -154,7 +154,7 @@ def _nearer(threshold: Rule, fdr: Rule) -> tuple[Rule | None, Rule | None]:
 def _calibrated(index: Index, what: str) -> Calibrated:
     """The calibration of an index, which something rests on."""
     if is_stale(index.manifest):
-        raise stale(index.path)
+        raise stale(index.path, index.manifest)
     ready = Calibrated.of_index(index)
     if ready is None:
         raise CalibrationError(

@@ -45,8 +45,8 @@ def assert_not_closer_than_holdout(
 
     Args:
         samples: see `pytest_replication.check.check_replication`.
-        holdout: images that the model was not trained on, in the same forms; None for the scores that the
-            calibration of the index keeps.
+        holdout: images that the model was not trained on, in the same forms or named as `calibrate --holdout`
+            takes them (``"unseen.npy"``); None for the scores that the calibration of the index keeps.
         alpha: false alarms of both tests together, in (0, 0.5].
         level: percentile of the hold-out whose excess is tested, as a share, in [0.5, 1).
         detect: probability that a sample scores higher than a hold-out image which sets must be large
@@ -146,7 +146,8 @@ def assert_no_data_copying(
 
     Args:
         samples: see `pytest_replication.check.check_replication`.
-        holdout: images that the model was not trained on, in the same forms.
+        holdout: images that the model was not trained on, in the same forms or named as `calibrate --holdout`
+            takes them.
         alpha: false alarms of all cells together, in (0, 0.5].
         cells: into which the training images are cut by k-means.
         detect: probability that a sample lies closer than a hold-out image which each cell must be large

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.outdated import out_of_use, outdated_lines
 from pytest_replication.index.compact import compact_index
 
 
@@ -24,10 +25,12 @@ def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     report = compact_index(args.index)
     if args.json:
-        print_json(asdict(report))
+        print_json(asdict(report) | {"out_of_use": out_of_use(args.index)})
     else:
         print(
             f"{args.index}: {plural(report.deleted, 'removed image')} deleted, "
             f"{plural(report.shards, 'shard')} written anew, {plural(report.rows, 'training image')} left"
         )
+        for line in outdated_lines(args.index):
+            print(line)
     return 0

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
@@ -178,8 +180,19 @@ def _canaries(index: Index) -> str:
     if found is None:
         return f"none ('pytest-replication calibrate {index.path}' plants some)"
     if found.of != index.manifest.generation:
-        return f"planted before the index changed ('pytest-replication calibrate {index.path}' does again)"
-    return f"{found.rows}, planted at {found.threshold:g}"
+        again = calibrate_again(index.path, index.manifest)
+        return f"NOT in use: planted before the index changed ({again} plants them again)"
+    fault = _canaries_fault(index)
+    return f"DAMAGED: {fault}" if fault else f"{found.rows}, planted at {found.threshold:g}"
+
+
+def _canaries_fault(index: Index) -> str:
+    """What is wrong with canaries that a gate would take; empty where nothing is."""
+    try:
+        _ = index.canaries
+    except (ControlFailed, IndexCorrupt) as error:
+        return str(error)
+    return ""
 
 
 def _canaries_data(index: Index) -> dict[str, Any] | None:
@@ -187,21 +200,28 @@ def _canaries_data(index: Index) -> dict[str, Any] | None:
     if found is None:
         return None
     stale = found.of != index.manifest.generation
-    return {"threshold": found.threshold, "kept": found.rows, "stale": stale}
+    damaged = not stale and bool(_canaries_fault(index))
+    return {"threshold": found.threshold, "kept": found.rows, "stale": stale, "damaged": damaged}
 
 
 def _calibration_data(index: Index) -> dict[str, Any] | None:
     if index.manifest.calibration is None:
         return None
-    found = index.calibration
+    try:
+        found = index.calibration
+    except IndexCorrupt as error:
+        return {"stale": False, "damaged": str(error)}
     return {"stale": True} if found is None else {"stale": False} | calibration_data(found)
 
 
 def _calibration(index: Index) -> str:
-    entry, again = index.manifest.calibration, f"'pytest-replication calibrate {index.path} --holdout IMAGES'"
+    entry, again = index.manifest.calibration, calibrate_again(index.path, index.manifest)
     if entry is None:
         return f"none ({again} measures a threshold)"
-    found = index.calibration
+    try:
+        found = index.calibration
+    except IndexCorrupt as error:
+        return f"DAMAGED: {error}"
     if found is None:
         return f"NOT in use: made before the index changed ({again} makes it again, --drop takes it out)"
     gate = f" for a gate of {found.samples} samples" if found.samples > 1 else ""

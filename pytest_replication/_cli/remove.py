@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.outdated import out_of_use, outdated_lines
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.removed import RemoveReport, remove_images
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         args.index, ids=ids, sha256=digests, source=args.source, all_sources=args.all_sources
     )
     if args.json:
-        print_json(asdict(report))
+        print_json(asdict(report) | {"out_of_use": out_of_use(args.index)})
     else:
         print(_text(args.index, report))
     return 0
@@ -69,7 +70,7 @@ def _text(index: str, report: RemoveReport) -> str:
             f"\n  {report.copies} of these {are} named by id and still searched: --sha256 takes every copy "
             "of a file out"
         )
-    return text
+    return "\n".join([text, *outdated_lines(index)])
 
 
 def _lines(path: Path | None) -> list[str]:

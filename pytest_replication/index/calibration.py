@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import CalibrationError, IndexCorrupt
+from pytest_replication.index.again import calibrate_again, outdated
 from pytest_replication.index.canaries import Canaries, attach_canaries
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
@@ -166,13 +167,16 @@ def is_stale(manifest: Manifest) -> bool:
     return manifest.calibration is not None and manifest.calibration.of != manifest.generation
 
 
-def stale(folder: Path) -> CalibrationError:
-    """The error for a calibration that was made before the index changed."""
-    name = shlex.quote(str(folder))
+def stale(folder: Path, manifest: Manifest) -> CalibrationError:
+    """The error for a calibration, and its canaries, that were made before the index changed."""
+    canaries, control = "", ""
+    if "canaries" in outdated(manifest):
+        canaries = ", and so are its canaries out of use"
+        control = " and do without a control (--replication-canaries 0 in pytest, --canaries 0 in check)"
     return CalibrationError(
-        f"{folder} has changed since it was calibrated, and scores grow with an index: calibrate it again "
-        f"('pytest-replication calibrate {name} --holdout IMAGES'), give a threshold, or drop the "
-        f"calibration ('pytest-replication calibrate {name} --drop')"
+        f"{folder} has changed since it was calibrated, and scores grow with an index{canaries}: calibrate "
+        f"it again ({calibrate_again(folder, manifest)}), give a threshold{control}, or drop what was "
+        f"measured ('pytest-replication calibrate {shlex.quote(str(folder))} --drop')"
     )
 
 

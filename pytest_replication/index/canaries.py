@@ -18,6 +18,7 @@ from PIL import Image
 
 from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
 from pytest_replication.images.decode import decode
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.manifest import Attachment, Manifest
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import describe_file
@@ -141,7 +142,7 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     entry = manifest.canaries
     if entry is None:
         return None
-    again = f"run 'pytest-replication calibrate {folder}' again"
+    again = f"run {calibrate_again(folder, manifest)}"
     if entry.of != manifest.generation:
         raise ControlFailed(
             f"the canaries of {folder} were planted before its training images changed: {again}, drop them "

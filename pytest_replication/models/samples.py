@@ -113,7 +113,8 @@ def _check_prompts(prompts: Sequence[object], count: int) -> None:
 def _list_folder(path: Path) -> list[Path]:
     if not path.is_dir():
         state = "is a file" if path.exists() else "does not exist"
-        raise SampleError(f"{path} {state}; expected {FORMS}")
+        load = " (load an array first, with numpy.load)" if path.suffix in (".npy", ".npz") else ""
+        raise SampleError(f"{path} {state}{load}; expected {FORMS}")
     try:
         return [ref.content for ref in sources.folder(path) if isinstance(ref.content, Path)]
     except SourceError as error:

@@ -80,8 +80,8 @@ def calibration_text(index: str, found: Calibration) -> str:
         f"{index}: threshold {threshold_text(found.threshold)}, {_percent(found.fpr)} of "
         f"{found.described}{gate}",
         f"  null         {_null(found)}",
-        f"  threshold    the true {_percent(1 - found.rate)} percentile lies between {least:.4f} and "
-        f"{most:.4f}, and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % "
+        f"  threshold    the true {_percent(1 - found.rate)} percentile {_bounds(least, most)}, "
+        f"and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % "
         "confidence)",
         f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
         f"{found.scores[-1]:.4f}",
@@ -114,7 +114,11 @@ def calibration_warnings(found: Calibration) -> list[str]:
             f"more than the wanted rate of {_percent(found.rate)}: if they are none, that share of innocent "
             "samples will be flagged; look at them, and move the line with --copies-from"
         )
-    if found.planted and _recall(found) < 0.5:
+    if not found.planted:
+        said.append(
+            f"{found.note}: nothing tells what the threshold finds, and checks have no positive control"
+        )
+    elif _recall(found) < 0.5:
         said.append(
             f"the threshold finds {_percent(_recall(found))} of planted copies: most copies would pass; take "
             "another embedder, a larger --fpr, or more images"
@@ -126,6 +130,17 @@ def calibration_warnings(found: Calibration) -> list[str]:
             "samples that mix them alike: calibrate with images like the samples, or --by label"
         )
     return said
+
+
+def _bounds(least: float, most: float) -> str:
+    """Bounds of a percentile; -1 and 1 are none, since every score lies between them."""
+    if least > -1 and most < 1:
+        return f"lies between {least:.4f} and {most:.4f}"
+    if least > -1:
+        return f"lies above {least:.4f} (too few images for an upper bound)"
+    if most < 1:
+        return f"lies below {most:.4f} (too few images for a lower bound)"
+    return "has no bounds (too few images)"
 
 
 def _null(found: Calibration) -> str:
@@ -184,7 +199,7 @@ def _control(found: Calibration) -> str:
 
 def _planted(found: Calibration) -> list[str]:
     if not found.planted:
-        return [f"  planted      {found.note}"]
+        return ["  planted      none"]
     total = sum(kind.planted for kind in found.planted)
     hits = sum(kind.found for kind in found.planted)
     kinds = ", ".join(f"{kind.edit} {kind.found}/{kind.planted}" for kind in found.planted)

@@ -46,7 +46,7 @@ def draw_calibration(found: Calibration, path: Path) -> None:
     if len(copies):
         _density(panel, copies, edges, "tab:red", f"{len(copies)} planted copies")
     low, high = Calibrated.of(found).null.quantile_bounds(found.rate)
-    panel.axvspan(max(low, lowest), high, color="0.85", zorder=0)
+    panel.axvspan(max(low, lowest), high, color="0.85", zorder=0, label=_band(low, high))
     panel.axvline(
         found.threshold, color="black", linewidth=1, label=f"threshold {found.threshold:.4g}, {_rate(found)}"
     )
@@ -64,6 +64,13 @@ def draw_calibration(found: Calibration, path: Path) -> None:
 
 def _density(panel: Any, scores: Any, edges: Any, colour: str, label: str) -> None:
     panel.hist(scores, bins=edges, density=True, color=colour, alpha=0.55, label=label)
+
+
+def _band(low: float, high: float) -> str:
+    """What the grey band is; -1 and 1 are no bounds."""
+    open_ends = [side for side, missing in (("below", low <= -1), ("above", high >= 1)) if missing]
+    without = f" (none {' or '.join(open_ends)}: too few images)" if open_ends else ""
+    return f"95 % bounds of the percentile{without}"
 
 
 def _rate(found: Calibration) -> str:

@@ -27,6 +27,7 @@ from pytest_replication.set_checks.running import (
     search_samples,
     told_of_prompts,
 )
+from pytest_replication.set_checks.unseen import holdout_samples
 from pytest_replication.set_verdicts import CopyingVerdict, Finding, overall
 from pytest_replication.stats.authenticity import SAME, authentic_share
 from pytest_replication.stats.data_copying import CELLS, Cell, DataCopying, data_copying
@@ -88,7 +89,7 @@ def measure_copying(samples: object, holdout: object, rule: CopyingRule, call: C
     def work(index: Index, choice: CanaryChoice) -> CopyingVerdict:
         rule.check()
         found = search_samples(index, Samples.of(samples), call.name, choice)
-        others = Samples.of(holdout)
+        others = holdout_samples(holdout)
         vectors, scores = search_holdout(index, others)
         kept, notes = usable(
             vectors, scores, copies_line(index, rule.copies, others), rule.max_copied, others

@@ -27,6 +27,7 @@ from pytest_replication.set_checks.running import (
     search_samples,
     told_of_prompts,
 )
+from pytest_replication.set_checks.unseen import holdout_samples
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 from pytest_replication.stats.holm import holm
 from pytest_replication.stats.twosample import (
@@ -106,7 +107,7 @@ def measure_closeness(samples: object, holdout: object, rule: HoldoutRule, call:
         rule.check()
         stored = stored_scores(index, rule) if holdout is None else None
         found = search_samples(index, Samples.of(samples), call.name, choice)
-        unseen = stored or score_holdout(index, Samples.of(holdout), rule, found.vectors, found.subject)
+        unseen = stored or score_holdout(index, holdout_samples(holdout), rule, found.vectors, found.subject)
         return judge_closeness(found.scores, unseen, rule, found.subject, index.rows, found.notes)
 
     return run_check(call, work)
@@ -121,7 +122,7 @@ def stored_scores(index: Index, rule: HoldoutRule) -> HoldoutScores:
         CalibrationError: it was made before the index changed.
     """
     if is_stale(index.manifest):
-        raise stale(index.path)
+        raise stale(index.path, index.manifest)
     kept = index.calibration
     if kept is None:
         raise SettingsError(

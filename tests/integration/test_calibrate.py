@@ -189,3 +189,35 @@ def test_a_stale_calibration_is_an_error_of_the_gate(run_suite: RunSuite, calibr
     result = run_suite(CHECK.format(samples="photos/unrelated"), index=calibrated)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*CalibrationError: * has changed since it was calibrated*"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+@pytest.mark.parametrize("kind", ["calibration", "canaries"])
+def test_a_damaged_calibration_is_shown_and_replaced(
+    kind: str,
+    damage: str,
+    built_guarded: Path,
+    calibrated: Path,
+    holdout: Path,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    if kind == "canaries":
+        calibrated = Path(shutil.copytree(built_guarded, tmp_path / "guarded"))
+    (path,) = calibrated.glob(f"{kind}-*")
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[:-9])
+    status, out, _ = run(capsys, "info", calibrated)
+    assert status == 0
+    (line,) = (line for line in out.splitlines() if line.startswith(f"  {kind:<12} "))
+    assert line.startswith(f"  {kind:<12} DAMAGED: {path} is ")
+    assert json.loads(run(capsys, "info", calibrated, "--json")[1])[kind]["damaged"]
+    status, _, err = run(capsys, "check", calibrated, holdout, "--threshold", "0.999")
+    assert status == 3
+    assert f"pytest-replication calibrate {calibrated}" in err
+    again = ("calibrate", calibrated, "--holdout", holdout, "--fpr", "0.05", "--plant", "0")
+    assert run(capsys, *again)[0] == 0
+    assert "DAMAGED" not in run(capsys, "info", calibrated)[1]
+    assert open_index(calibrated).calibration is not None

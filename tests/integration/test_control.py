@@ -122,10 +122,10 @@ def test_info_tells_of_canaries(
     write_canaries(open_index(damaged), Canaries(0.9, {"grey": (0, 20)}, ()))
     remove_images(damaged, ids=["cat.jpg"])
     assert cli.main(["info", str(damaged)]) == 0
-    assert "  canaries     planted before the index changed" in capsys.readouterr().out
+    assert "  canaries     NOT in use: planted before the index changed" in capsys.readouterr().out
     assert cli.main(["info", str(damaged), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["canaries"] == {"threshold": 0.9, "kept": 0, "stale": True}
+    assert data["canaries"] == {"threshold": 0.9, "kept": 0, "stale": True, "damaged": False}
 
 
 def test_canaries_of_an_index_that_changed_are_an_error(damaged: Path, unrelated: Path) -> None:

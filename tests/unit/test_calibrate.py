@@ -315,8 +315,16 @@ def test_groups_have_thresholds_of_their_own(labelled: Path) -> None:
 
 
 def test_groups_that_nobody_has_are_refused(index: Index, holdout: Path) -> None:
-    with pytest.raises(CalibrationError, match="no caption of the training images"):
+    with pytest.raises(CalibrationError, match="has no captions, which its source did not give"):
         calibrate_index(index, CalibrateOptions(holdout, fpr=0.05, by="caption"))
+
+
+def test_groups_that_are_all_too_small_are_refused(labelled: Path) -> None:
+    options = CalibrateOptions(
+        f"npy:{labelled / 'unseen.npy'}", fpr=0.004, copies_from=1.1, by="label", plant=0
+    )
+    with pytest.raises(CalibrationError, match="no label of the training images of .* has the 249 images"):
+        calibrate_index(open_index(labelled / "index"), options)
 
 
 def test_scores_that_leave_no_room_for_a_threshold_are_refused(

@@ -11,11 +11,13 @@ import pytest
 
 from pytest_replication import Calibration, open_index
 from pytest_replication.index.calibration import Copy, Found, HalvesControl
+from pytest_replication.reports.calibration import _bounds as bounds_in_words
 from pytest_replication.reports.calibration import (
     calibration_data,
     calibration_text,
     calibration_warnings,
 )
+from pytest_replication.reports.calibration_plot import _band as band_in_words
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,9 @@ def test_what_weakens_it_is_told(
     found: Calibration, changes: dict[str, Any], warned: tuple[str, ...]
 ) -> None:
     said = calibration_warnings(replace(found, **changes))
-    assert len(said) == len(warned) + 1
-    for start in (*warned, *FEW):
+    blind = () if "planted" in changes else ("no copies were planted (--plant 0): nothing tells what",)
+    assert len(said) == len(warned) + len(blind) + 1
+    for start in (*warned, *blind, *FEW):
         assert any(line.startswith(start) for line in said)
 
 
@@ -71,7 +74,8 @@ def test_the_text_tells_what_was_left_out(found: Calibration) -> None:
     assert "1 image that could not be read" in text
     assert "2 images that were there before" in text
     assert "/h/1\\n -> /t" in text
-    assert "no copies were planted" in text
+    assert "  planted      none\n" in text
+    assert "  WARNING      no copies were planted (--plant 0): " in text
 
 
 def test_groups_are_listed_with_their_thresholds(found: Calibration) -> None:
@@ -85,6 +89,24 @@ def test_groups_are_listed_with_their_thresholds(found: Calibration) -> None:
     assert set(calibration_data(grouped)["groups"]) == {"low", "high"}
 
 
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0.25, 0.5), "lies between 0.2500 and 0.5000"),
+        ((0.25, 1.0), "lies above 0.2500 (too few images for an upper bound)"),
+        ((-1.0, 0.5), "lies below 0.5000 (too few images for a lower bound)"),
+        ((-1.0, 1.0), "has no bounds (too few images)"),
+    ],
+)
+def test_a_percentile_without_a_bound_is_told(bounds: tuple[float, float], said: str) -> None:
+    assert bounds_in_words(*bounds) == said
+
+
+def test_few_images_bound_nothing_from_above(found: Calibration) -> None:
+    few = replace(found, scores=found.scores[:40], group_of=found.group_of[:40])
+    assert "percentile lies above 0." in calibration_text("index", few)
+
+
 def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) -> None:
     text = calibration_text("index", replace(found, rate=0.01, samples=1))
     assert "256 samples of a model that copies nothing fail with a probability of about 92.4 %" in text
@@ -92,3 +114,15 @@ def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) ->
     text = calibration_text("index", replace(found, rate=0.02, samples=10))
     assert "10 samples of a model that copies nothing fail with a probability of about 18.3 %" in text
     assert "give --samples N" not in text
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0.25, 0.5), "95 % bounds of the percentile"),
+        ((0.25, 1.0), "95 % bounds of the percentile (none above: too few images)"),
+        ((-1.0, 1.0), "95 % bounds of the percentile (none below or above: too few images)"),
+    ],
+)
+def test_the_band_of_the_figure_is_named(bounds: tuple[float, float], said: str) -> None:
+    assert band_in_words(*bounds) == said
