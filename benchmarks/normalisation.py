@@ -70,7 +70,9 @@ def main() -> None:
 def write(folder: Path, images: fashion_mnist.Images) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, pixels in enumerate(images):
-        Image.fromarray(pixels).save(folder / f"{number:05d}.png")
+        path = folder / f"{number:05d}.png"
+        if not path.exists():  # written again, it would make the sets that a stopped run goes on with others
+            Image.fromarray(pixels).save(path)
 
 
 if __name__ == "__main__":
