@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_index, limit, print_json
+from pytest_replication._cli.options import Verbs, add_index, add_max_rejected, print_json
 from pytest_replication.calibrate import CalibrateOptions, calibrate_index
 from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
@@ -71,13 +71,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Training images that are drawn where there is no hold-out (default: %(default)s)",
     )
-    parser.add_argument(
-        "--max-rejected",
-        type=limit,
-        default=0,
-        metavar="N",
-        help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
-    )
+    add_max_rejected(parser)
     parser.add_argument(
         "--plant",
         type=int,

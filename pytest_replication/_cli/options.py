@@ -86,19 +86,24 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_work(parser: argparse.ArgumentParser) -> None:
     """Declare how images are embedded."""
-    parser.add_argument(
-        "--max-rejected",
-        type=limit,
-        default=0,
-        metavar="N",
-        help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
-    )
+    add_max_rejected(parser)
     parser.add_argument(
         "--batch-size", type=int, metavar="N", help="Images a batch (default: the embedder's own)"
     )
     parser.add_argument("--decoders", type=int, metavar="N", help="Threads that decode (default: one a core)")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="Processes that embed (default: %(default)s)"
+    )
+
+
+def add_max_rejected(parser: argparse.ArgumentParser) -> None:
+    """Declare how many images may be left out."""
+    parser.add_argument(
+        "--max-rejected",
+        type=limit,
+        default=0,
+        metavar="N",
+        help="Unreadable images that may be left out, a number or a share such as 5%% (default: 0)",
     )
 
 

@@ -152,4 +152,4 @@ def test_more_than_can_be_stored_is_refused(
 def test_scores_are_never_read_before_they_are_asked_for(folder: Path) -> None:
     (path,) = folder.glob("calibration-*")
     path.write_bytes(b"x" * path.stat().st_size)
-    open_index(folder)
+    assert open_index(folder).manifest.calibration is not None
