@@ -71,9 +71,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--guidance",
         type=float,
-        default=default.guidance,
         metavar="SCALE",
-        help="Of classifier-free guidance (default: %(default)s)",
+        help="Of classifier-free guidance (default: the model's own, else 7.5)",
     )
     return parser
 
