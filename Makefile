@@ -25,12 +25,12 @@ demo: $(DEMO)/.installed
 
 test: $(DEV)/.installed
 	rm -f .coverage .coverage.*
-	$(DEV)/bin/coverage run -m pytest -n 2 -m "not slow"
+	$(DEV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report --fail-under=90
 
 test-all: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest
+	$(DEV)/bin/python -m pytest --hypothesis-profile=thorough
 
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
