@@ -1,6 +1,9 @@
 # Every target sets up what it needs, on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 
+# Tests run in several processes, and their matrices are small: more threads would wait for each other.
+test test-all test-lowest: export OMP_NUM_THREADS = 1
+
 # Suites that tests run in process would otherwise be compiled anew, some seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
