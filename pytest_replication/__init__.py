@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport
+    from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.policy import Policy
+    from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.surroundings import EngineChoice
-    from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
+    from pytest_replication.verdicts import Outcome, Verdict
 
 __version__ = "0.1.0"
 
@@ -82,7 +85,10 @@ _HOMES = {
     "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
+    "judging": ("judge",),
     "models": ("Model", "Samples", "load_model"),
+    "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
+    "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
@@ -97,7 +103,7 @@ _HOMES = {
     ),
     "set_verdicts": ("SetVerdict",),
     "surroundings": ("EngineChoice",),
-    "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
+    "verdicts": ("Outcome", "Verdict"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -127,6 +133,8 @@ __all__ = [
     "Model",
     "Outcome",
     "Policy",
+    "Prompt",
+    "Prompts",
     "Record",
     "RemoveReport",
     "ReplicationDetected",
@@ -158,6 +166,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "load_prompts",
     "make_engine",
     "merge_indexes",
     "open_index",
@@ -165,6 +174,7 @@ __all__ = [
     "read_matches",
     "register_embedder",
     "remove_images",
+    "sample_prompts",
     "save_matches",
     "store_duplicates",
     "verify_index",

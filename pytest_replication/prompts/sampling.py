@@ -6,11 +6,48 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_replication.errors import SampleError
-from pytest_replication.models.base import Model
+from pytest_replication.errors import SampleError, SettingsError
+from pytest_replication.models import Model, draw
 from pytest_replication.models.prompted import Prompted
 from pytest_replication.models.samples import Samples
 from pytest_replication.prompts.base import Prompts, Wanted
+from pytest_replication.prompts.choose import OpenIndex, load_prompts
+
+
+def draw_samples(
+    model: Model,
+    prompts: object,
+    index: OpenIndex | None = None,
+    *,
+    count: int | None = None,
+    seeds_per_prompt: int | None = None,
+    seed: int = 0,
+) -> Samples:
+    """Draw samples as a run wants them: of prompts where some are named, else without.
+
+    Args:
+        model: the model under test.
+        prompts: what `load_prompts` takes, None for none.
+        index: opens the index, for its captions and labels.
+        count: samples in all; None for what prompts or model make by default.
+        seeds_per_prompt: samples of each prompt, None for one.
+        seed: of the first sample, and of a draw of captions.
+
+    Raises:
+        SettingsError: no such prompts, or a number of samples that they do not make.
+        ModelError: the model fails, takes no prompts, or needs some.
+        SampleError: it gives too few samples, or unusable ones.
+    """
+    if prompts is None:
+        if seeds_per_prompt is not None:
+            raise SettingsError(
+                f"{seeds_per_prompt} seeds a prompt are wanted, and no prompts are named: give some "
+                "(--replication-prompts in pytest, --prompts in pytest-replication check), or leave it out"
+            )
+        return draw(model, count, seed)
+    seeds = 1 if seeds_per_prompt is None else seeds_per_prompt
+    chosen = load_prompts(prompts, index, count=count, seeds_per_prompt=seeds, seed=seed)
+    return sample_prompts(model, chosen, seeds, seed)
 
 
 def sample_prompts(model: Model, prompts: object, seeds_per_prompt: int = 1, seed: int = 0) -> Samples:
