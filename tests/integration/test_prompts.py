@@ -141,13 +141,14 @@ def test_a_file_of_prompts_lies_beside_the_ini_file(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("generate",), "*makes images from prompts, and none are given*"),
-        (("unconditional", "--replication-prompts=captions"), "*takes no prompts, but 7 are given*"),
-        (("generate", "--replication-prompts=labels"), "*takes no labels*"),
-        (("generate", "--replication-seeds-per-prompt=2"), "*no prompts are named*"),
-        (("generate", "--replication-prompts=captions", "--replication-count=8"), "*8 prompts are wanted*"),
-        (("generate", "--replication-prompts=none.txt"), "*no file of prompts at *none.txt*"),
-        (("generate", "--replication-prompts=capitons"), "*did you mean captions?*"),
+        (("generate",), "makes images from prompts, and none are named"),
+        (("classes",), "makes images from labels, and none are named"),
+        (
+            ("unconditional", "--replication-prompts=captions"),
+            "takes no prompts, but 7 are given (captions of ",
+        ),
+        (("generate", "--replication-prompts=labels"), "takes no labels, but 3 are given (labels of "),
+        (("unconditional", "--replication-seeds-per-prompt=2"), "no prompts are named"),
     ],
 )
 def test_prompts_that_do_not_fit_are_an_error(
@@ -155,7 +156,7 @@ def test_prompts_that_do_not_fit_are_an_error(
 ) -> None:
     result = run_suite(SUITE, f"--replication-model=painter:{args[0]}", *args[1:], index=built_captioned)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"E {message}"])
+    assert message in result.stdout.str()
 
 
 def test_a_marker_with_unusable_prompts_is_an_error(run_suite: RunSuite, built_captioned: Path) -> None:

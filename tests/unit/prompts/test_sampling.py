@@ -105,4 +105,4 @@ def test_rows_for_another_number_of_samples_are_refused(captioned_index: Index) 
 
     samples = sample_prompts(Toy(), load_prompts("captions:label=animal", lambda: captioned_index))
     with pytest.raises(SampleError, match="2 samples have 1 rows of captions"):
-        replace(samples, images=[*samples.images] * 2, names=("a", "b"), seeds=(), prompts=())
+        replace(samples, images=[*samples.images] * 2, names=("a", "b"), seeds=(), prompts=(), labels=())
