@@ -89,9 +89,9 @@ def _require_none_needed(model: Model) -> None:
         if needed:
             example = "captions" if what == "prompts" else "labels"
             raise ModelError(
-                f"the model {model.name} makes images from {what}, and none are named: give --replication-prompts "
-                f"{example} in pytest, --prompts {example} in pytest-replication check, or a file of {what} "
-                "(docs/prompts.md)"
+                f"the model {model.name} makes images from {what}, and none are named: give "
+                f"--replication-prompts {example} in pytest, --prompts {example} in pytest-replication check, or "
+                f"a file of {what} (docs/prompts.md)"
             )
 
 

@@ -139,24 +139,34 @@ def test_a_file_of_prompts_lies_beside_the_ini_file(
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("args", "status", "message"),
     [
-        (("generate",), "makes images from prompts, and none are named"),
-        (("classes",), "makes images from labels, and none are named"),
-        (
-            ("unconditional", "--replication-prompts=captions"),
-            "takes no prompts, but 7 are given (captions of ",
-        ),
-        (("generate", "--replication-prompts=labels"), "takes no labels, but 3 are given (labels of "),
-        (("unconditional", "--replication-seeds-per-prompt=2"), "no prompts are named"),
+        (("generate",), 3, "makes images from prompts, and none are named"),
+        (("classes",), 3, "makes images from labels, and none are named"),
+        (("unconditional", "--prompts=captions"), 3, "takes no prompts, but 7 are given (captions of "),
+        (("generate", "--prompts=labels"), 3, "takes no labels, but 3 are given (labels of "),
+        (("unconditional", "--seeds-per-prompt=2"), 2, "no prompts are named"),
+        (("generate", "--prompts=captions", "--count=8"), 2, "8 prompts are wanted"),
     ],
 )
-def test_prompts_that_do_not_fit_are_an_error(
-    run_suite: RunSuite, built_captioned: Path, args: tuple[str, ...], message: str
+def test_prompts_that_do_not_fit_are_no_verdict(
+    built_captioned: Path,
+    capsys: pytest.CaptureFixture[str],
+    args: tuple[str, ...],
+    status: int,
+    message: str,
 ) -> None:
-    result = run_suite(SUITE, f"--replication-model=painter:{args[0]}", *args[1:], index=built_captioned)
+    check = ["check", str(built_captioned), f"painter:{args[0]}", "--threshold", "0.95"]
+    assert main([*check, *args[1:]]) == status
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_of_prompts_without_prompts_is_an_error_of_the_run(
+    run_suite: RunSuite, built_captioned: Path
+) -> None:
+    result = run_suite(SUITE, "--replication-model=painter:generate", index=built_captioned)
     result.assert_outcomes(errors=1)
-    assert message in result.stdout.str()
+    assert "give --replication-prompts captions in pytest" in result.stdout.str()
 
 
 def test_a_marker_with_unusable_prompts_is_an_error(run_suite: RunSuite, built_captioned: Path) -> None:
