@@ -39,6 +39,7 @@ def _check_subject(subject: Subject, samples: int) -> None:
         ("seeds", subject.seeds),
         ("sums", subject.sample_sha256),
         ("prompts", subject.prompts),
+        ("labels", subject.labels),
     ):
         if len(values) != samples and (values or name == "names"):
             raise ValueError(f"{samples} samples have {len(values)} {name}")
