@@ -16,6 +16,7 @@ from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
 from pytest_replication.images.read import read_file
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.models.prompted import Prompted
 
 Label = int | str
 """A class, as a number or by its name."""
@@ -35,6 +36,7 @@ class Samples:
         prompts: one a sample where it is known what it was made from, else empty.
         labels: class of each sample where known, else empty.
         model: what made them, None where that is not known.
+        prompted: where the prompts come from, None where that is not known.
     """
 
     images: Sequence[Image.Image | Path]
@@ -44,6 +46,7 @@ class Samples:
     prompts: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()
     model: ModelIdentity | None = None
+    prompted: Prompted | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -54,6 +57,8 @@ class Samples:
             )
         _check_prompts(self.prompts, len(self.images))
         _check_labels(self.labels, len(self.images))
+        if self.prompted is not None and len(self.prompted.rows) not in (0, len(self.images)):
+            raise SampleError(f"{len(self.images)} samples have {len(self.prompted.rows)} rows of captions")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -106,6 +111,8 @@ class Samples:
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
             told = {name: value for name, value in about.items() if value}
+            if len(prompts):
+                told["prompted"] = None  # it is about others
             return replace(given, **told) if told else given
         if isinstance(given, (str, os.PathLike)):
             return cls._of_files(_list_folder(Path(given)), str(given), seeds, about)
