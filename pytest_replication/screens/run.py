@@ -147,8 +147,11 @@ def _measure(model: object, call: Call) -> ScreenVerdict:
     screens = named(call.screens, options)
     rule = ScreenRule(tuple(screen.name for screen in screens), call.fpr, call.per)
     check_rule(rule)
-    asked, clean = texts_of(call.prompts, "prompts"), texts_of(call.clean_prompts, "clean prompts")
-    control = texts_of(call.control_prompts, "control prompts", may_be_none=True)
+    run = current()
+    index = None if run is None else run.index
+    asked = texts_of(call.prompts, "prompts", index)
+    clean = texts_of(call.clean_prompts, "clean prompts", index)
+    control = texts_of(call.control_prompts, "control prompts", index, may_be_none=True)
     keep_apart(clean, asked, "screened")
     keep_apart(clean, control, "control prompts")
     check_clean(rule, len(asked), len(clean))
