@@ -19,6 +19,8 @@ import numpy as np
 from measure import save
 
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying
 from pytest_replication.set_checks.holdout import HoldoutRule, HoldoutScores, judge_closeness
@@ -31,7 +33,7 @@ from pytest_replication.stats.intervals import lower_bound, upper_bound
 from pytest_replication.stats.null import Null
 from pytest_replication.stats.percentile import percentile_bounds
 from pytest_replication.stats.twosample import mann_whitney, tail_test
-from pytest_replication.verdicts import Outcome, Policy, judge
+from pytest_replication.verdicts import Outcome
 
 Rng = np.random.Generator
 Simulation = Callable[[Rng], float]

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from pytest_replication.index.merge import MergeReport, merge_indexes
     from pytest_replication.index.removed import RemoveReport, remove_images
     from pytest_replication.index.verify import VerifyReport
+    from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.policy import Policy
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.surroundings import EngineChoice
-    from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
+    from pytest_replication.verdicts import Outcome, Verdict
 
 __version__ = "0.1.0"
 
@@ -82,7 +84,9 @@ _HOMES = {
     "index.merge": ("MergeReport", "merge_indexes"),
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
+    "judging": ("judge",),
     "models": ("Model", "Samples", "load_model"),
+    "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
@@ -97,7 +101,7 @@ _HOMES = {
     ),
     "set_verdicts": ("SetVerdict",),
     "surroundings": ("EngineChoice",),
-    "verdicts": ("Outcome", "Policy", "Verdict", "judge"),
+    "verdicts": ("Outcome", "Verdict"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from pytest_replication.errors import CalibrationError, SettingsError
+from pytest_replication.policy import Policy
 from pytest_replication.rules import settle_by
 from pytest_replication.search.matches import Matches, NullTail
 from pytest_replication.stats.null import Null
-from pytest_replication.verdicts import Policy
 
 
 def policy_again(

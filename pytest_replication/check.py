@@ -23,7 +23,9 @@ from pytest_replication.errors import (
 from pytest_replication.images.content import Digests
 from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
+from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
+from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.embed import Light, embed_images
@@ -31,7 +33,7 @@ from pytest_replication.search.evidence import Information, with_complexity, wit
 from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
-from pytest_replication.verdicts import Policy, Verdict, judge
+from pytest_replication.verdicts import Verdict
 
 
 def check_replication(

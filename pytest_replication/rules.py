@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pytest_replication.calibrated import Calibrated
+from pytest_replication.discovery import check_claim, check_least
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
+from pytest_replication.policy import GroupThresholds, Policy
 from pytest_replication.search.matches import Match, Matches, NullTail
 from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import Surroundings
-from pytest_replication.verdicts import GroupThresholds, Policy, check_claim, check_least
 
 _LEVELS = ("call", "marker", "command line", "ini file")
 Rule = tuple[float, str]

@@ -16,9 +16,9 @@ from pytest_replication.accepted.entries import LONGEST, Pair, today
 from pytest_replication.accepted.file import add_accepted, drop_accepted, read_accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
+from pytest_replication.judging import unused_entries
 from pytest_replication.reports.data import entry_data
 from pytest_replication.reports.matches_file import SavedMatches, read_matches
-from pytest_replication.verdicts import unused_entries
 
 DEFAULT = "replication-accepted.toml"
 

@@ -10,9 +10,10 @@ from pytest_replication.accepted import Accepted
 from pytest_replication.accepted.entries import Pair
 from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.errors import SettingsError
+from pytest_replication.judging import reached
+from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_file import SavedMatches
 from pytest_replication.search.matches import Match, Matches
-from pytest_replication.verdicts import Policy, reached
 
 Proposal = tuple[Pair, dict[str, Any]]
 """A pair, and what the file says of it for readers."""

@@ -10,12 +10,13 @@ from typing import Any
 
 from pytest_replication.accepted import Acceptance
 from pytest_replication.accepted.sorting import pair_of
+from pytest_replication.policy import Policy
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
-from pytest_replication.verdicts import Outcome, Policy, Verdict
+from pytest_replication.verdicts import Outcome, Verdict
 
 
 def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pytest_replication.errors import MatchesFileError, SettingsError
 from pytest_replication.images.read import read_file
 from pytest_replication.index import Record
 from pytest_replication.index.manifest import now, replace_file
+from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.plain import (
     Reader,
@@ -33,7 +34,7 @@ from pytest_replication.reports.plain import (
 )
 from pytest_replication.search.matches import Match, Matches, SearchedBy, Stored, Subject
 from pytest_replication.search.sealed import digest
-from pytest_replication.verdicts import Policy, Verdict
+from pytest_replication.verdicts import Verdict
 
 FORMAT = 1
 MAX_BYTES = 1 << 27

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.policy import Policy
 from pytest_replication.reports.accepted_text import (
     accepted_count,
     accepted_lines,
@@ -19,7 +20,7 @@ from pytest_replication.reports.pixels import evidence_text, information_data, i
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
-from pytest_replication.verdicts import Outcome, Policy, Verdict
+from pytest_replication.verdicts import Outcome, Verdict
 
 SHOWN = 10
 """Pairs that a message lists."""

@@ -1,6 +1,6 @@
 """How many samples a claim about a rate needs: exact binomial tests, and no approximation.
 
-A check of n samples under a tolerated rate (`verdicts.judge`) passes with at most *a* hits and fails with
+A check of n samples under a tolerated rate (`judging.judge`) passes with at most *a* hits and fails with
 more than *c*: *a* is the largest number whose upper Clopper-Pearson bound is within the limit, *c* the
 smallest whose successor has a lower bound beyond it. By the duality of bounds and tests (Clopper and
 Pearson, Biometrika 26, 1934) these are the critical values of the two one-sided binomial tests at the
@@ -190,7 +190,7 @@ def samples_for_pass(rate: float, limit: float, power: float, confidence: float 
 
 
 def check_claim(limit: float, confidence: float) -> None:
-    """Refuse a limit or a confidence that `verdicts.Policy` would refuse.
+    """Refuse a limit or a confidence that `policy.Policy` would refuse.
 
     Raises:
         ValueError: outside its range.

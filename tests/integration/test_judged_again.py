@@ -12,8 +12,8 @@ import pytest
 from pytest_replication import cli, open_index, read_matches
 from pytest_replication.again import policy_again
 from pytest_replication.controls import Planted, store_canaries
+from pytest_replication.policy import GroupThresholds
 from pytest_replication.rules import settle
-from pytest_replication.verdicts import GroupThresholds
 
 from .conftest import FAILING, PASSING, RunSuite
 from .test_cli import call

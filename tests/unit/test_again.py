@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from pytest_replication.again import policy_again, whole
 from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.search.matches import NullTail, Sighting, Sightings
 from pytest_replication.stats.null import Null
-from pytest_replication.verdicts import Policy, judge
 
 RECORD = Record("a", "/a", None, 1, 1)
 SCORES = tuple(np.linspace(0.5, 0.01, 50).round(6).tolist())

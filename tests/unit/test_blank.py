@@ -32,13 +32,13 @@ from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.blank import judge_blank
 from pytest_replication.errors import SettingsError
 from pytest_replication.images.complexity import measure_complexity
+from pytest_replication.policy import GroupThresholds
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import render
 from pytest_replication.search.evidence import APART, CLEAR, SAME, training_picture
 from pytest_replication.search.matches import Match, PixelEvidence, SearchedBy
 from pytest_replication.stats.intervals import lower_bound, upper_bound
-from pytest_replication.verdicts import GroupThresholds
 
 COLOURS = {"white": (255, 255, 255), "grey": (120, 120, 120), "dark": (30, 30, 30)}
 

@@ -24,13 +24,15 @@ from pytest_replication.errors import (
     ThresholdMissing,
 )
 from pytest_replication.index.calibration import store_calibration
+from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
+from pytest_replication.policy import GroupThresholds, Policy
 from pytest_replication.reports.text import render
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Match
 from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import EngineChoice, Surroundings
-from pytest_replication.verdicts import GroupThresholds, Outcome, Policy, Verdict, judge
+from pytest_replication.verdicts import Outcome, Verdict
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,14 @@ import pytest
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.stats.intervals import upper_bound
-from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
+from pytest_replication.verdicts import Outcome, Verdict
 
 
 def matches_of(

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from pytest_replication.accepted import NOTHING, Acceptance, Accepted
 from pytest_replication.errors import SearchError
 from pytest_replication.index import Record
+from pytest_replication.judging import judge, reached, unused_entries
+from pytest_replication.policy import GroupThresholds, Policy
 from pytest_replication.reports.accepted_text import unused_in_all
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import headline, render
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
-from pytest_replication.verdicts import GroupThresholds, Outcome, Policy, judge, reached, unused_entries
+from pytest_replication.verdicts import Outcome
 
 DAY = date(2026, 11, 28)
 Scores = Sequence[Sequence[float]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
+from pytest_replication.verdicts import Outcome, Verdict
 
 
 def verdict(k: int, n: int, policy: Policy) -> Verdict:

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from pytest_replication.errors import IndexMismatch, MatchesFileError, SearchError
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.reports import matches_file
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.search.sealed import digest
-from pytest_replication.verdicts import Outcome, Policy, Verdict, judge
+from pytest_replication.verdicts import Outcome, Verdict
 
 TEXT = st.text(max_size=8)
 SHA256 = st.text("0123456789abcdef", min_size=64, max_size=64)

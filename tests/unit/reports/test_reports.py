@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.search.matches import Sighting, Sightings
-from pytest_replication.verdicts import Policy, Verdict, judge
+from pytest_replication.verdicts import Verdict
 
 
 def verdict(k: int, n: int, policy: Policy | None = None, rejected: int = 0, seeds: bool = False) -> Verdict:

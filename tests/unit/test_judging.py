@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from pytest_replication.errors import SampleError, SearchError, SettingsError
 from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.policy import Policy
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
-from pytest_replication.verdicts import Outcome, Policy, judge
+from pytest_replication.verdicts import Outcome
 
 
 def matches_of(scores: Sequence[float], searched: int = 10) -> Matches:

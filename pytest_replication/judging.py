@@ -1,0 +1,137 @@
+"""Matches and a policy → a verdict. Pure: nothing is read, embedded, searched or shown here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_replication.accepted import Acceptance, Accepted
+from pytest_replication.accepted.sorting import Sorted, in_reach, sort_out
+from pytest_replication.blank import Blanks, judge_blanks
+from pytest_replication.discovery import check_claim, rejected
+from pytest_replication.policy import Policy
+from pytest_replication.search.matches import Match, Matches
+from pytest_replication.standing import check_ground, check_measured, judge_canaries
+from pytest_replication.tallies import Bounds, bounds, tally
+from pytest_replication.verdicts import Outcome, Verdict
+
+
+def judge(matches: Matches, policy: Policy) -> Verdict:
+    """Judge matches under a policy.
+
+    Matches that were measured once can be judged again under another policy.
+
+    Raises:
+        SettingsError: a rate is claimed of what a false discovery rate finds.
+        SampleError: there are no samples.
+        SearchError: no row was searched, a sample has no match, a score is not a number, or anything
+            but a failure would rest on an engine without a certificate for this threshold and
+            confidence, or on matches that were not kept because those that were are all accepted.
+        CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
+            that could tell a single one of them.
+        IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
+            embedder made them, and the policy does not allow it.
+        ControlFailed: canaries were put among the samples and not all of them were found.
+    """
+    check_claim(policy)
+    check_measured(matches)
+    recall = _recall(matches, policy)
+    found, blanks = _sorted(matches, policy)
+    hits, undecided = blanks.replicated, blanks.undecided
+    counted = bounds(matches, hits, policy.per, policy.confidence)
+    most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else counted
+    upper, lower = _rate(counted, most, policy, recall)
+    outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
+    control = judge_canaries(matches, policy, recall, len(hits))
+    if outcome is not Outcome.FAIL:
+        check_ground(matches, policy, recall, found.open)
+    settled = outcome is not Outcome.INCONCLUSIVE or undecided or policy.unprovable
+    return Verdict(
+        outcome,
+        policy,
+        matches,
+        hits,
+        upper,
+        lower,
+        needed=None if settled else _needed(matches, hits, policy, counted),
+        control=control,
+        undecided=undecided,
+        cleared=blanks.cleared,
+        accepted=found.accepted,
+        expired=found.expired,
+        unused=found.unused,
+    )
+
+
+def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:
+    """Kept matches of a sample, best first, up to the first that would not make it replicated.
+
+    Raises:
+        CalibrationError: as `judge`.
+    """
+    return in_reach(matches.of[sample], _reaching(matches, policy))
+
+
+def unused_entries(matches: Matches, policy: Policy, accepted: Accepted) -> tuple[Acceptance, ...]:
+    """Entries of a file of accepted matches that no match needs under a policy.
+
+    Raises:
+        CalibrationError: as `judge`.
+    """
+    return sort_out(matches, _reaching(matches, policy), accepted).unused
+
+
+def _sorted(matches: Matches, policy: Policy) -> tuple[Sorted, Blanks]:
+    """Sort what reaches the threshold: by what is accepted, then by pixels where there is next to nothing."""
+    reaches = _reaching(matches, policy)
+    found = sort_out(matches, reaches, policy.accepted)
+    found.hits.sort(key=lambda match: (-match.score, match.sample))
+    one_line = policy.groups is None and policy.fdr is None
+    return found, judge_blanks(matches, found.hits, reaches, found.accepted, one_line=one_line)
+
+
+def _reaching(matches: Matches, policy: Policy) -> Callable[[Match, int], bool]:
+    """Whether a match, in its place among its sample's, makes it replicated if none before it counts."""
+    if policy.fdr is None:
+        return lambda match, place: match.score >= policy.threshold_for(match)
+    taken = rejected(matches, policy.fdr)
+    # Where the best match is accepted, the one behind it is held against the same line: what is accepted for
+    # one sample moves nothing for the others. Without its p-value it counts.
+    line = policy.fdr * sum(taken) / len(taken)
+    return lambda match, place: (
+        taken[match.sample] and (place == 0 or (matches.p_value(match.sample, place) or 0.0) <= line)
+    )
+
+
+def _recall(matches: Matches, policy: Policy) -> float | None:
+    """What the search finds at least, 1 for all; None if nothing is known for this policy."""
+    by = matches.by
+    if by.exact:
+        return 1.0
+    if policy.fdr is not None or policy.groups is not None:
+        return None  # a certificate is about one threshold
+    same = by.threshold is not None and abs(by.threshold - policy.threshold) < 1e-6
+    sure = by.confidence >= policy.confidence
+    return by.recall if same and sure and by.recall is not None and 0 < by.recall <= 1 else None
+
+
+def _rate(counted: Bounds, most: Bounds, policy: Policy, recall: float | None) -> tuple[float, float]:
+    """Upper bound with the undecided, over what the search finds at least; lower bound without them."""
+    if policy.fdr is not None:
+        return 1.0, 0.0
+    return (1.0 if recall is None else min(1.0, most.upper / recall)), counted.lower
+
+
+def _needed(matches: Matches, hits: tuple[Match, ...], policy: Policy, counted: Bounds) -> int | None:
+    """Samples, or prompts, that would settle the verdict."""
+    k, n = tally(matches, hits).of(policy.per)
+    return counted.needed(k / n, policy.max_rate, policy.confidence)
+
+
+def _outcome(hits: int, undecided: int, upper: float, lower: float, max_rate: float) -> Outcome:
+    if max_rate == 0:
+        if hits:
+            return Outcome.FAIL
+        return Outcome.INCONCLUSIVE if undecided else Outcome.PASS
+    if upper <= max_rate:
+        return Outcome.PASS
+    return Outcome.FAIL if lower > max_rate else Outcome.INCONCLUSIVE
