@@ -1,4 +1,4 @@
-"""What experiments have in common: samples judged as the gate judges them, numbers with two-sided intervals."""
+"""What experiments share: samples judged as the gate judges them, numbers with two-sided intervals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Asked:
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
-            raise SettingsError(f"confidence is {self.confidence}: give a number between 0 and 1, such as 0.95")
+            raise SettingsError(
+                f"confidence is {self.confidence}: give a number between 0 and 1, such as 0.95"
+            )
         if self.training < 1:
             raise SettingsError(f"{self.training} training images are to be drawn: give 1 or more")
 
@@ -104,7 +106,9 @@ def clustered_rate(hits: Sequence[bool], clusters: Sequence[str], asked: Asked) 
     return Interval(float(sums.sum() / sizes.sum()), bounds.lower, bounds.upper)
 
 
-def clustered_mean(values: Sequence[float] | Scores, clusters: Sequence[str], asked: Asked) -> Interval | None:
+def clustered_mean(
+    values: Sequence[float] | Scores, clusters: Sequence[str], asked: Asked
+) -> Interval | None:
     """Mean over samples that share prompts, its BCa interval by drawing whole prompts; None of no samples.
 
     Args:

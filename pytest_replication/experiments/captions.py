@@ -1,8 +1,8 @@
 """Captions and duplicates: sections 7 and 8 of Somepalli et al. (Stable Diffusion).
 
-A sample is held against the image that its caption belongs to, and against the nearest of all; matched training
-images are held against random ones: are they duplicated more often, and is a duplicated one copied more often?
-Samples of one prompt are not independent: every interval draws whole prompts.
+A sample is held against the image that its caption belongs to, and against the nearest of all; matched
+training images are held against random ones: are they duplicated more often, and is a duplicated one copied
+more often? Samples of one prompt are not independent: every interval draws whole prompts.
 """
 
 from __future__ import annotations
@@ -100,15 +100,19 @@ def measure_captions(samples: Samples, index: Index, asked: Asked) -> CaptionsRe
             f"duplicates {index.path}' counts them"
         )
     if not samples.prompts:
-        raise SettingsError(f"the samples of {samples.source} have no prompts, which this experiment is about")
+        raise SettingsError(
+            f"the samples of {samples.source} have no prompts, which this experiment is about"
+        )
     verdict = judged(samples, index, asked)
     pairs = [
-        (one, best) for one, best in zip(verdict.matches.own, verdict.matches.best, strict=False) if one is not None
+        (one, best)
+        for one, best in zip(verdict.matches.own, verdict.matches.best, strict=False)
+        if one is not None
     ]
     if not pairs:
         raise ExperimentError(
-            f"no prompt of {samples.source} is a caption of a training image of {index.path}: build the index from "
-            "a source that has captions (docs/sources.md), and draw prompts from it (--prompts captions)"
+            f"no prompt of {samples.source} is a caption of a training image of {index.path}: build the "
+            "index from a source that has captions (docs/sources.md), and draw prompts from it"
         )
     return _result(verdict, pairs, counted, _random_copies(index, counted, asked), asked)
 

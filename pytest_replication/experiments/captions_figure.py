@@ -19,14 +19,27 @@ def draw_captions(result: CaptionsResult, path: Path) -> None:
     plt = pyplot()
     figure, (scores, copies, rates) = plt.subplots(1, 3, figsize=(10.5, 3.3), width_ratios=(1.5, 1, 1.3))
     bins = edges(result.own, result.best_of_own)
-    scores.hist(result.own, bins=bins, density=True, alpha=0.5, color=OTHER, label="with the image of its caption")
-    scores.hist(result.best_of_own, bins=bins, density=True, alpha=0.5, color=GENERATED, label="with the nearest image")
+    scores.hist(
+        result.own, bins=bins, density=True, alpha=0.5, color=OTHER, label="with the image of its caption"
+    )
+    scores.hist(
+        result.best_of_own,
+        bins=bins,
+        density=True,
+        alpha=0.5,
+        color=GENERATED,
+        label="with the nearest image",
+    )
     scores.axvline(result.verdict.policy.threshold, color="black", linewidth=1, label="threshold")
     scores.set(xlabel="score of a sample", ylabel="density")
     scores.legend(frameon=False, fontsize=7)
     _bars(
         copies,
-        [("random", result.random_copies), ("matched", result.matched_copies), ("replicated", result.replicated_copies)],
+        [
+            ("random", result.random_copies),
+            ("matched", result.matched_copies),
+            ("replicated", result.replicated_copies),
+        ],
         TRAINING,
     )
     copies.set(ylabel=f"images like it (score >= {result.alike_from:g})")
@@ -47,5 +60,11 @@ def _bars(panel: Any, of: list[tuple[str, Interval | None]], colour: str) -> Non
     names, values = [name for name, _ in known], [one for _, one in known]
     panel.bar(names, [one.value for one in values], color=colour, alpha=0.6)
     panel.errorbar(
-        names, [one.value for one in values], yerr=bars(values), fmt="none", ecolor="black", capsize=3, linewidth=1
+        names,
+        [one.value for one in values],
+        yerr=bars(values),
+        fmt="none",
+        ecolor="black",
+        capsize=3,
+        linewidth=1,
     )

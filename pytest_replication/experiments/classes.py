@@ -1,7 +1,7 @@
 """Classes: are those whose training images are alike copied more? Section 6 of Somepalli et al. (ImageNet).
 
-How alike the images of a class are is the mean inner product of all pairs of different ones: the mean vector of m
-unit vectors has the squared length (1 + (m - 1) mean) / m.
+How alike the images of a class are is the mean inner product of all pairs of different ones. It takes no
+pairs: the sum of m unit vectors has the squared length m + m (m - 1) mean.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from pytest_replication.verdicts import Verdict
 
 FEWEST = 2
 """Training images of a class that make a pair."""
+_NAMED = 8
+"""Classes that an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def measure_classes(samples: Samples, index: Index, asked: Asked) -> ClassesResu
     labels = labels_of(index)
     verdict = judged(samples, index, asked)
     by = "label" if samples.labels else "match"
-    of = [str(label) for label in samples.labels] or [match.record.label or "" for match in verdict.matches.best]
+    of = [str(label) for label in samples.labels] or [
+        match.record.label or "" for match in verdict.matches.best
+    ]
     _check_known(of, labels, index)
     rows: dict[str, list[int]] = defaultdict(list)
     for row, label in labels.items():
@@ -180,10 +184,12 @@ def _correlations(
 
 
 def _check_known(of: Sequence[str], labels: dict[int, str], index: Index) -> None:
-    known = set(labels.values())
-    if unknown := Counter(label for label in of if label not in known):
+    known = sorted(set(labels.values()))
+    unknown = Counter(label for label in of if label not in known)
+    if unknown:
         name, count = unknown.most_common(1)[0]
+        some = ", ".join(known[:_NAMED]) + (" …" if len(known) > _NAMED else "")
         raise ExperimentError(
-            f"{unknown.total()} samples are of classes that no training image of {index.path} has, {count} of them "
-            f"of {name!r}: its classes are {', '.join(sorted(known)[:8])}{' …' if len(known) > 8 else ''}"
+            f"{unknown.total()} samples are of classes that no training image of {index.path} has, {count} "
+            f"of them of {name!r}: its classes are {some}"
         )

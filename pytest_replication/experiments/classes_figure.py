@@ -33,6 +33,8 @@ def draw_classes(result: ClassesResult, path: Path) -> None:
                 one.name, (one.similarity, one.highest), xytext=(3, 3), textcoords="offset points", fontsize=7
             )
     panel.axhline(result.verdict.policy.threshold, color="black", linewidth=1, label="threshold")
-    panel.set(xlabel="mean score of pairs of training images of the class", ylabel="score with the nearest image")
+    panel.set(
+        xlabel="mean score of pairs of training images of the class", ylabel="score with the nearest image"
+    )
     panel.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     save(plt, figure, path)

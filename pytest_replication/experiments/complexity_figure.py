@@ -21,7 +21,11 @@ def draw_complexity(result: ComplexityResult, path: Path) -> None:
     for panel, (name, words) in zip(panels.flat, FIGURES.items(), strict=True):
         panel.scatter(result.figures[name], result.scores, s=9, color=GENERATED, alpha=0.4, linewidths=0)
         found = told[name]["pearson"]
-        r = "no correlation" if found is None else f"r {found['value']:.2f} ({found['lower']:.2f} to {found['upper']:.2f})"
+        r = (
+            "no correlation"
+            if found is None
+            else f"r {found['value']:.2f} ({found['lower']:.2f} to {found['upper']:.2f})"
+        )
         panel.set_title(r, fontsize=9)
         panel.set_xlabel(words, fontsize=9)
         panel.axhline(result.verdict.policy.threshold, color="black", linewidth=0.8)

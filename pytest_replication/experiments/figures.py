@@ -1,4 +1,4 @@
-"""What the figures of experiments share: one look, one way to save, and to find out early that it cannot be."""
+"""What the figures of experiments share: one look, one way to save them."""
 
 from __future__ import annotations
 

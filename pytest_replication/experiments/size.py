@@ -1,8 +1,8 @@
 """Training-set size: models that differ in the number of their training images, each with its own index.
 
-Section 5 of Somepalli et al. A score means little by itself, since it grows with the number of training images
-that there are to be near to; so each model's scores are held against how near its training images are to each
-other, and replicated is what reaches a threshold that was calibrated against the same index.
+Section 5 of Somepalli et al. A score means little by itself, since it grows with the number of training
+images that there are to be near to; so each model's scores are held against how near its training images are
+to each other, and replicated is what reaches a threshold that was calibrated against the same index.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def in_order(results: Sequence[SizeResult]) -> list[SizeResult]:
     if len(kinds) > 1:
         told = ", ".join(sorted(" ".join(kind) for kind in kinds))
         raise SettingsError(
-            f"the indexes have different embedders ({told}), whose scores cannot be compared: build all with one"
+            f"the indexes have different embedders ({told}), whose scores cannot be compared: build all with "
+            "one"
         )
     return sorted(results, key=lambda result: result.images)
 

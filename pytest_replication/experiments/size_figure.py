@@ -41,7 +41,9 @@ def draw_histograms(results: Sequence[SizeResult], path: Path) -> None:
     for panel in list(panels.flat)[len(results) :]:
         panel.axis("off")
     handles, labels = panels.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.0))
+    figure.legend(
+        handles, labels, frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.0)
+    )
     figure.tight_layout()
     save(plt, figure, path)
 
@@ -80,7 +82,11 @@ def _histogram(panel: Any, result: SizeResult, bins: Any) -> None:
     panel.hist(result.generated, **shown, color=GENERATED, alpha=0.5, label="samples with training images")
     if len(result.unseen):
         panel.hist(
-            result.unseen, **shown, color=UNSEEN, histtype="step", label="unseen real images with training images"
+            result.unseen,
+            **shown,
+            color=UNSEEN,
+            histtype="step",
+            label="unseen real images with training images",
         )
     threshold = result.verdict.policy.threshold
     panel.axvline(threshold, color="black", linewidth=1, label="threshold of a replicated sample")
@@ -89,8 +95,18 @@ def _histogram(panel: Any, result: SizeResult, bins: Any) -> None:
     panel.tick_params(labelsize=8)
 
 
-def _line(panel: Any, sizes: list[int], of: list[Interval], colour: str, label: str, style: str = "-") -> None:
+def _line(
+    panel: Any, sizes: list[int], of: list[Interval], colour: str, label: str, style: str = "-"
+) -> None:
     values = [one.value for one in of]
     panel.errorbar(
-        sizes, values, yerr=bars(of), color=colour, linestyle=style, marker="o", markersize=4, capsize=3, label=label
+        sizes,
+        values,
+        yerr=bars(of),
+        color=colour,
+        linestyle=style,
+        marker="o",
+        markersize=4,
+        capsize=3,
+        label=label,
     )
