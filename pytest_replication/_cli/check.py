@@ -48,6 +48,21 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Judge what --save has written again, in the place of INDEX and SAMPLES",
     )
     parser.add_argument("--save", metavar="FILE", help="Keep all that was measured, to judge it again")
+    _add_rule(parser)
+    _add_samples(parser)
+    add_engine(parser)
+    _add_proof(parser)
+    parser.add_argument(
+        "--complexity",
+        action="store_true",
+        help="Measure how complex samples and matched training images are, and if the score goes with it",
+    )
+    add_pixels(parser)
+    return parser
+
+
+def _add_rule(parser: argparse.ArgumentParser) -> None:
+    """What is tolerated."""
     parser.add_argument(
         "--threshold",
         type=float,
@@ -64,6 +79,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
     )
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    """Which samples, and how much is told of them."""
     parser.add_argument(
         "--count",
         type=int,
@@ -78,7 +97,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Training images of each sample in the answer of --json (default: %(default)s)",
     )
-    add_engine(parser)
+
+
+def _add_proof(parser: argparse.ArgumentParser) -> None:
+    """What does not count, and what a pass may rest on."""
     parser.add_argument(
         "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
     )
@@ -93,13 +115,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
-    parser.add_argument(
-        "--complexity",
-        action="store_true",
-        help="Measure how complex samples and matched training images are, and if the score goes with it",
-    )
-    add_pixels(parser)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
