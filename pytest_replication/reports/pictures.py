@@ -16,6 +16,7 @@ from pytest_replication.verdicts import Verdict
 
 SIDE = 96
 """Pixels of one picture."""
+_SUFFIXES = (".png", ".jpg")
 _TEXT = 14
 _GAP = 6
 
@@ -70,10 +71,21 @@ def draw_pictures(
     try:
         sheet.save(path)
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{path} cannot be written ({error}): name another file, ending in .png"
-        ) from error
+        raise SettingsError(f"{path} cannot be written ({error}): name another file, as .png") from error
     return len(shown)
+
+
+def check_pictures(path: Path) -> None:
+    """Find out whether pictures can be written, before hours of measuring.
+
+    Raises:
+        SettingsError: the name has no ending of a picture, or no folder.
+    """
+    if path.suffix.lower() not in _SUFFIXES or not path.absolute().parent.is_dir():
+        raise SettingsError(
+            f"pictures cannot be written to {path}: give a file in a folder that is there, ending in "
+            f"{' or '.join(_SUFFIXES)}"
+        )
 
 
 def _worst(verdict: Verdict) -> list[tuple[Match, ...]]:

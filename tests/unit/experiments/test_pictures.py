@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication import Index, Samples, check_replication
+from pytest_replication import Index, Samples, check_replication, cli
 from pytest_replication.errors import SettingsError
-from pytest_replication.reports.pictures import SIDE, draw_pictures
+from pytest_replication.reports.pictures import SIDE, check_pictures, draw_pictures
 
 from .test_size import copies
 
@@ -41,3 +41,24 @@ def test_a_place_that_cannot_be_written(captioned: Index, unlike: list[Image.Ima
     verdict = check_replication(unlike, 0.99, index=captioned)
     with pytest.raises(SettingsError, match="name another file"):
         draw_pictures(verdict, Samples.of(unlike), captioned, tmp_path / "none" / "worst.png")
+
+
+@pytest.mark.parametrize("name", ["none/worst.png", "worst.txt"])
+def test_a_file_that_cannot_be_drawn_to_shows_early(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="ending in .png or .jpg"):
+        check_pictures(tmp_path / name)
+
+
+def test_check_draws_its_worst_pairs(
+    captioned: Index, unlike: list[Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, image in enumerate([copies(captioned, 1).image(0), unlike[0]]):
+        image.save(tmp_path / f"{number}.png")
+    out = tmp_path / "drawn" / "worst.png"
+    out.parent.mkdir()
+    arguments = ["check", str(captioned.path), str(tmp_path), "--threshold", "0.99", "--pictures", str(out)]
+    assert cli.main(arguments) == 1
+    assert str(out) in capsys.readouterr().err
+    assert out.stat().st_size > 0
+    assert cli.main([*arguments, "--pixels", "ratio"]) == 2
+    assert "--pictures draws" in capsys.readouterr().err
