@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.policy import Policy
+    from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
@@ -86,6 +87,7 @@ _HOMES = {
     "index.verify": ("VerifyReport",),
     "judging": ("judge",),
     "models": ("Model", "Samples", "load_model"),
+    "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
     "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "search": ("Match", "Matches"),
@@ -131,6 +133,8 @@ __all__ = [
     "Model",
     "Outcome",
     "Policy",
+    "Prompt",
+    "Prompts",
     "Record",
     "RemoveReport",
     "ReplicationDetected",
@@ -162,6 +166,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "load_prompts",
     "make_engine",
     "merge_indexes",
     "open_index",
@@ -169,6 +174,7 @@ __all__ = [
     "read_matches",
     "register_embedder",
     "remove_images",
+    "sample_prompts",
     "save_matches",
     "store_duplicates",
     "verify_index",

@@ -14,6 +14,7 @@ from pytest_replication.images import sources
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
 from pytest_replication.images.read import read_file
+from pytest_replication.models.prompted import Prompted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Samples:
         source: where they come from.
         seeds: one a sample where a seed is known, else empty.
         prompts: one a sample where it is known what it was made from, else empty.
+        prompted: where the prompts come from, None where that is not known.
     """
 
     images: Sequence[Image.Image | Path]
@@ -35,6 +37,7 @@ class Samples:
     source: str
     seeds: tuple[int, ...] = ()
     prompts: tuple[str, ...] = ()
+    prompted: Prompted | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -44,6 +47,8 @@ class Samples:
                 f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
             )
         _check_prompts(self.prompts, len(self.images))
+        if self.prompted is not None and len(self.prompted.rows) not in (0, len(self.images)):
+            raise SampleError(f"{len(self.images)} samples have {len(self.prompted.rows)} rows of captions")
 
     def __len__(self) -> int:
         return len(self.images)
