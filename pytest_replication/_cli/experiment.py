@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.errors import SettingsError
 from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.captions import measure_captions
@@ -30,12 +31,10 @@ from pytest_replication.experiments.size import in_order, measure_size
 from pytest_replication.experiments.size_figure import draw_curve, draw_histograms
 from pytest_replication.experiments.tables import captions_table, classes_table, size_table
 from pytest_replication.index.reader import Index, open_index
-from pytest_replication.models import Samples, draw, load_model
+from pytest_replication.models import Samples, load_model
 from pytest_replication.reports.complexity import complexity_text
 from pytest_replication.reports.pictures import draw_pictures
 from pytest_replication.verdicts import Verdict
-
-_COUNT = 512
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -76,8 +75,9 @@ def _add_common(parser: argparse.ArgumentParser, call: Callable[[argparse.Namesp
         "--count",
         type=int,
         metavar="N",
-        help=f"Samples of a model (default: {_COUNT}, or all that are ready)",
+        help="Samples of a model (default: 256, or all that are ready)",
     )
+    add_prompts(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="First seed (default: %(default)s)")
     parser.add_argument(
         "--threshold",
@@ -129,7 +129,7 @@ def _size(args: argparse.Namespace) -> int:
     opened = [(model, open_index(folder, device=args.device)) for model, folder in args.pairs]
     for number, (model, index) in enumerate(opened, 1):
         _say(f"{number} of {len(opened)}: {model} against {index.path} ({index.rows} training images)")
-        samples = _samples(args, model)
+        samples = _samples(args, model, index)
         result = measure_size(samples, index, asked)
         _pictures(args, f"size-pictures-{number}.png", result.verdict, samples, index)
         results.append(result)
@@ -142,7 +142,7 @@ def _size(args: argparse.Namespace) -> int:
 
 def _classes(args: argparse.Namespace) -> int:
     asked, index = _asked(args), open_index(args.index, device=args.device)
-    samples = _samples(args, args.model)
+    samples = _samples(args, args.model, index)
     result = measure_classes(samples, index, asked)
     _finish(args, experiment_data("classes", asked, classes_data(result)), classes_table(result))
     _draw(args, "classes", lambda path: draw_classes(result, path))
@@ -152,7 +152,7 @@ def _classes(args: argparse.Namespace) -> int:
 
 def _captions(args: argparse.Namespace) -> int:
     asked, index = _asked(args), open_index(args.index, device=args.device)
-    samples = _samples(args, args.model)
+    samples = _samples(args, args.model, index)
     result = measure_captions(samples, index, asked)
     _finish(args, experiment_data("captions", asked, captions_data(result)), captions_table(result))
     _draw(args, "captions", lambda path: draw_captions(result, path))
@@ -162,7 +162,7 @@ def _captions(args: argparse.Namespace) -> int:
 
 def _complexity(args: argparse.Namespace) -> int:
     asked, index = _asked(args), open_index(args.index, device=args.device)
-    result = measure_complexities(_samples(args, args.model), index, asked)
+    result = measure_complexities(_samples(args, args.model, index), index, asked)
     told = f"{100 * asked.confidence:g} % intervals: {complexity_text(result.correlations)}"
     _finish(args, experiment_data("complexity", asked, complexity_results(result)), told)
     _draw(args, "complexity", lambda path: draw_complexity(result, path))
@@ -173,10 +173,8 @@ def _asked(args: argparse.Namespace) -> Asked:
     return Asked(args.threshold, args.confidence, args.training, args.seed)
 
 
-def _samples(args: argparse.Namespace, name: str) -> Samples:
-    model = load_model(name)
-    ready = Path(name).is_dir() or name.startswith("folder:")
-    return draw(model, args.count if args.count is not None or ready else _COUNT, args.seed)
+def _samples(args: argparse.Namespace, name: str, index: Index) -> Samples:
+    return draw_asked(args, load_model(name), index)
 
 
 def _finish(args: argparse.Namespace, data: dict[str, Any], told: str) -> None:

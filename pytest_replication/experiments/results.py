@@ -90,7 +90,7 @@ def captions_data(result: CaptionsResult) -> Data:
 
 def complexity_results(result: ComplexityResult) -> Data:
     """Turn complexity into plain data."""
-    return {**subject_data(result.verdict), **result.correlations}
+    return {**subject_data(result.verdict), "complexity": dict(result.correlations)}
 
 
 def subject_data(verdict: Verdict) -> Data:

@@ -53,7 +53,7 @@ def test_complexity_without_figures_as_json(
     )
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((out / "complexity.json").read_text())
-    assert printed["samples"] == printed["training_images"]["n"] == 11
+    assert printed["samples"] == printed["complexity"]["training_images"]["n"] == 11
     assert printed["experiment"] == "complexity"
     assert [path.name for path in out.iterdir()] == ["complexity.json"]
 
