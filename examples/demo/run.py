@@ -38,8 +38,8 @@ def main() -> int:
         return 1
     print(
         "\nRelease 1, trained on 100 images, gives them back and fails the build: .demo/release-1.png shows\n"
-        "the worst beside their training images. Release 2, trained on 60,000, those 100 among them, passes.\n"
-        f"({time.monotonic() - started:.0f} seconds; examples/demo/README.md says what is compared with what)"
+        "the worst beside their training images. Release 2, trained on 60,000, the same 100 among them,\n"
+        f"passes. ({time.monotonic() - started:.0f} seconds; examples/demo/README.md says what is compared.)"
     )
     return 0
 
