@@ -384,5 +384,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         check=name,
         stale=is_stale(index.manifest),
         sample_sha256=tuple(digests.taken),
+        labels=samples.labels,
+        model=samples.model,
         prompted=samples.prompted.source if samples.prompted is not None else "",
     )

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_replication.errors import SampleError, SettingsError
+from pytest_replication.errors import ModelError, SampleError, SettingsError
 from pytest_replication.models import Model, draw
 from pytest_replication.models.prompted import Prompted
 from pytest_replication.models.samples import Samples
@@ -44,6 +44,7 @@ def draw_samples(
                 f"{seeds_per_prompt} seeds a prompt are wanted, and no prompts are named: give some "
                 "(--replication-prompts in pytest, --prompts in pytest-replication check), or leave it out"
             )
+        _require_none_needed(model)
         return draw(model, count, seed)
     seeds = 1 if seeds_per_prompt is None else seeds_per_prompt
     chosen = load_prompts(prompts, index, count=count, seeds_per_prompt=seeds, seed=seed)
@@ -72,6 +73,7 @@ def sample_prompts(model: Model, prompts: object, seeds_per_prompt: int = 1, see
         SampleError: it gives too few samples, or unusable ones.
     """
     chosen = Prompts.of(prompts)
+    _require_fit(model, chosen)
     wanted = chosen.expand(seeds_per_prompt, seed)
     drawn = [_draw(model, chosen, part) for part in _runs(wanted)]
     samples = drawn[0] if len(drawn) == 1 else _joined(drawn)
@@ -80,6 +82,26 @@ def sample_prompts(model: Model, prompts: object, seeds_per_prompt: int = 1, see
         samples,
         prompted=Prompted(_told(chosen, seeds_per_prompt), chosen.generation, rows if any(rows) else ()),
     )
+
+
+def _require_none_needed(model: Model) -> None:
+    for what, needed in (("prompts", model.needs_prompts), ("labels", model.needs_labels)):
+        if needed:
+            example = "captions" if what == "prompts" else "labels"
+            raise ModelError(
+                f"the model {model.name} makes images from {what}, and none are named: give "
+                f"--replication-prompts {example} in pytest, --prompts {example} in pytest-replication check, "
+                f"or a file of {what} (docs/prompts.md)"
+            )
+
+
+def _require_fit(model: Model, prompts: Prompts) -> None:
+    what, takes = ("prompts", model.takes_prompts) if prompts.texts else ("labels", model.takes_labels)
+    if not takes:
+        raise ModelError(
+            f"the model {model.name} takes no {what}, but {len(prompts)} are given ({prompts.source}): leave "
+            "them out, or name a model that takes some"
+        )
 
 
 def _told(prompts: Prompts, seeds: int) -> str:

@@ -6,6 +6,8 @@ import re
 
 from pytest_replication.search.matches import Match, Matches, NullTail, SearchedBy, Sightings, Subject
 
+_ROUNDING = 2e-6
+"""By how much two scores of one pair may differ, both rounded to 6 decimals."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -37,6 +39,7 @@ def _check_subject(subject: Subject, samples: int) -> None:
         ("seeds", subject.seeds),
         ("sums", subject.sample_sha256),
         ("prompts", subject.prompts),
+        ("labels", subject.labels),
     ):
         if len(values) != samples and (values or name == "names"):
             raise ValueError(f"{samples} samples have {len(values)} {name}")
@@ -109,6 +112,8 @@ def _check_own(matches: Matches) -> None:
             raise ValueError(f"the image of the caption of sample {number} belongs to another, or to no row")
         if not -1 <= own.match.score <= 1:
             raise ValueError(f"a score of sample {number} is no cosine")
+        if own.match.score > matches.of[number][0].score + _ROUNDING:
+            raise ValueError(f"the image of its caption is nearer to sample {number} than its best match")
 
 
 def _check_low(matches: Matches) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.images.complexity import Complexity
 from pytest_replication.index import Index, Record
+from pytest_replication.models.identity import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,8 @@ class Subject:
         stale: the index has a calibration, which was made before it changed and says nothing any more.
         prompts: prompt of each sample where known, else empty.
         sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
+        labels: class of each sample where known, else empty.
+        model: what made the samples, None where that is not known.
         prompted: where the prompts come from, in words; empty where that is not known.
     """
 
@@ -211,6 +214,8 @@ class Subject:
     stale: bool = False
     prompts: tuple[str, ...] = ()
     sample_sha256: tuple[str, ...] = ()
+    labels: tuple[int | str, ...] = ()
+    model: ModelIdentity | None = None
     prompted: str = ""
 
 

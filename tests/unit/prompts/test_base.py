@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_replication import Prompt, Prompts
@@ -35,6 +35,7 @@ def test_labels_alone_are_prompts_of_a_class_conditional_model() -> None:
     assert not prompts.texts
 
 
+@settings(max_examples=30)
 @given(TEXTS, st.integers(1, 5), st.integers(0, 1000))
 def test_sample_i_has_the_first_seed_plus_i(texts: list[str], seeds: int, seed: int) -> None:
     prompts = Prompts.of(texts)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_replication import Prompt
@@ -59,11 +61,9 @@ def test_labels_alone_are_read(tmp_path: Path) -> None:
     assert [prompt.label for prompt in read_prompts(path).entries] == ["0", "1"]
 
 
+@settings(max_examples=25)
 @given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1), min_size=1, max_size=5))
 def test_every_text_comes_back(texts: list[str]) -> None:
-    import json
-    import tempfile
-
     distinct = list({" ".join(t.casefold().split()): t for t in reversed(texts)}.values())
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), "p.jsonl", "\n".join(json.dumps({"prompt": t}) for t in texts))
