@@ -187,10 +187,14 @@ def _entries(given: object, labels: Sequence[str | int], seeds: Sequence[int]) -
             continue
         if not isinstance(text, str | None):
             raise SettingsError(f"prompt {number} is {text!r}; expected a text or a Prompt")
-        label = labels[number] if labels else None
-        if isinstance(label, int) and not isinstance(label, bool):
-            label = str(label)
+        label = _label(labels[number]) if labels else None
         yield Prompt(text, label, seeds[number] if seeds else None)
+
+
+def _label(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise SettingsError(f"a label is {value!r}; expected a text or a whole number")
+    return str(value)
 
 
 def _listed(given: object, labels: Sequence[str | int]) -> list[object]:

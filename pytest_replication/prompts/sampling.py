@@ -90,8 +90,8 @@ def _require_none_needed(model: Model) -> None:
             example = "captions" if what == "prompts" else "labels"
             raise ModelError(
                 f"the model {model.name} makes images from {what}, and none are named: give "
-                f"--replication-prompts {example} in pytest, --prompts {example} in pytest-replication check, "
-                f"or a file of {what} (docs/prompts.md)"
+                f"--replication-prompts {example} in pytest, --prompts {example} in pytest-replication "
+                f"check, or a file of {what} (docs/prompts.md)"
             )
 
 
