@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,9 +38,20 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "fixtures" / "photos"
 
-# Processors are shared: how long an example takes says nothing. The rest is as hypothesis has it, here or in CI.
-settings.register_profile("shared", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
-settings.load_profile("shared")
+# Processors are shared: how long an example takes says nothing. `make test-all` takes the thorough one.
+settings.register_profile(
+    "quick", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
+settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Wait for no disk: nothing that is written here has to outlive a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
