@@ -46,7 +46,12 @@ if TYPE_CHECKING:
     from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.policy import Policy
+    from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
+    from pytest_replication.screen_assertions import assert_prompts_not_memorized
+    from pytest_replication.screen_verdicts import ScreenVerdict
+    from pytest_replication.screens.options import ScreenOptions
+    from pytest_replication.screens.run import screen_prompts
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
@@ -86,8 +91,13 @@ _HOMES = {
     "index.verify": ("VerifyReport",),
     "judging": ("judge",),
     "models": ("Model", "Samples", "load_model"),
+    "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
     "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
+    "screen_assertions": ("assert_prompts_not_memorized",),
+    "screen_verdicts": ("ScreenVerdict",),
+    "screens.options": ("ScreenOptions",),
+    "screens.run": ("screen_prompts",),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
@@ -131,12 +141,16 @@ __all__ = [
     "Model",
     "Outcome",
     "Policy",
+    "Prompt",
+    "Prompts",
     "Record",
     "RemoveReport",
     "ReplicationDetected",
     "ReplicationError",
     "Samples",
     "SavedMatches",
+    "ScreenOptions",
+    "ScreenVerdict",
     "SetVerdict",
     "Verdict",
     "VerifyReport",
@@ -150,6 +164,7 @@ __all__ = [
     "assert_no_replication",
     "assert_not_closer_than_holdout",
     "assert_percentile_below",
+    "assert_prompts_not_memorized",
     "assert_replication_rate_below",
     "build_index",
     "calibrate_index",
@@ -162,6 +177,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "load_prompts",
     "make_engine",
     "merge_indexes",
     "open_index",
@@ -169,7 +185,9 @@ __all__ = [
     "read_matches",
     "register_embedder",
     "remove_images",
+    "sample_prompts",
     "save_matches",
+    "screen_prompts",
     "store_duplicates",
     "verify_index",
 ]

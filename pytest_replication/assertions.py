@@ -6,7 +6,7 @@ import os
 
 from pytest_replication.accepted import Accepted
 from pytest_replication.asserted import asserted
-from pytest_replication.check import measure
+from pytest_replication.check import Asked, measure
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
@@ -50,8 +50,7 @@ def assert_no_replication(
         ...     assert_no_replication(replication_samples, threshold=0.5)
     """
     __tracebackhide__ = True
-    verdict = measure(
-        samples,
+    asked = Asked(
         threshold,
         max_rate=max_rate,
         index=index,
@@ -63,9 +62,8 @@ def assert_no_replication(
         fdr=fdr,
         canaries=canaries,
         name=name,
-        asserted=True,
     )
-    return asserted(verdict, render)
+    return asserted(measure(samples, asked, asserted=True), render)
 
 
 def assert_replication_rate_below(
@@ -117,8 +115,7 @@ def assert_replication_rate_below(
         ...     assert_replication_rate_below(replication_samples, 0.01)
     """
     __tracebackhide__ = True
-    verdict = measure(
-        samples,
+    asked = Asked(
         threshold,
         max_rate=rate,
         index=index,
@@ -129,11 +126,10 @@ def assert_replication_rate_below(
         accepted=accepted,
         canaries=canaries,
         name=name,
-        asserted=True,
         per=per,
         claimed=True,
     )
-    return asserted(verdict, render)
+    return asserted(measure(samples, asked, asserted=True), render)
 
 
 def assert_no_extraction(

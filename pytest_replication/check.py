@@ -28,12 +28,39 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import Sightings
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call asks for; None leaves it to the pytest run, or to the index.
+
+    Attributes:
+        threshold: as the arguments of `check_replication`, as are all up to ``name``.
+        per: what the rate counts: ``sample`` or ``prompt``.
+        claimed: whether the call is about a rate, so that one of 0 is a mistake.
+    """
+
+    threshold: float | None = None
+    max_rate: float | None = None
+    index: Index | str | os.PathLike[str] | None = None
+    confidence: float = 0.95
+    top_k: int = 5
+    engine: EngineChoice | None = None
+    allow_unproved: bool | None = None
+    accepted: Accepted | str | os.PathLike[str] | None = None
+    fdr: float | None = None
+    canaries: int | None = None
+    complexity: bool | None = None
+    name: str = ""
+    per: str = "sample"
+    claimed: bool = False
 
 
 def check_replication(
@@ -87,8 +114,7 @@ def check_replication(
     Raises:
         ReplicationError: the samples, the index or the settings do not allow a verdict.
     """
-    return measure(
-        samples,
+    asked = Asked(
         threshold,
         max_rate=max_rate,
         index=index,
@@ -101,44 +127,29 @@ def check_replication(
         canaries=canaries,
         complexity=complexity,
         name=name,
-        asserted=False,
     )
+    return measure(samples, asked, asserted=False)
 
 
-def measure(
-    samples: object,
-    threshold: float | None,
-    *,
-    max_rate: float | None,
-    index: Index | str | os.PathLike[str] | None,
-    confidence: float,
-    top_k: int,
-    engine: EngineChoice | None,
-    allow_unproved: bool | None,
-    accepted: Accepted | str | os.PathLike[str] | None,
-    fdr: float | None = None,
-    canaries: int | None,
-    complexity: bool | None = None,
-    name: str,
-    asserted: bool,
-    per: str = "sample",
-    claimed: bool = False,
-) -> Verdict:
+def measure(samples: object, asked: Asked, *, asserted: bool) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
     try:
-        opened = index_for(index, run)
-        policy = find_policy(threshold, fdr, max_rate, confidence, opened, run)
-        policy = replace(policy, allow_unproved=choose_allowed(allow_unproved, run), per=per)
-        policy = replace(policy, accepted=_accepted(accepted, run))
-        if claimed and policy.max_rate == 0:
-            raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
-        choice = engine or (EngineChoice() if run is None else run.engine())
-        guard, taken = choose_canaries(canaries, run), Samples.of(samples)
-        information = Information(_wanted(complexity, run))
+        opened = index_for(asked.index, run)
+        policy = _policy(asked, opened, run)
+        choice = asked.engine or (EngineChoice() if run is None else run.engine())
+        guard, taken = choose_canaries(asked.canaries, run), Samples.of(samples)
+        information = Information(_wanted(asked.complexity, run))
         policy = settle(policy, opened, len(taken))
         verdict = decide(
-            taken, opened, policy, choice, top_k, name=name, canaries=guard, information=information
+            taken,
+            opened,
+            policy,
+            choice,
+            asked.top_k,
+            name=asked.name,
+            canaries=guard,
+            information=information,
         )
     except Exception as error:
         if run is not None:
@@ -210,6 +221,7 @@ def _named(
     """Tell canaries and samples apart, and look at the pixels of the pairs that matter."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
+    matches = with_own(index, seen.samples.prompted, seen.vectors, matches)
     matches = with_evidence(
         index,
         seen.samples,
@@ -315,6 +327,16 @@ def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
     return CanaryChoice(int(count), source)
 
 
+def _policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
+    """What the call tolerates, else the run, the index or its embedder."""
+    found = find_policy(asked.threshold, asked.fdr, asked.max_rate, asked.confidence, index, run)
+    found = replace(found, allow_unproved=choose_allowed(asked.allow_unproved, run), per=asked.per)
+    found = replace(found, accepted=_accepted(asked.accepted, run))
+    if asked.claimed and found.max_rate == 0:
+        raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
+    return found
+
+
 def _wanted(given: object, run: Surroundings | None) -> bool:
     if given is None:
         return run is not None and run.complexity()
@@ -362,4 +384,7 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         check=name,
         stale=is_stale(index.manifest),
         sample_sha256=tuple(digests.taken),
+        labels=samples.labels,
+        model=samples.model,
+        prompted=samples.prompted.source if samples.prompted is not None else "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pytest_replication.asserted import asserted
-from pytest_replication.check import measure
+from pytest_replication.check import Asked, measure
 from pytest_replication.controls.copies import MAX_COPIED
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
@@ -258,20 +258,16 @@ def assert_no_leak(
     """
     __tracebackhide__ = True
     with training_index(train, embedder) as index:
-        verdict = measure(
-            test,
+        asked = Asked(
             threshold,
             max_rate=0.0,
             index=index,
-            confidence=0.95,
             top_k=top_k,
-            engine=None,
             allow_unproved=allow_unproved,
             canaries=canaries,
-            accepted=None,
             name=name or "leak",
-            asserted=True,
         )
+        verdict = measure(test, asked, asserted=True)
 
     def show(found: Verdict) -> str:
         sides = f"{told(test)} shares images with the training set {told(train)}"

@@ -10,12 +10,13 @@ from typing import Any
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
-from pytest_replication.models import draw, load_model
+from pytest_replication.models import load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
@@ -48,6 +49,21 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Judge what --save has written again, in the place of INDEX and SAMPLES",
     )
     parser.add_argument("--save", metavar="FILE", help="Keep all that was measured, to judge it again")
+    _add_rule(parser)
+    _add_samples(parser)
+    add_engine(parser)
+    _add_proof(parser)
+    parser.add_argument(
+        "--complexity",
+        action="store_true",
+        help="Measure how complex samples and matched training images are, and if the score goes with it",
+    )
+    add_pixels(parser)
+    return parser
+
+
+def _add_rule(parser: argparse.ArgumentParser) -> None:
+    """What is tolerated."""
     parser.add_argument(
         "--threshold",
         type=float,
@@ -64,12 +80,17 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
     )
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    """Which samples, and how much is told of them."""
     parser.add_argument(
         "--count",
         type=int,
         metavar="N",
         help="Samples to check (default: all of a folder, 256 of a function)",
     )
+    add_prompts(parser)
     parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
     parser.add_argument(
         "--neighbours",
@@ -78,7 +99,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Training images of each sample in the answer of --json (default: %(default)s)",
     )
-    add_engine(parser)
+
+
+def _add_proof(parser: argparse.ArgumentParser) -> None:
+    """What does not count, and what a pass may rest on."""
     parser.add_argument(
         "--accepted", metavar="FILE", help="Matches that were accepted, which do not count as replicated"
     )
@@ -93,13 +117,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="N",
         help="Planted copies of training images to be found, 0 for none (default: 16, if there are some)",
     )
-    parser.add_argument(
-        "--complexity",
-        action="store_true",
-        help="Measure how complex samples and matched training images are, and if the score goes with it",
-    )
-    add_pixels(parser)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,7 +142,7 @@ def _measured(args: argparse.Namespace) -> Verdict:
     if args.save is not None and not Path(args.save).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder for --save {args.save}: make it first")
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw(load_model(args.model), args.count, args.seed)
+    samples = draw_asked(args, load_model(args.model), index)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
         index,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_replication.errors import ModelError, ReplicationError, SampleError
-from pytest_replication.models.base import Model, check_count
-from pytest_replication.models.samples import Samples
+from pytest_replication.models.base import Model, requests_of
+from pytest_replication.models.samples import Label, Samples
 
 
 class CallableModel(Model):
     """A function ``generate(seeds: list[int]) -> images``.
 
-    It returns one image a seed, in a form of `Samples.of`, image i made from seeds[i] alone.
+    It returns one image a seed, in a form of `Samples.of`, image i made from seeds[i] alone. If it has
+    parameters ``prompts`` or ``labels``, it is given a list of one a seed by that name, and image i is made
+    from prompts[i] or labels[i], too; a parameter with a default is left away where there are none.
 
     Args:
         name: ``module:function``; the module has to be importable.
@@ -26,18 +30,23 @@ class CallableModel(Model):
     def __init__(self, name: str) -> None:
         self.name = name
         self._generate = _import(name)
+        self.takes_prompts, self.needs_prompts = _takes(self._generate, "prompts")
+        self.takes_labels, self.needs_labels = _takes(self._generate, "labels")
 
-    def sample(self, count: int, seed: int) -> Samples:
-        """Call the function with the seeds from `seed` on.
+    def sample(
+        self, count: int, seed: int = 0, *, prompts: Sequence[str] = (), labels: Sequence[Label] = ()
+    ) -> Samples:
+        """Call the function once, with the seeds from `seed` on.
 
         Raises:
-            ModelError: the function raises.
+            ModelError: the function raises, or prompts or labels do not fit it.
             SampleError: it gives something else than one image a seed.
         """
-        check_count(count)
-        seeds = list(range(seed, seed + count))
+        requests = requests_of(self, count, seed, prompts, labels)
+        seeds = [request.seed for request in requests]
+        lists = {"prompts": list(prompts), "labels": list(labels)}
         try:
-            given = self._generate(list(seeds))
+            given = self._generate(list(seeds), **{name: value for name, value in lists.items() if value})
         except ReplicationError:
             raise
         except Exception as error:  # a model may raise anything
@@ -50,10 +59,16 @@ class CallableModel(Model):
             raise SampleError(
                 f"{self.name} gave {len(samples)} images for {count} seeds: it has to give one a seed"
             )
-        return samples if samples.seeds else replace(samples, seeds=tuple(seeds))
+        return replace(
+            samples,
+            seeds=samples.seeds or tuple(seeds),
+            prompts=samples.prompts or tuple(prompts),
+            labels=samples.labels or tuple(labels),
+            model=samples.model or self.identity,
+        )
 
 
-def _import(name: str) -> Callable[[list[int]], object]:
+def _import(name: str) -> Callable[..., object]:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
@@ -65,5 +80,20 @@ def _import(name: str) -> Callable[[list[int]], object]:
         ) from error
     if not callable(found):
         raise ModelError(f"the model {name} is a {type(found).__name__}; expected a function of seeds")
-    function: Callable[[list[int]], object] = found
+    function: Callable[..., object] = found
     return function
+
+
+def _takes(function: Callable[..., Any], name: str) -> tuple[bool, bool]:
+    """Whether a function has a parameter, and whether it can do without."""
+    try:
+        parameter = inspect.signature(function).parameters.get(name)
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return False, False
+    if parameter is None or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        return False, False
+    if parameter.kind is parameter.POSITIONAL_ONLY or name == next(
+        iter(inspect.signature(function).parameters)
+    ):
+        return False, False
+    return True, parameter.default is parameter.empty

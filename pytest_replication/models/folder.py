@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_replication.errors import SampleError
-from pytest_replication.models.base import Model, check_count
-from pytest_replication.models.samples import Samples
+from pytest_replication.models.base import Model, requests_of
+from pytest_replication.models.samples import Label, Samples
 
 
 class FolderModel(Model):
@@ -20,13 +21,17 @@ class FolderModel(Model):
         SampleError: there is no such folder, or it holds no images.
     """
 
+    ready = True
+
     def __init__(self, path: Path) -> None:
         self.name = f"folder {path}"
-        self._samples = Samples.of(path)
+        self._samples = replace(Samples.of(path), model=self.identity)
 
-    def sample(self, count: int, seed: int) -> Samples:
+    def sample(
+        self, count: int, seed: int = 0, *, prompts: Sequence[str] = (), labels: Sequence[Label] = ()
+    ) -> Samples:
         """Give the first `count` samples in the order of their names; the seed plays no part."""
-        check_count(count)
+        requests_of(self, count, seed, prompts, labels)
         if count > len(self._samples):
             raise SampleError(
                 f"{self.name} holds {len(self._samples)} samples, but {count} are wanted: make more, or "
@@ -36,7 +41,9 @@ class FolderModel(Model):
             self._samples,
             images=self._samples.images[:count],
             names=self._samples.names[:count],
+            seeds=self._samples.seeds[:count],
             prompts=self._samples.prompts[:count],
+            labels=self._samples.labels[:count],
             source=f"{self._samples.source} (the first {count} of {len(self._samples)})",
         )
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -14,6 +15,11 @@ from pytest_replication.images import sources
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
 from pytest_replication.images.read import read_file
+from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.models.prompted import Prompted
+
+Label = int | str
+"""A class, as a number or by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,9 @@ class Samples:
         source: where they come from.
         seeds: one a sample where a seed is known, else empty.
         prompts: one a sample where it is known what it was made from, else empty.
+        labels: class of each sample where known, else empty.
+        model: what made them, None where that is not known.
+        prompted: where the prompts come from, None where that is not known.
     """
 
     images: Sequence[Image.Image | Path]
@@ -35,6 +44,9 @@ class Samples:
     source: str
     seeds: tuple[int, ...] = ()
     prompts: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
+    model: ModelIdentity | None = None
+    prompted: Prompted | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -44,6 +56,9 @@ class Samples:
                 f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
             )
         _check_prompts(self.prompts, len(self.images))
+        _check_labels(self.labels, len(self.images))
+        if self.prompted is not None and len(self.prompted.rows) not in (0, len(self.images)):
+            raise SampleError(f"{len(self.images)} samples have {len(self.prompted.rows)} rows of captions")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,7 +79,14 @@ class Samples:
 
     @classmethod
     def of(
-        cls, given: object, *, seeds: Sequence[int] = (), prompts: Sequence[str] = (), source: str = ""
+        cls,
+        given: object,
+        *,
+        seeds: Sequence[int] = (),
+        prompts: Sequence[str] = (),
+        labels: Sequence[Label] = (),
+        model: ModelIdentity | None = None,
+        source: str = "",
     ) -> Samples:
         """Take samples in any form.
 
@@ -75,6 +97,8 @@ class Samples:
             seeds: one a sample, where known.
             prompts: one a sample, where known. Samples of one prompt are not independent: bounds of a
                 rate then draw prompts.
+            labels: class of each sample, where known.
+            model: what made them, where known.
             source: where they come from; empty to say it from the form.
 
         Raises:
@@ -82,24 +106,30 @@ class Samples:
         """
         if isinstance(prompts, str):
             raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
+        if isinstance(labels, str):
+            raise SampleError(f"labels are {labels!r}; expected a list of one a sample")
+        about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
-            return replace(given, prompts=tuple(prompts)) if len(prompts) else given
+            told = {name: value for name, value in about.items() if value}
+            if len(prompts):
+                told["prompted"] = None  # it is about others
+            return replace(given, **told) if told else given
         if isinstance(given, (str, os.PathLike)):
-            return cls._of_files(_list_folder(Path(given)), str(given), seeds, prompts)
+            return cls._of_files(_list_folder(Path(given)), str(given), seeds, about)
         if isinstance(given, Sequence) and given and all(isinstance(x, (str, os.PathLike)) for x in given):
-            return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds, prompts)
+            return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds, about)
         try:
             images = images_in_memory(given) if not _is_empty(given) else []
         except UnusableImages as error:
             raise SampleError(f"{source + ': ' if source else ''}{error}") from error
         names = tuple(f"sample {number}" for number in range(len(images)))
-        return cls(images, names, source or describe(given), tuple(seeds), tuple(prompts))
+        return cls(images, names, source or describe(given), tuple(seeds), **about)
 
     @classmethod
     def _of_files(
-        cls, files: Sequence[Path], source: str, seeds: Sequence[int], prompts: Sequence[str]
+        cls, files: Sequence[Path], source: str, seeds: Sequence[int], about: dict[str, Any]
     ) -> Samples:
-        return cls(files, tuple(str(file) for file in files), source, tuple(seeds), tuple(prompts))
+        return cls(files, tuple(str(file) for file in files), source, tuple(seeds), **about)
 
 
 def _check_prompts(prompts: Sequence[object], count: int) -> None:
@@ -108,6 +138,14 @@ def _check_prompts(prompts: Sequence[object], count: int) -> None:
     for number, prompt in enumerate(prompts):
         if not isinstance(prompt, str):
             raise SampleError(f"the prompt of sample {number} is {prompt!r}; expected a text")
+
+
+def _check_labels(labels: Sequence[object], count: int) -> None:
+    if len(labels) not in (0, count):
+        raise SampleError(f"{count} samples have {len(labels)} labels: give one a sample, or none")
+    for number, label in enumerate(labels):
+        if isinstance(label, bool) or not isinstance(label, (int, str)):
+            raise SampleError(f"the label of sample {number} is {label!r}; expected a number or a text")
 
 
 def _list_folder(path: Path) -> list[Path]:

@@ -149,6 +149,7 @@ def test_data_is_plain_and_complete() -> None:
         "seed": 100,
         "prompt": None,
         "score": 0.9,
+        "own": None,
         "threshold": 0.5,
         "p_value": None,
         "training_id": "cat.jpg",
