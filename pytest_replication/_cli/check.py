@@ -9,13 +9,13 @@ from typing import Any
 
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
-from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication._cli.options import Verbs, add_engine, add_index, add_model, loaded_model, print_json
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
-from pytest_replication.models import draw, load_model
+from pytest_replication.models import draw
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
@@ -40,8 +40,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "model",
         nargs="?",
         metavar="SAMPLES",
-        help="Folder of samples, or module:function that makes them",
+        help="What --replication-model takes: a folder of samples or of a pipeline, module:function, …",
     )
+    add_model(parser)
     parser.add_argument(
         "--matches",
         metavar="FILE",
@@ -140,7 +141,7 @@ def _measured(args: argparse.Namespace) -> Verdict:
     if args.save is not None and not Path(args.save).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder for --save {args.save}: make it first")
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw(load_model(args.model), args.count, args.seed)
+    samples = draw(loaded_model(args), args.count, args.seed)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
         index,

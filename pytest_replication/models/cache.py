@@ -83,8 +83,8 @@ class SampleCache:
             self._write(self._path(key, ".json"), json.dumps(told, indent=1).encode())
         except OSError as error:
             raise ModelError(
-                f"a sample cannot be kept in the cache {self._folder}: {error.strerror}; give another folder, or "
-                "none"
+                f"a sample cannot be kept in the cache {self._folder}: {error.strerror}; give another "
+                "folder, or none"
             ) from error
 
     def _told(self, request: Request) -> dict[str, object]:

@@ -96,8 +96,8 @@ class GeneratorModel(BatchedModel):
             if out_of_memory(error):
                 raise
             raise ModelError(
-                f"the model {self.name} failed for noise of shape {inputs[0].shape} ({first_line(error)}): give "
-                "the shape that it was made for, noise=…, and export it with an open batch axis"
+                f"the model {self.name} failed for noise of shape {inputs[0].shape} ({first_line(error)}): "
+                "give the shape that it was made for, noise=…, and export it with an open batch axis"
             ) from error
         if len(output) != len(requests):
             raise SampleError(
@@ -125,8 +125,8 @@ class GeneratorModel(BatchedModel):
         """Floats of any range as (n, h, w, c) in [0, 1]."""
         if not self._range:
             raise ModelError(
-                f"say which values black and white have in the images of {self.name}: range=-1,1 or range=0,1 or "
-                "range=0,255 (the first batch has values from "
+                f"say which values black and white have in the images of {self.name}: range=-1,1 or "
+                "range=0,1 or range=0,255 (the first batch has values from "
                 f"{output.min(initial=0):.3g} to {output.max(initial=0):.3g})"
             )
         finite = np.isfinite(output.reshape(len(output), -1)).all(axis=1)
@@ -139,8 +139,8 @@ class GeneratorModel(BatchedModel):
         unit: NDArray[np.float32] = (output - low) / (high - low)
         if unit.min(initial=0) < -0.01 or unit.max(initial=1) > 1.01:
             raise SampleError(
-                f"the model {self.name} gave values from {output.min():.3g} to {output.max():.3g}, outside its "
-                f"range {low:g} to {high:g}: give the true range, or clip in the model"
+                f"the model {self.name} gave values from {output.min():.3g} to {output.max():.3g}, outside "
+                f"its range {low:g} to {high:g}: give the true range, or clip in the model"
             )
         return np.clip(unit, 0, 1).transpose(0, 2, 3, 1) if unit.ndim == 4 else unit
 

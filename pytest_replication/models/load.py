@@ -33,9 +33,9 @@ def load_model(
     """Load a model.
 
     Args:
-        name: the folder of a pipeline of diffusers or ``diffusers:PLACE``, ``torchscript:PATH``, ``onnx:PATH``,
-            ``module:function``, a folder or tar of ready samples, with or without ``folder:``, or a ``.toml``
-            file that names one of these with its options.
+        name: the folder of a pipeline of diffusers or ``diffusers:PLACE``, ``torchscript:PATH``,
+            ``onnx:PATH``, ``module:function``, a folder or tar of ready samples, with or without ``folder:``,
+            or a ``.toml`` file that names one of these with its options.
         options: ``KEY=VALUE``, before those of the file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, where the options do not say.
         cache: folder that keeps its samples, None to make them every time.
@@ -78,8 +78,8 @@ def _loaded(name: str, place: str, options: ModelOptions, given: tuple[str, ...]
         return CallableModel(place)
     if ready.is_file():
         raise ModelError(
-            f"{place} is a file: give the folder or .tar that samples are in, torchscript:{place} or onnx:{place} "
-            "for a generator, or module:function"
+            f"{place} is a file: give the folder or .tar that samples are in, torchscript:{place} or "
+            f"onnx:{place} for a generator, or module:function"
         )
     raise ModelError(
         f"there is no model {place!r}: give module:function, the folder of a pipeline of diffusers, or an "
