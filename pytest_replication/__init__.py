@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.policy import Policy
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
+    from pytest_replication.screen_assertions import assert_prompts_not_memorized
+    from pytest_replication.screen_verdicts import ScreenVerdict
+    from pytest_replication.screens.options import ScreenOptions
+    from pytest_replication.screens.run import screen_prompts
     from pytest_replication.search import Match, Matches
     from pytest_replication.search.duplicates import find_duplicates
     from pytest_replication.search.make import EngineReport, make_engine
@@ -88,6 +92,10 @@ _HOMES = {
     "models": ("Model", "Samples", "load_model"),
     "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
+    "screen_assertions": ("assert_prompts_not_memorized",),
+    "screen_verdicts": ("ScreenVerdict",),
+    "screens.options": ("ScreenOptions",),
+    "screens.run": ("screen_prompts",),
     "search": ("Match", "Matches"),
     "search.duplicates": ("find_duplicates",),
     "search.make": ("EngineReport", "make_engine"),
@@ -137,6 +145,8 @@ __all__ = [
     "ReplicationError",
     "Samples",
     "SavedMatches",
+    "ScreenOptions",
+    "ScreenVerdict",
     "SetVerdict",
     "Verdict",
     "VerifyReport",
@@ -150,6 +160,7 @@ __all__ = [
     "assert_no_replication",
     "assert_not_closer_than_holdout",
     "assert_percentile_below",
+    "assert_prompts_not_memorized",
     "assert_replication_rate_below",
     "build_index",
     "calibrate_index",
@@ -170,6 +181,7 @@ __all__ = [
     "register_embedder",
     "remove_images",
     "save_matches",
+    "screen_prompts",
     "store_duplicates",
     "verify_index",
 ]

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from pytest_replication.errors import Inconclusive, ReplicationDetected
 from pytest_replication.extraction_verdicts import ExtractionVerdict
+from pytest_replication.screen_verdicts import ScreenVerdict
 from pytest_replication.set_verdicts import SetVerdict
 from pytest_replication.verdicts import Outcome, Verdict
 
-V = TypeVar("V", bound=Verdict | ExtractionVerdict | SetVerdict)
+V = TypeVar("V", bound=Verdict | ExtractionVerdict | SetVerdict | ScreenVerdict)
 
 
 def asserted(verdict: V, show: Callable[[V], str]) -> V:

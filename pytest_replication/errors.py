@@ -34,12 +34,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
+    from pytest_replication.screen_verdicts import ScreenVerdict
     from pytest_replication.set_verdicts import SetVerdict
     from pytest_replication.verdicts import Verdict
+
+    AnyVerdict: TypeAlias = Verdict | ExtractionVerdict | SetVerdict | ScreenVerdict
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -153,7 +156,7 @@ class Inconclusive(ReplicationError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict | SetVerdict) -> None:
+    def __init__(self, message: str, verdict: AnyVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 
@@ -165,7 +168,7 @@ class ReplicationDetected(AssertionError):
         verdict: the verdict with every number.
     """
 
-    def __init__(self, message: str, verdict: Verdict | ExtractionVerdict | SetVerdict) -> None:
+    def __init__(self, message: str, verdict: AnyVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
 

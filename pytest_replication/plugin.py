@@ -192,6 +192,20 @@ def assert_no_leak() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def assert_prompts_not_memorized() -> Callable[..., Any]:
+    """`pytest_replication.assert_prompts_not_memorized`, without an import: prompts, without an index.
+
+    Example::
+
+        def test_prompts(replication_model, assert_prompts_not_memorized):
+            assert_prompts_not_memorized(replication_model, "risky.txt", clean_prompts="clean.txt")
+    """
+    from pytest_replication.screen_assertions import assert_prompts_not_memorized
+
+    return assert_prompts_not_memorized
+
+
+@pytest.fixture
 def check_replication() -> Callable[..., Any]:
     """`pytest_replication.check_replication`, without an import: measures and asserts nothing.
 

@@ -290,12 +290,11 @@ def add_options(parser: pytest.Parser) -> None:
                 help=shown,
                 **({"action": "append"} if setting.many else {}),
             )
-        parser.addini(
-            setting.key,
-            f"{setting.help} ({setting.option})",
-            type="linelist" if setting.many else None,
-            default=None,
-        )
+        told = f"{setting.help} ({setting.option})"
+        if setting.many:
+            parser.addini(setting.key, told, type="linelist", default=None)
+        else:
+            parser.addini(setting.key, told, default=None)
 
 
 MARKER = "replication(*, threshold, fdr, max_rate, count, seed): settings of the replication checks of a test"

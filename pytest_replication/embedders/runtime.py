@@ -36,7 +36,7 @@ class Network(ABC):
 _EIGHT_BIT = (b"uantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
 """Parts of the names of ONNX operators that compute in 8 bits."""
 
-_OUTSIDE = b"\x0a\x08location\x12"
+OUTSIDE = b"\x0a\x08location\x12"
 """Where a tensor of an ONNX file begins to say in which other file its numbers are."""
 
 
@@ -55,7 +55,7 @@ class OnnxNetwork(Network):
 
         refuse_other_files(path, "an ONNX network")
         content = path.read_bytes()
-        if _OUTSIDE in content:
+        if OUTSIDE in content:
             raise EmbedderUnavailable(
                 f"{path} keeps its weights in another file, which its sha256 does not cover: save it as one "
                 "file (torch.onnx.export(…, external_data=False), or onnx.save(onnx.load(PATH), NEW))"

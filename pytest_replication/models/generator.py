@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import sha256_of
-from pytest_replication.embedders.runtime import torch_device
+from pytest_replication.embedders.runtime import OUTSIDE, torch_device
 from pytest_replication.embedders.weight_files import first_line, open_torchscript, refuse_other_files
 from pytest_replication.errors import EmbedderUnavailable, ModelError, SampleError
 from pytest_replication.images.memory import UnusableImages, images_in_memory
@@ -166,10 +166,15 @@ def _onnx(path: Path, options: ModelOptions) -> tuple[Network, int, tuple[int, .
 
     if options.device not in (None, "auto", "cpu"):
         raise EmbedderUnavailable(f"{path} is an ONNX file, which runs on the CPU: leave device away")
+    content = path.read_bytes()
+    if OUTSIDE in content:
+        raise EmbedderUnavailable(
+            f"{path} keeps its weights in another file, which its sha256 does not cover: save it as one file"
+        )
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
     try:
-        session = ort.InferenceSession(path.read_bytes(), settings, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public base class
         raise EmbedderUnavailable(
             f"{path} is no whole ONNX file ({first_line(error)}): export it again, as one file"

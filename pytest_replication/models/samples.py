@@ -129,7 +129,7 @@ class Samples:
                 raise SampleError(
                     f"{name} are given for {path}, whose samples.jsonl tells them: leave them away"
                 )
-        told = {name: given[name] or own[name] for name in given}
+        told: dict[str, Any] = {name: given[name] or own[name] for name in given}
         return cls(ready.files, ready.names, str(path), model=about["model"], **told)
 
     @classmethod

@@ -141,3 +141,12 @@ def test_any_text_is_an_option_or_an_error(key: str, value: str) -> None:
     except ModelError:
         return
     assert set(options.given()) <= {key}
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_a_file_that_is_read_and_every_key(tmp_path: Path) -> None:
+    name, options = read_toml(written(tmp_path, PAGE.partition("```toml\n")[2].partition("```")[0]))
+    assert (name, options.steps, options.arguments) == ("pipeline", 50, {"eta": 0.0})
+    assert [key for key in KEYS if f"`{key}`" not in PAGE] == []
