@@ -111,11 +111,8 @@ class TorchNetwork(Network):
     """
 
     def __init__(self, module: Any, device: str, call: Callable[[Any], Any] | None = None) -> None:
-        import torch
-
         self._device = torch_device(device)
-        if threads() < torch.get_num_threads():  # workers of pytest-xdist share the cores
-            torch.set_num_threads(threads())
+        use_threads()
         module = module.to(self._device).eval()
         self._call = module if call is None else call
 
@@ -127,6 +124,14 @@ class TorchNetwork(Network):
             images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
             rows: NDArray[np.float32] = self._call(images).float().cpu().numpy()
         return rows
+
+
+def use_threads() -> None:
+    """Let torch use this process's share of threads only: workers of pytest-xdist share the cores."""
+    import torch
+
+    if threads() < torch.get_num_threads():
+        torch.set_num_threads(threads())
 
 
 def torch_device(device: str) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import sha256_of
-from pytest_replication.embedders.runtime import OUTSIDE, torch_device
+from pytest_replication.embedders.runtime import OUTSIDE, require_torch, torch_device, use_threads
 from pytest_replication.embedders.weight_files import first_line, open_torchscript, refuse_other_files
 from pytest_replication.errors import EmbedderUnavailable, ModelError, SampleError
 from pytest_replication.images.memory import UnusableImages, images_in_memory
@@ -63,6 +63,7 @@ class GeneratorModel(BatchedModel):
                 self._run, inputs, shape = _onnx(path, options)
                 self.libraries, self.place = ("numpy", "onnxruntime"), "cpu"
             else:
+                require_torch(name, "torch")
                 self.place = torch_device(options.device or device)
                 self._run, inputs, shape = _torchscript(path, self.place)
                 self.libraries = ("numpy", "torch")
@@ -148,6 +149,7 @@ class GeneratorModel(BatchedModel):
 def _torchscript(path: Path, device: str) -> tuple[Network, int, tuple[int, ...]]:
     import torch
 
+    use_threads()
     module = open_torchscript(path).to(device).eval()
     inputs = len(module.forward.schema.arguments) - 1 if hasattr(module.forward, "schema") else 1
     if inputs not in (1, 2):

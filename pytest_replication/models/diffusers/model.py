@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_replication.embedders.runtime import torch_device
+from pytest_replication.embedders.runtime import torch_device, use_threads
 from pytest_replication.embedders.weight_files import first_line
 from pytest_replication.errors import EmbedderUnavailable, ModelError, ReplicationError
 from pytest_replication.models.base import Request
@@ -64,6 +64,7 @@ class DiffusersModel(BatchedModel):
         library = require_diffusers(name)
         import torch
 
+        use_threads()
         folder, self.commit = find_folder(place, options)
         files = read_folder(
             folder,

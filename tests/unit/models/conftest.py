@@ -12,8 +12,6 @@ import pytest
 from pytest_replication.models.diffusers import DiffusersModel
 from pytest_replication.models.load import load_model
 
-pytest.importorskip("diffusers")
-
 
 @pytest.fixture(scope="session")
 def drawn(ddpm: Path) -> DiffusersModel:
@@ -33,6 +31,7 @@ WORDS = (
 @pytest.fixture(scope="session")
 def text_parts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, Any]]:
     """Make the parts of a text-to-image pipeline of 16 x 16 images."""
+    pytest.importorskip("diffusers")
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer

@@ -15,6 +15,8 @@ from pytest_replication.models.diffusers import DiffusersModel
 
 QUICK = ["steps=2", "height=16", "width=16"]
 
+pytest.importorskip("diffusers")
+
 
 def pixels(samples: Samples) -> np.ndarray:
     return np.stack([np.asarray(image) for image in samples]).astype(int)
