@@ -1,6 +1,9 @@
 # Every target sets up what it needs, on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 
+# Tests run in several processes, and their matrices are small: more threads would wait for each other.
+test test-all test-lowest: export OMP_NUM_THREADS = 1
+
 # Suites that tests run in process would otherwise be compiled anew, some seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,12 +28,12 @@ demo: $(DEMO)/.installed
 
 test: $(DEV)/.installed
 	rm -f .coverage .coverage.*
-	$(DEV)/bin/coverage run -m pytest -n 2 -m "not slow"
+	$(DEV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report --fail-under=90
 
 test-all: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest
+	$(DEV)/bin/python -m pytest --hypothesis-profile=thorough
 
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
     from pytest_replication.policy import Policy
+    from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
     from pytest_replication.screen_assertions import assert_prompts_not_memorized
     from pytest_replication.screen_verdicts import ScreenVerdict
@@ -90,6 +91,7 @@ _HOMES = {
     "index.verify": ("VerifyReport",),
     "judging": ("judge",),
     "models": ("Model", "Samples", "load_model"),
+    "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
     "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
     "screen_assertions": ("assert_prompts_not_memorized",),
@@ -139,6 +141,8 @@ __all__ = [
     "Model",
     "Outcome",
     "Policy",
+    "Prompt",
+    "Prompts",
     "Record",
     "RemoveReport",
     "ReplicationDetected",
@@ -173,6 +177,7 @@ __all__ = [
     "judge",
     "load_embedder",
     "load_model",
+    "load_prompts",
     "make_engine",
     "merge_indexes",
     "open_index",
@@ -180,6 +185,7 @@ __all__ = [
     "read_matches",
     "register_embedder",
     "remove_images",
+    "sample_prompts",
     "save_matches",
     "screen_prompts",
     "store_duplicates",

@@ -28,6 +28,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
+from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import Sightings
@@ -220,6 +221,7 @@ def _named(
     """Tell canaries and samples apart, and look at the pixels of the pairs that matter."""
     planted = guard.mask(len(found.rows) - len(guard.canaries))
     matches = name_matches(index, found.part(~planted), subject, by)
+    matches = with_own(index, seen.samples.prompted, seen.vectors, matches)
     matches = with_evidence(
         index,
         seen.samples,
@@ -384,4 +386,5 @@ def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: 
         sample_sha256=tuple(digests.taken),
         labels=samples.labels,
         model=samples.model,
+        prompted=samples.prompted.source if samples.prompted is not None else "",
     )

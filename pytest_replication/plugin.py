@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_replication._plugin.hooks import Hooks
-from pytest_replication._plugin.run import RUN, Run, samples_for
+from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
 from pytest_replication._plugin.settings import MARKER, Settings, add_options
 
 if TYPE_CHECKING:
-    from pytest_replication import Index, Model, Samples
+    from pytest_replication import Index, Model, Prompts, Samples
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,11 +64,27 @@ def replication_model(pytestconfig: pytest.Config) -> Model:
 
 
 @pytest.fixture
-def replication_samples(request: pytest.FixtureRequest) -> Samples:
+def replication_prompts(request: pytest.FixtureRequest) -> Prompts | None:
+    """Prompts of the test's marker, or those that ``--replication-prompts`` names; None for none.
+
+    A test module, or a conftest.py, that has a fixture of this name gives its own: a list of texts, or the
+    name of prompts.
+
+    Example::
+
+        @pytest.fixture
+        def replication_prompts():
+            return ["a cat on a sofa", "a red barn"]
+    """
+    return prompts_for(request.config.stash[RUN], request.node)
+
+
+@pytest.fixture
+def replication_samples(request: pytest.FixtureRequest, replication_prompts: object) -> Samples:
     """Samples of the model, or those of the folder that ``--replication-samples`` names.
 
-    As many as ``--replication-count``, or the count of the test's marker; drawn once a run (under
-    pytest-xdist, once a worker).
+    Made from `replication_prompts`, where there are some. As many as ``--replication-count``, or the count
+    of the test's marker; drawn once a run (under pytest-xdist, once a worker).
 
     Example::
 
@@ -76,7 +92,7 @@ def replication_samples(request: pytest.FixtureRequest) -> Samples:
         def test_release(replication_samples, assert_no_replication):
             assert_no_replication(replication_samples, threshold=0.5)
     """
-    return samples_for(request.config.stash[RUN], request.node)
+    return samples_for(request.config.stash[RUN], request.node, replication_prompts)
 
 
 @pytest.fixture

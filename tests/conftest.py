@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from pytest_replication import BuildOptions, CalibrateOptions, Index, build_index, calibrate_index, open_index
+from pytest_replication import (
+    BuildOptions,
+    CalibrateOptions,
+    Index,
+    build_index,
+    calibrate_index,
+    find_duplicates,
+    open_index,
+    store_duplicates,
+)
 from pytest_replication.controls import Planted, plant, store_canaries
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import SettingsError
@@ -28,9 +38,20 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "fixtures" / "photos"
 
-# Processors are shared: how long an example takes says nothing. The rest is as hypothesis has it, here or in CI.
-settings.register_profile("shared", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
-settings.load_profile("shared")
+# Processors are shared: how long an example takes says nothing. `make test-all` takes the thorough one.
+settings.register_profile(
+    "quick", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
+settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Wait for no disk: nothing that is written here has to outlive a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +154,58 @@ def built_calibrated(tmp_path_factory: pytest.TempPathFactory, built_pixels: Pat
     folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("calibrated") / "index"))
     calibrate_index(open_index(folder), CalibrateOptions(holdout, fpr=0.05, plant=0))
     return folder
+
+
+@pytest.fixture(scope="session")
+def captions() -> list[tuple[str, str | None, str]]:
+    """Photograph, caption and label of each row of `built_captioned`."""
+    rows: list[tuple[str, str | None, str]] = [
+        ("cat.jpg", "a cat", "animal"),
+        ("coffee.jpg", "a cup of coffee", "thing"),
+        ("coffee.jpg", "Coffee again", "thing"),
+        ("coffee.jpg", "more coffee", "thing"),
+        ("coins.jpg", "A  Cat", "thing"),
+        ("cups.jpg", None, "thing"),
+        ("astronaut.jpg", "an astronaut", "person"),
+        ("astronaut.jpg", "an astronaut in a suit", "person"),
+        ("wall-clock.jpg", "a clock", "thing"),
+    ]
+    return rows
+
+
+@pytest.fixture(scope="session")
+def built_captioned(
+    tmp_path_factory: pytest.TempPathFactory, training: Path, captions: list[tuple[str, str | None, str]]
+) -> Path:
+    """Index with captions, labels and counted duplicates: 3 times coffee, 2 astronauts. Shared, as above."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path_factory.mktemp("captioned")
+    pictures: dict[str, bytes] = {}
+    for name in {name for name, _, _ in captions}:
+        with Image.open(training / name) as image:
+            buffer = io.BytesIO()
+            image.convert("RGB").resize((96, 64)).save(buffer, "PNG")
+            pictures[name] = buffer.getvalue()
+    columns = {
+        "png": pa.array([pictures[name] for name, _, _ in captions], pa.binary()),
+        "text": pa.array([text for _, text, _ in captions], pa.string()),
+        "label": pa.array([label for _, _, label in captions], pa.string()),
+    }
+    pq.write_table(pa.table(columns), folder / "train.parquet")
+    build_index(folder / "train.parquet", folder / "index", BuildOptions(embedder="pixels", shard_rows=4))
+    index = open_index(folder / "index")
+    store_duplicates(index, find_duplicates(index, 0.99))
+    return folder / "index"
+
+
+@pytest.fixture(scope="session")
+def captioned_index(built_captioned: Path) -> Index:
+    """The same, open."""
+    return open_index(built_captioned)
 
 
 @pytest.fixture

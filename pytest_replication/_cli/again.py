@@ -20,6 +20,8 @@ _MEASURING = {
     "embedder": None,
     "device": "auto",
     "count": None,
+    "prompts": None,
+    "seeds_per_prompt": None,
     "seed": 0,
     "engine": EXACT,
     "allow_approximate": False,

@@ -24,25 +24,30 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "that keeps false positives at --fpr. Goes on where it was interrupted.",
     )
     add_index(parser)
+    _add_holdout(parser)
+    _add_threshold(parser)
+    _add_planted(parser)
+    parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="Draw the null, planted copies and the threshold (takes matplotlib)",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
+    )
+    parser.add_argument("--drop", action="store_true", help="Take the calibration out of the index")
+    return parser
+
+
+def _add_holdout(parser: argparse.ArgumentParser) -> None:
+    """Which images are measured, and which of them are left out."""
     parser.add_argument(
         "--holdout",
         metavar="SOURCE",
         help="Real images that the model never saw, given as to build (default: training images against the "
         "rest)",
-    )
-    parser.add_argument(
-        "--fpr",
-        type=float,
-        default=0.01,
-        metavar="RATE",
-        help="Share of innocent images that may reach the threshold (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--samples",
-        type=int,
-        default=1,
-        metavar="N",
-        help="Let --fpr be the false-alarm rate of a whole gate of N samples (default: of one sample)",
     )
     parser.add_argument(
         "--copies-from",
@@ -59,12 +64,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Share of the hold-out that may be such copies (default: %(default)s)",
     )
     parser.add_argument(
-        "--by",
-        choices=GROUPINGS,
-        default="",
-        help="A threshold of its own for each label or caption of training images",
-    )
-    parser.add_argument(
         "--count",
         type=int,
         default=CalibrateOptions().count,
@@ -72,6 +71,34 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Training images that are drawn where there is no hold-out (default: %(default)s)",
     )
     add_max_rejected(parser)
+
+
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Which threshold follows."""
+    parser.add_argument(
+        "--fpr",
+        type=float,
+        default=0.01,
+        metavar="RATE",
+        help="Share of innocent images that may reach the threshold (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Let --fpr be the false-alarm rate of a whole gate of N samples (default: of one sample)",
+    )
+    parser.add_argument(
+        "--by",
+        choices=GROUPINGS,
+        default="",
+        help="A threshold of its own for each label or caption of training images",
+    )
+
+
+def _add_planted(parser: argparse.ArgumentParser) -> None:
+    """Which canaries are planted."""
     parser.add_argument(
         "--plant",
         type=int,
@@ -84,18 +111,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="The training set, where its images lie in tars, tables or arrays",
     )
-    parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
-    parser.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE",
-        help="Draw the null, planted copies and the threshold (takes matplotlib)",
-    )
-    parser.add_argument(
-        "--restart", action="store_true", help="Forget what an interrupted calibration has measured"
-    )
-    parser.add_argument("--drop", action="store_true", help="Take the calibration out of the index")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, add_model, loaded_model, print_json
+from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
-from pytest_replication.models import draw
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.text import render
@@ -90,6 +90,7 @@ def _add_samples(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Samples to check (default: all of a folder, 256 of a function)",
     )
+    add_prompts(parser)
     parser.add_argument("--seed", type=int, default=0, help="First seed (default: %(default)s)")
     parser.add_argument(
         "--neighbours",
@@ -141,7 +142,7 @@ def _measured(args: argparse.Namespace) -> Verdict:
     if args.save is not None and not Path(args.save).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder for --save {args.save}: make it first")
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw(loaded_model(args), args.count, args.seed)
+    samples = draw_asked(args, loaded_model(args), index)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
         index,

@@ -16,6 +16,7 @@ from pytest_replication.surroundings import EngineChoice, Surroundings
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
+    from pytest_replication.prompts import Prompts
     from pytest_replication.verdicts import Verdict
 
 P = ParamSpec("P")
@@ -61,7 +62,8 @@ class Run(Surroundings):
         self.recorded = 0
         self._indexes: dict[str, Index] = {}
         self._model: Model | None = None
-        self._samples: dict[tuple[int | None, int], Samples] = {}
+        self._samples: dict[tuple[object, ...], Samples] = {}
+        self._prompts: dict[tuple[object, ...], Prompts] = {}
 
     @_noting_errors
     def index(self, path: str | None = None) -> Index:
@@ -96,19 +98,40 @@ class Run(Surroundings):
         return self._model
 
     @_noting_errors
-    def samples(self, count: int | None, seed: int) -> Samples:
-        """Draw samples once for each count and seed.
+    def prompts(self, given: object, count: int | None, seeds: int | None, seed: int) -> Prompts:
+        """Read prompts once for each name, number of samples and seed.
+
+        Raises:
+            ReplicationError: there are no such prompts, or they make another number of samples.
+        """
+        from pytest_replication.prompts import load_prompts
+
+        key = (given, count, seeds, seed) if isinstance(given, str) else ()
+        if not key or key not in self._prompts:
+            found = load_prompts(given, self.index, count=count, seeds_per_prompt=seeds or 1, seed=seed)
+            if not key:
+                return found
+            self._prompts[key] = found
+        return self._prompts[key]
+
+    @_noting_errors
+    def samples(
+        self, count: int | None, seed: int, prompts: Prompts | None = None, seeds: int | None = None
+    ) -> Samples:
+        """Draw samples once for each count, seed, and choice of prompts.
 
         Raises:
             ReplicationError: there is no model, or it gives no usable samples.
         """
-        key = (count, seed)
+        key = (count, seed, prompts, seeds)
         if key not in self._samples:
-            from pytest_replication.models import draw
+            from pytest_replication.prompts import draw_samples
 
             if self.settings.value("index") is not None:
                 _ = self.index().embedder  # hours of sampling should not end in a typo
-            self._samples[key] = draw(self.model(), count, seed)
+            self._samples[key] = draw_samples(
+                self.model(), prompts, count=count, seeds_per_prompt=seeds, seed=seed
+            )
         return self._samples[key]
 
     def threshold(self) -> tuple[float, str] | None:
@@ -223,9 +246,23 @@ class Run(Surroundings):
             raise
 
 
-def samples_for(run: Run, item: pytest.Item) -> Samples:
-    """Samples as the marker of a test wants them, else as the run does."""
+def prompts_for(run: Run, item: pytest.Item, given: object = None) -> Prompts | None:
+    """Prompts as a test gives them, else as its marker wants them, else as the run does; None for none."""
+    if given is None:
+        given = marked(item).get("prompts", run.settings.value("prompts"))
+    return None if given is None else run.prompts(given, *_wanted(run, item))
+
+
+def samples_for(run: Run, item: pytest.Item, given: object = None) -> Samples:
+    """Samples of the prompts of a test, as many as its marker wants, else as the run does."""
+    count, seeds, seed = _wanted(run, item)
+    prompts = None if given is None else prompts_for(run, item, given)
+    return run.samples(count, seed, prompts, seeds)
+
+
+def _wanted(run: Run, item: pytest.Item) -> tuple[int | None, int | None, int]:
+    """Number of samples, of seeds a prompt, and first seed: of the marker of a test, else of the run."""
     values = marked(item)
-    given = run.settings.given("count")
-    count = values.get("count", given[0] if given else None)
-    return run.samples(count, values.get("seed", run.settings.value("seed")))
+    count = values.get("count", run.settings.value("count"))
+    seeds = values.get("seeds_per_prompt", run.settings.value("seeds-per-prompt"))
+    return count, seeds, values.get("seed", run.settings.value("seed"))

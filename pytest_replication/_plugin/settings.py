@@ -87,6 +87,16 @@ def whole(value: str) -> int:
     return parsed
 
 
+def prompts(value: object) -> str | tuple[str, ...]:
+    """Take the prompts of a marker: a list of texts, or the name of some."""
+    if isinstance(value, str):
+        return text(value)
+    listed = tuple(value) if isinstance(value, Iterable) else ()
+    if not listed or not all(isinstance(each, str) for each in listed):
+        raise ValueError("is neither a list of texts nor the name of prompts")
+    return listed
+
+
 def missing(value: str) -> str:
     """Parse what to do without an index."""
     if value not in ("error", "skip"):
@@ -170,6 +180,14 @@ SETTINGS = (
     ),
     Setting("cache", text, "Folder that keeps the samples of a model, so that none is made twice", "PATH"),
     Setting("samples", text, "Folder or tar of ready samples, in the place of a model", "PATH"),
+    Setting(
+        "prompts",
+        text,
+        "Prompts of the model: a .txt, .jsonl, .csv or .parquet file, captions, captions:duplicated-first, "
+        "captions:label=NAME, labels or labels:NAME",
+        "NAME",
+    ),
+    Setting("seeds-per-prompt", count, "Samples of each prompt (default: 1)", "N"),
     Setting("count", count, "Samples to draw (default: 256 of a model, all of a folder)", "N"),
     Setting("seed", int, "Seed of the first sample", "N", 0),
     Setting(
@@ -297,13 +315,20 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(setting.key, told, default=None)
 
 
-MARKER = "replication(*, threshold, fdr, max_rate, count, seed): settings of the replication checks of a test"
-_MARKED: dict[str, Callable[[str], Any]] = {
+_OF_INDEX = ("captions", "labels")
+"""How prompts begin that are those of an index, not of a file."""
+MARKER = (
+    "replication(*, threshold, fdr, max_rate, count, seed, prompts, seeds_per_prompt): settings of the "
+    "replication checks of a test"
+)
+_MARKED: dict[str, Callable[[Any], Any]] = {
     "threshold": score,
     "fdr": rate,
     "max_rate": share,
     "count": count,
     "seed": int,
+    "prompts": prompts,
+    "seeds_per_prompt": count,
 }
 
 
@@ -323,7 +348,8 @@ def marked(item: pytest.Item) -> dict[str, Any]:
             )
         for name, value in marker.kwargs.items():
             try:
-                found.setdefault(name, _MARKED[name](str(value)))
+                written = value if name == "prompts" else str(value)
+                found.setdefault(name, _MARKED[name](written))
             except ValueError as error:
                 raise SettingsError(
                     f"the marker replication of {item.nodeid} has {name}={value!r}, which {_reason(error)}"
@@ -367,7 +393,12 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
 
 def _placed(setting: Setting, value: Any, folder: Path) -> Any:
     """Fix where a path begins: a test that changes the working directory must not change what is meant."""
-    if setting.metavar == "PATH":
+    named = (
+        setting.name == "prompts"
+        and Path(str(value)).suffix
+        and str(value).partition(":")[0] not in _OF_INDEX
+    )
+    if setting.metavar == "PATH" or named:
         return str(folder / str(value))
     return _placed_model(str(value), folder) if setting.name == "model" else value
 

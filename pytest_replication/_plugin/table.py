@@ -40,7 +40,7 @@ def summary(
     for row, cell in zip(rows, cells, strict=True):
         line = "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=False))
         reporter.line(f"{line}  {cell[4]}", **{_COLOURS[row["outcome"]]: True})
-        own = () if "kind" in row else (*_controlled(row), *_searched(row), *_tolerated(row), *_accepted(row))
+        own = () if "kind" in row else _below(row)
         for below in own:
             reporter.line(one_line(below))
         for said in row["warnings"] if "kind" in row else check_warnings(row):
@@ -72,6 +72,11 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         f"highest {score_text(row['worst_score'], row['threshold'])}",
         f"{_rule(row)}, {_rate(row)}",
     )
+
+
+def _below(row: dict[str, Any]) -> tuple[str, ...]:
+    """What is told of a check below its row."""
+    return (*_controlled(row), *_captions(row), *_searched(row), *_tolerated(row), *_accepted(row))
 
 
 def _undecided(row: dict[str, Any]) -> str:
@@ -114,6 +119,16 @@ def _searched(row: dict[str, Any]) -> list[str]:
 def _controlled(row: dict[str, Any]) -> list[str]:
     """What was found of the planted copies."""
     return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+
+
+def _captions(row: dict[str, Any]) -> list[str]:
+    """How many samples came nearest to another image than their caption's own."""
+    if (found := row["captions"]) is None:
+        return []
+    scores = f"median score {found['median_score']:.3f}, own {found['median_own_score']:.3f}"
+    return [
+        f"      captions: in {found['not_own']} of {found['samples']} not the caption's own image ({scores})"
+    ]
 
 
 def _tolerated(row: dict[str, Any]) -> list[str]:

@@ -102,10 +102,7 @@ def run_benchmark(
     for written in embedders:
         embedder = load_embedder(written, preset=preset, device=device)
         specs[written] = embedder.spec
-        fit = [score for score in wanted if not score.misfit(embedder)]
-        for score in wanted:
-            if (reason := score.misfit(embedder)) and say is not None:
-                say(f"the score {score.name} is left out for {written}, {reason}")
+        fit = _fitting(wanted, embedder, written, say)
         identity = identity_of(embedder, out / "features")
         for made in sets:
             digests = (*pictures[made.name], behind)
@@ -121,22 +118,11 @@ def run_benchmark(
                 progress,
                 say,
             )
-            missing = [score for score in fit if task.key(score) not in known]
-            started = time.monotonic()
-            for row in task.measure(missing):
-                known[row.key] = row
-                add_results(out / RESULTS, [row])
-            if tell is not None and fit:
-                took = f"{plural(len(missing), 'score')} in {time.monotonic() - started:.1f} s"
-                tell(f"{made.name}, {written}: {took if missing else 'measured before'}")
+            _measure_missing(task, fit, known, out / RESULTS, tell)
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
         raise BenchmarkError(f"none of the scores {', '.join(scores)} fits any of {', '.join(embedders)}")
-    labels = _labels(specs)
-    rows = [replace(row, extractor=labels[written]) for written, row in found]
-    if rows != [row for _, row in found]:
-        add_results(out / RESULTS, rows)
-    return rows
+    return _labelled(found, _labels(specs), out / RESULTS)
 
 
 def check_names(embedders: Sequence[str], scores: Sequence[str], background: int) -> list[Score]:
@@ -296,6 +282,43 @@ class _Task:
             title=f"{self.made.name}, {self.written}, {name}",
             progress=self.progress,
         )
+
+
+def _fitting(
+    wanted: Sequence[Score], embedder: Embedder, written: str, say: Callable[[str], None] | None
+) -> list[Score]:
+    """The scores that an extractor can be compared by; tells of the others."""
+    misfits = {score.name: reason for score in wanted if (reason := score.misfit(embedder))}
+    for name, reason in misfits.items():
+        if say is not None:
+            say(f"the score {name} is left out for {written}, {reason}")
+    return [score for score in wanted if score.name not in misfits]
+
+
+def _measure_missing(
+    task: _Task,
+    scores: Sequence[Score],
+    known: dict[str, Row],
+    results: Path,
+    tell: Callable[[str], None] | None,
+) -> None:
+    """Measure what is not known yet, and keep each row as soon as it is there."""
+    missing = [score for score in scores if task.key(score) not in known]
+    started = time.monotonic()
+    for row in task.measure(missing):
+        known[row.key] = row
+        add_results(results, [row])
+    if tell is not None and scores:
+        took = f"{plural(len(missing), 'score')} in {time.monotonic() - started:.1f} s"
+        tell(f"{task.made.name}, {task.written}: {took if missing else 'measured before'}")
+
+
+def _labelled(found: Sequence[tuple[str, Row]], labels: Mapping[str, str], results: Path) -> list[Row]:
+    """The rows under what their extractors are called; kept so, where that is new."""
+    rows = [replace(row, extractor=labels[written]) for written, row in found]
+    if rows != [row for _, row in found]:
+        add_results(results, rows)
+    return rows
 
 
 def _digests(made: RetrievalSet) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
@@ -101,19 +102,7 @@ def append_index(
                 pinned = writer.manifest
                 if pinned.complete:
                     writer.add_source(SourceEntry(images.name, None, added=now()))
-                how = PipelineOptions(
-                    pinned.views,
-                    options.batch_size,
-                    options.decoders,
-                    pinned.thumbnails,
-                    read_removed(folder, pinned).sha256,
-                    pinned.tokens is not None,
-                    pinned.pixels,
-                )
-                name = options.embedder or pinned.embedder.location
-                settings = WorkerSettings(
-                    name, embedder.spec, pinned.probe, options.device, how, options.workers
-                )
+                settings = _worker_settings(pinned, embedder.spec, options, folder)
                 shards = shard_embedder(embedder, settings, clock, folder)
                 ingested = add_images(writer, images, refs, shards, clock, options.progress)
                 check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
@@ -136,6 +125,23 @@ def append_index(
         known=known.passed,
         seconds=dict(clock.seconds),
     )
+
+
+def _worker_settings(
+    pinned: Manifest, spec: EmbedderSpec, options: AppendOptions, folder: Path
+) -> WorkerSettings:
+    """Embed as the index was built; images that were removed do not come back."""
+    how = PipelineOptions(
+        pinned.views,
+        options.batch_size,
+        options.decoders,
+        pinned.thumbnails,
+        read_removed(folder, pinned).sha256,
+        pinned.tokens is not None,
+        pinned.pixels,
+    )
+    name = options.embedder or pinned.embedder.location
+    return WorkerSettings(name, spec, pinned.probe, options.device, how, options.workers)
 
 
 def _take_up(writer: IndexWriter, images: Source, folder: Path) -> None:

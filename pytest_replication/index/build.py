@@ -6,7 +6,10 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_replication.embedders import Embedder, load_embedder
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
 from pytest_replication.embedders.probe import prove
 from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
@@ -32,6 +35,7 @@ from pytest_replication.index.workers import Elsewhere, WorkerSettings
 from pytest_replication.index.writer import IndexWriter
 
 _SHARD_ROWS = 1024
+_AGAIN = "build with --overwrite (embeds everything anew)"
 _SHARDS = 1000
 """Shards above which they get larger instead of more: the manifest names every one."""
 _BESIDE_BYTES = 256 << 20
@@ -154,43 +158,18 @@ def build_index(
         with clock("load"):
             embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
             probes = prove(embedder)
-        shape = token_shape(embedder) if options.tokens else None
+        if options.tokens:
+            token_shape(embedder)  # refused before anything is written
         with IndexWriter(folder) as writer:
             if options.overwrite:
                 writer.clear()
-            damaged: frozenset[str] = frozenset()
-            again = "build with --overwrite (embeds everything anew)"
-            if (found := writer.resume_build()) is None:
-                writer.start(_manifest(embedder, images, options, write_probe(folder, probes)))
-            else:
-                manifest, damaged = found
-                _check_same(manifest, embedder, images, options, folder)
-                check_probe(folder, manifest.probe, embedder)
-                if manifest.complete and manifest.rejected > allow(options.max_rejected, manifest.listed):
-                    check_rejected(writer, folder, options.max_rejected, again)
+            damaged = _begin(writer, embedder, probes, images, options, folder)
             make_room(folder, writer.manifest, len(images), say=options.progress)
-            how = PipelineOptions(
-                writer.manifest.views,
-                options.batch_size,
-                options.decoders,
-                options.thumbnails,
-                tokens=shape is not None,
-                pixels=options.pixels,
-            )
-            settings = WorkerSettings(
-                options.embedder, embedder.spec, writer.manifest.probe, options.device, how, options.workers
-            )
-            ingested = add_images(
-                writer,
-                images,
-                images,
-                shard_embedder(embedder, settings, clock, folder),
-                clock,
-                options.progress,
-                damaged,
-            )
+            settings = _worker_settings(writer.manifest, embedder.spec, options)
+            shards = shard_embedder(embedder, settings, clock, folder)
+            ingested = add_images(writer, images, images, shards, clock, options.progress, damaged)
             check_count(images, ingested)
-            rejected, allowed = check_rejected(writer, folder, options.max_rejected, again)
+            rejected, allowed = check_rejected(writer, folder, options.max_rejected, _AGAIN)
             if not writer.manifest.complete:
                 writer.finish(ingested.listed, allowed)
             manifest = writer.manifest
@@ -204,6 +183,39 @@ def build_index(
         rejected=rejected,
         seconds=dict(clock.seconds),
     )
+
+
+def _begin(
+    writer: IndexWriter,
+    embedder: Embedder,
+    probes: NDArray[np.float32],
+    images: Source,
+    options: BuildOptions,
+    folder: Path,
+) -> frozenset[str]:
+    """Start an index, or take up one that is of the same; the names of its damaged shards."""
+    found = writer.resume_build()
+    if found is None:
+        writer.start(_manifest(embedder, images, options, write_probe(folder, probes)))
+        return frozenset()
+    manifest, damaged = found
+    _check_same(manifest, embedder, images, options, folder)
+    check_probe(folder, manifest.probe, embedder)
+    if manifest.complete and manifest.rejected > allow(options.max_rejected, manifest.listed):
+        check_rejected(writer, folder, options.max_rejected, _AGAIN)
+    return damaged
+
+
+def _worker_settings(pinned: Manifest, spec: EmbedderSpec, options: BuildOptions) -> WorkerSettings:
+    how = PipelineOptions(
+        pinned.views,
+        options.batch_size,
+        options.decoders,
+        options.thumbnails,
+        tokens=options.tokens,
+        pixels=options.pixels,
+    )
+    return WorkerSettings(options.embedder, spec, pinned.probe, options.device, how, options.workers)
 
 
 def shard_embedder(

@@ -16,6 +16,7 @@ from pytest_replication.images.memory import UnusableImages, describe, images_in
 from pytest_replication.images.read import read_file
 from pytest_replication.images.sources.base import FileSlice
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.models.prompted import Prompted
 from pytest_replication.models.ready import read_ready
 
 Label = int | str
@@ -36,6 +37,7 @@ class Samples:
         prompts: one a sample where it is known what it was made from, else empty.
         labels: class of each sample where known, else empty.
         model: what made them, None where that is not known.
+        prompted: where the prompts come from, None where that is not known.
     """
 
     images: Sequence[Image.Image | Path | FileSlice]
@@ -45,6 +47,7 @@ class Samples:
     prompts: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()
     model: ModelIdentity | None = None
+    prompted: Prompted | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -55,6 +58,8 @@ class Samples:
             )
         _check_prompts(self.prompts, len(self.images))
         _check_labels(self.labels, len(self.images))
+        if self.prompted is not None and len(self.prompted.rows) not in (0, len(self.images)):
+            raise SampleError(f"{len(self.images)} samples have {len(self.prompted.rows)} rows of captions")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -107,6 +112,8 @@ class Samples:
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
             told = {name: value for name, value in about.items() if value}
+            if len(prompts):
+                told["prompted"] = None  # it is about others
             return replace(given, **told) if told else given
         if isinstance(given, (str, os.PathLike)):
             return cls._of_ready(Path(given), seeds, about)

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_replication.accepted import Acceptance
 from pytest_replication.accepted.sorting import pair_of
 from pytest_replication.policy import Policy
+from pytest_replication.reports.captions import captions_data, own_data
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
@@ -61,6 +62,8 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
         "model": model_data(subject.model),
+        "prompts_source": subject.prompted,
+        "captions": captions_data(verdict),
         "distinct_samples": int(subject.distinct),
         "index": index_data(subject) | {"canaries": verdict.control.stored},
         "accepted": accepted_data(verdict),
@@ -207,6 +210,7 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "prompt": subject.prompts[match.sample] if subject.prompts else None,
         "class": subject.labels[match.sample] if subject.labels else None,
         "score": float(match.score),
+        "own": own_data(verdict, match),
         "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),
         "p_value": _p_value(verdict, match),
         "training_id": record.id,

@@ -6,6 +6,8 @@ import re
 
 from pytest_replication.search.matches import Match, Matches, NullTail, SearchedBy, Sightings, Subject
 
+_ROUNDING = 2e-6
+"""By how much two scores of one pair may differ, both rounded to 6 decimals."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -26,6 +28,7 @@ def check_matches(matches: Matches) -> None:
     _check_low(matches)
     if len(matches.complexity) not in (0, len(matches.of)):
         raise ValueError(f"{len(matches.of)} samples have {len(matches.complexity)} complexities")
+    _check_own(matches)
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 
@@ -97,6 +100,20 @@ def _check_canaries(seen: Sightings) -> None:
     scores = [one.planted for one in seen.of] + [one.match.score for one in seen.of if one.match is not None]
     if not all(-1 <= score <= 1 for score in scores):
         raise ValueError("a score of a canary is no cosine")
+
+
+def _check_own(matches: Matches) -> None:
+    if len(matches.own) not in (0, len(matches.of)):
+        raise ValueError(f"{len(matches.of)} samples have {len(matches.own)} images of their captions")
+    for number, own in enumerate(matches.own):
+        if own is None:
+            continue
+        if own.match.sample != number or own.match.row < 0 or not 1 <= own.images <= matches.searched:
+            raise ValueError(f"the image of the caption of sample {number} belongs to another, or to no row")
+        if not -1 <= own.match.score <= 1:
+            raise ValueError(f"a score of sample {number} is no cosine")
+        if own.match.score > matches.of[number][0].score + _ROUNDING:
+            raise ValueError(f"the image of its caption is nearer to sample {number} than its best match")
 
 
 def _check_low(matches: Matches) -> None:

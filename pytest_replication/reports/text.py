@@ -13,6 +13,7 @@ from pytest_replication.reports.accepted_text import (
     expired_lines,
     unused_line,
 )
+from pytest_replication.reports.captions import captions_data, captions_text, own_text
 from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
@@ -127,6 +128,8 @@ def _details(verdict: Verdict) -> list[str]:
         *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
         f"  samples    {verdict.samples} of {subject.source}",
         *model_lines(subject.model),
+        *([f"  prompts    {subject.prompted}"] if subject.prompted else []),
+        *([f"  captions   {told}"] if (told := captions_text(captions_data(verdict))) else []),
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
         f"  embedder   {subject.embedder}, {subject.preprocessing}",
     ]
@@ -192,9 +195,11 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
     told = f"{view}{caption}{_copies(match)}{evidence_text(match)}"
+    own = own_text(verdict, match)
     return [
         f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{told}",
+        *([f"    {' ' * len(score)}  caption   {own}"] if own else []),
     ]
 
 

@@ -28,6 +28,10 @@ from pytest_replication.surroundings import EngineChoice
 
 _MIN_RECALL = EngineChoice().min_recall
 _TERMS = (_MIN_RECALL, CONFIDENCE)
+_NO_TERMS = (
+    f"{codes.NAME} loses nothing, so there is nothing to certify: give no threshold, and no terms of a "
+    "certificate (recall, planted copies, confidence)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,7 @@ def make_engine(
     opened = index if isinstance(index, Index) else open_index(index)
     if name == codes.NAME:
         if thresholds is not None or planted is not None or (min_recall, confidence) != _TERMS:
-            raise SettingsError(
-                f"{name} loses nothing, so there is nothing to certify: give no threshold, and no terms of a "
-                "certificate (recall, planted copies, confidence)"
-            )
+            raise SettingsError(_NO_TERMS)
         made = codes.write_codes(opened, rebuild=rebuild, progress=progress)
         return EngineReport(str(opened.path), name, len(opened.shards), coded=made)
     engine_class(name).library()

@@ -154,6 +154,25 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A sample and the training image whose caption it was made from: its own one.
+
+    Attributes:
+        match: of the two; of the nearest where several images have this caption.
+        images: training images that have it.
+    """
+
+    match: Match
+    images: int
+
+    def is_nearest(self, best: Match) -> bool:
+        """Whether nothing is nearer to the sample: it is the best match, or a duplicate of that."""
+        mine = self.match
+        same = mine.leader is not None and mine.leader == best.leader
+        return same or mine.row == best.row or mine.score >= best.score
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What was compared with what, for messages and reports.
 
@@ -176,6 +195,7 @@ class Subject:
         sample_sha256: digest of the pixels of each sample (`images.content`), empty if none was taken.
         labels: class of each sample where known, else empty.
         model: what made the samples, None where that is not known.
+        prompted: where the prompts come from, in words; empty where that is not known.
     """
 
     samples: tuple[str, ...]
@@ -196,6 +216,7 @@ class Subject:
     sample_sha256: tuple[str, ...] = ()
     labels: tuple[int | str, ...] = ()
     model: ModelIdentity | None = None
+    prompted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +313,8 @@ class Matches:
         canaries: what was seen of the copies that were put among the samples; they are no samples.
         low: samples with next to nothing in them, in the order of their numbers.
         complexity: one for each sample, empty where it was not asked for.
+        own: for each sample the training image that its prompt is the caption of, None where it is of none;
+            empty where no prompt is one.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -306,6 +329,7 @@ class Matches:
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
     complexity: tuple[Complexities, ...] = ()
+    own: tuple[Own | None, ...] = ()
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property

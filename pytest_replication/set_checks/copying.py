@@ -19,6 +19,7 @@ from pytest_replication.set_checks.running import (
     Call,
     Features,
     check_copies,
+    check_levels,
     first_of_each,
     keep_apart,
     one_a_prompt,
@@ -69,13 +70,9 @@ class CopyingRule:
         Raises:
             SettingsError: there are some.
         """
-        # Written so that NaN fails each test.
-        if not 0 < self.alpha <= 0.5:
-            raise SettingsError(f"alpha is {self.alpha}; expected a share above 0 and at most 0.5")
+        check_levels(self.alpha, self.detect)
         if self.cells < 1:
             raise SettingsError(f"{self.cells} cells are wanted; expected 1 or more")
-        if not 0.5 < self.detect <= 1:
-            raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.7")
         check_copies(self.copies, self.max_copied)
 
 

@@ -18,6 +18,7 @@ from pytest_replication.set_checks.running import (
     Features,
     Scores,
     check_copies,
+    check_levels,
     few_copied,
     first_of_each,
     keep_apart,
@@ -71,13 +72,9 @@ class HoldoutRule:
         Raises:
             SettingsError: there are some.
         """
-        # Written so that NaN fails each test.
-        if not 0 < self.alpha <= 0.5:
-            raise SettingsError(f"alpha is {self.alpha}; expected a share above 0 and at most 0.5")
+        check_levels(self.alpha, self.detect)
         if not 0.5 <= self.level < 1:
             raise SettingsError(f"level is {self.level}; expected a share from 0.5 to below 1, such as 0.95")
-        if not 0.5 < self.detect <= 1:
-            raise SettingsError(f"detect is {self.detect}; expected a probability above 0.5, such as 0.6")
         check_copies(self.copies, self.max_copied)
 
 
@@ -213,41 +210,9 @@ def judge_closeness(
     except ValueError as error:
         raise SampleError(f"samples and hold-out cannot be compared: {error}") from error
     n, m = min(len(drawn), subject.distinct or len(drawn)), len(unseen.scores)
-    least = detectable_superiority(n, m, rule.alpha / 2, POWER)
-    share = tail_test(np.zeros(n), unseen.scores, rule.level).detectable(rule.alpha / 2, POWER)
     findings = (
-        Finding(
-            "whole",
-            f"Mann-Whitney p {p_shift:.3g}; a sample scores higher than a hold-out image with probability "
-            f"{shift.superiority:.3f} (95 % from {shift.lower:.3f} to {shift.upper:.3f}; Cliff's delta "
-            f"{shift.cliffs_delta:+.3f}); {100 * POWER:g} % power from {min(1.0, least):.3f} on",
-            _outcome(p_shift, rule.alpha, least <= rule.detect),
-            p_shift,
-            {
-                "superiority": shift.superiority,
-                "lower": shift.lower,
-                "upper": shift.upper,
-                "cliffs_delta": shift.cliffs_delta,
-                "p_alone": shift.p,
-                "detectable": min(1.0, least),
-            },
-        ),
-        Finding(
-            "tail",
-            f"p {p_tail:.3g}; {tail.above} of {tail.samples} samples above {tail.cut:.3f}, the hold-out's "
-            f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
-            + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
-            _outcome(p_tail, rule.alpha, share is not None),
-            p_tail,
-            {
-                "above": tail.above,
-                "expected": tail.expected,
-                "cut": tail.cut,
-                "level": tail.level,
-                "p_alone": tail.p,
-                "detectable": share,
-            },
-        ),
+        _whole(shift, p_shift, detectable_superiority(n, m, rule.alpha / 2, POWER), rule),
+        _tail(tail, p_tail, _detectable_share(n, unseen.scores, rule), rule),
         *told_of_prompts(len(scores), len(drawn), together, rule.alpha),
     )
     outcome = overall(findings)
@@ -275,6 +240,65 @@ def _tests(
     shift, tail = mann_whitney(scores, holdout), tail_test(scores, holdout, rule.level)
     first, second = holm([shift.p, tail.p])
     return shift, tail, (first, second)
+
+
+def _detectable_share(n: int, holdout: Scores, rule: HoldoutRule) -> float | None:
+    """Share of n samples above the percentile that the test of the tail would find; None if none."""
+    return tail_test(np.zeros(n), holdout, rule.level).detectable(rule.alpha / 2, POWER)
+
+
+def _whole(shift: MannWhitney, p: float, least: float, rule: HoldoutRule) -> Finding:
+    """What the test of the whole histograms says.
+
+    Args:
+        shift: the test.
+        p: adjusted.
+        least: probability of superiority that sets of this size find.
+        rule: how it is decided.
+    """
+    return Finding(
+        "whole",
+        f"Mann-Whitney p {p:.3g}; a sample scores higher than a hold-out image with probability "
+        f"{shift.superiority:.3f} (95 % from {shift.lower:.3f} to {shift.upper:.3f}; Cliff's delta "
+        f"{shift.cliffs_delta:+.3f}); {100 * POWER:g} % power from {min(1.0, least):.3f} on",
+        _outcome(p, rule.alpha, least <= rule.detect),
+        p,
+        {
+            "superiority": shift.superiority,
+            "lower": shift.lower,
+            "upper": shift.upper,
+            "cliffs_delta": shift.cliffs_delta,
+            "p_alone": shift.p,
+            "detectable": min(1.0, least),
+        },
+    )
+
+
+def _tail(tail: TailTest, p: float, share: float | None, rule: HoldoutRule) -> Finding:
+    """What the test of the tails says.
+
+    Args:
+        tail: the test.
+        p: adjusted.
+        share: share above the percentile that sets of this size find; None if none.
+        rule: how it is decided.
+    """
+    return Finding(
+        "tail",
+        f"p {p:.3g}; {tail.above} of {tail.samples} samples above {tail.cut:.3f}, the hold-out's "
+        f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
+        + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
+        _outcome(p, rule.alpha, share is not None),
+        p,
+        {
+            "above": tail.above,
+            "expected": tail.expected,
+            "cut": tail.cut,
+            "level": tail.level,
+            "p_alone": tail.p,
+            "detectable": share,
+        },
+    )
 
 
 def _outcome(p: float, alpha: float, large_enough: bool) -> Outcome:

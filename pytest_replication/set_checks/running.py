@@ -145,6 +145,19 @@ def search_holdout(index: Index, samples: Samples) -> tuple[Features, Scores]:
     return vectors, _finite(search(index, vectors, 1).scores[:, 0])
 
 
+def check_levels(alpha: float, detect: float) -> None:
+    """Refuse what is no share of false alarms, or no probability of superiority that could be detected.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    # Written so that NaN fails each test.
+    if not 0 < alpha <= 0.5:
+        raise SettingsError(f"alpha is {alpha}; expected a share above 0 and at most 0.5")
+    if not 0.5 < detect <= 1:
+        raise SettingsError(f"detect is {detect}; expected a probability above 0.5, such as 0.6")
+
+
 def check_copies(given: float | None, most: float) -> None:
     """Refuse what is no score from which on a hold-out image is a copy, or no share that may be.
 

@@ -145,9 +145,9 @@ def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def images(picture: Callable[..., Image.Image], training: Path) -> list[Image.Image]:
-    """32 images, eight of them real photographs."""
-    made = [picture(seed, (60 + 5 * (seed % 4), 50)) for seed in range(24)]
-    for path in sorted(training.glob("*.jpg"))[:8]:
+    """16 images, four of them real photographs."""
+    made = [picture(seed, (60 + 5 * (seed % 4), 50)) for seed in range(12)]
+    for path in sorted(training.glob("*.jpg"))[:4]:
         with Image.open(path) as image:
             made.append(image.convert("RGB"))
     return made
@@ -159,7 +159,7 @@ def vectors(embedder: Embedder, images: list[Image.Image]) -> np.ndarray:
 
 
 def test_rows_have_the_declared_dimension_and_unit_length(embedder: Embedder, vectors: np.ndarray) -> None:
-    assert vectors.shape == (32, embedder.spec.dim)
+    assert vectors.shape == (16, embedder.spec.dim)
     assert vectors.dtype == np.float32
     assert np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1).max() < 1e-6
 
@@ -169,9 +169,9 @@ def test_an_image_scores_one_with_itself(embedder: Embedder, images: list[Image.
     assert float(one @ same) == pytest.approx(1, abs=embedder.drift)
 
 
-def test_batch_1_equals_batch_32(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:
-    alone = np.concatenate([embed_images(embedder, [image]) for image in images])
-    assert drift_between(alone, vectors) <= embedder.drift
+def test_batch_1_equals_batch_16(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:
+    alone = np.concatenate([embed_images(embedder, [image]) for image in images[-8:]])
+    assert drift_between(alone, vectors[-8:]) <= embedder.drift
 
 
 def test_it_is_deterministic(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:

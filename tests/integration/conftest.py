@@ -24,13 +24,25 @@ XDIST = [
     pytest.param(("-n2",), id="n2"),
 ]
 """Every way in which pytest-xdist can be there or not; for `plugin_args`."""
+ACROSS = [pytest.param(WITHOUT_XDIST, id="no-xdist"), pytest.param(("-n1",), id="n1")]
+"""Here, and in a worker; for `across`."""
 
 RunSuite = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture(params=XDIST)
 def plugin_args(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Arguments for one way in which pytest-xdist can be there or not."""
+    """Arguments for one way in which pytest-xdist can be there or not, for what comes of several workers.
+
+    Each worker takes seconds to start: where only the way from a worker to the report matters, `across` does.
+    """
+    args: tuple[str, ...] = request.param
+    return args
+
+
+@pytest.fixture(params=ACROSS)
+def across(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Arguments for a run in this process, and for one whose tests run in a worker."""
     args: tuple[str, ...] = request.param
     return args
 

@@ -134,6 +134,7 @@ def test_the_first_shards_are_an_index_of_their_own(made_up: ModuleType, kept: P
     assert found.rows.max() < 2 * SHARD
 
 
+@pytest.mark.slow
 def test_scan(kept: Path, tmp_path: Path) -> None:
     options = ("--keep", kept, "--runs", 1, "--samples", 12, "--sides", "codes", "floats", "--always-codes")
     found = results_of("scan", tmp_path, *SMALL, *options)
@@ -175,6 +176,7 @@ def test_a_scan_by_codes_counts_what_it_looks_at(monkeypatch: pytest.MonkeyPatch
     assert not list(kept.glob("work-*"))
 
 
+@pytest.mark.slow
 def test_linear(kept: Path, tmp_path: Path) -> None:
     small = ("--most", *SMALL[1:], "--keep", kept, "--sizes", 1000, "--runs", 1, "--samples", 20)
     found = results_of("linear", tmp_path, *small, "--planted", 600, "--always-codes")
@@ -233,6 +235,7 @@ def test_duplicates_that_are_missed_or_told_wrong_are_counted(
     assert strange["images_outside_the_groups"] == 1
 
 
+@pytest.mark.slow
 def test_engines(kept: Path, tmp_path: Path) -> None:
     pytest.importorskip("faiss")
     options = ("--keep", kept, "--engines", "faiss-ivf", "--thresholds", 0.9, "--runs", 1, "--samples", 8)
@@ -246,6 +249,7 @@ def test_engines(kept: Path, tmp_path: Path) -> None:
     assert not (kept / "index" / "engines").exists()  # rows that are kept stay as they are
 
 
+@pytest.mark.slow
 def test_split(tmp_path: Path) -> None:
     sizes = ("--images", 60, "--chunks", 5, "--length", 16, "--queries", 1, 3, "--runs", 2)
     keep = tmp_path / "tokens.npy"

@@ -52,7 +52,7 @@ def test_the_setting_may_stand_in_the_ini_file(
 
 def test_a_gate_that_finds_no_canary_is_an_error_in_workers_too(run_suite: RunSuite, damaged: Path) -> None:
     write_canaries(open_index(damaged), Canaries(0.9, {"grey": (0, 20)}, ()))
-    result = run_suite(PASSING, "-n2", index=damaged)
+    result = run_suite(PASSING, "-n1", index=damaged)
     result.assert_outcomes(errors=1)
     assert result.ret == 1
     assert "ControlFailed" in result.stdout.str()

@@ -87,6 +87,7 @@ def test_the_python_example_of_the_readme(
     assert 0 < upper < 0.3
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_readme(
     beside_the_readme: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pytest_replication import BuildOptions, build_index
+from pytest_replication import BuildOptions, build_index, cli
 from pytest_replication.index.writer import IndexWriter
 
 from .conftest import PASSING, RunSuite
@@ -123,7 +123,11 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
 def test_a_damaged_index_is_an_error_in_pytest_and_on_the_command_line(
-    run_suite: RunSuite, damaged: Path, unrelated: Path, damage: Callable[[Path], None]
+    run_suite: RunSuite,
+    damaged: Path,
+    unrelated: Path,
+    damage: Callable[[Path], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     damage(damaged)
     found, mend = DAMAGE[damage]
@@ -135,21 +139,18 @@ def test_a_damaged_index_is_an_error_in_pytest_and_on_the_command_line(
     assert mend in text
     assert str(damaged) in text
 
-    cli = [sys.executable, "-m", "pytest_replication.cli", "check", damaged, unrelated, "--threshold", "0.9"]
-    done = subprocess.run(cli, capture_output=True, text=True)
-    assert done.returncode == 3
-    assert found in done.stderr
-    assert mend in done.stderr
+    assert cli.main(["check", str(damaged), str(unrelated), "--threshold", "0.9"]) == 3
+    said = capsys.readouterr().err
+    assert found in said
+    assert mend in said
 
 
-@pytest.mark.parametrize(
-    "damage", [bit_flipped, shard_missing, unfinished], ids=lambda damage: damage.__name__
-)
-def test_a_damaged_index_is_an_error_under_xdist_too(
-    run_suite: RunSuite, plugin_args: tuple[str, ...], damaged: Path, damage: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [bit_flipped, unfinished], ids=lambda damage: damage.__name__)
+def test_a_damaged_index_is_an_error_in_a_worker_too(
+    run_suite: RunSuite, damaged: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(damaged)
-    result = run_suite(PASSING, *plugin_args, index=damaged)
+    result = run_suite(PASSING, "-n1", index=damaged)
     result.assert_outcomes(errors=1)
     assert result.ret == 1
 

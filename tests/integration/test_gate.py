@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_replication import open_index, remove_images
+from pytest_replication import make_engine, open_index, remove_images
 from pytest_replication.index.imported import ImportOptions, import_index
 
 from .conftest import FAILING, MODEL, PASSING, RunSuite
@@ -50,9 +51,7 @@ def test_an_error_shows_the_users_line_and_nothing_of_ours(run_suite: RunSuite, 
     full.stdout.fnmatch_lines(["*manifest.py*"])
 
 
-def test_the_imported_assertion_finds_the_index_by_itself(
-    run_suite: RunSuite, plugin_args: tuple[str, ...]
-) -> None:
+def test_the_imported_assertion_finds_the_index_by_itself(run_suite: RunSuite) -> None:
     result = run_suite(
         """
         from pytest_replication import assert_no_replication, check_replication
@@ -60,8 +59,7 @@ def test_the_imported_assertion_finds_the_index_by_itself(
         def test_imported():
             assert check_replication("photos/training", 0.9).outcome == "fail"
             assert_no_replication("photos/unrelated", 0.9)
-        """,
-        *plugin_args,
+        """
     )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["FAIL (measured only) *", "PASS *"])
@@ -82,15 +80,12 @@ def test_a_check_in_a_thread_of_its_own_says_that_it_lost_the_run(run_suite: Run
     result.stdout.fnmatch_lines(["*in another thread of one*"])
 
 
-def test_inconclusive_is_an_error_and_not_a_failure(
-    run_suite: RunSuite, plugin_args: tuple[str, ...]
-) -> None:
+def test_inconclusive_is_an_error_and_not_a_failure(run_suite: RunSuite) -> None:
     result = run_suite(
         """
         def test_claim(assert_no_replication):
             assert_no_replication("photos/unrelated", threshold=0.9, max_rate=0.1)
-        """,
-        *plugin_args,
+        """
     )
     result.assert_outcomes(errors=1)
     assert result.ret == 1
@@ -368,11 +363,9 @@ def test_xfail_may_say_that_a_model_copies(run_suite: RunSuite) -> None:
     result.assert_outcomes(xfailed=1)
 
 
-def test_xfail_never_hides_a_broken_gate(
-    run_suite: RunSuite, plugin_args: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_xfail_never_hides_a_broken_gate(run_suite: RunSuite, tmp_path: Path) -> None:
     code = "import pytest\n" + "@pytest.mark.xfail\n" + PASSING.replace("\n    ", "\n")
-    result = run_suite(code, *plugin_args, index=tmp_path / "gone")
+    result = run_suite(code, index=tmp_path / "gone")
     result.assert_outcomes(errors=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*IndexNotFound: there is no index at *"])
@@ -471,19 +464,20 @@ def test_a_setup_error_is_one_sentence(run_suite: RunSuite) -> None:
     result.stdout.no_fnmatch_line("*callable.py*")
 
 
-def test_a_pass_on_the_word_of_an_engine_shows_its_recall(
-    run_suite: RunSuite, plugin_args: tuple[str, ...], damaged: Path
-) -> None:
+@pytest.fixture(scope="module")
+def certified(built_pixels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the index with faiss-ivf, certified at 0.9."""
     pytest.importorskip("faiss")
-    from pytest_replication import open_index
-    from pytest_replication.search.engines import add_certificate, build_engine, certify, open_engine
-    from pytest_replication.search.proposals import CANDIDATES
+    folder = Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp("certified") / "index"))
+    assert make_engine(folder, "faiss-ivf", 0.9, progress=False).certified
+    return folder
 
-    index = open_index(damaged)
-    build_engine(index, "faiss-ivf")
-    add_certificate(index, certify(index, open_engine(index, "faiss-ivf"), 0.9, k=CANDIDATES))
-    asked = ("--replication-engine=faiss-ivf", *plugin_args)
-    relied = run_suite(BOTH, "--replication-allow-approximate", *asked, index=damaged)
+
+def test_a_pass_on_the_word_of_an_engine_shows_its_recall(
+    run_suite: RunSuite, across: tuple[str, ...], certified: Path
+) -> None:
+    asked = ("--replication-engine=faiss-ivf", *across)
+    relied = run_suite(BOTH, "--replication-allow-approximate", *asked, index=certified)
     relied.assert_outcomes(passed=1, failed=1)
     relied.stdout.fnmatch_lines(
         [
@@ -493,7 +487,10 @@ def test_a_pass_on_the_word_of_an_engine_shows_its_recall(
             "      searched by faiss-ivf: recall above 99.9 % at 0.9 (0 of 3000 planted copies missed*",
         ]
     )
-    careful = run_suite(BOTH, *asked, index=damaged)
+
+
+def test_an_engine_that_may_not_pass_says_what_decided(run_suite: RunSuite, certified: Path) -> None:
+    careful = run_suite(BOTH, "--replication-engine=faiss-ivf", index=certified)
     careful.assert_outcomes(passed=1, failed=1)
     careful.stdout.fnmatch_lines(
         [
@@ -519,9 +516,7 @@ def test_an_engine_that_no_one_knows_is_an_error(run_suite: RunSuite) -> None:
     result.stdout.fnmatch_lines(["E*SettingsError: there is no engine 'anoy'; known are exact, annoy, *"])
 
 
-def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(
-    run_suite: RunSuite, damaged: Path, plugin_args: tuple[str, ...]
-) -> None:
+def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(run_suite: RunSuite, damaged: Path) -> None:
     remove_images(damaged, ids=["cat.jpg", "coffee.jpg"])
     code = """
         def test_twice(assert_no_replication):
@@ -531,7 +526,7 @@ def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(
             assert_no_replication([image, image], threshold=0.9)
             assert_no_replication("photos/unrelated", threshold=0.9)
     """
-    result = run_suite(code, *plugin_args, index=damaged)
+    result = run_suite(code, index=damaged)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
@@ -546,17 +541,17 @@ def test_a_run_that_passes_shows_the_warnings_of_its_verdicts(
 
 
 def test_an_unproved_import_is_an_error_until_it_is_allowed(
-    run_suite: RunSuite, pytester: pytest.Pytester, built_pixels: Path, plugin_args: tuple[str, ...]
+    run_suite: RunSuite, pytester: pytest.Pytester, built_pixels: Path
 ) -> None:
     shards = open_index(built_pixels).shards
     np.save("v.npy", np.concatenate([shard.embeddings()[0][:, 0] for shard in shards]))
     import_index("npy:v.npy", "imported", ImportOptions(embedder="pixels"))
-    refused = run_suite(PASSING, *plugin_args, index="imported")
+    refused = run_suite(PASSING, index="imported")
     refused.assert_outcomes(errors=1)
     refused.stdout.fnmatch_lines(["*IndexMismatch: vectors of *imported were imported and nothing proves *"])
-    run_suite(FAILING, *plugin_args, index="imported").assert_outcomes(failed=1)
+    run_suite(FAILING, index="imported").assert_outcomes(failed=1)
     pytester.makeini("[pytest]\nreplication_allow_unproved = true\n")
-    allowed = run_suite(PASSING, *plugin_args, index="imported")
+    allowed = run_suite(PASSING, index="imported")
     allowed.assert_outcomes(passed=1)
     allowed.stdout.fnmatch_lines(
         ["PASS *", "WARNING: vectors of the index were imported and nothing proves *"]

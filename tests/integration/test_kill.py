@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 HARNESS = '''
 """Fork some work, kill it at a random moment, look, do it again, look again. Prints one JSON a trial."""
@@ -116,11 +118,16 @@ for trial in range(trials):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-@pytest.mark.parametrize("kills", [25, pytest.param(125, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [20, pytest.param(125, marks=pytest.mark.slow)])
 def test_work_that_is_killed_at_random_moments(
-    training: Path, unrelated: Path, tmp_path: Path, kills: int
+    picture: Callable[..., Image.Image], tmp_path: Path, kills: int
 ) -> None:
-    command = [sys.executable, "-c", HARNESS, training, unrelated, tmp_path, str(kills), "7"]
+    for name, seeds in (("source", range(16)), ("more", range(16, 24))):
+        (tmp_path / name).mkdir()
+        for seed in seeds:
+            picture(seed).save(tmp_path / name / f"{seed:02d}.png")
+    folders = (tmp_path / "source", tmp_path / "more", tmp_path)
+    command = [sys.executable, "-c", HARNESS, *folders, str(kills), "7"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     trials = [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from pytest_replication import remove_images
 from pytest_replication._plugin.hooks import Hooks
 
 from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
@@ -33,11 +35,57 @@ def test_every_check_of_every_worker_arrives_once(run_suite: RunSuite, plugin_ar
         assert sum(f"[check {number}]" in line for line in lines) == 1
 
 
-def test_without_a_terminal_the_verdict_is_the_same(
-    run_suite: RunSuite, plugin_args: tuple[str, ...]
+def test_without_a_terminal_the_verdict_is_the_same(run_suite: RunSuite) -> None:
+    assert run_suite(PASSING, "-p", "no:terminal").ret == 0
+    for args in (WITHOUT_XDIST, ("-n1",)):
+        assert run_suite(FAILING, *args, "-p", "no:terminal").ret == 1
+
+
+def test_what_a_worker_found_is_told_as_it_is_without_one(
+    run_suite: RunSuite, pytester: pytest.Pytester, damaged: Path
 ) -> None:
-    assert run_suite(PASSING, *plugin_args, "-p", "no:terminal").ret == 0
-    assert run_suite(FAILING, *plugin_args, "-p", "no:terminal").ret == 1
+    remove_images(damaged, ids=["cat.jpg", "coffee.jpg"])
+    result = run_suite(
+        """
+        import pytest
+        from pathlib import Path
+        from PIL import Image
+        from pytest_replication import assert_no_replication
+
+        def test_imported():
+            image = Image.open(min(Path("photos/unrelated").iterdir()))
+            assert_no_replication([image, image], 0.9)
+
+        def test_copies(assert_no_replication):
+            assert_no_replication("photos/training", 0.9)
+
+        def test_claim(assert_no_replication):
+            assert_no_replication("photos/unrelated", 0.9, max_rate=0.1)
+
+        @pytest.mark.xfail
+        def test_broken(assert_no_replication):
+            assert_no_replication([], 0.9)
+        """,
+        "-n1",
+        "--junit-xml=junit.xml",
+        index=damaged,
+    )
+    result.assert_outcomes(passed=1, failed=1, errors=2)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines_random(
+        [
+            "FAIL *::test_copies *",
+            "INCONCLUSIVE *::test_claim *",
+            "PASS *::test_imported *",
+            "      WARNING: only 1 of 2 samples is distinct: the bounds of the rate count these",
+            "WARNING: 2 training images were removed from the index: copies of them are not found",
+            "ERROR *::test_broken*",
+        ]
+    )
+    assert sum(line.startswith("WARNING: 2 training images were removed") for line in result.outlines) == 1
+    (suite,) = ET.parse(pytester.path / "junit.xml").getroot()
+    assert [case.get("name") for case in suite.iter("testcase") if len(case) == 0] == ["test_imported"]
+    assert len(list(suite.iter("testcase"))) == 4
 
 
 def test_collecting_loads_nothing_and_fails_nothing(
@@ -52,16 +100,19 @@ def test_collecting_loads_nothing_and_fails_nothing(
 NO_CHECKS = "def test_it(): pass"
 
 
-def test_a_run_without_checks_says_so_and_fails_if_checks_are_required(
-    run_suite: RunSuite, plugin_args: tuple[str, ...]
-) -> None:
-    quiet = run_suite(NO_CHECKS, *plugin_args)
+def test_a_run_without_checks_says_so(run_suite: RunSuite) -> None:
+    quiet = run_suite(NO_CHECKS)
     assert quiet.ret == 0
     quiet.stdout.fnmatch_lines(["no replication check was made"])
+
+
+def test_a_run_without_checks_fails_if_checks_are_required(
+    run_suite: RunSuite, plugin_args: tuple[str, ...]
+) -> None:
     required = run_suite(NO_CHECKS, *plugin_args, "--replication-require-checks")
     assert required.ret == 1
     required.stdout.fnmatch_lines(["ERROR: no replication check was asserted, and * is set"])
-    assert run_suite(PASSING, *plugin_args, "--replication-require-checks").ret == 0
+    assert run_suite(f"{NO_CHECKS}\n{dedent(PASSING)}", *plugin_args, "--replication-require-checks").ret == 0
 
 
 def test_checks_may_be_required_in_the_ini_file(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
@@ -93,7 +144,7 @@ UNSERIALISABLE = """
 """
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_worker_that_dies_of_its_report_does_not_leave_the_run_green(
     run_suite: RunSuite, workers: str
 ) -> None:
@@ -115,7 +166,7 @@ def test_a_worker_that_crashes_fails_the_run(run_suite: RunSuite) -> None:
             assert_no_replication("photos/unrelated", threshold=0.9)
             os._exit(1)
         """,
-        "-n2",
+        "-n1",
     )
     assert result.ret == 1
 
@@ -127,7 +178,7 @@ def test_checks_that_get_lost_on_the_way_fail_the_run(run_suite: RunSuite, pytes
             data.pop("replication_rows", None)
         """
     )
-    result = run_suite(PASSING, "-n2")
+    result = run_suite(PASSING, "-n1")
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     result.stdout.fnmatch_lines(["ERROR: 1 checks were made but only 0 arrived: some were lost"])
 
@@ -143,9 +194,9 @@ def test_an_internal_error_is_never_green(run_suite: RunSuite, pytester: pytest.
 
 
 def test_junit_counts_the_failure_and_carries_the_message(
-    run_suite: RunSuite, pytester: pytest.Pytester, plugin_args: tuple[str, ...]
+    run_suite: RunSuite, pytester: pytest.Pytester
 ) -> None:
-    result = run_suite(PASSING + FAILING, *plugin_args, "--junit-xml=junit.xml")
+    result = run_suite(PASSING + FAILING, "--junit-xml=junit.xml")
     assert result.ret == 1
     (suite,) = ET.parse(pytester.path / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
@@ -210,7 +261,7 @@ def test_xdist_that_is_loaded_by_its_module_is_guarded_too(
     )
     pytester.makepyfile(PASSING.replace("photos/unrelated", str(unrelated)))
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "pytest_replication.plugin", "-n2"]
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "pytest_replication.plugin", "-n1"]
     done = subprocess.run(
         [*command, f"--replication-index={built_pixels}"], env=environment, capture_output=True, text=True
     )

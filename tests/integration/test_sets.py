@@ -38,9 +38,9 @@ SUITE = """
 
 
 def test_every_assertion_is_a_fixture_and_stands_in_the_table(
-    run_suite: RunSuite, plugin_args: tuple[str, ...]
+    run_suite: RunSuite, across: tuple[str, ...]
 ) -> None:
-    result = run_suite(SUITE, *plugin_args)
+    result = run_suite(SUITE, *across)
     result.assert_outcomes(passed=4, failed=2, errors=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines_random(

@@ -151,6 +151,7 @@ def test_data_is_plain_and_complete() -> None:
         "prompt": None,
         "class": None,
         "score": 0.9,
+        "own": None,
         "threshold": 0.5,
         "p_value": None,
         "training_id": "cat.jpg",
