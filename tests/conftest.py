@@ -247,6 +247,30 @@ def made_up_index() -> Callable[..., Index]:
     return write
 
 
+@pytest.fixture(scope="session")
+def ddpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an unconditional pipeline of diffusers, random weights, grey 8 x 8 images."""
+    pytest.importorskip("diffusers")
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(0)
+    network = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=(4, 4),
+        norm_num_groups=2,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        add_attention=False,
+    )
+    folder = tmp_path_factory.mktemp("models") / "ddpm"
+    DDPMPipeline(network, DDPMScheduler(num_train_timesteps=100)).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(params=engine_names())
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Each approximate engine in turn; one whose library is not installed is skipped."""
