@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _how_to_go_on(args: argparse.Namespace) -> str:
     if args.verb == "calibrate":
         return ": the same command again goes on with the images that are not measured yet"
+    if args.verb == "experiment":
+        return ": with --cache FOLDER the same command goes on with the samples that are there"
     if args.verb == "benchmark":
         return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
