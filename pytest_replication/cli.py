@@ -25,6 +25,7 @@ from pytest_replication._cli import (
     compact,
     duplicates,
     engine,
+    experiment,
     import_,
     info,
     merge,
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         screen,
         plan,
         benchmark,
+        experiment,
         weights,
     ):
         verb = module.add_parser(verbs)

@@ -28,6 +28,7 @@
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
+    ├── ExperimentError              an experiment lacks what it measures, or cannot write what it found
     └── Inconclusive                 too few samples for the rate that was claimed
 """
 
@@ -147,6 +148,10 @@ class ControlFailed(ReplicationError):
 
 class BenchmarkError(ReplicationError):
     """A benchmark has no set, picture or truth that it could use."""
+
+
+class ExperimentError(ReplicationError):
+    """An experiment lacks what it measures (labels, captions, prompts), or cannot write what it found."""
 
 
 class Inconclusive(ReplicationError):

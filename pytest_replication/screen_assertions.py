@@ -34,7 +34,8 @@ def assert_prompts_not_memorized(
     Args:
         model: a diffusers pipeline in the layout of Stable Diffusion 1 or 2, as `load_model` loads it, or its
             name, or the pipeline itself.
-        prompts: that are screened: a list of texts, or a file with one a line.
+        prompts: that are screened: a list of texts, a file (``.txt`` with one a line, ``.jsonl``, ``.csv``,
+            ``.parquet``), or captions of the index of the run (``captions:duplicated-first``).
         clean_prompts: in the same forms, of the same kind, that the model cannot have memorised: they set
             the line. 1 / `fpr` of them at least, less one; for one screen at 1 % that is 99.
         control_prompts: in the same forms, that the model is known to have memorised. Half of them have to be

@@ -165,7 +165,7 @@ def captions() -> list[tuple[str, str | None, str]]:
         ("coffee.jpg", "Coffee again", "thing"),
         ("coffee.jpg", "more coffee", "thing"),
         ("coins.jpg", "A  Cat", "thing"),
-        ("cups.jpg", None, "thing"),
+        ("cups.jpg", None, "cup"),
         ("astronaut.jpg", "an astronaut", "person"),
         ("astronaut.jpg", "an astronaut in a suit", "person"),
         ("wall-clock.jpg", "a clock", "thing"),

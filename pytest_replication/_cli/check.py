@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
+from pytest_replication.reports.pictures import check_pictures, draw_pictures
 from pytest_replication.reports.text import render
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
@@ -49,6 +51,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Judge what --save has written again, in the place of INDEX and SAMPLES",
     )
     parser.add_argument("--save", metavar="FILE", help="Keep all that was measured, to judge it again")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FILE",
+        help="Draw the samples with the highest scores, each beside its nearest training image (.png)",
+    )
     _add_rule(parser)
     _add_samples(parser)
     add_engine(parser)
@@ -121,6 +129,10 @@ def _add_proof(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
+    if args.pictures is not None:
+        if args.matches is not None or args.pixels is not None or args.pixel_limit is not None:
+            raise SettingsError("--pictures draws a check of scores: leave out --matches and --pixels")
+        check_pictures(args.pictures)
     if args.pixels is not None or args.pixel_limit is not None:
         return _STATUS[extracted(args)]
     verdict = _measured(args) if args.matches is None else judged_again(args)
@@ -156,7 +168,12 @@ def _measured(args: argparse.Namespace) -> Verdict:
     )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
-        return check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
+        verdict = check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
+    if args.pictures is not None:
+        drawn = draw_pictures(verdict, samples, index, args.pictures)
+        told = f"{args.pictures}" if drawn else "no pictures: the training images are not at hand"
+        print(told, file=sys.stderr)
+    return verdict
 
 
 def _whole(text: str) -> int:

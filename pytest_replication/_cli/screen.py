@@ -24,7 +24,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "model", metavar="MODEL", help="Folder of a diffusers pipeline (Stable Diffusion 1, 2)"
     )
     for option, what in (
-        ("--prompts", "Prompts to screen, a file with one a line"),
+        ("--prompts", "Prompts to screen: .txt with one a line, .jsonl, .csv, .parquet"),
         ("--clean-prompts", "Prompts that the model cannot have memorised: they set the line"),
     ):
         parser.add_argument(option, required=True, metavar="FILE", help=what)
@@ -71,9 +71,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--guidance",
         type=float,
-        default=default.guidance,
         metavar="SCALE",
-        help="Of classifier-free guidance (default: %(default)s)",
+        help="Of classifier-free guidance (default: the model's own, else 7.5)",
     )
     return parser
 

@@ -89,12 +89,12 @@ def _prompts_of(count: int | None, seeds_per_prompt: int) -> int | None:
 def _of_index(name: str, index: Index, wanted: int | None, usual: int, seed: int) -> Prompts:
     from pytest_replication.prompts import captions
 
-    kind, _, which = name.partition(":")
-    if kind == "labels":
+    kind, colon, which = name.partition(":")
+    if kind == "labels" and (which or not colon):
         return captions.labels_of(index, which or None)
-    if which.startswith("label="):
+    if kind == "captions" and which.startswith("label="):
         return captions.captions_of(index, which.removeprefix("label="), wanted, seed)
-    if which not in ("", "random", "duplicated-first"):
+    if name not in ("captions", "captions:random", "captions:duplicated-first"):
         raise UnknownName(
             f"there are no prompts {name!r}{meant(name, NAMES)}: give {', '.join(NAMES)} or a file"
         )

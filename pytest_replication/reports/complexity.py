@@ -25,8 +25,13 @@ FIGURES = {
 """Names of the figures, and how they are said."""
 
 
-def complexity_data(verdict: Verdict) -> dict[str, Any] | None:
-    """Turn the figures into plain data; None where they were not asked for."""
+def complexity_data(verdict: Verdict, confidence: float = 0.95) -> dict[str, Any] | None:
+    """Turn the figures into plain data; None where they were not asked for.
+
+    Args:
+        verdict: of the samples.
+        confidence: of the intervals.
+    """
     found = verdict.matches.complexity
     if not found:
         return None
@@ -35,8 +40,8 @@ def complexity_data(verdict: Verdict) -> dict[str, Any] | None:
         (one.training, score) for one, score in zip(found, scores, strict=True) if one.training is not None
     ]
     return {
-        "samples": _figures([one.sample for one in found], scores),
-        "training_images": _figures([one for one, _ in known], [score for _, score in known]),
+        "samples": _figures([one.sample for one in found], scores, confidence),
+        "training_images": _figures([one for one, _ in known], [score for _, score in known], confidence),
     }
 
 
@@ -58,15 +63,15 @@ def complexity_text(data: Mapping[str, Any] | None) -> str:
     return f"Pearson's r of the score, {plural(group['n'], matched + what)}: {', '.join(told)}"
 
 
-def _figures(of: Sequence[Complexity], scores: Sequence[float]) -> dict[str, Any]:
+def _figures(of: Sequence[Complexity], scores: Sequence[float], confidence: float) -> dict[str, Any]:
     values = np.asarray(scores, np.float64)
     figures = {}
     for name in FIGURES:
         numbers = np.array([getattr(one, name) for one in of], np.float64)
         figures[name] = {
             "mean": float(numbers.mean()) if len(numbers) else None,
-            "pearson": _correlation(pearson(numbers, values)),
-            "spearman": _correlation(spearman(numbers, values)),
+            "pearson": _correlation(pearson(numbers, values, confidence)),
+            "spearman": _correlation(spearman(numbers, values, confidence)),
         }
     return {"n": len(of), "figures": figures}
 

@@ -22,11 +22,15 @@ class Denoiser(ABC):
     Attributes:
         name: of the model.
         fingerprint: sha256 of its weights and options; None where it is not known.
+        guidance: that it was loaded to be sampled with; None where it does not say.
+        notes: what a verdict has to tell of it.
         schedule: the steps to run.
     """
 
     name: str
-    fingerprint: str | None
+    fingerprint: str | None = None
+    guidance: float | None = None
+    notes: tuple[str, ...] = ()
     schedule: Schedule
 
     @abstractmethod

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_replication.errors import SettingsError
+from pytest_replication.prompts.base import plain
+from pytest_replication.prompts.choose import OpenIndex, load_prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +27,30 @@ class Texts:
         return len(self.texts)
 
 
-def texts_of(given: object, what: str, *, may_be_none: bool = False) -> Texts:
-    """Take prompts from a list, or a file with one a line.
+def texts_of(given: object, what: str, index: OpenIndex | None = None, *, may_be_none: bool = False) -> Texts:
+    """Take prompts in any form of `load_prompts`.
+
+    Args:
+        given: a list of texts, a file, or captions of an index.
+        what: what they are called.
+        index: opens the index.
+        may_be_none: whether an empty list or None is a choice.
 
     Raises:
         SettingsError: there are none, or one is blank or no text.
     """
-    if isinstance(given, (str, os.PathLike)):
-        return _distinct(_lines(Path(given), what), str(given), what)
-    if not isinstance(given, Iterable):
-        raise SettingsError(f"{what} are {given!r}; expected a list of texts, or a file with one a line")
-    texts = list(given)
-    if not texts and not may_be_none:
-        raise SettingsError(f"there are no {what}: nothing would be screened, so nothing can pass")
-    for text in texts:
-        if not isinstance(text, str) or not text.strip():
-            raise SettingsError(f"one of the {what} is {text!r}; expected a text that is not blank")
-    return _distinct(texts, f"the {what} of the call", what)
-
-
-def plain(text: str) -> str:
-    """A prompt without what tells no two apart: case, and how many spaces stand between words."""
-    return " ".join(text.casefold().split())
+    if may_be_none and (given is None or (isinstance(given, (list, tuple)) and not given)):
+        return Texts((), "", what)
+    try:
+        found = load_prompts(given, index)
+    except SettingsError as error:
+        raise SettingsError(f"the {what}: {error}") from error
+    if not found.texts:
+        raise SettingsError(f"the {what} of {found.source} are labels alone; a screen takes texts")
+    kept: dict[str | None, str] = {}
+    for entry in found.entries:  # one text with several labels or seeds is one prompt
+        kept.setdefault(plain(entry.text), str(entry.text))
+    return Texts(tuple(kept.values()), found.source, what)
 
 
 def keep_apart(clean: Texts, others: Texts, role: str) -> None:
@@ -65,25 +66,3 @@ def keep_apart(clean: Texts, others: Texts, role: str) -> None:
             f"{len(same)} of {len(clean)} clean prompts are {role} as well (the first: {same[0]!r}): give "
             "clean prompts that the model cannot have memorised"
         )
-
-
-def _lines(file: Path, what: str) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"the {what} cannot be read from {file}: {error}; expected text, one a line"
-        ) from error
-    texts = [line.strip() for line in lines if line.strip()]
-    if not texts:
-        raise SettingsError(f"{file} holds no {what}: nothing would be screened, so nothing can pass")
-    return texts
-
-
-def _distinct(texts: list[str], source: str, what: str) -> Texts:
-    kept: dict[str, str] = {}
-    for text in texts:
-        kept.setdefault(plain(text), text)
-    if repeated := len(texts) - len(kept):
-        source += f" ({repeated} that repeat{'s' if repeated == 1 else ''} others left out)"
-    return Texts(tuple(kept.values()), source, what)

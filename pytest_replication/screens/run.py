@@ -8,11 +8,12 @@ from typing import Any
 
 from pytest_replication.errors import ModelError, ReplicationError, SampleError
 from pytest_replication.models import Model, load_model
+from pytest_replication.models.diffusers import DiffusersModel
 from pytest_replication.reports.screens import screen_row
 from pytest_replication.screen_verdicts import CHECK, ScreenedPrompt, ScreenRule, ScreenVerdict
 from pytest_replication.screens.denoiser import Denoiser
 from pytest_replication.screens.judging import Calibrated, calibrate, check_clean, check_control, check_rule
-from pytest_replication.screens.options import ScreenOptions
+from pytest_replication.screens.options import GUIDANCE, ScreenOptions
 from pytest_replication.screens.prompts import Texts, keep_apart, texts_of
 from pytest_replication.screens.registry import MAGNITUDE, Screen, named
 from pytest_replication.screens.stable_diffusion import StableDiffusion
@@ -127,9 +128,16 @@ def open_denoiser(model: object, options: ScreenOptions) -> Denoiser:
             f"screens look into the network of a text-to-image model, and {what} gives images only: give the "
             "folder of a diffusers pipeline, or the pipeline itself"
         )
-    if isinstance(model, Model):
-        return StableDiffusion(pipeline, options, model.name, getattr(model, "fingerprint", None))
-    return StableDiffusion(pipeline, options)
+    if not isinstance(model, DiffusersModel):
+        return StableDiffusion(pipeline, options)
+    chosen = model.chosen
+    found = StableDiffusion(pipeline, options, model.name, model.fingerprint, (chosen.height, chosen.width))
+    found.notes = model.notes
+    if chosen.guidance is not None:  # pipelines guide with scales above 1 only
+        found.guidance = max(1.0, chosen.guidance)
+    if chosen.negative_prompt and not options.negative_prompt:
+        found.notes += ("the negative prompt of the model plays no part: the empty prompt does",)
+    return found
 
 
 def _measure(model: object, call: Call) -> ScreenVerdict:
@@ -139,8 +147,11 @@ def _measure(model: object, call: Call) -> ScreenVerdict:
     screens = named(call.screens, options)
     rule = ScreenRule(tuple(screen.name for screen in screens), call.fpr, call.per)
     check_rule(rule)
-    asked, clean = texts_of(call.prompts, "prompts"), texts_of(call.clean_prompts, "clean prompts")
-    control = texts_of(call.control_prompts, "control prompts", may_be_none=True)
+    run = current()
+    index = None if run is None else run.index
+    asked = texts_of(call.prompts, "prompts", index)
+    clean = texts_of(call.clean_prompts, "clean prompts", index)
+    control = texts_of(call.control_prompts, "control prompts", index, may_be_none=True)
     keep_apart(clean, asked, "screened")
     keep_apart(clean, control, "control prompts")
     check_clean(rule, len(asked), len(clean))
@@ -158,7 +169,8 @@ def _measure(model: object, call: Call) -> ScreenVerdict:
         clean_source=clean.source,
         control=len(known),
         control_found=found,
-        settings=_settings(options),
+        settings=_settings(options, denoiser),
+        notes=denoiser.notes,
         check=call.name,
     )
 
@@ -192,9 +204,10 @@ def _verdict(
     )
 
 
-def _settings(options: ScreenOptions) -> str:
+def _settings(options: ScreenOptions, denoiser: Denoiser) -> str:
+    scale = options.guidance or denoiser.guidance or GUIDANCE
     first = f", the first {options.first} measured" if options.first is not None else ""
     without = f", {options.negative_prompt!r} as no prompt" if options.negative_prompt else ""
     last = options.seed + options.seeds - 1
     seeds = f"seeds {options.seed} to {last}" if options.seeds > 1 else f"seed {options.seed}"
-    return f"{options.steps} DDIM steps{first}, guidance {options.guidance:g}{without}, {seeds}"
+    return f"{options.steps} DDIM steps{first}, guidance {scale:g}{without}, {seeds}"

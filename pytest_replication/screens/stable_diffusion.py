@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from pytest_replication.errors import ModelError, SettingsError
+from pytest_replication.models.batches import out_of_memory
+from pytest_replication.models.diffusers.quiet import quiet_libraries
 from pytest_replication.screens.denoiser import Denoiser, Embeddings, Pictures
 from pytest_replication.screens.options import ScreenOptions
 from pytest_replication.screens.schedule import PREDICTIONS, Latents, Schedule
@@ -32,7 +34,7 @@ class StableDiffusion(Denoiser):
         options: whose steps to run.
         name: of the model; empty for the class of the pipeline.
         fingerprint: of the model, where it is known.
-        size: height and width of pictures; None for the network's own.
+        size: height and width of pictures; None for what the network was made for.
 
     Raises:
         ModelError: the pipeline has another layout, or predicts something that cannot be turned into noise.
@@ -45,7 +47,7 @@ class StableDiffusion(Denoiser):
         options: ScreenOptions,
         name: str = "",
         fingerprint: str | None = None,
-        size: tuple[int, int] | None = None,
+        size: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.name, self.fingerprint = name or type(pipeline).__name__, fingerprint
         check_layout(pipeline, self.name)
@@ -112,12 +114,13 @@ class StableDiffusion(Denoiser):
         for part in training:
             part.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), quiet_libraries():
                 yield
         except Exception as error:  # a model may raise anything
+            if out_of_memory(error):
+                raise
             raise ModelError(
-                f"the model {self.name} raised {type(error).__name__} for {what}: {error}; a smaller batch "
-                "may help where memory ran out"
+                f"the model {self.name} raised {type(error).__name__} for {what}: {error}; check its weights"
             ) from error
         finally:
             for part in training:
@@ -208,10 +211,8 @@ def _schedule(ddim: Any, predicts: str, clip: float | None, name: str) -> Schedu
     return Schedule(tuple(timesteps), tuple(alphas), after, predicts, clip)
 
 
-def _sides(pipeline: Any, size: tuple[int, int] | None) -> tuple[int, int]:
-    if size is not None:
-        factor = int(pipeline.vae_scale_factor)
-        return size[0] // factor, size[1] // factor
-    sides = pipeline.unet.config.sample_size
-    height, width = (sides, sides) if isinstance(sides, int) else sides
+def _sides(pipeline: Any, size: tuple[int | None, int | None]) -> tuple[int, int]:
+    sides, factor = pipeline.unet.config.sample_size, int(pipeline.vae_scale_factor)
+    own = (sides, sides) if isinstance(sides, int) else sides
+    height, width = (given // factor if given else side for given, side in zip(size, own, strict=True))
     return int(height), int(width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import ModelError
+from pytest_replication.models.batches import out_of_memory
 from pytest_replication.screens.anisotropy import FROM_LAST, cosines
 from pytest_replication.screens.denoiser import Denoiser, Embeddings, Pictures
 from pytest_replication.screens.magnitude import norms
-from pytest_replication.screens.options import ScreenOptions
+from pytest_replication.screens.options import GUIDANCE, ScreenOptions
 from pytest_replication.screens.registry import Screen, Trace
 from pytest_replication.screens.schedule import Latents
 
@@ -47,6 +49,13 @@ class _Rows:
     late: list[float] = field(default_factory=list)
     one_step: list[Pictures] = field(default_factory=list)
     pictures: list[Pictures] = field(default_factory=list)
+
+    def add(self, others: _Rows) -> None:
+        """Put others behind."""
+        self.norms += others.norms
+        self.late += others.late
+        self.one_step += others.one_step
+        self.pictures += others.pictures
 
     def take(self, count: int) -> Trace:
         """Take the first ones out, as those of one prompt."""
@@ -101,16 +110,50 @@ def trace_prompts(
     """Run each prompt with each seed, and give what was seen of it, prompt by prompt."""
     seeds = [options.seed + j for j in range(options.seeds)]
     rows = [(prompt, seed) for prompt in prompts for seed in seeds]
-    nothing = denoiser.embed(options.negative_prompt)
-    seen = _Rows()
-    for start in range(0, len(rows), options.batch):
-        batch = rows[start : start + options.batch]
-        known = {prompt: denoiser.embed(prompt) for prompt in dict.fromkeys(prompt for prompt, _ in batch)}
-        told = np.stack([known[prompt] for prompt, _ in batch])
-        run = _Batch(denoiser, [prompt for prompt, _ in batch], told, np.stack([nothing] * len(batch)))
-        run.through(denoiser.noise([seed for _, seed in batch]), wanted, options, seen)
+    nothing, size = denoiser.embed(options.negative_prompt), options.batch
+    seen, done = _Rows(), 0
+    while done < len(rows):
+        batch = rows[done : done + size]
+        found = _try(denoiser, batch, nothing, wanted, options)
+        if found is None:
+            size = _halved(len(batch), denoiser.name)
+            continue
+        seen.add(found)
+        done += len(batch)
         while len(seen.norms) >= options.seeds:
             yield seen.take(options.seeds)
+
+
+def _try(
+    denoiser: Denoiser,
+    rows: Sequence[tuple[str, int]],
+    nothing: Embeddings,
+    wanted: Wanted,
+    options: ScreenOptions,
+) -> _Rows | None:
+    """Run some generations; None if the memory is too small for as many."""
+    known = {prompt: denoiser.embed(prompt) for prompt in dict.fromkeys(prompt for prompt, _ in rows)}
+    prompts = [prompt for prompt, _ in rows]
+    told = np.stack([known[prompt] for prompt in prompts])
+    scale = options.guidance or denoiser.guidance or GUIDANCE
+    run = _Batch(denoiser, prompts, told, np.stack([nothing] * len(rows)), scale)
+    try:
+        return run.through(denoiser.noise([seed for _, seed in rows]), wanted)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+    return None  # outside the handler, which holds on to what filled the memory
+
+
+def _halved(tried: int, name: str) -> int:
+    if tried == 1:
+        raise ModelError(f"the memory is too small for one generation of {name}: load it with dtype=float16")
+    print(
+        f"out of memory with {tried} generations of {name} at a time: going on with {tried // 2} "
+        f"(--batch-size {tried // 2} begins there)",
+        file=sys.stderr,
+    )
+    return tried // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +164,11 @@ class _Batch:
     prompts: list[str]
     told: Embeddings
     nothing: Embeddings
+    guidance: float
 
-    def through(self, latents: Latents, wanted: Wanted, options: ScreenOptions, seen: _Rows) -> None:
+    def through(self, latents: Latents, wanted: Wanted) -> _Rows:
         """Run them from pure noise on."""
-        schedule, moved = self.denoiser.schedule, []
+        schedule, moved, seen = self.denoiser.schedule, [], _Rows()
         if wanted.late:
             step = len(schedule) - FROM_LAST
             noises = [schedule.noise(output, latents, step) for output in self._outputs(latents, step)]
@@ -132,13 +176,14 @@ class _Batch:
         for step in range(wanted.steps):
             without, told = self._outputs(latents, step)
             moved.append(norms(told - without))
-            guided = np.asarray(without + options.guidance * (told - without), np.float32)
+            guided = np.asarray(without + self.guidance * (told - without), np.float32)
             if step == 0 and wanted.one_step:
                 seen.one_step += list(self._decode(schedule.clean(guided, latents, step)))
             latents = schedule.next(guided, latents, step)
         seen.norms += list(np.stack(moved, axis=1))
         if wanted.pictures:
             seen.pictures += list(self._decode(latents))
+        return seen
 
     def _outputs(self, latents: Latents, step: int) -> tuple[Latents, Latents]:
         """What the network says without a prompt, and with it."""

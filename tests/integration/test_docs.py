@@ -141,17 +141,17 @@ def test_every_photograph_has_its_origin_and_licence() -> None:
     assert sorted(re.findall(r"^\| `(.*?\.jpg)` ", table, re.MULTILINE)) == files
 
 
-def test_the_failure_in_the_readme_is_the_one_that_the_demo_shows(
+def test_the_failure_in_the_readme_is_the_one_that_copies_bring(
     sscd_index: Index, training: Path, tmp_path: Path
 ) -> None:
     shown = next(block for block in blocks("text") if block.startswith("ReplicationDetected: "))
-    demo = runpy.run_path(str(ROOT / "examples" / "demo" / "run.py"))
-    demo["make_copies"](tmp_path / "copies")
+    example = runpy.run_path(str(ROOT / "examples" / "ready_samples" / "copies.py"))
+    example["make_copies"](tmp_path / "copies")
     with pytest.raises(ReplicationDetected) as caught:
         assert_no_replication(tmp_path / "copies", threshold=0.5, index=sscd_index)
     # Places differ, and processors in the last digits of a score: all else is the same.
-    real = str(caught.value).replace(str(sscd_index.path), ".demo/index").replace(str(tmp_path), "….demo")
-    real = real.replace(str(ROOT), "…").replace("….demo/", "…/.demo/")
+    real = str(caught.value).replace(str(sscd_index.path), "index").replace(str(tmp_path), "…")
+    real = real.replace(str(ROOT), "…")
     numbers = r"\d\.\d\d\d"
     text = re.sub(numbers, "#", shown.partition(": ")[2])
     wanted = [line for line in text.splitlines() if line.strip() and line.strip() != "…"]

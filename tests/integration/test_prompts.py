@@ -61,6 +61,7 @@ def test_samples_of_captions_show_both_scores(run_suite: RunSuite, built_caption
     result.stdout.fnmatch_lines(
         [
             "E*ReplicationDetected: 2 of 14 samples replicate training images*",
+            "*rate       2 of 14 * if prompts are independent)",
             "*counts     2 of 7 prompts; 2 distinct training images replicated",
             "*prompts    7 prompts: captions of *index, drawn with seed 0, 2 seeds each",
             "*captions   of 14 samples made from captions of the index, in 1? the nearest training image was not "
@@ -144,7 +145,7 @@ def test_a_file_of_prompts_lies_beside_the_ini_file(
         (("generate",), 3, "makes images from prompts, and none are named"),
         (("classes",), 3, "makes images from labels, and none are named"),
         (("unconditional", "--prompts=captions"), 3, "takes no prompts, but 7 are given (captions of "),
-        (("generate", "--prompts=labels"), 3, "takes no labels, but 3 are given (labels of "),
+        (("generate", "--prompts=labels"), 3, "takes no labels, but 4 are given (labels of "),
         (("unconditional", "--seeds-per-prompt=2"), 2, "no prompts are named"),
         (("generate", "--prompts=captions", "--count=8"), 2, "8 prompts are wanted"),
     ],
@@ -203,7 +204,7 @@ def test_labels_go_to_a_class_conditional_model(
     check = ["check", str(built_captioned), "painter:classes", "--threshold", "0.95"]
     assert main([*check, "--prompts", "labels", "--seeds-per-prompt", "2"]) == 0
     told = capsys.readouterr().out
-    assert "3 labels: labels of " in told
+    assert "4 labels: labels of " in told
     assert "captions  " not in told
     assert main([*check, "--prompts", "captions"]) == 3
     assert "takes no prompts" in capsys.readouterr().err

@@ -18,6 +18,7 @@ class Pushed(Denoiser):
 
     name = "pushed"
     fingerprint = "f" * 64
+    room = 1000
 
     def __init__(self, prediction: str = "epsilon") -> None:
         alphas = (0.02, 0.2, 0.5, 0.8, 0.95)
@@ -34,6 +35,8 @@ class Pushed(Denoiser):
 
     def predict(self, latents: Latents, timestep: int, embeddings: Embeddings) -> Latents:
         self.asked.append((len(latents), timestep))
+        if len(latents) > self.room:
+            raise MemoryError
         direction = np.random.default_rng(timestep).standard_normal(SHAPE)
         return np.asarray(latents / 2 + embeddings[:, :, :, None] * direction, np.float32)
 

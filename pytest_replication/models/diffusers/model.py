@@ -46,6 +46,7 @@ class DiffusersModel(BatchedModel):
 
     Attributes:
         pipeline: the loaded pipeline, on its device, with its scheduler and adapters.
+        chosen: how it is loaded and sampled.
         commit: of the hub, None for a folder.
 
     Raises:
@@ -72,7 +73,7 @@ class DiffusersModel(BatchedModel):
             trusted=options.trust_remote_code,
             checker=options.safety_checker,
         )
-        self.name, self.options = name, given
+        self.name, self.options, self.chosen = name, given, options
         adapters = adapter_digests(options)
         self.fingerprint = _fingerprint(files.digest(), options, adapters)
         self.pipeline = load_pipeline(files, options, getattr(torch, options.dtype or "float32"))

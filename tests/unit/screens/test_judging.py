@@ -20,6 +20,7 @@ from pytest_replication.errors import (
     ReplicationError,
     SettingsError,
 )
+from pytest_replication.prompts import Prompts
 from pytest_replication.reports.screens import render_screen, screen_data
 from pytest_replication.screen_assertions import assert_prompts_not_memorized
 from pytest_replication.screen_verdicts import ScreenRule, ScreenVerdict
@@ -149,11 +150,11 @@ def test_clean_prompts_are_not_those_that_are_screened(clean: list[str]) -> None
         ({"fpr": 0.6}, "fpr is 0.6"),
         ({"fpr": True}, "fpr is True"),
         ({"per": "sample"}, "per is 'sample'; expected prompt or check"),
-        ({"prompts": []}, "there are no prompts: nothing would be screened"),
-        ({"prompts": ["a", " "]}, "one of the prompts is ' '"),
-        ({"prompts": [3]}, "one of the prompts is 3"),
+        ({"prompts": []}, "holds no prompts"),
+        ({"prompts": ["a", " "]}, "a prompt is blank"),
+        ({"prompts": [3]}, "the prompts: prompt 0 is 3; expected a text"),
         ({"prompts": 3}, "prompts are 3; expected a list"),
-        ({"prompts": "no-such-file.txt"}, "cannot be read from no-such-file.txt"),
+        ({"prompts": "no-such-file.txt"}, "no file of prompts at no-such-file.txt"),
         ({"options": {"seeds": 3}}, "expected ScreenOptions"),
     ],
 )
@@ -164,11 +165,14 @@ def test_what_cannot_be_screened_is_an_error(clean: list[str], changed: dict[str
 
 def test_prompts_may_be_a_file_with_one_a_line(tmp_path: pytest.TempPathFactory) -> None:
     file = tmp_path / "prompts.txt"  # type: ignore[operator]
-    file.write_text("a cat\n\n two dogs \n")
+    file.write_text("a cat\n two dogs \n")
     assert texts_of(file, "prompts").texts == ("a cat", "two dogs")
-    file.write_text("\n")
-    with pytest.raises(SettingsError, match="holds no prompts"):
+    assert texts_of(["b", "a", "B "], "prompts").texts == ("b", "a")
+    file.write_text("")
+    with pytest.raises(SettingsError, match="the prompts: .* holds no prompts"):
         texts_of(str(file), "prompts")
+    with pytest.raises(SettingsError, match="are labels alone; a screen takes texts"):
+        texts_of(Prompts.of(None, labels=[1, 2]), "prompts")
 
 
 def test_failures_by_chance_are_told(clean: list[str]) -> None:

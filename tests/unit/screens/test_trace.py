@@ -94,6 +94,18 @@ def test_batches_of_any_size_give_the_same(pushed: Pushed) -> None:
     assert all(alone[name][0] == found[0][name][1] for name in SCREENS)
 
 
+def test_too_little_memory_halves_the_batch(
+    pushed: Pushed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = scores(pushed, "noise-magnitude").tolist()
+    monkeypatch.setattr(Pushed, "room", 4)
+    assert scores(Pushed(), "noise-magnitude").tolist() == wanted
+    assert "out of memory with 4 generations of pushed at a time: going on with 2" in capsys.readouterr().err
+    monkeypatch.setattr(Pushed, "room", 1)
+    with pytest.raises(ModelError, match="too small for one generation of pushed"):
+        scores(Pushed(), "noise-magnitude")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", SCREENS)
 def test_what_is_not_finite_is_an_error(name: str, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
