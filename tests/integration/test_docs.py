@@ -68,9 +68,16 @@ def test_the_test_and_the_ini_file_of_the_readme(pytester: pytest.Pytester, besi
     "arguments", [c for c in commands("pytest") if c[0].startswith("--replication-index")]
 )
 def test_the_pytest_commands_of_the_readme(
-    pytester: pytest.Pytester, beside_the_readme: Path, arguments: list[str]
+    pytester: pytest.Pytester,
+    beside_the_readme: Path,
+    request: pytest.FixtureRequest,
+    arguments: list[str],
 ) -> None:
     pytester.makeini("[pytest]\npythonpath = .\n")
+    if "--replication-model=models/release" in arguments:
+        release = pytester.mkdir("models") / "release"
+        release.symlink_to(request.getfixturevalue("ddpm"))
+        arguments = [*arguments, "--replication-model-option=steps=2"]
     pytester.makepyfile(next(block for block in blocks("python") if block.startswith("def test_")))
     few = [argument.replace("=500", "=4") for argument in arguments]
     pytester.runpytest_inprocess("-p", "no:cacheprovider", *few).assert_outcomes(passed=1)
