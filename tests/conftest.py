@@ -30,6 +30,7 @@ from pytest_replication.images.views import View
 from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.models import load_model
 from pytest_replication.search.engines import engine_class, engine_names
 from pytest_replication.surroundings import surrounded_by
 
@@ -268,6 +269,9 @@ def ddpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("models") / "ddpm"
     DDPMPipeline(network, DDPMScheduler(num_train_timesteps=100)).save_pretrained(folder)
+    # Whatever it takes is imported here: a suite in process drops what it was first to import, and torch does not
+    # survive being loaded twice.
+    load_model(str(folder), ["steps=1"]).sample(1)
     return folder
 
 

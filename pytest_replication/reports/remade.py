@@ -55,8 +55,8 @@ def again_lines(
         return [f"  again      the worst sample is the file {names[number]}"]
     if not seeds:
         return []
-    prompt = prompts[number] if prompts else None
-    label = labels[number] if labels else None
+    prompt = prompts[number] if prompts and "prompt" in model.takes else None
+    label = labels[number] if labels and "label" in model.takes else None
     return [f"  again      {command(model, int(seeds[number]), prompt, label)}"]
 
 

@@ -191,7 +191,7 @@ def test_the_next_score_stands_beside_the_worst() -> None:
 
 def test_a_sample_that_a_function_made_can_be_made_again() -> None:
     found = verdict(1, 2, seeds=True)
-    model = ModelIdentity("my_model:generate", options=("steps=3",))
+    model = ModelIdentity("my_model:generate", options=("steps=3",), takes=("prompt", "label"))
     subject = replace(found.matches.subject, model=model, prompts=("it's\na dog",) * 2, labels=(3, 4))
     text = render(judge(replace(found.matches, subject=subject), found.policy))
     assert text.splitlines()[-1] == (
@@ -199,6 +199,10 @@ def test_a_sample_that_a_function_made_can_be_made_again() -> None:
         r"$'--prompt=it\'s\x0aa dog' --label=3 --out sample.png"
     )
     assert "  model      my_model:generate: no fingerprint, steps=3" in text
+    # Prompts that are known of samples, and that the model does not take.
+    subject = replace(subject, model=replace(model, takes=()))
+    text = render(judge(replace(found.matches, subject=subject), found.policy))
+    assert text.endswith("--model-option steps=3 --seed=100 --out sample.png")
 
 
 def test_a_ready_sample_is_named_in_the_place_of_a_command() -> None:
