@@ -31,6 +31,7 @@ from pytest_replication._cli import (
     merge,
     plan,
     remove,
+    sample,
     screen,
     search,
     verify,
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _how_to_go_on(args: argparse.Namespace) -> str:
     if args.verb == "calibrate":
         return ": the same command again goes on with the images that are not measured yet"
+    if args.verb == "experiment":
+        return ": with --cache FOLDER the same command goes on with the samples that are there"
     if args.verb == "benchmark":
         return ": the same command again goes on with what is not measured yet"
     if args.verb not in ("build", "append", "import", "merge"):
@@ -111,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         info,
         verify,
         search,
+        sample,
         check,
         accept,
         screen,

@@ -30,6 +30,7 @@ from pytest_replication.images.views import View
 from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.models import load_model
 from pytest_replication.search.engines import engine_class, engine_names
 from pytest_replication.surroundings import surrounded_by
 
@@ -245,6 +246,33 @@ def made_up_index() -> Callable[..., Index]:
         return open_index(folder)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def ddpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an unconditional pipeline of diffusers, random weights, grey 8 x 8 images."""
+    pytest.importorskip("diffusers")
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(0)
+    network = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=(4, 4),
+        norm_num_groups=2,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        add_attention=False,
+    )
+    folder = tmp_path_factory.mktemp("models") / "ddpm"
+    DDPMPipeline(network, DDPMScheduler(num_train_timesteps=100)).save_pretrained(folder)
+    # Whatever it takes is imported here: a suite in process drops what it was first to import, and torch does not
+    # survive being loaded twice.
+    load_model(str(folder), ["steps=1"]).sample(1)
+    return folder
 
 
 @pytest.fixture(params=engine_names())

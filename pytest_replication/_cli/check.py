@@ -10,14 +10,13 @@ from typing import Any
 
 from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
-from pytest_replication._cli.options import Verbs, add_engine, add_index, print_json
+from pytest_replication._cli.options import Verbs, add_engine, add_index, add_model, loaded_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index, open_index
-from pytest_replication.models import load_model
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.pictures import check_pictures, draw_pictures
@@ -43,8 +42,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "model",
         nargs="?",
         metavar="SAMPLES",
-        help="Folder of samples, or module:function that makes them",
+        help="What --replication-model takes: a folder of samples or of a pipeline, module:function, …",
     )
+    add_model(parser)
     parser.add_argument(
         "--matches",
         metavar="FILE",
@@ -154,7 +154,7 @@ def _measured(args: argparse.Namespace) -> Verdict:
     if args.save is not None and not Path(args.save).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder for --save {args.save}: make it first")
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw_asked(args, load_model(args.model), index)
+    samples = draw_asked(args, loaded_model(args), index)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
         index,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_device, print_json
+from pytest_replication._cli.options import Verbs, add_device, add_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.errors import SettingsError
 from pytest_replication.experiments.asked import Asked
@@ -77,6 +77,7 @@ def _add_common(parser: argparse.ArgumentParser, call: Callable[[argparse.Namesp
         metavar="N",
         help="Samples of a model (default: 256, or all that are ready)",
     )
+    add_model(parser)
     add_prompts(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="First seed (default: %(default)s)")
     parser.add_argument(
@@ -174,7 +175,8 @@ def _asked(args: argparse.Namespace) -> Asked:
 
 
 def _samples(args: argparse.Namespace, name: str, index: Index) -> Samples:
-    return draw_asked(args, load_model(name), index)
+    model = load_model(name, args.model_option, device=args.device, cache=args.cache)
+    return draw_asked(args, model, index)
 
 
 def _finish(args: argparse.Namespace, data: dict[str, Any], told: str) -> None:

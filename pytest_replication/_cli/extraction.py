@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from pytest_replication._cli.options import print_json
+from pytest_replication._cli.options import loaded_model, print_json
 from pytest_replication._cli.prompts import draw_asked
 from pytest_replication.errors import SettingsError
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import RULES
 from pytest_replication.index.reader import open_index
-from pytest_replication.models import load_model
 from pytest_replication.reports.extraction import extraction_data, render_extraction
 from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.surroundings import EXACT, surrounded_by
@@ -61,7 +60,7 @@ def extracted(args: argparse.Namespace) -> Outcome:
             f"{names} is about scores of an embedder, which --pixels does without: leave it out"
         )
     index = open_index(args.index)
-    samples = draw_asked(args, load_model(args.model), index)
+    samples = draw_asked(args, loaded_model(args), index)
     with surrounded_by(None):
         verdict = measure_extraction(
             samples,

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from pytest_replication.models import Model, load_model
 from pytest_replication.reports.words import plural as plural
 from pytest_replication.surroundings import EXACT, EngineChoice
 
@@ -22,6 +23,29 @@ def add_index(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         help="Where to load the index's embedder from, such as sscd:/path/weights.onnx",
     )
     add_device(parser)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare how a model is loaded; its name stands in ``args.model``."""
+    parser.add_argument(
+        "--model-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Option of the model, such as steps=25, before those of its file; may be given repeatedly",
+    )
+    parser.add_argument(
+        "--cache", metavar="FOLDER", help="Keep the samples of a model, and make none of them twice"
+    )
+
+
+def loaded_model(args: argparse.Namespace) -> Model:
+    """Load the model that a verb is about, as `add_model` and `add_device` declared.
+
+    Raises:
+        ReplicationError: it cannot be loaded.
+    """
+    return load_model(args.model, args.model_option, device=args.device, cache=args.cache)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

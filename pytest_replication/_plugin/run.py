@@ -91,7 +91,10 @@ class Run(Surroundings):
         if self._model is None:
             from pytest_replication.models import load_model
 
-            self._model = load_model(self._model_name())
+            value = self.settings.value
+            self._model = load_model(
+                self._model_name(), value("model-option") or (), device=value("device"), cache=value("cache")
+            )
         return self._model
 
     @_noting_errors

@@ -24,6 +24,13 @@ def text(value: str) -> str:
     return value
 
 
+def option(value: str) -> str:
+    """Parse KEY=VALUE."""
+    if not value.partition("=")[0].strip() or "=" not in value:
+        raise ValueError("is no KEY=VALUE, such as steps=25")
+    return value
+
+
 def number(value: str) -> float:
     """Parse a finite number."""
     parsed = float(value)
@@ -123,6 +130,7 @@ class Setting(NamedTuple):
         help: one phrase.
         metavar: of the option.
         default: in force if nothing is set.
+        many: may be given repeatedly, in the ini file a line each; the value is then a list.
     """
 
     name: str
@@ -130,6 +138,7 @@ class Setting(NamedTuple):
     help: str
     metavar: str = ""
     default: Any = None
+    many: bool = False
 
     @property
     def option(self) -> str:
@@ -155,8 +164,22 @@ SETTINGS = (
         "embedder", text, "Where to load the index's embedder from, such as sscd:/path/weights.onnx", "NAME"
     ),
     Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
-    Setting("model", text, "Model under test: module:function, or a folder of ready samples", "NAME"),
-    Setting("samples", text, "Folder of ready samples, in the place of a model", "PATH"),
+    Setting(
+        "model",
+        text,
+        "Model under test: folder of a diffusers pipeline, module:function, torchscript:PATH, onnx:PATH, "
+        "a model.toml, or a folder or tar of ready samples",
+        "NAME",
+    ),
+    Setting(
+        "model-option",
+        option,
+        "Option of the model, such as steps=25; may be given repeatedly",
+        "KEY=VALUE",
+        many=True,
+    ),
+    Setting("cache", text, "Folder that keeps the samples of a model, so that none is made twice", "PATH"),
+    Setting("samples", text, "Folder or tar of ready samples, in the place of a model", "PATH"),
     Setting(
         "prompts",
         text,
@@ -255,8 +278,11 @@ class Settings(Mapping[str, Resolved]):
 
     def told(self) -> str:
         """What the user set, with where; empty if that is nothing."""
-        given = {name: self.given(name) for name in self}
-        return ", ".join(f"{name}={pair[0]} ({pair[1]})" for name, pair in given.items() if pair is not None)
+        given = {name: pair for name in self if (pair := self.given(name)) is not None}
+        return ", ".join(
+            f"{name}={' '.join(value) if isinstance(value, list) else value} ({source})"
+            for name, (value, source) in given.items()
+        )
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -280,8 +306,13 @@ def add_options(parser: pytest.Parser) -> None:
                 metavar=setting.metavar,
                 default=None,
                 help=shown,
+                **({"action": "append"} if setting.many else {}),
             )
-        parser.addini(setting.key, f"{setting.help} ({setting.option})", default=None)
+        told = f"{setting.help} ({setting.option})"
+        if setting.many:
+            parser.addini(setting.key, told, type="linelist", default=None)
+        else:
+            parser.addini(setting.key, told, default=None)
 
 
 _OF_INDEX = ("captions", "labels")
@@ -350,10 +381,10 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     if value is not None:
         return Resolved(_placed(setting, value, config.invocation_params.dir), "command line")
     written = config.getini(setting.key)
-    if written is None or written == "":
+    if not written:
         return Resolved(setting.default, "default")
     try:
-        parsed = setting.parse(str(written))
+        parsed = [setting.parse(line) for line in written] if setting.many else setting.parse(str(written))
     except ValueError as error:
         raise pytest.UsageError(f"ini key {setting.key}: {written!r} {_reason(error)}") from error
     beside = (config.inipath or config.rootpath / "ini").parent
@@ -367,9 +398,18 @@ def _placed(setting: Setting, value: Any, folder: Path) -> Any:
         and Path(str(value)).suffix
         and str(value).partition(":")[0] not in _OF_INDEX
     )
-    if setting.metavar == "PATH" or named or (setting.name == "model" and (folder / str(value)).is_dir()):
+    if setting.metavar == "PATH" or named:
         return str(folder / str(value))
-    return value
+    return _placed_model(str(value), folder) if setting.name == "model" else value
+
+
+def _placed_model(name: str, folder: Path) -> str:
+    kind, separator, rest = name.partition(":")
+    if (folder / name).exists():
+        return str(folder / name)
+    if separator and kind in ("diffusers", "torchscript", "onnx", "folder") and (folder / rest).exists():
+        return f"{kind}:{folder / rest}"
+    return name
 
 
 def _reason(error: ValueError) -> str:

@@ -36,7 +36,7 @@ class Network(ABC):
 _EIGHT_BIT = (b"uantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
 """Parts of the names of ONNX operators that compute in 8 bits."""
 
-_OUTSIDE = b"\x0a\x08location\x12"
+OUTSIDE = b"\x0a\x08location\x12"
 """Where a tensor of an ONNX file begins to say in which other file its numbers are."""
 
 
@@ -55,7 +55,7 @@ class OnnxNetwork(Network):
 
         refuse_other_files(path, "an ONNX network")
         content = path.read_bytes()
-        if _OUTSIDE in content:
+        if OUTSIDE in content:
             raise EmbedderUnavailable(
                 f"{path} keeps its weights in another file, which its sha256 does not cover: save it as one "
                 "file (torch.onnx.export(…, external_data=False), or onnx.save(onnx.load(PATH), NEW))"
@@ -111,11 +111,8 @@ class TorchNetwork(Network):
     """
 
     def __init__(self, module: Any, device: str, call: Callable[[Any], Any] | None = None) -> None:
-        import torch
-
         self._device = torch_device(device)
-        if threads() < torch.get_num_threads():  # workers of pytest-xdist share the cores
-            torch.set_num_threads(threads())
+        use_threads()
         module = module.to(self._device).eval()
         self._call = module if call is None else call
 
@@ -127,6 +124,14 @@ class TorchNetwork(Network):
             images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
             rows: NDArray[np.float32] = self._call(images).float().cpu().numpy()
         return rows
+
+
+def use_threads() -> None:
+    """Let torch use this process's share of threads only: workers of pytest-xdist share the cores."""
+    import torch
+
+    if threads() < torch.get_num_threads():
+        torch.set_num_threads(threads())
 
 
 def torch_device(device: str) -> str:

@@ -55,7 +55,9 @@ class Model(ABC):
     @property
     def identity(self) -> ModelIdentity:
         """What samples remember of it."""
-        return ModelIdentity(self.name, self.fingerprint, self.options, self.ready, self.notes)
+        given = {"prompt": self.takes_prompts, "label": self.takes_labels}
+        takes = tuple(name for name, taken in given.items() if taken)
+        return ModelIdentity(self.name, self.fingerprint, self.options, self.ready, takes, self.notes)
 
     @abstractmethod
     def sample(

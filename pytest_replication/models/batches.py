@@ -10,6 +10,7 @@ from PIL import Image
 
 from pytest_replication.errors import ModelError
 from pytest_replication.models.base import Model, Request, requests_of
+from pytest_replication.models.cache import SampleCache
 from pytest_replication.models.samples import Label, Samples
 
 
@@ -19,10 +20,16 @@ class BatchedModel(Model):
     Attributes:
         batch: samples at a time; halved for good when the memory is too small for so many.
         progress: show a bar, if the standard error is a terminal.
+        cache: where samples are kept and found again; None to make all of them.
+        libraries: distributions whose versions decide on the images.
+        place: kind of device that it computes on.
     """
 
     batch: int = 8
     progress: bool = True
+    cache: SampleCache | None = None
+    libraries: tuple[str, ...] = ()
+    place: str = "cpu"
 
     @abstractmethod
     def make(self, requests: Sequence[Request]) -> list[Image.Image]:
@@ -53,11 +60,24 @@ class BatchedModel(Model):
         )
 
     def images(self, requests: Sequence[Request]) -> Iterator[Image.Image]:
-        """Make an image for each request, in their order, a batch at a time.
+        """An image for each request, in their order: from the cache, else made a batch at a time.
 
         Raises:
             ReplicationError: as `sample`.
         """
+        if self.cache is None:
+            yield from self._made(requests)
+            return
+        found = [self.cache.find(request) for request in requests]
+        missing = [request for request, image in zip(requests, found, strict=True) if image is None]
+        made = self._made(missing)
+        for request, image in zip(requests, found, strict=True):
+            if image is None:
+                image = next(made)
+                self.cache.keep(request, image)
+            yield image
+
+    def _made(self, requests: Sequence[Request]) -> Iterator[Image.Image]:
         from tqdm import tqdm
 
         with tqdm(

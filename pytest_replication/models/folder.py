@@ -1,4 +1,4 @@
-"""A folder of ready samples in the place of a model."""
+"""Ready samples in the place of a model: a folder or a tar of image files."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ class FolderModel(Model):
     """Samples that were made before.
 
     Args:
-        path: folder of image files.
+        path: folder of image files, or a tar of them; a ``samples.jsonl`` inside tells their order, prompts,
+            seeds and classes.
 
     Raises:
-        SampleError: there is no such folder, or it holds no images.
+        SampleError: there is no such folder, it holds no images, or its ``samples.jsonl`` does not fit.
     """
 
     ready = True
 
     def __init__(self, path: Path) -> None:
-        self.name = f"folder {path}"
+        self.name = f"{'folder' if path.is_dir() else 'tar'} {path}"
         self._samples = replace(Samples.of(path), model=self.identity)
 
     def sample(
         self, count: int, seed: int = 0, *, prompts: Sequence[str] = (), labels: Sequence[Label] = ()
     ) -> Samples:
-        """Give the first `count` samples in the order of their names; the seed plays no part."""
+        """Give the first `count` samples in their order; the seed plays no part."""
         requests_of(self, count, seed, prompts, labels)
         if count > len(self._samples):
             raise SampleError(

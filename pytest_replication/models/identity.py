@@ -15,6 +15,8 @@ class ModelIdentity:
             cannot be known, as of a function.
         options: ``KEY=VALUE`` as after ``--replication-model-option``, in their order.
         ready: its samples are files that were made before; nothing makes them again.
+        takes: what it is given beside a seed, of ``prompt`` and ``label``: samples may have others, which did
+            not make them.
         notes: what a verdict has to tell of it, such as that code of the model was run.
     """
 
@@ -22,4 +24,5 @@ class ModelIdentity:
     fingerprint: str | None = None
     options: tuple[str, ...] = ()
     ready: bool = False
+    takes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

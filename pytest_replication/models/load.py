@@ -2,63 +2,105 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_replication.errors import ModelError
 from pytest_replication.models.base import Model
+from pytest_replication.models.batches import BatchedModel
+from pytest_replication.models.cache import SampleCache
 from pytest_replication.models.callable import CallableModel
 from pytest_replication.models.folder import FolderModel
 from pytest_replication.models.options import ModelOptions, read_toml, refuse_options, with_options
 from pytest_replication.models.samples import Label, Samples
 
+MANIFEST = "model_index.json"
+"""File that a folder of a pipeline of diffusers has."""
+_CONFIGURATIONS = ("config.json", "scheduler_config.json", "tokenizer_config.json")
 COUNT = 256
 """Samples of a model where nobody says how many."""
 
 
 def load_model(
-    name: str, options: Sequence[str] = (), *, device: str = "auto", progress: bool = True
+    name: str,
+    options: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool = True,
 ) -> Model:
     """Load a model.
 
     Args:
-        name: the folder of a pipeline of diffusers or ``diffusers:PLACE``, ``module:function``, a folder of
-            ready samples, with or without ``folder:``, or a ``.toml`` file that names one of these with
-            its options.
+        name: the folder of a pipeline of diffusers or ``diffusers:PLACE``, ``torchscript:PATH``,
+            ``onnx:PATH``, ``module:function``, a folder or tar of ready samples, with or without ``folder:``,
+            or a ``.toml`` file that names one of these with its options.
         options: ``KEY=VALUE``, before those of the file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, where the options do not say.
+        cache: folder that keeps its samples, None to make them every time.
         progress: show bars on a terminal.
 
     Raises:
         ModelError: nothing of that name can be loaded, or an option does not fit.
-        SampleError: the folder holds no samples.
+        SampleError: the folder holds no samples, or its ``samples.jsonl`` does not fit.
     """
     place, chosen = name, ModelOptions()
-    if name.endswith(".toml") and Path(name).is_file():
+    if name.endswith(".toml"):
         place, chosen = read_toml(Path(name))
-    chosen, given = with_options(chosen, options), tuple(options)
+    chosen = with_options(chosen, options)
+    model = _loaded(name, place, chosen, tuple(options), device)
+    if isinstance(model, BatchedModel):
+        model.progress = progress
+    if cache is not None and not model.ready:
+        _cached(model, Path(cache))
+    return model
+
+
+def _loaded(name: str, place: str, options: ModelOptions, given: tuple[str, ...], device: str) -> Model:
     kind, separator, rest = place.partition(":")
-    if kind == "folder" and separator:
-        refuse_options(name, chosen, (), "a folder of ready samples")
-        return FolderModel(Path(rest))
-    if (kind == "diffusers" and separator) or (Path(place) / "model_index.json").is_file():
+    kind = kind if separator and not Path(place).exists() else ""
+    if kind == "diffusers" or (not kind and (Path(place) / MANIFEST).is_file()):
         from pytest_replication.models.diffusers import DiffusersModel
 
-        model = DiffusersModel(name, rest if kind == "diffusers" else place, chosen, given, device)
-        model.progress = progress
-        return model
-    if Path(place).is_dir():
-        refuse_options(name, chosen, (), "a folder of ready samples")
-        return FolderModel(Path(place))
-    if separator and kind.replace(".", "").replace("_", "").isalnum():
-        refuse_options(name, chosen, (), "a function")
+        return DiffusersModel(name, rest if kind else place, options, given, device)
+    if kind in ("torchscript", "onnx"):
+        from pytest_replication.models.generator import GeneratorModel
+
+        return GeneratorModel(name, kind, Path(rest), options, given, device)
+    ready = Path(rest if kind == "folder" else place)
+    if kind == "folder" or ready.is_dir() or (ready.suffix == ".tar" and ready.is_file()):
+        refuse_options(name, options, (), "a folder of ready samples")
+        _refuse_weights(ready)
+        return FolderModel(ready)
+    if kind.replace(".", "").replace("_", "").isalnum():
+        refuse_options(name, options, (), "a function")
         return CallableModel(place)
-    if Path(place).is_file():
-        raise ModelError(f"{place} is a file: give the folder that the samples are in, or module:function")
+    if ready.is_file():
+        raise ModelError(
+            f"{place} is a file: give the folder or .tar that samples are in, torchscript:{place} or "
+            f"onnx:{place} for a generator, or module:function"
+        )
     raise ModelError(
         f"there is no model {place!r}: give module:function, the folder of a pipeline of diffusers, or an "
         "existing folder of ready samples"
     )
+
+
+def _refuse_weights(folder: Path) -> None:
+    """Tell a folder of a model that is no whole pipeline from one of samples."""
+    if folder.is_dir() and any((folder / name).is_file() for name in _CONFIGURATIONS):
+        raise ModelError(
+            f"{folder} holds a model, but no {MANIFEST}: give the folder of the whole pipeline, as "
+            "save_pretrained writes it"
+        )
+
+
+def _cached(model: Model, folder: Path) -> None:
+    if isinstance(model, BatchedModel) and model.fingerprint is not None:
+        model.cache = SampleCache(folder, model.fingerprint, model.libraries, model.place)
+    else:
+        model.notes += ("its samples are not kept in the cache: nothing tells whether the function changed",)
 
 
 def draw(

@@ -10,13 +10,14 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_replication.errors import SampleError, SourceError
-from pytest_replication.images import sources
+from pytest_replication.errors import SampleError
 from pytest_replication.images.decode import UndecodableImage, decode
-from pytest_replication.images.memory import FORMS, UnusableImages, describe, images_in_memory
+from pytest_replication.images.memory import UnusableImages, describe, images_in_memory
 from pytest_replication.images.read import read_file
+from pytest_replication.images.sources.base import FileSlice
 from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.models.prompted import Prompted
+from pytest_replication.models.ready import read_ready
 
 Label = int | str
 """A class, as a number or by its name."""
@@ -29,7 +30,7 @@ class Samples:
     Iterating gives upright RGB images; those on disk are read only then.
 
     Attributes:
-        images: images in memory, or paths of image files.
+        images: images in memory, paths of image files, or places of such in a tar.
         names: one a sample: its path, or its number.
         source: where they come from.
         seeds: one a sample where a seed is known, else empty.
@@ -39,7 +40,7 @@ class Samples:
         prompted: where the prompts come from, None where that is not known.
     """
 
-    images: Sequence[Image.Image | Path]
+    images: Sequence[Image.Image | Path | FileSlice]
     names: tuple[str, ...]
     source: str
     seeds: tuple[int, ...] = ()
@@ -70,12 +71,12 @@ class Samples:
             SampleError: it cannot be read.
         """
         image = self.images[number]
-        return image if isinstance(image, Image.Image) else _read(image)
+        return image if isinstance(image, Image.Image) else _read(image, self.names[number])
 
     def __iter__(self) -> Iterator[Image.Image]:
-        for image in self.images:
+        for image, name in zip(self.images, self.names, strict=True):
             # A copy: who draws on it or shrinks it changes no sample that another test checks.
-            yield image.copy() if isinstance(image, Image.Image) else _read(image)
+            yield image.copy() if isinstance(image, Image.Image) else _read(image, name)
 
     @classmethod
     def of(
@@ -92,8 +93,8 @@ class Samples:
 
         Args:
             given: a list of PIL images, a numpy array (n, h, w, 3 | 1) of uint8 or of floats in
-                [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder, a list of paths, or
-                `Samples`.
+                [0, 1], a torch tensor (n, 3 | 1, h, w) in [0, 1], a folder or tar (its ``samples.jsonl``
+                tells prompts, seeds and labels), a list of paths, or `Samples`.
             seeds: one a sample, where known.
             prompts: one a sample, where known. Samples of one prompt are not independent: bounds of a
                 rate then draw prompts.
@@ -115,7 +116,7 @@ class Samples:
                 told["prompted"] = None  # it is about others
             return replace(given, **told) if told else given
         if isinstance(given, (str, os.PathLike)):
-            return cls._of_files(_list_folder(Path(given)), str(given), seeds, about)
+            return cls._of_ready(Path(given), seeds, about)
         if isinstance(given, Sequence) and given and all(isinstance(x, (str, os.PathLike)) for x in given):
             return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds, about)
         try:
@@ -124,6 +125,19 @@ class Samples:
             raise SampleError(f"{source + ': ' if source else ''}{error}") from error
         names = tuple(f"sample {number}" for number in range(len(images)))
         return cls(images, names, source or describe(given), tuple(seeds), **about)
+
+    @classmethod
+    def _of_ready(cls, path: Path, seeds: Sequence[int], about: dict[str, Any]) -> Samples:
+        ready = read_ready(path)
+        own = {"seeds": ready.seeds, "prompts": ready.prompts, "labels": ready.labels}
+        given = {"seeds": tuple(seeds), "prompts": about["prompts"], "labels": about["labels"]}
+        for name, values in given.items():
+            if values and own[name]:
+                raise SampleError(
+                    f"{name} are given for {path}, whose samples.jsonl tells them: leave them away"
+                )
+        told: dict[str, Any] = {name: given[name] or own[name] for name in given}
+        return cls(ready.files, ready.names, str(path), model=about["model"], **told)
 
     @classmethod
     def _of_files(
@@ -148,26 +162,15 @@ def _check_labels(labels: Sequence[object], count: int) -> None:
             raise SampleError(f"the label of sample {number} is {label!r}; expected a number or a text")
 
 
-def _list_folder(path: Path) -> list[Path]:
-    if not path.is_dir():
-        state = "is a file" if path.exists() else "does not exist"
-        load = " (load an array first, with numpy.load)" if path.suffix in (".npy", ".npz") else ""
-        raise SampleError(f"{path} {state}{load}; expected {FORMS}")
+def _read(file: Path | FileSlice, name: str) -> Image.Image:
     try:
-        return [ref.content for ref in sources.folder(path) if isinstance(ref.content, Path)]
-    except SourceError as error:
-        raise SampleError(str(error)) from error
-
-
-def _read(path: Path) -> Image.Image:
-    try:
-        return decode(read_file(path))
+        return decode(read_file(file) if isinstance(file, Path) else file.read_bytes())
     except OSError as error:
         raise SampleError(
-            f"sample {path} cannot be read: {error.strerror or error}; make it again"
+            f"sample {name} cannot be read: {error.strerror or error}; make it again"
         ) from error
     except UndecodableImage as error:
-        raise SampleError(f"sample {path} cannot be read: {error}; make it again") from error
+        raise SampleError(f"sample {name} cannot be read: {error}; make it again") from error
 
 
 def _is_empty(given: object) -> bool:

@@ -15,6 +15,7 @@ from pytest_replication.reports.captions import captions_data, own_data
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.pixels import evidence_data, information_data
+from pytest_replication.reports.remade import model_data
 from pytest_replication.search.matches import Match, Stored, Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Outcome, Verdict
@@ -60,6 +61,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "control": control_data(verdict),
         "matches_file": _stored_data(verdict.matches.stored),
         "sample_source": subject.source,
+        "model": model_data(subject.model),
         "prompts_source": subject.prompted,
         "captions": captions_data(verdict),
         "distinct_samples": int(subject.distinct),
@@ -206,6 +208,7 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "sample_sha256": subject.sample_sha256[match.sample] if subject.sample_sha256 else None,
         "seed": int(subject.seeds[match.sample]) if subject.seeds else None,
         "prompt": subject.prompts[match.sample] if subject.prompts else None,
+        "class": subject.labels[match.sample] if subject.labels else None,
         "score": float(match.score),
         "own": own_data(verdict, match),
         "threshold": float(verdict.policy.threshold_for(verdict.matches.of[match.sample][0])),

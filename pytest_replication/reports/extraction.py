@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict, distance
+from pytest_replication.reports.remade import again_lines, model_data, model_lines
 from pytest_replication.reports.warnings import index_warnings
 from pytest_replication.reports.words import plural
 from pytest_replication.search.extraction import MAYBE, PixelMatch
@@ -50,6 +51,7 @@ def extraction_data(verdict: ExtractionVerdict, *, every: bool = True) -> dict[s
         "resized": int(matches.resized),
         "searched": int(matches.searched),
         "sample_source": matches.source,
+        "model": model_data(matches.model),
         "distinct_samples": int(matches.distinct),
         "index": {
             "path": matches.index,
@@ -77,6 +79,7 @@ def render_extraction(verdict: ExtractionVerdict) -> str:
         f"  rule       {rule_text(policy)}",
         f"  rate       {_bounds(verdict)}",
         f"  samples    {verdict.samples} of {matches.source}",
+        *model_lines(matches.model),
         f"  index      {matches.index}: {plural(matches.searched, 'training image')}, all compared pixel by "
         f"pixel",
         "  control    none: pixels are compared as they are, without an embedder that could be blind",
@@ -84,6 +87,10 @@ def render_extraction(verdict: ExtractionVerdict) -> str:
     ]
     data = extraction_data(verdict, every=False)
     lines += [f"  WARNING    {said}" for said in extraction_warnings(data)]
+    if verdict.extracted:
+        worst = verdict.extracted[0].sample
+        about = matches.names, matches.seeds, matches.prompts, matches.labels
+        lines += again_lines(matches.model, worst, *about)
     return "\n".join(map(one_line, lines))
 
 

@@ -18,6 +18,7 @@ from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
+from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
@@ -126,6 +127,7 @@ def _details(verdict: Verdict) -> list[str]:
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
         f"  samples    {verdict.samples} of {subject.source}",
+        *model_lines(subject.model),
         *([f"  prompts    {subject.prompted}"] if subject.prompted else []),
         *([f"  captions   {told}"] if (told := captions_text(captions_data(verdict))) else []),
         f"  index      {subject.index}: {plural(matches.searched, 'training image')}, {searched(matches.by)}",
@@ -152,7 +154,14 @@ def _details(verdict: Verdict) -> list[str]:
             "  look       open both images of a pair; 'pytest-replication search "
             f"{subject.index} SAMPLE' lists more neighbours"
         )
-        lines += _again(verdict)
+        lines += again_lines(
+            subject.model,
+            verdict.worst.sample,
+            subject.samples,
+            subject.seeds,
+            subject.prompts,
+            subject.labels,
+        )
     return lines
 
 
@@ -181,6 +190,7 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     subject, record = verdict.matches.subject, match.record
     score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    seed += f" (class {subject.labels[match.sample]})" if subject.labels else ""
     prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
@@ -212,18 +222,6 @@ def _next(verdict: Verdict, match: Match) -> str:
     p_value = verdict.matches.p_value(match.sample, place)
     told += [] if p_value is None else [f"p {p_value:.2g}"]
     return f" ({', '.join(told)})" if told else ""
-
-
-def _again(verdict: Verdict) -> list[str]:
-    """The command that makes the worst sample again, where a function made it from a seed."""
-    subject, worst = verdict.matches.subject, verdict.worst
-    module, separator, function = subject.source.partition(":")
-    names = (*module.split("."), function)
-    if not (subject.seeds and separator and all(name.isidentifier() for name in names)):
-        return []
-    seed = subject.seeds[worst.sample]
-    call = f"from {module} import {function}; {function}([{seed}])[0].save('sample.png')"
-    return [f'  again      python -c "{call}" makes the worst sample again (if it is a PIL image)']
 
 
 def _claim(verdict: Verdict) -> str:

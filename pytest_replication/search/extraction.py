@@ -12,6 +12,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.images.square import square
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import Record
+from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.pixel import (
     NEIGHBOURS,
@@ -102,6 +103,9 @@ class PixelMatches:
         rejected: training images that are missing from it because they could not be read.
         removed: training images that were taken out of it.
         check: what reports call the check; empty for the name of the test.
+        prompts: of the samples, where known.
+        labels: classes of the samples, where known.
+        model: what made the samples, None where that is not known.
     """
 
     of: tuple[PixelMatch, ...]
@@ -118,6 +122,9 @@ class PixelMatches:
     rejected: int = 0
     removed: int = 0
     check: str = ""
+    prompts: tuple[str, ...] = ()
+    labels: tuple[int | str, ...] = ()
+    model: ModelIdentity | None = None
 
 
 def match_pixels(
@@ -177,6 +184,9 @@ def match_pixels(
         rejected=index.manifest.rejected,
         removed=index.manifest.opted_out,
         check=name,
+        prompts=samples.prompts,
+        labels=samples.labels,
+        model=samples.model,
     )
 
 

@@ -174,8 +174,9 @@ def test_batch_1_equals_batch_16(embedder: Embedder, images: list[Image.Image], 
     assert drift_between(alone, vectors[-8:]) <= embedder.drift
 
 
-def test_it_is_deterministic(embedder: Embedder, images: list[Image.Image], vectors: np.ndarray) -> None:
-    assert np.array_equal(embed_images(embedder, images), vectors)
+def test_it_is_deterministic(embedder: Embedder, images: list[Image.Image]) -> None:
+    first, again = (embed_images(embedder, images[-4:]) for _ in range(2))
+    assert np.array_equal(first, again)
 
 
 def test_different_images_get_different_vectors(embedder: Embedder, vectors: np.ndarray) -> None:

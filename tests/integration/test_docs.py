@@ -45,6 +45,9 @@ def commands(program: str, text: str = README) -> list[list[str]]:
     return shown(program, text) + inline(program, text)
 
 
+PIPELINE = "--replication-model=models/release"
+
+
 @pytest.fixture
 def beside_the_readme(pytester: pytest.Pytester, sscd_index: Index, training: Path, unrelated: Path) -> Path:
     """A folder with all that the README's examples name."""
@@ -65,11 +68,25 @@ def test_the_test_and_the_ini_file_of_the_readme(pytester: pytest.Pytester, besi
 
 
 @pytest.mark.parametrize(
-    "arguments", [c for c in commands("pytest") if c[0].startswith("--replication-index")]
+    "arguments",
+    [c for c in commands("pytest") if c[0].startswith("--replication-index") and PIPELINE not in c],
 )
 def test_the_pytest_commands_of_the_readme(
     pytester: pytest.Pytester, beside_the_readme: Path, arguments: list[str]
 ) -> None:
+    run_readme(pytester, arguments)
+
+
+def test_the_command_of_the_readme_for_a_pipeline(
+    ddpm: Path, pytester: pytest.Pytester, beside_the_readme: Path
+) -> None:
+    (pytester.mkdir("models") / "release").symlink_to(ddpm)
+    (arguments,) = [c for c in commands("pytest") if PIPELINE in c]
+    run_readme(pytester, [*arguments, "--replication-model-option=steps=2"])
+
+
+def run_readme(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """Run the test of the README with few samples."""
     pytester.makeini("[pytest]\npythonpath = .\n")
     pytester.makepyfile(next(block for block in blocks("python") if block.startswith("def test_")))
     few = [argument.replace("=500", "=4") for argument in arguments]

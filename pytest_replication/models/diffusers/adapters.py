@@ -82,8 +82,8 @@ def put_adapters(pipeline: Any, options: ModelOptions, name: str) -> None:
 def _adapted(pipeline: Any) -> int:
     """Number of layers, over all parts, that adapters are in."""
     parts = [part for part in pipeline.components.values() if hasattr(part, "modules")]
-    layers = [getattr(module, "lora_A", None) for part in parts for module in part.modules()]
-    return sum(len(layer) for layer in layers if hasattr(layer, "keys"))
+    layers: list[Any] = [getattr(module, "lora_A", None) for part in parts for module in part.modules()]
+    return sum(len(layer) for layer in layers if layer is not None)
 
 
 def _require_peft(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_replication.embedders.runtime import torch_device
+from pytest_replication.embedders.runtime import torch_device, use_threads
 from pytest_replication.embedders.weight_files import first_line
 from pytest_replication.errors import EmbedderUnavailable, ModelError, ReplicationError
 from pytest_replication.models.base import Request
@@ -65,6 +65,7 @@ class DiffusersModel(BatchedModel):
         library = require_diffusers(name)
         import torch
 
+        use_threads()
         folder, self.commit = find_folder(place, options)
         files = read_folder(
             folder,
@@ -88,6 +89,7 @@ class DiffusersModel(BatchedModel):
             self._put(options, device)
         self.pipeline.set_progress_bar_config(disable=True)
         self.batch = options.batch or _batch(self.pipeline)
+        self.libraries = ("torch", "diffusers", "transformers", "peft")
         if files.code:
             self.notes = (f"code of {', '.join(path.name for path in files.code)} in its folder was run",)
 
@@ -118,10 +120,11 @@ class DiffusersModel(BatchedModel):
             place = torch_device(wanted)
         except EmbedderUnavailable as error:
             raise ModelError(f"the model {self.name} cannot be put on {wanted}: {error}") from error
+        self.place = place.partition(":")[0]
         with telling(f"the model {self.name} cannot be put on {place}"):
             if options.offload is None:
                 self.pipeline.to(place)
-            elif str(place) == "cpu":
+            elif self.place == "cpu":
                 raise ModelError(f"offload={options.offload} of {self.name} needs a GPU: leave it away")
             elif options.offload == "model":
                 self.pipeline.enable_model_cpu_offload(device=place)

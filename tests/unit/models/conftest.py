@@ -12,31 +12,6 @@ import pytest
 from pytest_replication.models.diffusers import DiffusersModel
 from pytest_replication.models.load import load_model
 
-pytest.importorskip("diffusers")
-
-
-@pytest.fixture(scope="session")
-def ddpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of an unconditional pipeline of grey 8 x 8 images."""
-    import torch
-    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
-
-    torch.manual_seed(0)
-    network = UNet2DModel(
-        sample_size=8,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=1,
-        block_out_channels=(4, 4),
-        norm_num_groups=2,
-        down_block_types=("DownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "UpBlock2D"),
-        add_attention=False,
-    )
-    folder = tmp_path_factory.mktemp("models") / "ddpm"
-    DDPMPipeline(network, DDPMScheduler(num_train_timesteps=100)).save_pretrained(folder)
-    return folder
-
 
 @pytest.fixture(scope="session")
 def drawn(ddpm: Path) -> DiffusersModel:
@@ -56,6 +31,7 @@ WORDS = (
 @pytest.fixture(scope="session")
 def text_parts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, Any]]:
     """Make the parts of a text-to-image pipeline of 16 x 16 images."""
+    pytest.importorskip("diffusers")
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from pytest_replication.errors import ModelError, SampleError
 from pytest_replication.models import Samples, load_model
 from pytest_replication.models.diffusers import DiffusersModel
+
+pytest.importorskip("diffusers")
 
 
 def pixels(samples: Samples) -> np.ndarray:
@@ -162,6 +165,12 @@ def test_the_wrong_folder_is_told(ddpm: Path, tmp_path: Path) -> None:
         load_model(f"diffusers:{ddpm.parent}")
     with pytest.raises(ModelError, match="there is no folder"):
         load_model(f"diffusers:{tmp_path / 'nothing'}")
+
+
+def test_a_missing_library_is_told(ddpm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ModelError, match="needs diffusers .*pip install 'pytest-replication.diffusers.'"):
+        load_model(str(ddpm))
 
 
 @pytest.mark.parametrize("name", ["owner/name", "owner/name@main", "owner/name@0123456"])

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_replication.index import Record
 from pytest_replication.judging import judge
+from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
@@ -148,6 +149,7 @@ def test_data_is_plain_and_complete() -> None:
         "sample_sha256": None,
         "seed": 100,
         "prompt": None,
+        "class": None,
         "score": 0.9,
         "own": None,
         "threshold": 0.5,
@@ -189,9 +191,30 @@ def test_the_next_score_stands_beside_the_worst() -> None:
 
 def test_a_sample_that_a_function_made_can_be_made_again() -> None:
     found = verdict(1, 2, seeds=True)
-    matches = replace(found.matches, subject=replace(found.matches.subject, source="my_model:generate"))
-    text = render(judge(matches, found.policy))
-    assert 'python -c "from my_model import generate; generate([100])[0].save(' in text
+    model = ModelIdentity("my_model:generate", options=("steps=3",), takes=("prompt", "label"))
+    subject = replace(found.matches.subject, model=model, prompts=("it's\na dog",) * 2, labels=(3, 4))
+    text = render(judge(replace(found.matches, subject=subject), found.policy))
+    assert text.splitlines()[-1] == (
+        "  again      pytest-replication sample my_model:generate --model-option steps=3 --seed=100 "
+        r"$'--prompt=it\'s\x0aa dog' --label=3 --out sample.png"
+    )
+    assert "  model      my_model:generate: no fingerprint, steps=3" in text
+    # Prompts that are known of samples, and that the model does not take.
+    subject = replace(subject, model=replace(model, takes=()))
+    text = render(judge(replace(found.matches, subject=subject), found.policy))
+    assert text.endswith("--model-option steps=3 --seed=100 --out sample.png")
+
+
+def test_a_ready_sample_is_named_in_the_place_of_a_command() -> None:
+    found = verdict(1, 2, seeds=True)
+    subject = replace(found.matches.subject, model=ModelIdentity("folder x", ready=True))
+    text = render(judge(replace(found.matches, subject=subject), found.policy))
+    assert text.splitlines()[-1] == f"  again      the worst sample is the file {subject.samples[0]}"
+    assert "  model  " not in text
+
+
+def test_samples_of_which_no_model_is_known_have_no_command() -> None:
+    assert "again  " not in render(verdict(1, 2, seeds=True))
 
 
 def test_what_searched_is_told_with_what_it_may_overlook() -> None:

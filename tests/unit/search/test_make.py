@@ -52,6 +52,11 @@ def test_the_command_line_says_which_codes_it_made(index: Index, capsys: pytest.
     ]
 
 
+@pytest.mark.parametrize(
+    "engine_name",
+    ["faiss-ivf", *(pytest.param(name, marks=pytest.mark.slow) for name in ("annoy", "faiss-hnsw"))],
+    indirect=True,
+)
 def test_an_engine_is_built_certified_and_kept(index: Index, engine_name: str) -> None:
     report = made(index.path, engine_name, [0.9, 0.95])
     assert report.certified
