@@ -14,11 +14,13 @@ from pytest_replication.search.matches import Matches, Sightings
 from pytest_replication.surroundings import EXACT
 from pytest_replication.verdicts import Verdict
 
-_MEASURING = {
+_MEASURING: dict[str, object] = {
     "index": None,
     "model": None,
     "embedder": None,
     "device": "auto",
+    "model_option": [],
+    "cache": None,
     "count": None,
     "prompts": None,
     "seeds_per_prompt": None,

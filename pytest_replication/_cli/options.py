@@ -26,16 +26,21 @@ def add_index(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare how a model is loaded; its name stands in ``args.model``."""
+    """Declare how a model is loaded and where its samples stay; its name stands in ``args.model``."""
+    add_model_option(parser)
+    parser.add_argument(
+        "--cache", metavar="FOLDER", help="Keep the samples of a model, and make none of them twice"
+    )
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of a model."""
     parser.add_argument(
         "--model-option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="Option of the model, such as steps=25, before those of its file; may be given repeatedly",
-    )
-    parser.add_argument(
-        "--cache", metavar="FOLDER", help="Keep the samples of a model, and make none of them twice"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, add_device, add_model_option, print_json
+from pytest_replication.models import load_model
 from pytest_replication.reports.screens import render_screen, screen_data
 from pytest_replication.screens.options import ScreenOptions
 from pytest_replication.screens.registry import MAGNITUDE, SCREENS
@@ -21,8 +22,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     default = ScreenOptions()
     parser.add_argument(
-        "model", metavar="MODEL", help="Folder of a diffusers pipeline (Stable Diffusion 1, 2)"
+        "model",
+        metavar="MODEL",
+        help="Folder of a diffusers pipeline (Stable Diffusion 1, 2), or a model.toml",
     )
+    add_model_option(parser)
+    add_device(parser)
     for option, what in (
         ("--prompts", "Prompts to screen: .txt with one a line, .jsonl, .csv, .parquet"),
         ("--clean-prompts", "Prompts that the model cannot have memorised: they set the line"),
@@ -89,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch_size,
     )
     verdict = screen_prompts(
-        args.model,
+        load_model(args.model, args.model_option, device=args.device),
         args.prompts,
         clean_prompts=args.clean_prompts,
         control_prompts=args.control_prompts or (),

@@ -80,6 +80,7 @@ def test_unrelated_samples_pass_until_the_threshold_is_low(
         (("--seed", "3", "--engine", "annoy"), "--seed, --engine"),
         (("--allow-approximate",), "--allow-approximate"),
         (("--save", "other.json"), "--save"),
+        (("--cache", "samples", "--model-option", "steps=2"), "--model-option, --cache"),
     ],
     ids=str,
 )

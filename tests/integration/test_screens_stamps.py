@@ -21,7 +21,8 @@ NEVER = """
 
 def test_duplicated_captions_behave_as_memorised_ones_do() -> None:
     pytest.importorskip("diffusers")
-    rows = [json.loads(line) for line in (ROOT / "fixtures" / "stamps" / "pictures.jsonl").open()]
+    text = (ROOT / "fixtures" / "stamps" / "pictures.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
     duplicated = [row["caption"] for row in rows if row["copies"] > 1]
     clean = [f"A {word}." for word in NEVER]
     assert not {row["caption"] for row in rows} & set(clean)

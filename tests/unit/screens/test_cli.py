@@ -51,6 +51,16 @@ def test_the_verb_says_what_python_says(given: list[str], capsys: pytest.Capture
     assert "4 DDIM steps, the first 1 measured, guidance 7.5, seed 0" in said
 
 
+def test_options_of_the_model_come_before_those_of_its_file(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given[1] = "model.toml"
+    cli.main([*given, "--fpr", "0.5"])
+    assert "guidance 2.5, seed 0" in capsys.readouterr().out
+    cli.main([*given, "--fpr", "0.5", "--model-option", "guidance=4"])
+    assert "guidance 4, seed 0" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("more", "status", "said"),
     [
