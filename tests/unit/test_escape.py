@@ -113,6 +113,7 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "expected_false": None,
         "low_information": {"undecided": 0, "cleared": 0},
         "unprovable": False,
+        "captions": None,
         "calibrated_gate": 1,
         "accepted": None,
         "rate_upper": 0.3,
