@@ -1,0 +1,112 @@
+"""Local features: distinctive points of an image, described so that moving and turning change little.
+
+Points and descriptions are those of SIFT (Lowe, IJCV 2004) as OpenCV computes them; descriptions are compared
+as RootSIFT (Arandjelovic & Zisserman, CVPR 2012): divided by their sum, then the square root of each number,
+so that Euclidean distance compares histograms by Hellinger's kernel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import SettingsError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FEATURE = np.dtype(
+    [
+        ("x", "<f2"),
+        ("y", "<f2"),
+        ("size", "<f2"),
+        ("angle", "<f2"),
+        ("description", "u1", (128,)),
+    ]
+)
+"""A point: place as fractions of width and height, size as a fraction of the longest side, angle in degrees,
+RootSIFT times 255, of which the largest possible value is 255. 136 bytes."""
+MOST = 512
+"""Features that are kept of an image: the strongest."""
+SIDE = 512
+"""Longest side at which they are looked for, in pixels."""
+CONTRAST = 0.02
+"""Contrast of SIFT below which points are dropped: half of the usual, since copies are often soft."""
+DETECTOR = f"sift, {SIDE} px, contrast {CONTRAST}, {MOST} strongest, root"
+"""What an index notes: features that were made otherwise are not compared."""
+
+Features = NDArray[np.void]
+
+
+def extract(image: Image.Image, most: int = MOST) -> Features:
+    """Find the local features of an image.
+
+    Args:
+        image: upright RGB image.
+        most: features that are kept.
+
+    Returns:
+        (n,) of `FEATURE`, strongest first; none for an image without corners.
+
+    Raises:
+        SettingsError: OpenCV is not installed.
+    """
+    grey = grey_at(image, SIDE)
+    points, described = _sift(most).detectAndCompute(grey, None)
+    if described is None:
+        return np.empty(0, FEATURE)
+    order = np.argsort([-point.response for point in points], kind="stable")[:most]
+    height, width = grey.shape
+    found = np.empty(len(order), FEATURE)
+    found["x"] = [points[place].pt[0] / width for place in order]
+    found["y"] = [points[place].pt[1] / height for place in order]
+    found["size"] = [points[place].size / max(width, height) for place in order]
+    found["angle"] = [points[place].angle for place in order]
+    found["description"] = np.rint(255 * root(described[order]))
+    return found
+
+
+def root(described: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make SIFT descriptions RootSIFT: (n, 128), unit rows."""
+    sums = np.maximum(np.abs(described).sum(axis=1, keepdims=True), 1e-9)
+    rooted: NDArray[np.float32] = np.sqrt(described / sums, dtype=np.float32)
+    return rooted
+
+
+def grey_at(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """A grey image of this longest side: (h, w) uint8."""
+    from PIL import Image
+
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return np.asarray(image.convert("L").resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def mirrored(features: Features) -> Features:
+    """The features of the mirror image, without looking for them: left and right of each are exchanged.
+
+    A description is 4 x 4 cells of 8 directions, in a frame that is turned with the point: a mirror exchanges
+    the rows of cells, and directions run the other way.
+    """
+    found = features.copy()
+    found["x"] = 1 - features["x"].astype(np.float32)
+    found["angle"] = (180 - features["angle"].astype(np.float32)) % 360
+    cells = features["description"].reshape(-1, 4, 4, 8)
+    found["description"] = cells[:, ::-1, :, (-np.arange(8)) % 8].reshape(-1, 128)
+    return found
+
+
+def _sift(most: int) -> Any:
+    try:
+        import cv2
+
+        opencv: Any = cv2  # some versions come with types that leave SIFT out
+    except ImportError as error:
+        raise SettingsError(
+            "copies of parts are found with OpenCV, which is not installed: "
+            "pip install 'pytest-replication[objects]'"
+        ) from error
+    # A few more than are kept: points with two directions count once there.
+    return opencv.SIFT_create(nfeatures=most, contrastThreshold=CONTRAST)
