@@ -25,7 +25,7 @@ _FRUITLESS = 10
 """Rounds over all sources without one copy, after which there is no hope."""
 
 _EFFORT = 1
-"""Of the compression of pictures: more of it takes most of the time that a set takes, and saves a few percent."""
+"""Of the compression of pictures: more would take most of the time of a set, and save a few percent."""
 
 
 class Maker:
