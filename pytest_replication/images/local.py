@@ -1,8 +1,8 @@
-"""Local features: distinctive points of an image, each with a description that survives moving, scaling and turning.
+"""Local features: distinctive points of an image, each described whatever its place, size and direction.
 
-Points and descriptions are those of SIFT (Lowe, IJCV 2004) as OpenCV computes them; descriptions are compared as
-RootSIFT (Arandjelovic & Zisserman, CVPR 2012): divided by their sum, then the square root of each number, so that
-Euclidean distance compares histograms by Hellinger's kernel.
+Points and descriptions are those of SIFT (Lowe, IJCV 2004) as OpenCV computes them; descriptions are compared
+as RootSIFT (Arandjelovic & Zisserman, CVPR 2012): divided by their sum, then the root of each number, so
+that Euclidean distance compares histograms by Hellinger's kernel.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def _sift(most: int) -> Any:
         import cv2
     except ImportError as error:
         raise SettingsError(
-            "copies of parts are found with OpenCV, which is not installed: pip install 'pytest-replication[objects]'"
+            "copies of parts are found with OpenCV, which is not installed: pip install "
+            "'pytest-replication[objects]'"
         ) from error
     # A few more than are kept: points with two directions count once there.
     return cv2.SIFT_create(nfeatures=most, contrastThreshold=CONTRAST)

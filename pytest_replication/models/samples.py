@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class Samples:
     def __post_init__(self) -> None:
         if not self.images:
             raise SampleError(f"{self.source} holds no samples: nothing was compared, so nothing can pass")
+        if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in self.seeds):
+            raise SampleError(f"the seeds of samples are {self.seeds[:3]}; expected whole numbers")
         if len(self.names) != len(self.images) or len(self.seeds) not in (0, len(self.images)):
             raise SampleError(
                 f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
@@ -109,8 +112,12 @@ class Samples:
             raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
         if isinstance(labels, str):
             raise SampleError(f"labels are {labels!r}; expected a list of one a sample")
+        seeds = [
+            seed if isinstance(seed, bool) or not isinstance(seed, Integral) else int(seed) for seed in seeds
+        ]
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
+            about |= {"seeds": tuple(seeds), "source": source}
             told = {name: value for name, value in about.items() if value}
             if len(prompts):
                 told["prompted"] = None  # it is about others
