@@ -8,6 +8,7 @@ from typing import Any
 from pytest_replication._cli.options import Verbs, add_new_index, add_work, plural, print_json
 from pytest_replication._cli.outdated import out_of_use, outdated_lines
 from pytest_replication.escape import one_line
+from pytest_replication.images.parts import GRIDS, USUAL
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
 
 
@@ -53,6 +54,15 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Store every image as a square of SIDE x SIDE pixels too, for 'check --pixels' and for samples "
         "with next to nothing in them; what it takes is told before the build starts (default: none)",
     )
+    parser.add_argument(
+        "--objects",
+        nargs="?",
+        const=USUAL,
+        metavar="GRID",
+        help="Store parts of every image too, with local features and a picture of 256 pixels, to find "
+        f"copies of a part; GRID is one of {', '.join(GRIDS)}, {USUAL} where it is left out (IMAGES first "
+        "then). Needs OpenCV; what it takes is told before the build starts (default: none)",
+    )
     return parser
 
 
@@ -71,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         thumbnails=args.thumbnails,
         tokens=args.tokens,
         pixels=args.pixels,
+        objects=args.objects,
         overwrite=args.overwrite,
     )
     show(build_index(args.source, args.out, options), args.json)

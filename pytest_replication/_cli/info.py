@@ -14,7 +14,7 @@ from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
 from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import DTYPES
+from pytest_replication.index.manifest import DTYPES, ObjectsEntry
 from pytest_replication.index.reader import Index, index_as_it_is, open_index
 from pytest_replication.index.rejections import each_rejected
 from pytest_replication.index.tokens import shown
@@ -77,6 +77,7 @@ def _data(index: Index) -> dict[str, Any]:
         "thumbnails": manifest.thumbnails,
         "tokens": manifest.tokens,
         "pixels": manifest.pixels,
+        "objects": None if manifest.objects is None else asdict(manifest.objects),
         "duplicates": _duplicates_data(index),
         "canaries": _canaries_data(index),
         "calibration": _calibration_data(index),
@@ -106,6 +107,7 @@ def _text(index: Index) -> str:
         + (f", thumbnails of {manifest.thumbnails} pixels" if manifest.thumbnails else ""),
         *([f"  tokens       {shown(manifest.tokens)} of each view, float16"] if manifest.tokens else []),
         *([f"  pixels       {manifest.pixels} x {manifest.pixels} of each image"] if manifest.pixels else []),
+        *([f"  objects      {_objects(manifest.objects)}"] if manifest.objects else []),
         f"  duplicates   {_duplicates(index)}",
         f"  canaries     {_canaries(index)}",
         f"  calibration  {_calibration(index)}",
@@ -163,6 +165,11 @@ def _counts(index: Index, number: int) -> dict[str, int]:
             found["rejected"] += entry.rejected
             found["removed"] += entry.dropped + last - first
     return found
+
+
+def _objects(entry: ObjectsEntry) -> str:
+    parts = f"{len(entry.parts)} parts of each image ({entry.grid})"
+    return f"{parts}, up to {entry.features} local features ({entry.detector})"
 
 
 def _duplicates(index: Index) -> str:

@@ -1,8 +1,8 @@
-"""Local features: distinctive points of an image, each described whatever its place, size and direction.
+"""Local features: distinctive points of an image, described so that moving and turning change little.
 
 Points and descriptions are those of SIFT (Lowe, IJCV 2004) as OpenCV computes them; descriptions are compared
-as RootSIFT (Arandjelovic & Zisserman, CVPR 2012): divided by their sum, then the root of each number, so
-that Euclidean distance compares histograms by Hellinger's kernel.
+as RootSIFT (Arandjelovic & Zisserman, CVPR 2012): divided by their sum, then the square root of each number,
+so that Euclidean distance compares histograms by Hellinger's kernel.
 """
 
 from __future__ import annotations
@@ -101,10 +101,12 @@ def mirrored(features: Features) -> Features:
 def _sift(most: int) -> Any:
     try:
         import cv2
+
+        opencv: Any = cv2  # some versions come with types that leave SIFT out
     except ImportError as error:
         raise SettingsError(
-            "copies of parts are found with OpenCV, which is not installed: pip install "
-            "'pytest-replication[objects]'"
+            "copies of parts are found with OpenCV, which is not installed: "
+            "pip install 'pytest-replication[objects]'"
         ) from error
     # A few more than are kept: points with two directions count once there.
-    return cv2.SIFT_create(nfeatures=most, contrastThreshold=CONTRAST)
+    return opencv.SIFT_create(nfeatures=most, contrastThreshold=CONTRAST)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as fractions of width and height."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -17,7 +20,7 @@ class View:
     """
 
     name: str
-    box: tuple[float, float, float, float]
+    box: Box
 
 
 WHOLE = (View("whole", (0.0, 0.0, 1.0, 1.0)),)
@@ -29,10 +32,13 @@ def cut(image: Image.Image, views: tuple[View, ...]) -> list[Image.Image]:
     return [_crop(image, view.box) for view in views]
 
 
-def _crop(image: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:
-    if box == WHOLE[0].box:
-        return image
+def in_pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is cut out of an image of this size: one pixel at least."""
     left, top, right, bottom = box
-    width, height = image.size
+    width, height = size
     x0, y0 = min(round(left * width), width - 1), min(round(top * height), height - 1)
-    return image.crop((x0, y0, max(round(right * width), x0 + 1), max(round(bottom * height), y0 + 1)))
+    return x0, y0, max(round(right * width), x0 + 1), max(round(bottom * height), y0 + 1)
+
+
+def _crop(image: Image.Image, box: Box) -> Image.Image:
+    return image if box == WHOLE[0].box else image.crop(in_pixels(box, image.size))

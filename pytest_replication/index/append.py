@@ -19,6 +19,7 @@ from pytest_replication.index.ingest import Ingested, Limit, add_images, check_r
 from pytest_replication.index.known import Known, known_images
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest, SourceEntry, now
+from pytest_replication.index.objects import check_detector
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
@@ -96,6 +97,7 @@ def append_index(
             _take_up(writer, images, folder)
             _check_proved(opened.manifest, writer.manifest, folder)
             check_tokens_alike(writer.manifest, embedder, folder)
+            check_detector(writer.manifest, folder)
             known, refs = _new_images(writer.manifest, images, folder)
             rejected, ingested = Rejections(0, {}, ()), Ingested(0, 0)
             if refs is not None:
@@ -139,6 +141,7 @@ def _worker_settings(
         read_removed(folder, pinned).sha256,
         pinned.tokens is not None,
         pinned.pixels,
+        pinned.objects,
     )
     name = options.embedder or pinned.embedder.location
     return WorkerSettings(name, spec, pinned.probe, options.device, how, options.workers)

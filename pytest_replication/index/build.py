@@ -13,6 +13,7 @@ from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
 from pytest_replication.embedders.probe import prove
 from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.decode import DECODER
+from pytest_replication.images.parts import grid
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
@@ -26,6 +27,8 @@ from pytest_replication.index.manifest import (
     SourceEntry,
     now,
 )
+from pytest_replication.index.objects import THUMBNAIL, objects_entry
+from pytest_replication.index.objects import differences as objects_apart
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import check_probe, write_probe
 from pytest_replication.index.reader import open_index
@@ -39,7 +42,7 @@ _AGAIN = "build with --overwrite (embeds everything anew)"
 _SHARDS = 1000
 """Shards above which they get larger instead of more: the manifest names every one."""
 _BESIDE_BYTES = 256 << 20
-"""Tokens and pixels a shard, which a build holds in memory."""
+"""What is stored of a shard beside its vectors, which a build holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class BuildOptions:
             that takes, unless `progress` is off.
         pixels: store every image as a square of so many pixels a side as well, resized where it has another
             size; None for none. Says what that takes, as for tokens.
+        objects: grid of parts of every image to embed and store as well, with local features and a picture of
+            256 pixels, so that copies of a part are found: ``quarters``, ``ninths`` or ``sixteenths``;
+            None for none. Needs OpenCV. Says what that takes, as for tokens.
         overwrite: delete an index that is in the folder.
         progress: show a progress bar when standard error is a terminal.
     """
@@ -80,6 +86,7 @@ class BuildOptions:
     thumbnails: int = 0
     tokens: bool = False
     pixels: int | None = None
+    objects: str | None = None
     overwrite: bool = False
     progress: bool = True
 
@@ -97,6 +104,13 @@ class BuildOptions:
             )
         if self.dtype not in DTYPES:
             raise SettingsError(f"dtype is float32 or float16, not {self.dtype!r}")
+        if self.objects is not None:
+            grid(self.objects)
+
+    @property
+    def kept_thumbnails(self) -> int:
+        """Longest side of the pictures that are kept: copies of parts are looked for in them, too."""
+        return self.thumbnails if self.objects is None else max(self.thumbnails, THUMBNAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,8 @@ def build_index(
         IndexCorrupt: what is left cannot be searched, such as an index without a single row.
         IndexLocked: another process is building the same index.
         EmbedderError: the embedder cannot be loaded or is not fit.
-        SettingsError: tokens are wanted of an embedder that has none, or pixels of a side out of range.
+        SettingsError: tokens are wanted of an embedder that has none, or pixels of a side out of range, or a
+            grid of parts that there is not, or OpenCV is not installed for it.
         BuildError: there is no room for them.
     """
     options = options or BuildOptions()
@@ -160,6 +175,7 @@ def build_index(
             probes = prove(embedder)
         if options.tokens:
             token_shape(embedder)  # refused before anything is written
+        objects_entry(options.objects)  # likewise
         with IndexWriter(folder) as writer:
             if options.overwrite:
                 writer.clear()
@@ -211,9 +227,10 @@ def _worker_settings(pinned: Manifest, spec: EmbedderSpec, options: BuildOptions
         pinned.views,
         options.batch_size,
         options.decoders,
-        options.thumbnails,
+        pinned.thumbnails,
         tokens=options.tokens,
         pixels=options.pixels,
+        objects=pinned.objects,
     )
     return WorkerSettings(options.embedder, spec, pinned.probe, options.device, how, options.workers)
 
@@ -242,20 +259,21 @@ def _manifest(embedder: Embedder, images: Source, options: BuildOptions, probe: 
         writer=__version__,
         probe=probe,
         sources=(SourceEntry(images.name, listed, added=now()),),
-        thumbnails=options.thumbnails,
+        thumbnails=options.kept_thumbnails,
         tokens=tokens,
         pixels=options.pixels,
+        objects=objects_entry(options.objects),
     )
     rows = options.shard_rows or _shard_rows(len(images), bytes_beside(manifest))
     return replace(manifest, shard_rows=rows)
 
 
 def _shard_rows(images: int, beside: int) -> int:
-    """A shard is in memory while it is made: those with tokens or pixels get no larger than that allows.
+    """A shard is in memory while it is made: one that stores much beside its vectors gets no larger.
 
     Args:
         images: images of the source.
-        beside: bytes of tokens and pixels an image.
+        beside: bytes an image beside its vectors.
     """
     rows = max(_SHARD_ROWS, -(-images // _SHARDS))
     return rows if not beside else max(1, min(rows, _BESIDE_BYTES // beside))
@@ -267,6 +285,7 @@ def _check_same(
     if len(found.sources) > 1:
         raise SourceError(_appended_to(found, folder))
     differences = embedder.spec.differences(found.embedder)
+    differences += objects_apart(objects_entry(options.objects), found.objects)
     tokens = token_shape(embedder) if options.tokens else None
     for what, here, there in (
         ("source", images.name, found.sources[0].name),
@@ -274,7 +293,7 @@ def _check_same(
         ("decoder", DECODER, found.decoder),
         ("dtype", DTYPES[options.dtype], found.dtype),
         ("shard rows", options.shard_rows or found.shard_rows, found.shard_rows),
-        ("thumbnails", options.thumbnails, found.thumbnails),
+        ("thumbnails", options.kept_thumbnails, found.thumbnails),
         ("tokens", shown(tokens), shown(found.tokens)),
         ("pixels", options.pixels or "none", found.pixels or "none"),
         ("listed images", len(images) if images.counted else None, found.sources[0].listed),

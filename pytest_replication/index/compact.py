@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.index.beside import Beside
 from pytest_replication.index.canaries import without_pictures
+from pytest_replication.index.features import of_rows
 from pytest_replication.index.layout import drop_derived
 from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import Manifest, ShardEntry
@@ -81,10 +83,19 @@ def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEnt
     records = read_records(shard.folder / RECORDS, kept.tolist())
     rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []
     vectors = np.ascontiguousarray(shard.embeddings()[0][kept])
-    tokens = None if shard.token_shape is None else _kept_tokens(shard, kept)
     rows = [records[row] for row in kept.tolist()]
-    pixels = None if shard.side is None else np.ascontiguousarray(shard.pixels()[0][kept])
-    return writer.rewrite_shard(shard.entry, vectors, rows, rejected, tokens, pixels)
+    return writer.rewrite_shard(shard.entry, vectors, rows, rejected, _beside(shard, kept))
+
+
+def _beside(shard: Shard, kept: NDArray[np.int64]) -> Beside:
+    """What is left of what is stored beside the vectors."""
+    objects = shard.objects is not None
+    return Beside(
+        tokens=None if shard.token_shape is None else _kept_tokens(shard, kept),
+        pixels=None if shard.side is None else np.ascontiguousarray(shard.pixels()[0][kept]),
+        parts=np.ascontiguousarray(shard.parts()[0][kept]) if objects else None,
+        features=of_rows(shard.features()[0], kept) if objects else None,
+    )
 
 
 def _kept_tokens(shard: Shard, kept: NDArray[np.int64]) -> NDArray[np.float16]:

@@ -1,8 +1,8 @@
-"""Images on their way to a worker process, tokens and pixels on their way back: on disk, not in memory.
+"""Images on their way to a worker process, tokens, pixels, parts on their way back: on disk, not in memory.
 
 A worker embeds a whole shard, so that all workers together have workers + 2 shards at hand. A source
 that reads bytes to list its images (parquet, a compressed tar) would hold as many shards of them, and
-so would the process that writes hold tokens and pixels.
+so would the process that writes hold what is stored beside their vectors, such as tokens.
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
+from pytest_replication.index.beside import FILE_OF
 from pytest_replication.index.layout import HANDED, SHARDS, drop_handed
-
-LEFT = ("tokens", "pixels")
-"""What a worker may leave, each in a file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Parcel:
         """Put something that the images have become into a file beside that of their bytes.
 
         Args:
-            what: one of `LEFT`.
+            what: its kind, a key of `index.beside.FILE_OF`.
             found: it.
 
         Raises:
@@ -92,7 +90,7 @@ class Parcel:
     def drop(self) -> None:
         """Delete the files."""
         self.path.unlink(missing_ok=True)
-        for what in LEFT:
+        for what in FILE_OF:
             self._left(what).unlink(missing_ok=True)
 
     def _left(self, what: str) -> Path:

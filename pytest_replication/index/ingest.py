@@ -169,14 +169,11 @@ class _Shards:
                     found.rejected,
                     listing.digest,
                     found.dropped,
-                    found.tokens,
-                    found.pixels,
+                    found.beside,
                 )
             else:
                 self._compare(listing, old)
-                self._writer.remake_shard(
-                    old, found.embeddings, found.records, found.rejected, found.tokens, found.pixels
-                )
+                self._writer.remake_shard(old, found.embeddings, found.records, found.rejected, found.beside)
 
     def _compare(self, listing: Listing, old: ShardEntry) -> None:
         if listing.digest != old.listing:

@@ -19,6 +19,8 @@ from pytest_replication.images.views import View
 VECTORS = "embeddings.npy"
 TOKENS = "tokens.npy"
 PIXELS = "pixels.npy"
+PARTS = "parts.npy"
+FEATURES = "features.npy"
 FORMAT = 2
 ATTACHED = ("removed", "duplicates", "calibration", "canaries")
 """Files beside the shards that a manifest may name."""
@@ -123,6 +125,23 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectsEntry:
+    """What is stored of each training image so that copies of a part of it are found.
+
+    Attributes:
+        grid: name of the grid of parts (`images.parts`).
+        parts: its boxes, in the order of their vectors.
+        features: local features an image, at most.
+        detector: what found them and how (`images.local.DETECTOR`).
+    """
+
+    grid: str
+    parts: tuple[View, ...]
+    features: int
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The whole state of an index; replaced by one rename, never edited.
 
@@ -145,6 +164,7 @@ class Manifest:
         duplicates: how often each training image stands in the index, where that was counted.
         tokens: chunks of a view and length of a chunk, where tokens are stored beside the vectors.
         pixels: side of the squares of pixels that are stored beside the vectors, where they are.
+        objects: parts and local features that are stored beside the vectors, where they are.
         calibration: how high real images score that the model never saw, where that was measured.
         canaries: edited copies of training images that a gate has to find, where there are some.
     """
@@ -168,6 +188,7 @@ class Manifest:
     pixels: int | None = None
     calibration: Attachment | None = None
     canaries: Attachment | None = None
+    objects: ObjectsEntry | None = None
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -239,7 +260,7 @@ class Manifest:
 
     def _body(self) -> dict[str, Any]:
         body = {"format": FORMAT, **asdict(self)}
-        for later in ("tokens", "pixels", "calibration", "canaries"):
+        for later in ("tokens", "pixels", "calibration", "canaries", "objects"):
             if body[later] is None:  # manifests without them are as they were before there were any
                 del body[later]
         return body
@@ -326,7 +347,7 @@ def sync_folder(folder: Path) -> None:
 def _from_body(body: dict[str, Any]) -> Manifest:
     body["embedder"] = EmbedderSpec(**body["embedder"])
     body["probe"] = FileEntry(**body["probe"])
-    body["views"] = tuple(View(v["name"], tuple(v["box"])) for v in body["views"])
+    body["views"] = _views(body["views"])
     body["sources"] = tuple(SourceEntry(**entry) for entry in body["sources"])
     body["shards"] = tuple(_shard(entry) for entry in body["shards"])
     for name in ATTACHED:
@@ -338,6 +359,8 @@ def _from_body(body: dict[str, Any]) -> Manifest:
             raise ValueError(f"tokens {tokens}")
     if (side := body.get("pixels")) is not None and not (type(side) is int and MIN_SIDE <= side <= MAX_SIDE):
         raise ValueError(f"pixels {side}")
+    if body.get("objects") is not None:
+        body["objects"] = _objects(body["objects"])
     manifest = Manifest(**body)
     if manifest.dtype not in DTYPES.values() or not manifest.views:
         raise ValueError(f"dtype {manifest.dtype}, {len(manifest.views)} views")
@@ -348,6 +371,23 @@ def _from_body(body: dict[str, Any]) -> Manifest:
         if not _PLAIN_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a file of an index")
     return manifest
+
+
+def _views(entries: list[dict[str, Any]]) -> tuple[View, ...]:
+    return tuple(View(entry["name"], tuple(entry["box"])) for entry in entries)
+
+
+def _objects(values: dict[str, Any]) -> ObjectsEntry:
+    entry = ObjectsEntry(**{**values, "parts": _views(values["parts"])})
+    named = all(type(text) is str and text for text in (entry.grid, entry.detector))
+    boxes = all(_inside(*part.box) for part in entry.parts)
+    if not (named and entry.parts and boxes and type(entry.features) is int and entry.features >= 1):
+        raise ValueError(f"objects {values}")
+    return entry
+
+
+def _inside(left: float, top: float, right: float, bottom: float) -> bool:
+    return 0 <= left < right <= 1 and 0 <= top < bottom <= 1
 
 
 def _shard(entry: dict[str, Any]) -> ShardEntry:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytest_replication.embedders.probe import drift_between
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.manifest import Manifest, now
+from pytest_replication.index.objects import differences as objects_apart
 from pytest_replication.index.probe import check_probe, copy_probe, read_probe
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
@@ -55,7 +56,7 @@ def merge_indexes(
 
     Args:
         parts: folders of complete indexes, made with the same embedder, decoder, views and dtype, all with
-            tokens or none, and all with pixels of one side or none.
+            tokens or none, all with pixels of one side or none, and all with one grid of parts or none.
         out: folder of the new index.
         overwrite: delete an index that is in the folder.
 
@@ -103,6 +104,7 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
     for part in parts[1:]:
         other = part.manifest
         differences = first.embedder.differences(other.embedder)
+        differences += objects_apart(first.objects, other.objects)
         for what in ("decoder", "views", "dtype", "tokens", "pixels"):
             mine, theirs = getattr(first, what), getattr(other, what)
             if mine != theirs:

@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -20,11 +20,16 @@ from PIL import Image
 from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.base import Prepared, threads
 from pytest_replication.images.decode import UndecodableImage, decode
+from pytest_replication.images.local import Features, extract
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.square import square
 from pytest_replication.images.views import View, cut
+from pytest_replication.index.beside import Beside, stored_kinds
+from pytest_replication.index.features import pack
+from pytest_replication.index.manifest import ObjectsEntry
 from pytest_replication.index.shard import UNREAD, Record, Rejected
 from pytest_replication.index.tokens import to_half
+from pytest_replication.index.waiting import Parts, Waiting
 
 _AHEAD = 4
 """Batches decoded ahead of the network: bounds memory and hides the time of decoding."""
@@ -59,16 +64,14 @@ class Embedded:
         records: one a row.
         rejected: images that could not be read.
         dropped: images that were left out because they were removed from the index before.
-        tokens: (rows * views, chunks, length) float16, where they were wanted.
-        pixels: (rows, side, side, 3) uint8, where they were wanted.
+        beside: what was wanted of the rows besides.
     """
 
     embeddings: NDArray[np.float32]
     records: list[Record]
     rejected: list[Rejected]
     dropped: int = 0
-    tokens: NDArray[np.float16] | None = None
-    pixels: NDArray[np.uint8] | None = None
+    beside: Beside = field(default_factory=Beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class PipelineOptions:
         opted_out: sha256 of images that must not be embedded.
         tokens: keep the tokens as well.
         pixels: side of the squares of pixels to keep as well, None for none.
+        objects: parts to embed and local features to find as well, None for none.
     """
 
     views: tuple[View, ...]
@@ -92,9 +96,19 @@ class PipelineOptions:
     opted_out: frozenset[str] = frozenset()
     tokens: bool = False
     pixels: int | None = None
+    objects: ObjectsEntry | None = None
+
+    @property
+    def parts(self) -> tuple[View, ...]:
+        """Boxes of each image that are embedded beside its views."""
+        return self.objects.parts if self.objects else ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is kept beside the vectors."""
+        return stored_kinds(self.tokens, self.pixels is not None, self.objects is not None)
 
 
-_Shape = tuple[tuple[int, ...], ...]
 _Row = tuple[NDArray[np.float32], NDArray[np.float16] | None]
 
 
@@ -102,12 +116,9 @@ _Row = tuple[NDArray[np.float32], NDArray[np.float16] | None]
 class _Decoded:
     record: Record
     views: list[Prepared]
+    parts: list[Prepared]
     pixels: NDArray[np.uint8] | None
-
-    @property
-    def shape(self) -> _Shape:
-        """Shapes of the prepared views."""
-        return tuple(view.shape for view in self.views)
+    features: Features | None
 
 
 class Pipeline:
@@ -122,7 +133,13 @@ class Pipeline:
     def __init__(self, embedder: Embedder, options: PipelineOptions, clock: Stopwatch) -> None:
         self._embedder, self._options, self._clock = embedder, options, clock
         self._batch_size = options.batch_size or embedder.batch_size
-        self._pool = ThreadPoolExecutor(options.decoders or threads(), thread_name_prefix="decode")
+        decoders = options.decoders or threads()
+        self._pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        # Parts take as much memory as views, and as long.
+        parts = len(options.parts) // len(options.views)
+        self._ahead = _AHEAD * self._batch_size
+        if parts:
+            self._ahead = max(decoders, self._ahead // (1 + parts))
 
     def __enter__(self) -> Self:
         return self
@@ -147,8 +164,10 @@ class Pipeline:
         records: dict[int, Record] = {}
         rejected: list[Rejected] = []
         pixels: list[NDArray[np.uint8]] = []
+        features: list[Features] = []
         dropped = 0
-        waiting: dict[_Shape, list[tuple[int, _Decoded]]] = defaultdict(list)
+        waiting: Waiting[int] = Waiting(self._batch_size, _AHEAD * self._batch_size)
+        parts = Parts(self._embed_views, self._batch_size, len(self._options.parts))
         for position, result in enumerate(self._decoded(refs)):
             if not isinstance(result, _Decoded):
                 rejected += [result] if result else []
@@ -157,23 +176,23 @@ class Pipeline:
                 continue
             records[position] = result.record
             pixels += [] if result.pixels is None else [result.pixels]
-            # Images of one shape go through the network together, whatever lies between them.
-            batch = waiting[result.shape]
-            batch.append((position, result))
-            held = sum(map(len, waiting.values()))
-            if len(batch) == self._batch_size or held == _AHEAD * self._batch_size:
-                ready = max(waiting.values(), key=len)  # the full one, or the fullest of too many
+            features += [] if result.features is None else [result.features]
+            parts.put(position, result.parts)
+            if ready := waiting.put(position, result.views):
                 rows |= self._embed_batch(ready)
                 progress(len(ready))
-                ready.clear()
-        for batch in filter(None, waiting.values()):
+        for batch in waiting.rest():
             rows |= self._embed_batch(batch)
             progress(len(batch))
         empty = np.empty((0, len(self._options.views), self._embedder.spec.dim), np.float32)
         embeddings = np.stack([rows[position][0] for position in records]) if records else empty
-        tokens = self._in_order(rows, records) if self._options.tokens else None
-        squares = self._squares(pixels)
-        return Embedded(embeddings, list(records.values()), rejected, dropped, tokens, squares)
+        beside = Beside(
+            tokens=self._in_order(rows, records) if self._options.tokens else None,
+            pixels=self._squares(pixels),
+            parts=parts.laid(list(records), self._embedder.spec.dim) if self._options.objects else None,
+            features=pack(features) if self._options.objects else None,
+        )
+        return Embedded(embeddings, list(records.values()), rejected, dropped, beside)
 
     def _in_order(self, rows: dict[int, _Row], records: dict[int, Record]) -> NDArray[np.float16]:
         """Lay out tokens, and let go of each on the way: a shard of them fills the memory once only."""
@@ -193,18 +212,22 @@ class Pipeline:
             laid[place] = pixels.pop()
         return laid
 
-    def _embed_batch(self, batch: Sequence[tuple[int, _Decoded]]) -> dict[int, _Row]:
-        """Embed decoded images: (views, dim), and (views, chunks, length) where wanted, by position."""
-        views = [view for _, item in batch for view in item.views]
+    def _embed_batch(self, batch: Sequence[tuple[int, list[Prepared]]]) -> dict[int, _Row]:
+        """Embed the views of images: (views, dim), and (views, chunks, length) where wanted, by position."""
+        views = [view for _, prepared in batch for view in prepared]
         shape = (len(batch), len(self._options.views))
+        if not self._options.tokens:
+            vectors = self._embed_views(views).reshape(*shape, -1)
+            return {position: (row, None) for (position, _), row in zip(batch, vectors, strict=True)}
         with self._clock("network"):
-            if not self._options.tokens:
-                vectors = self._embedder.embed(views).reshape(*shape, -1)
-                return {position: (row, None) for (position, _), row in zip(batch, vectors, strict=True)}
             found, tokens = self._embedder.embed_with_tokens(views)
         half = to_half(tokens).reshape(*shape, *tokens.shape[1:])
         rows = zip(batch, found.reshape(*shape, -1), half, strict=True)
         return {position: (row, parts) for (position, _), row, parts in rows}
+
+    def _embed_views(self, views: list[Prepared]) -> NDArray[np.float32]:
+        with self._clock("network"):
+            return self._embedder.embed(views)
 
     def _decoded(self, refs: Iterable[ImageRef]) -> Iterator[_Result]:
         """Decode in threads, a bounded number (and number of bytes) ahead, in order."""
@@ -214,7 +237,7 @@ class Pipeline:
 
         def hand_out() -> None:
             nonlocal held
-            while len(waiting) < _AHEAD * self._batch_size and held < _HELD:
+            while len(waiting) < self._ahead and held < _HELD:
                 if (ref := next(rest, None)) is None:
                     return
                 size = len(ref.content) if isinstance(ref.content, bytes) else 0
@@ -255,12 +278,17 @@ class Pipeline:
             thumbnail=_thumbnail(image, self._options.thumbnails),
             version=ref.version,
         )
-        side = self._options.pixels
+        side, objects = self._options.pixels, self._options.objects
         return _Decoded(
             record,
-            [self._embedder.prepare(view) for view in cut(image, self._options.views)],
+            self._prepared(image, self._options.views),
+            self._prepared(image, self._options.parts),
             None if side is None else square(image, side),
+            None if objects is None else extract(image, objects.features),
         )
+
+    def _prepared(self, image: Image.Image, views: tuple[View, ...]) -> list[Prepared]:
+        return [self._embedder.prepare(view) for view in cut(image, views)]
 
 
 _Result = _Decoded | Rejected | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +22,25 @@ from pytest_replication.errors import (
     UnknownName,
 )
 from pytest_replication.images.decode import DECODER
+from pytest_replication.images.local import Features
 from pytest_replication.index.calibration import Calibration, read_calibration
 from pytest_replication.index.canaries import Canaries, read_canaries, require_none
+from pytest_replication.index.checksums import check_file
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
+from pytest_replication.index.features import STORED, count_in, of_row
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import PIXELS, TOKENS, FileEntry, Manifest, ShardEntry, read_manifest
+from pytest_replication.index.manifest import (
+    FEATURES,
+    PARTS,
+    PIXELS,
+    TOKENS,
+    FileEntry,
+    Manifest,
+    ObjectsEntry,
+    ShardEntry,
+    read_manifest,
+)
+from pytest_replication.index.objects import require_objects
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.rejections import Rejections, count_rejections
@@ -56,6 +70,7 @@ class Shard:
         dtype: of the stored vectors.
         token_shape: chunks of a view and length of a chunk; None where no tokens are stored.
         side: of the squares of pixels; None where no pixels are stored.
+        objects: parts and local features; None where none are stored.
     """
 
     folder: Path
@@ -65,6 +80,7 @@ class Shard:
     dtype: str
     token_shape: tuple[int, int] | None = None
     side: int | None = None
+    objects: ObjectsEntry | None = None
 
     @property
     def embeddings_path(self) -> Path:
@@ -109,6 +125,42 @@ class Shard:
             raise SettingsError(f"{self.folder} holds no pixels: build the index again with --pixels SIDE")
         return map_embeddings(self.pixels_path, (self.shape[0], self.side, self.side, 3), BYTE)
 
+    @property
+    def parts_path(self) -> Path:
+        """File of the vectors of parts."""
+        return self.folder / PARTS
+
+    def parts(self) -> tuple[NDArray[Any], int]:
+        """Memory-mapped (rows, parts, dim) unit vectors, of the dtype of the index, and their first byte.
+
+        Their checksum is not compared: `index.checksums.Checksum` does while they pass by, `Index.parts_of`
+        before it takes some.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: the file does not hold what the manifest says.
+        """
+        parts = require_objects(self.folder, self.objects).parts
+        return map_embeddings(self.parts_path, (self.shape[0], len(parts), self.shape[2]), self.dtype)
+
+    @property
+    def features_path(self) -> Path:
+        """File of the local features."""
+        return self.folder / FEATURES
+
+    def features(self) -> tuple[NDArray[np.void], int]:
+        """Memory-mapped (n,) local features of `index.features.STORED`, row by row, and their first byte.
+
+        Their checksum is not compared, as for `parts`.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: the file does not hold what the manifest says.
+        """
+        require_objects(self.folder, self.objects)
+        count = count_in(self.features_path, self.entry.files[FEATURES].bytes)
+        return map_embeddings(self.features_path, (count,), STORED)
+
 
 class Index:
     """The index of a training set. Open one with `open_index`.
@@ -132,9 +184,8 @@ class Index:
         for entry in manifest.shards:
             shape = (entry.rows, len(manifest.views), manifest.embedder.dim)
             folder = path / SHARDS / entry.name
-            self.shards.append(
-                Shard(folder, entry, first, shape, manifest.dtype, manifest.tokens, manifest.pixels)
-            )
+            beside = (manifest.tokens, manifest.pixels, manifest.objects)
+            self.shards.append(Shard(folder, entry, first, shape, manifest.dtype, *beside))
             first += entry.rows
 
     def __repr__(self) -> str:
@@ -157,6 +208,11 @@ class Index:
     def side(self) -> int | None:
         """Side of the squares of pixels; None where no pixels are stored."""
         return self.manifest.pixels
+
+    @property
+    def objects(self) -> ObjectsEntry | None:
+        """Parts and local features that are stored; None where none are."""
+        return self.manifest.objects
 
     @cached_property
     def removed(self) -> NDArray[np.int64]:
@@ -230,6 +286,60 @@ class Index:
                 records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
                 found |= {row + shard.first: record for row, record in records.items()}
         return found
+
+    def parts_of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Vectors of the parts of training images, from files that are compared with their checksums.
+
+        Args:
+            rows: (n,) stored rows, in any order.
+
+        Returns:
+            (n, parts, dim) of the dtype of the index, unit rows.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: a file is not the one that was written.
+        """
+        parts = require_objects(self.path, self.objects).parts
+        taken = np.empty((len(rows), len(parts), self.manifest.embedder.dim), self.manifest.dtype)
+        for shard, places, numbers in self._homes(rows):
+            check_file(shard.parts_path, shard.entry.files[PARTS])
+            taken[places] = shard.parts()[0][numbers]
+        return taken
+
+    def features_of(self, rows: NDArray[np.int64]) -> list[Features]:
+        """Local features of training images, from files that are compared with their checksums.
+
+        Args:
+            rows: (n,) stored rows, in any order.
+
+        Returns:
+            For each row (m,) of `images.local.FEATURE`, strongest first; m may be 0.
+
+        Raises:
+            SettingsError: the index stores none.
+            IndexCorrupt: a file is not the one that was written.
+        """
+        require_objects(self.path, self.objects)
+        found: dict[int, Features] = {}
+        for shard, places, numbers in self._homes(rows):
+            check_file(shard.features_path, shard.entry.files[FEATURES])
+            stored = shard.features()[0]
+            found |= {
+                place: of_row(stored, number)
+                for place, number in zip(places.tolist(), numbers.tolist(), strict=True)
+            }
+        return [found[place] for place in range(len(rows))]
+
+    def _homes(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.int64], NDArray[np.int64]]]:
+        """The shards that rows are in, with the places of these among them, and their numbers within it."""
+        ends = np.array([shard.first + shard.entry.rows for shard in self.shards])
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.manifest.stored):
+            raise SettingsError(f"{self.path} stores rows 0 to {self.manifest.stored - 1}, not all of {rows}")
+        homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
+        for home in np.unique(homes):
+            shard, here = self.shards[int(home)], np.flatnonzero(homes == home)
+            yield shard, here, rows[here] - shard.first
 
     def rejected(self) -> Rejections:
         """Count the training images that could not be read when the index was built."""

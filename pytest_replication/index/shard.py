@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import PIXELS, TOKENS, VECTORS, FileEntry, Manifest, sync_folder
+from pytest_replication.index.beside import FILE_OF, Beside, kinds_of
+from pytest_replication.index.manifest import VECTORS, FileEntry, Manifest, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,11 +69,7 @@ class Rejected:
 
 def files_of(manifest: Manifest) -> tuple[str, ...]:
     """Names of the files that every shard of an index has."""
-    return _files(manifest.tokens is not None, manifest.pixels is not None)
-
-
-def _files(tokens: bool, pixels: bool) -> tuple[str, ...]:
-    return (*FILES, *([TOKENS] if tokens else []), *([PIXELS] if pixels else []))
+    return (*FILES, *(FILE_OF[kind] for kind in kinds_of(manifest)))
 
 
 def write_shard(
@@ -81,8 +78,7 @@ def write_shard(
     records: Sequence[Record],
     rejected: Sequence[Rejected],
     dtype: str,
-    tokens: NDArray[np.float16] | None = None,
-    pixels: NDArray[np.uint8] | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Write the files of a shard into an empty folder and make them durable.
 
@@ -92,19 +88,19 @@ def write_shard(
         records: one a row, in order.
         rejected: the listed images that are not rows.
         dtype: ``<f4`` or ``<f2``.
-        tokens: (rows * views, chunks, length), where the index stores them.
-        pixels: (rows, side, side, 3), where the index stores them.
+        beside: what the index stores of the rows besides; its parts have this dtype, too.
     """
     import pyarrow.parquet as pq
 
     np.save(folder / EMBEDDINGS, np.ascontiguousarray(embeddings, dtype=dtype), allow_pickle=False)
     pq.write_table(_table(records, _record_schema()), folder / RECORDS, row_group_size=_ROW_GROUP)
     pq.write_table(_table(rejected, _rejected_schema()), folder / REJECTED)
-    if tokens is not None:
-        np.save(folder / TOKENS, np.ascontiguousarray(tokens, dtype=HALF), allow_pickle=False)
-    if pixels is not None:
-        np.save(folder / PIXELS, np.ascontiguousarray(pixels), allow_pickle=False)
-    sync_shard(folder, _files(tokens is not None, pixels is not None))
+    names = list(FILES)
+    for kind, found in beside or Beside():
+        stored = np.ascontiguousarray(found, dtype=dtype if kind == "parts" else found.dtype)
+        np.save(folder / FILE_OF[kind], stored, allow_pickle=False)
+        names.append(FILE_OF[kind])
+    sync_shard(folder, names)
 
 
 def sync_shard(folder: Path, names: Sequence[str]) -> None:
@@ -128,17 +124,18 @@ def describe_file(path: Path) -> FileEntry:
     return FileEntry(bytes=size, sha256=sha256.hexdigest(), xxh3=fast.hexdigest())
 
 
-def map_embeddings(path: Path, shape: tuple[int, ...], dtype: str) -> tuple[NDArray[Any], int]:
-    """Memory-map the vectors, tokens or pixels of a shard after checking the header against the manifest.
+def map_embeddings(
+    path: Path, shape: tuple[int, ...], dtype: str | np.dtype[Any]
+) -> tuple[NDArray[Any], int]:
+    """Memory-map the vectors of a shard, or what is stored beside them, after a look at the header.
 
     Returns:
-        The array, (rows, views, dim), (rows * views, chunks, length) or (rows, side, side, 3), and the
-        byte at which it starts in the file.
+        The array, of this shape and type, and the byte at which it starts in the file.
 
     Raises:
         IndexCorrupt: the header says something else, or the file is too short for it.
     """
-    header = _header(shape, dtype)
+    header = header_of(shape, dtype)
     try:
         with path.open("rb") as file:
             if file.read(len(header)) != header:
@@ -150,10 +147,10 @@ def map_embeddings(path: Path, shape: tuple[int, ...], dtype: str) -> tuple[NDAr
         raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
 
 
-def _header(shape: tuple[int, ...], dtype: str) -> bytes:
+def header_of(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> bytes:
     """The npy header that these numbers have: compared whole, so that a foreign one is never parsed."""
-    written = io.BytesIO()
-    np.lib.format.write_array_header_1_0(written, {"descr": dtype, "fortran_order": False, "shape": shape})
+    written, descr = io.BytesIO(), np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(written, {"descr": descr, "fortran_order": False, "shape": shape})
     return written.getvalue()
 
 

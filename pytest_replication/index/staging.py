@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError
+from pytest_replication.index.beside import Beside
+from pytest_replication.index.features import fault_of
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import FileEntry, Manifest, sync_folder
 from pytest_replication.index.shard import describe_file
@@ -62,10 +64,74 @@ def check_vectors(embeddings: NDArray[Any], rows: int, manifest: Manifest) -> No
     expected = (rows, len(manifest.views), manifest.embedder.dim)
     if embeddings.shape != expected:
         raise BuildError(f"vectors of shape {embeddings.shape} were to be stored, expected {expected}")
+    _check_lengths(embeddings, manifest)
+
+
+def _check_lengths(vectors: NDArray[Any], manifest: Manifest) -> None:
     # In float64 without a copy in float64, which a shard of many rows is too large for.
-    lengths = np.sqrt(np.einsum("ijk,ijk->ij", embeddings, embeddings, dtype=np.float64))
+    lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors, dtype=np.float64))
     if not (np.abs(lengths - 1) < 1e-3).all():  # also false for NaN
         raise BuildError(f"{manifest.embedder.name} gave vectors that are not of unit length")
+
+
+def check_beside(beside: Beside, rows: int, manifest: Manifest) -> None:
+    """Refuse what does not fit an index, or is missing from it, of what it stores beside its vectors.
+
+    Args:
+        beside: what is to be stored.
+        rows: of how many images.
+        manifest: of the index.
+
+    Raises:
+        BuildError: so it is.
+    """
+    check_tokens(beside.tokens, rows, manifest)
+    check_pixels(beside.pixels, rows, manifest)
+    check_parts(beside.parts, rows, manifest)
+    check_features(beside.features, rows, manifest)
+
+
+def check_parts(parts: NDArray[Any] | None, rows: int, manifest: Manifest) -> None:
+    """Refuse vectors of parts that do not fit an index, or are missing from it.
+
+    Args:
+        parts: (rows, parts, dim) float32 or float16, unit rows; None for none.
+        rows: how many there have to be.
+        manifest: of the index.
+
+    Raises:
+        BuildError: another shape, or vectors that are not of unit length.
+    """
+    entry = manifest.objects
+    expected = None if entry is None else (rows, len(entry.parts), manifest.embedder.dim)
+    shape = None if parts is None else parts.shape
+    if shape != expected:
+        raise BuildError(
+            f"parts of shape {shape} were to be stored, expected {expected}: an index stores parts of "
+            "all its images, or of none"
+        )
+    if parts is not None:
+        _check_lengths(parts, manifest)
+
+
+def check_features(features: NDArray[np.void] | None, rows: int, manifest: Manifest) -> None:
+    """Refuse local features that do not fit an index, or are missing from it.
+
+    Args:
+        features: (n,) of `index.features.STORED`; None for none.
+        rows: of how many images.
+        manifest: of the index.
+
+    Raises:
+        BuildError: another type, not in the order of the rows, too many, or not finite.
+    """
+    entry = manifest.objects
+    if features is None or entry is None:
+        if (features is None) == (entry is None):
+            return
+        raise BuildError("an index stores local features of all its images, or of none")
+    if fault := fault_of(features, rows, entry.features):
+        raise BuildError(f"{fault} were to be stored")
 
 
 def check_pixels(pixels: NDArray[np.uint8] | None, rows: int, manifest: Manifest) -> None:

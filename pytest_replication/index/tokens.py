@@ -1,4 +1,4 @@
-"""What is stored beside the vectors: what tokens and pixels take, how tokens become numbers of 16 bits."""
+"""What is stored beside the vectors: the room that it takes, and how tokens become numbers of 16 bits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytest_replication.embedders import Embedder
 from pytest_replication.errors import BuildError, IndexMismatch, SettingsError
 from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.objects import bytes_of_objects, times_the_work
 
 TokenShape = tuple[int, int]
 _EXPONENT = 15
@@ -57,7 +58,7 @@ def bytes_of(shape: TokenShape, views: int = 1) -> int:
 
 
 def make_room(folder: Path, manifest: Manifest, images: int, *, say: bool) -> None:
-    """Say what tokens and pixels of an index take, and refuse to begin when the disk has no room for them.
+    """Say what is stored beside the vectors, and refuse to begin where there is no room for it.
 
     Args:
         folder: of the index; exists.
@@ -72,12 +73,12 @@ def make_room(folder: Path, manifest: Manifest, images: int, *, say: bool) -> No
     if not kinds or manifest.complete:
         return
     text = "; ".join(
-        f"{name}: {shape}, {_size(each)} an image, {_size(each * images)} for {images:,} images"
-        for name, (shape, each) in kinds.items()
+        f"{name}: {shape}, {_size(each)} an image, {_size(each * images)} for {images:,} images{work}"
+        for name, (shape, each, work) in kinds.items()
     )
     if say:
         print(text, file=sys.stderr)
-    each = sum(bytes_ for _, bytes_ in kinds.values())
+    each = bytes_beside(manifest)
     needed, free = each * max(0, images - manifest.listed), shutil.disk_usage(folder).free
     if needed > free:
         without = " and ".join(f"--{name}" for name in kinds)
@@ -88,18 +89,26 @@ def make_room(folder: Path, manifest: Manifest, images: int, *, say: bool) -> No
 
 
 def bytes_beside(manifest: Manifest) -> int:
-    """Bytes that tokens and pixels of one image take."""
-    return sum(bytes_ for _, bytes_ in _kinds(manifest).values())
+    """Bytes that one image takes beside its vectors, at most."""
+    return sum(bytes_ for _, bytes_, _ in _kinds(manifest).values())
 
 
-def _kinds(manifest: Manifest) -> dict[str, tuple[str, int]]:
-    """What an index stores beside the vectors: how it is laid out, and bytes an image."""
+def _kinds(manifest: Manifest) -> dict[str, tuple[str, int, str]]:
+    """What an index stores beside the vectors: how it is laid out, bytes an image, and what else it costs."""
     found = {}
     if manifest.tokens is not None:
         each = bytes_of(manifest.tokens, len(manifest.views))
-        found["tokens"] = (f"{shown(manifest.tokens)} float16", each)
+        found["tokens"] = (f"{shown(manifest.tokens)} float16", each, "")
     if (side := manifest.pixels) is not None:
-        found["pixels"] = (f"{side} x {side} x 3 bytes", 3 * side * side)
+        found["pixels"] = (f"{side} x {side} x 3 bytes", 3 * side * side, "")
+    if (objects := manifest.objects) is not None:
+        numbers = f"{manifest.embedder.dim} {np.dtype(manifest.dtype).name}"
+        laid = (
+            f"{len(objects.parts)} parts ({objects.grid}) x {numbers}, up to {objects.features} "
+            f"local features and a picture of {manifest.thumbnails} pixels"
+        )
+        work = f", {times_the_work(manifest, objects)} times the embedding work"
+        found["objects"] = (laid, bytes_of_objects(manifest, objects), work)
     return found
 
 

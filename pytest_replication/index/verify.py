@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.features import fault_of
 from pytest_replication.index.manifest import TOKENS, Manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.reader import Shard, check_counts, index_as_it_is
@@ -108,12 +111,28 @@ def _check_content(shard: Shard) -> list[str]:
         return [str(error)]
     if rows != shard.entry.rows:
         faults.append(f"{shard.folder / RECORDS} has {rows} rows, expected {shard.entry.rows}")
+    faults += _check_lengths(vectors, shard.embeddings_path)
+    return faults + _check_tokens(shard) + _check_pixels(shard) + _check_objects(shard)
+
+
+def _check_lengths(vectors: NDArray[Any], path: Path) -> list[str]:
     for start in range(0, len(vectors), _BLOCK):
         block = np.asarray(vectors[start : start + _BLOCK], dtype=np.float32)
         if not (np.abs(np.linalg.norm(block, axis=-1) - 1) < 1e-3).all():
-            faults.append(f"{shard.embeddings_path} holds vectors that are not of unit length")
-            break
-    return faults + _check_tokens(shard) + _check_pixels(shard)
+            return [f"{path} holds vectors that are not of unit length"]
+    return []
+
+
+def _check_objects(shard: Shard) -> list[str]:
+    if shard.objects is None:
+        return []
+    try:
+        parts, features = shard.parts()[0], shard.features()[0]
+    except IndexCorrupt as error:
+        return [str(error)]
+    fault = fault_of(features, shard.entry.rows, shard.objects.features)
+    faults = [f"{shard.features_path} holds {fault}"] if fault else []
+    return _check_lengths(parts, shard.parts_path) + faults
 
 
 def _check_tokens(shard: Shard) -> list[str]:

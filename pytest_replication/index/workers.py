@@ -19,7 +19,8 @@ from pytest_replication.embedders import EmbedderSpec, load_embedder
 from pytest_replication.embedders.base import WORKERS
 from pytest_replication.errors import BuildError, EmbedderError, ReplicationError
 from pytest_replication.images.sources import ImageRef
-from pytest_replication.index.handover import LEFT, Handover, Parcel
+from pytest_replication.index.beside import Beside
+from pytest_replication.index.handover import Handover, Parcel
 from pytest_replication.index.ingest import ShardEmbedder
 from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
@@ -60,7 +61,7 @@ class Elsewhere(ShardEmbedder):
     def __init__(self, settings: WorkerSettings, index: Path) -> None:
         self.ahead = settings.workers + 1
         self._handover = Handover(index)
-        self._left = _left(settings.options)
+        self._left = settings.options.kinds
         spawn = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(
             settings.workers, spawn, initializer=_start, initargs=(settings, index)
@@ -76,7 +77,7 @@ class Elsewhere(ShardEmbedder):
             with _told():
                 found = future.result()
             taken: dict[str, Any] = {what: parcel.take(what) for what in self._left}
-            found = replace(found, **taken)
+            found = replace(found, beside=Beside(**taken))
             parcel.drop()
             progress(len(parcel))
             return found
@@ -137,16 +138,9 @@ def _embed(parcel: Parcel) -> Embedded:
         raise _pipeline
     assert _pipeline is not None  # noqa: S101
     found = _pipeline.embed(parcel.open(), lambda done: None)
-    for what in LEFT:
-        if (left := getattr(found, what)) is not None:
-            parcel.leave(what, left)
-    return replace(found, tokens=None, pixels=None)
-
-
-def _left(options: PipelineOptions) -> tuple[str, ...]:
-    """What workers leave on disk of each shard."""
-    wanted = {"tokens": options.tokens, "pixels": options.pixels is not None}
-    return tuple(what for what in LEFT if wanted[what])
+    for what, left in found.beside:
+        parcel.leave(what, left)
+    return replace(found, beside=Beside())
 
 
 def _die_with_parent() -> None:

@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 from pytest_replication.errors import BuildError, IndexCorrupt
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import write_attachment
+from pytest_replication.index.beside import Beside
 from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
 from pytest_replication.index.shard import Record, Rejected, files_of, sync_shard, write_shard
-from pytest_replication.index.staging import check_pixels, check_tokens, check_vectors, describe_shard, staged
+from pytest_replication.index.staging import check_beside, check_vectors, describe_shard, staged
 from pytest_replication.index.state import IndexState
+
+NOTHING = Beside()
 
 
 class IndexWriter(IndexState):
@@ -52,8 +55,7 @@ class IndexWriter(IndexState):
         rejected: Sequence[Rejected],
         listing: str,
         dropped: int = 0,
-        tokens: NDArray[np.float16] | None = None,
-        pixels: NDArray[np.uint8] | None = None,
+        beside: Beside = NOTHING,
     ) -> None:
         """Write a shard and make it part of the last source.
 
@@ -63,19 +65,17 @@ class IndexWriter(IndexState):
             rejected: the listed images that are not rows.
             listing: digest of all images that were listed for it.
             dropped: listed images that are neither, because they were removed from the index.
-            tokens: (rows * views, chunks, length) float16, if the index stores them.
-            pixels: (rows, side, side, 3) uint8, if the index stores them.
+            beside: what the index stores of the rows besides.
 
         Raises:
             BuildError: shapes that do not agree, vectors that are not of unit length, or a disk
                 that cannot be written.
         """
         check_vectors(embeddings, len(records), self.manifest)
-        check_tokens(tokens, len(records), self.manifest)
-        check_pixels(pixels, len(records), self.manifest)
+        check_beside(beside, len(records), self.manifest)
         entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
         with self._new_shard(entry) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
 
     def remake_shard(
         self,
@@ -83,8 +83,7 @@ class IndexWriter(IndexState):
         embeddings: NDArray[np.float32],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
-        tokens: NDArray[np.float16] | None = None,
-        pixels: NDArray[np.uint8] | None = None,
+        beside: Beside = NOTHING,
     ) -> None:
         """Write a damaged shard anew in its place; until `finish` the index is not complete.
 
@@ -93,20 +92,18 @@ class IndexWriter(IndexState):
             embeddings: as for `add_shard`, as what follows.
             records: one a row.
             rejected: the listed images that are not rows.
-            tokens: of the rows, if the index stores them.
-            pixels: of the rows, if the index stores them.
+            beside: what the index stores of the rows besides.
 
         Raises:
             BuildError: as for `add_shard`.
         """
         check_vectors(embeddings, len(records), self.manifest)
-        check_tokens(tokens, len(records), self.manifest)
-        check_pixels(pixels, len(records), self.manifest)
+        check_beside(beside, len(records), self.manifest)
         if self.manifest.complete:
             self._commit(replace(self.manifest, complete=False))
         layout.drop_shards(self._folder, keep={s.name for s in self.manifest.shards if s.name != old.name})
         with staged(self._folder, old.name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         files = describe_shard(self._folder_of(old), files_of(self.manifest))
         entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
         shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
@@ -130,8 +127,7 @@ class IndexWriter(IndexState):
         embeddings: NDArray[Any],
         records: Sequence[Record],
         rejected: Sequence[Rejected],
-        tokens: NDArray[np.float16] | None = None,
-        pixels: NDArray[np.uint8] | None = None,
+        beside: Beside = NOTHING,
     ) -> ShardEntry:
         """Write what is left of a shard beside it; `commit` has to put it in its place.
 
@@ -139,13 +135,12 @@ class IndexWriter(IndexState):
             BuildError: vectors that do not fit, or a disk that cannot be written.
         """
         check_vectors(embeddings, len(records), self.manifest)
-        check_tokens(tokens, len(records), self.manifest)
-        check_pixels(pixels, len(records), self.manifest)
+        check_beside(beside, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
         entry = replace(old, name=name, rows=len(records), dropped=dropped)
         with staged(self._folder, name) as folder:
-            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, tokens, pixels)
+            write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.checksums import Checksum
 from pytest_replication.index.reader import Index, Shard
 
 _BLOCK_BYTES = 32 << 20
 _BLOCK_ROWS = 16384
-
-_checked: set[tuple[str, int, int, str]] = set()
-"""Files that were found sound in this process: path, size, time of last change, checksum."""
 
 
 def blocks(shard: Shard) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -80,45 +76,3 @@ def advise(mapped: NDArray[Any], advice: str) -> None:
     memory: Any = getattr(mapped, "_mmap", None)
     if hasattr(memory, "madvise") and hasattr(mmap, advice):
         memory.madvise(getattr(mmap, advice))
-
-
-class Checksum:
-    """Checksum of the data of a file, taken while they pass by; once a file and process.
-
-    Args:
-        path: the file.
-        expected: its xxh3.
-        start: bytes before the data.
-    """
-
-    def __init__(self, path: Path, expected: str, start: int) -> None:
-        import xxhash
-
-        stat = path.stat()
-        self._path, self._expected = path, expected
-        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected)
-        self._digest: Any = None
-        if self._key not in _checked:
-            self._digest = xxhash.xxh3_64()
-            with path.open("rb") as file:
-                self._digest.update(file.read(start))
-
-    def update(self, block: NDArray[Any]) -> None:
-        """Take in the next data."""
-        if self._digest is not None:
-            self._digest.update(np.ascontiguousarray(block))
-
-    def compare(self) -> None:
-        """Compare what was taken in with what was written.
-
-        Raises:
-            IndexCorrupt: they differ.
-        """
-        if self._digest is None:
-            return
-        if self._digest.hexdigest() != self._expected:
-            raise IndexCorrupt(
-                f"{self._path} has changed since it was written (its checksum differs): restore it, or "
-                "build the index again with 'pytest-replication build IMAGES --out … --overwrite'"
-            )
-        _checked.add(self._key)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SampleError, SearchError, SettingsError
+from pytest_replication.index.checksums import Checksum
 from pytest_replication.index.reader import Index, Shard
-from pytest_replication.search.blocks import Checksum, advise
+from pytest_replication.search.blocks import advise
 
 _PIECE = 1024
 """Numbers whose product is exact in float32: 1,024 times 128 times 128 is 2^24."""

@@ -1,0 +1,84 @@
+"""Fast checksums of the files of shards, taken where their content is used: once a file and process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.manifest import FileEntry
+
+_BLOCK = 4 << 20
+
+_checked: set[tuple[str, int, int, str]] = set()
+"""Files that were found sound in this process: path, size, time of last change, checksum."""
+
+
+def check_file(path: Path, entry: FileEntry) -> None:
+    """Compare a file with its checksum, once a file and process: for who reads here and there in it.
+
+    Args:
+        path: the file.
+        entry: what the manifest says of it.
+
+    Raises:
+        IndexCorrupt: it is missing, or not the one that was written.
+    """
+    try:
+        check = Checksum(path, entry.xxh3, 0)
+        check.update_from(path)
+    except OSError as error:
+        raise IndexCorrupt(f"{path} cannot be read ({error}): run 'pytest-replication verify'") from error
+    check.compare()
+
+
+class Checksum:
+    """Checksum of the data of a file, taken while they pass by; once a file and process.
+
+    Args:
+        path: the file.
+        expected: its xxh3.
+        start: bytes before the data.
+    """
+
+    def __init__(self, path: Path, expected: str, start: int) -> None:
+        import xxhash
+
+        stat = path.stat()
+        self._path, self._expected = path, expected
+        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected)
+        self._digest: Any = None
+        if self._key not in _checked:
+            self._digest = xxhash.xxh3_64()
+            with path.open("rb") as file:
+                self._digest.update(file.read(start))
+
+    def update(self, block: NDArray[Any]) -> None:
+        """Take in the next data."""
+        if self._digest is not None:
+            self._digest.update(np.ascontiguousarray(block))
+
+    def update_from(self, path: Path) -> None:
+        """Take in all of a file."""
+        if self._digest is not None:
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    self._digest.update(block)
+
+    def compare(self) -> None:
+        """Compare what was taken in with what was written.
+
+        Raises:
+            IndexCorrupt: they differ.
+        """
+        if self._digest is None:
+            return
+        if self._digest.hexdigest() != self._expected:
+            raise IndexCorrupt(
+                f"{self._path} has changed since it was written (its checksum differs): restore it, or "
+                "build the index again with 'pytest-replication build IMAGES --out … --overwrite'"
+            )
+        _checked.add(self._key)
