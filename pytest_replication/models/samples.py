@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +111,7 @@ class Samples:
             raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
         if isinstance(labels, str):
             raise SampleError(f"labels are {labels!r}; expected a list of one a sample")
-        seeds = [
-            seed if isinstance(seed, bool) or not isinstance(seed, Integral) else int(seed) for seed in seeds
-        ]
+        seeds = [_whole(seed) for seed in seeds]
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
             about |= {"seeds": tuple(seeds), "source": source}
@@ -151,6 +148,11 @@ class Samples:
         cls, files: Sequence[Path], source: str, seeds: Sequence[int], about: dict[str, Any]
     ) -> Samples:
         return cls(files, tuple(str(file) for file in files), source, tuple(seeds), **about)
+
+
+def _whole(seed: Any) -> Any:
+    """Numbers of numpy become those of Python; what is no whole number stays, and is refused."""
+    return seed.item() if hasattr(seed, "item") else seed
 
 
 def _check_prompts(prompts: Sequence[object], count: int) -> None:
