@@ -45,7 +45,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         dest="sets",
         metavar="SET",
         help="Kinds to make of --images and --objects (cutmix, segmix, segmix_hard, segmix_resized, "
-        "patch_outpaint, diagonal_outpaint, edits), folders of sets, or published sets as NAME=FOLDER",
+        "patch_outpaint, diagonal_outpaint, object_paste, patch_paste, redrawn, foreground_replaced, edits), "
+        "folders of sets, or published sets as NAME=FOLDER",
     )
     parser.add_argument(
         "--partial",

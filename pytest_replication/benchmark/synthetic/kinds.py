@@ -6,6 +6,12 @@ from collections.abc import Mapping
 
 from pytest_replication.benchmark.synthetic.cutmix import CUTMIX
 from pytest_replication.benchmark.synthetic.outpaint import DIAGONAL_OUTPAINT, PATCH_OUTPAINT
+from pytest_replication.benchmark.synthetic.pasted import (
+    FOREGROUND_REPLACED,
+    OBJECT_PASTE,
+    PATCH_PASTE,
+    REDRAWN,
+)
 from pytest_replication.benchmark.synthetic.recipe import Ingredients, Kind, Mixed
 from pytest_replication.benchmark.synthetic.segmix import SEGMIX, SEGMIX_HARD, SEGMIX_RESIZED
 from pytest_replication.errors import BenchmarkError
@@ -26,6 +32,10 @@ KINDS: dict[str, Kind] = {
     "segmix_resized": SEGMIX_RESIZED,
     "patch_outpaint": PATCH_OUTPAINT,
     "diagonal_outpaint": DIAGONAL_OUTPAINT,
+    "object_paste": OBJECT_PASTE,
+    "patch_paste": PATCH_PASTE,
+    "redrawn": REDRAWN,
+    "foreground_replaced": FOREGROUND_REPLACED,
     "edits": Kind(edited),
 }
 """Kinds by name."""

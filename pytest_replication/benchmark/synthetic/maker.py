@@ -24,6 +24,9 @@ from pytest_replication.images.edits import differs
 _FRUITLESS = 10
 """Rounds over all sources without one copy, after which there is no hope."""
 
+_EFFORT = 1
+"""Of the compression of pictures: more would take most of the time of a set, and save a few percent."""
+
 
 class Maker:
     """Makes the pictures of one set.
@@ -169,5 +172,5 @@ class Maker:
         size = bounded_size(image.size, self.options.longest)  # edits may have made it larger
         bare = image.copy() if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
         bare.info = {}  # a colour profile or a date would go into the file
-        bare.save(path, "PNG")
+        bare.save(path, "PNG", compress_level=_EFFORT)
         return Picture(name, path)

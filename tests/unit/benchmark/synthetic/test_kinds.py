@@ -18,7 +18,14 @@ def test_edits_take_turns(ingredients: Callable[..., Ingredients]) -> None:
 
 
 def test_the_kinds_say_what_they_need() -> None:
-    assert {name for name, kind in KINDS.items() if kind.masks} == {"segmix", "segmix_hard", "segmix_resized"}
+    assert {name for name, kind in KINDS.items() if kind.masks} == {
+        "segmix",
+        "segmix_hard",
+        "segmix_resized",
+        "object_paste",
+        "redrawn",
+        "foreground_replaced",
+    }
     assert {name for name, kind in KINDS.items() if kind.fill} == {"patch_outpaint", "diagonal_outpaint"}
     assert {name for name, kind in KINDS.items() if not kind.hosts} == {
         "patch_outpaint",
