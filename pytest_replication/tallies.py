@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_replication.errors import SettingsError
+from pytest_replication.prompts.base import plain
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.stats.bootstrap import clustered_bounds
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
@@ -74,7 +75,7 @@ def tally(matches: Matches, hits: Sequence[Match]) -> Tally:
         matches: everything that was measured.
         hits: best matches of the replicated samples.
     """
-    prompts = matches.subject.prompts
+    prompts = _told_apart(matches.subject.prompts)
     images: dict[int, int] = {}
     for match in hits:
         key = match.row if match.leader is None else match.leader
@@ -107,8 +108,13 @@ def bounds(matches: Matches, hits: Sequence[Match], per: str, confidence: float)
     lower = lower_bound(k * distinct // n, distinct, confidence)
     if per == "prompt" or not counted.clustered:
         return Bounds(lower, upper, distinct / n)
-    found = _by_prompt(matches.subject.prompts, hits, confidence)
+    found = _by_prompt(_told_apart(matches.subject.prompts), hits, confidence)
     return Bounds(min(lower, found[0]), max(upper, found[1]), min(distinct, found[2]) / n)
+
+
+def _told_apart(prompts: Sequence[str]) -> tuple[str, ...]:
+    """Prompts as they are counted: spaces and case make no other prompt of one."""
+    return tuple(plain(prompt) or "" for prompt in prompts)
 
 
 def _by_prompt(

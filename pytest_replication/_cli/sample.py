@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,9 +80,8 @@ def _one(model: Model, out: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 def _many(model: Model, out: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     # Under another name until all are there: a folder of some of them would be taken for all.
-    unfinished = out.with_name(f".{out.name}.part")
-    shutil.rmtree(unfinished, ignore_errors=True)
     listed: list[Listed] = []
+    unfinished = out.with_name(f".{out.name}.{secrets.token_hex(4)}")  # nobody else's
     try:
         unfinished.mkdir()
         while len(listed) < args.count:

@@ -349,7 +349,10 @@ def marked(item: pytest.Item) -> dict[str, Any]:
         for name, value in marker.kwargs.items():
             try:
                 written = value if name == "prompts" else str(value)
-                found.setdefault(name, _MARKED[name](written))
+                parsed = _MARKED[name](written)
+                if name == "prompts" and isinstance(parsed, str):
+                    parsed = _placed_prompts(parsed, item.path.parent)
+                found.setdefault(name, parsed)
             except ValueError as error:
                 raise SettingsError(
                     f"the marker replication of {item.nodeid} has {name}={value!r}, which {_reason(error)}"
@@ -393,14 +396,16 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
 
 def _placed(setting: Setting, value: Any, folder: Path) -> Any:
     """Fix where a path begins: a test that changes the working directory must not change what is meant."""
-    named = (
-        setting.name == "prompts"
-        and Path(str(value)).suffix
-        and str(value).partition(":")[0] not in _OF_INDEX
-    )
-    if setting.metavar == "PATH" or named:
+    if setting.metavar == "PATH":
         return str(folder / str(value))
+    if setting.name == "prompts":
+        return _placed_prompts(str(value), folder)
     return _placed_model(str(value), folder) if setting.name == "model" else value
+
+
+def _placed_prompts(name: str, folder: Path) -> str:
+    of_index = name.partition(":")[0] in _OF_INDEX
+    return str(folder / name) if Path(name).suffix and not of_index else name
 
 
 def _placed_model(name: str, folder: Path) -> str:

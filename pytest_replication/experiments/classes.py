@@ -152,7 +152,13 @@ def _class(
     scores: Scores = best_scores(verdict.matches.best)[here]
     among = set(here)
     hits, n = sum(match.sample in among for match in verdict.replicated), len(here)
-    rate = Interval(hits / n, lower_bound(hits, n, asked.one_sided), upper_bound(hits, n, asked.one_sided))
+    unsure = sum(match.sample in among for match in verdict.undecided)
+    distinct = distinct_of(verdict, here)
+    rate = Interval(
+        hits / n,
+        lower_bound(hits * distinct // n, distinct, asked.one_sided),
+        upper_bound(min(hits + unsure, distinct), distinct, asked.one_sided),
+    )
     return ClassResult(
         name=name,
         images=len(rows),
@@ -163,6 +169,12 @@ def _class(
         replicated=hits,
         rate=rate,
     )
+
+
+def distinct_of(verdict: Verdict, samples: Sequence[int]) -> int:
+    """How many of some samples differ from each other: one image given again and again is one observation."""
+    digests = verdict.matches.subject.sample_sha256
+    return len({digests[sample] for sample in samples}) if digests else len(samples)
 
 
 def _correlations(

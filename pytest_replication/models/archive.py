@@ -50,7 +50,12 @@ def read_tar(path: Path) -> tuple[dict[str, FileSlice], bytes | None]:
         told = str(error) if isinstance(error, SourceError) else f"{path}: {error}; fetch or make it again"
         raise SampleError(told) from error
     prefix = listing[0] if listing is not None else ""
-    return {name.removeprefix(prefix): part for name, part in found.items()}, listing and listing[1]
+    named: dict[str, FileSlice] = {}
+    for name, part in found.items():
+        if (bare := name.removeprefix(prefix)) in named:
+            raise SampleError(f"{path} has {bare} both beside and above its {NAME}: pack each sample once")
+        named[bare] = part
+    return named, listing and listing[1]
 
 
 def _fresh(path: Path, name: str, member: Member, found: dict[str, FileSlice]) -> str:

@@ -25,6 +25,8 @@ from pytest_replication.models.base import Request
 from pytest_replication.models.batches import BatchedModel, out_of_memory
 from pytest_replication.models.options import ModelOptions, refuse_options
 
+_ROUNDING = 0.02
+"""Share of its range by which an image may differ from one run to the next."""
 KINDS = ("torchscript", "onnx")
 Network = Callable[[list[NDArray[Any]]], NDArray[Any]]
 
@@ -70,7 +72,7 @@ class GeneratorModel(BatchedModel):
         except EmbedderUnavailable as error:
             raise ModelError(f"the model {name} cannot be loaded: {error}") from error
         self.takes_labels = self.needs_labels = inputs == 2
-        self._shape, self._range = options.noise or shape, options.range
+        self._shape, self._range, self._checked = options.noise or shape, options.range, False
         if not self._shape:
             raise ModelError(f"say which noise {name} takes for one sample: noise=128, or noise=4,32,32")
         self.batch = options.batch or self.batch
@@ -104,7 +106,33 @@ class GeneratorModel(BatchedModel):
             raise SampleError(
                 f"the model {self.name} gave {len(output)} images where {len(requests)} were asked for"
             )
-        return self._images(output, requests)
+        images = self._images(output, requests)
+        if not self._checked:
+            self._check(inputs, output)
+        return images
+
+    def _check(self, inputs: list[NDArray[Any]], output: NDArray[Any]) -> None:
+        """See that the first sample is the same again: alone, and beside another one.
+
+        Raises:
+            ModelError: it is not, so that no seed names a sample.
+        """
+        first = [array[:1] for array in inputs]
+        other = np.random.default_rng().standard_normal(first[0].shape, dtype=np.float32)
+        pair = [np.concatenate([first[0], other]), *(np.concatenate([rest, rest]) for rest in first[1:])]
+        tried = {"again": first} | ({"beside another one": pair} if self.batch > 1 else {})
+        spread = float(np.ptp(output)) if output.size else 0.0
+        for how, arrays in tried.items():
+            found = self._run(arrays)
+            if len(found) != len(arrays[0]) or not np.allclose(
+                found[0], output[0], rtol=0, atol=_ROUNDING * spread, equal_nan=True
+            ):
+                raise ModelError(
+                    f"the model {self.name} makes another image of the same noise when it is run {how}: a "
+                    "sample has to come from its noise alone; export it in evaluation mode, without noise of "
+                    "its own, or give batch=1"
+                )
+        self._checked = True
 
     def _label(self, request: Request) -> int:
         try:

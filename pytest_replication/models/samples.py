@@ -52,6 +52,8 @@ class Samples:
     def __post_init__(self) -> None:
         if not self.images:
             raise SampleError(f"{self.source} holds no samples: nothing was compared, so nothing can pass")
+        if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in self.seeds):
+            raise SampleError(f"the seeds of samples are {self.seeds[:3]}; expected whole numbers")
         if len(self.names) != len(self.images) or len(self.seeds) not in (0, len(self.images)):
             raise SampleError(
                 f"{len(self.images)} samples have {len(self.names)} names and {len(self.seeds)} seeds"
@@ -109,8 +111,10 @@ class Samples:
             raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
         if isinstance(labels, str):
             raise SampleError(f"labels are {labels!r}; expected a list of one a sample")
+        seeds = [_whole(seed) for seed in seeds]
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
+            about |= {"seeds": tuple(seeds), "source": source}
             told = {name: value for name, value in about.items() if value}
             if len(prompts):
                 told["prompted"] = None  # it is about others
@@ -144,6 +148,11 @@ class Samples:
         cls, files: Sequence[Path], source: str, seeds: Sequence[int], about: dict[str, Any]
     ) -> Samples:
         return cls(files, tuple(str(file) for file in files), source, tuple(seeds), **about)
+
+
+def _whole(seed: Any) -> Any:
+    """Numbers of numpy become those of Python; what is no whole number stays, and is refused."""
+    return seed.item() if hasattr(seed, "item") else seed
 
 
 def _check_prompts(prompts: Sequence[object], count: int) -> None:

@@ -108,8 +108,9 @@ class Prompts:
     ) -> Prompts:
         """Take prompts in any form.
 
-        Those that repeat an earlier one (the same text up to spaces and case, label and seed) are left out,
-        and the source says how many.
+        Those that repeat an earlier one (the same text up to spaces, label and seed) are left out, and the
+        source says how many. Those that differ in case are made, since some text encoders tell it apart, and
+        are counted as one.
 
         Args:
             given: a list of texts or of `Prompt`, or `Prompts`. None where labels are all there is.
@@ -130,7 +131,8 @@ class Prompts:
     def _distinct(cls, entries: Sequence[Prompt], source: str, generation: str = "") -> Prompts:
         kept: dict[object, Prompt] = {}
         for prompt in entries:
-            kept.setdefault((plain(prompt.text), prompt.label, prompt.seed), prompt)
+            text = None if prompt.text is None else " ".join(prompt.text.split())
+            kept.setdefault((text, prompt.label, prompt.seed), prompt)
         if repeated := len(entries) - len(kept):
             source += f" ({repeated} that repeat{'s' if repeated == 1 else ''} others left out)"
         return cls(tuple(kept.values()), source, generation)
@@ -141,7 +143,7 @@ class Prompts:
         Sample i has the seed `seed` + i; those of a prompt with a seed of its own go on from that.
 
         Raises:
-            SettingsError: no seeds, or one beyond what generators take.
+            SettingsError: no seeds, one beyond what generators take, or one that a prompt would have twice.
         """
         if (
             isinstance(seeds_per_prompt, bool)
@@ -156,6 +158,11 @@ class Prompts:
         seeds = [one.seed for one in wanted]
         for extreme in (min(seeds), max(seeds)):
             check_seed(extreme)
+        if len({(one.prompt.text, one.prompt.label, one.seed) for one in wanted}) < len(wanted):
+            raise SettingsError(
+                f"{seeds_per_prompt} seeds a prompt are wanted of {self.source}, where one prompt stands "
+                "several times with seeds nearer to each other: the same samples would be counted twice"
+            )
         return tuple(wanted)
 
 
@@ -177,8 +184,10 @@ def check_seed(seed: object) -> None:
 def _entries(given: object, labels: Sequence[str | int], seeds: Sequence[int]) -> Iterable[Prompt]:
     texts = _listed(given, labels)
     for name, values in (("labels", labels), ("seeds", seeds)):
-        if isinstance(values, str) or len(values) not in (0, len(texts)):
-            raise SettingsError(f"{len(texts)} prompts have {len(values)} {name}: give one a prompt, or none")
+        if not isinstance(values, Sequence) or isinstance(values, str) or len(values) not in (0, len(texts)):
+            raise SettingsError(
+                f"the {name} of {len(texts)} prompts are {values!r}: give a list of one a prompt, or none"
+            )
     for number, text in enumerate(texts):
         if isinstance(text, Prompt):
             if labels or seeds:

@@ -47,8 +47,10 @@ def edges(picture: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     from scipy.ndimage import sobel
 
-    down, across = (sobel(picture, axis=axis, mode="reflect") for axis in (0, 1))
-    return np.asarray(np.hypot(across, down).sum(axis=-1) > STRONG)
+    # Of each channel by itself: a kernel over the whole array would smooth over channels, too.
+    channels = np.moveaxis(picture, -1, 0)
+    strength = [np.hypot(*(sobel(one, axis=axis, mode="reflect") for axis in (0, 1))) for one in channels]
+    return np.asarray(np.sum(strength, axis=0) > STRONG)
 
 
 def _resized(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_replication.errors import CalibrationError, ControlFailed, ModelError, SettingsError
 from pytest_replication.screen_verdicts import CHECK, ScreenedPrompt, ScreenLine, ScreenRule
+from pytest_replication.screens.registry import SCREENS
 from pytest_replication.screens.trace import Scores
 from pytest_replication.stats.null import Null, needed
 
@@ -98,6 +99,7 @@ def calibrate(rule: ScreenRule, prompts: int, scores: Mapping[str, Scores], mode
 
     Raises:
         CalibrationError: they are too few.
+            Or a screen gives so many of them its highest score that nothing could be flagged.
         ModelError: a screen gives all of them one score.
     """
     nulls = {name: Null.of(found) for name, found in scores.items()}
@@ -108,7 +110,38 @@ def calibrate(rule: ScreenRule, prompts: int, scores: Mapping[str, Scores], mode
                 f"{name} is {null.scores[0]:g} for all {len(null)} clean prompts: the screen sees nothing of "
                 f"the prompt in {model}, so that nothing can be told"
             )
-    return Calibrated(rule, rule.rate(prompts), nulls)
+    ready = Calibrated(rule, rule.rate(prompts), nulls)
+    for line in ready.lines():
+        known = SCREENS.get(line.screen)
+        if known is not None and line.line >= known.ceiling:
+            raise CalibrationError(
+                f"{line.screen} is {line.line:g}, the highest score that there is, for {line.rank} or more "
+                f"of {len(nulls[line.screen])} clean prompts in {model}, so that no prompt could be flagged: "
+                "take another screen, or clean prompts that the model has not memorised"
+            )
+    return ready
+
+
+def chance_of(flagged: int, prompts: int, lines: Sequence[ScreenLine], clean: int) -> float:
+    """Probability, at most, that so many clean prompts are flagged, or more.
+
+    By the rank k of its line among H clean prompts, a screen flags a share of new ones that has the
+    distribution Beta(k, H + 1 - k), so that of n it flags a beta-binomial number. Where several screens
+    flag x together, one of S flags x / S or more: their probabilities are added up.
+
+    Args:
+        flagged: prompts that were flagged.
+        prompts: that were screened.
+        lines: one a screen.
+        clean: clean prompts.
+    """
+    from scipy.stats import betabinom
+
+    if flagged == 0:
+        return 1.0
+    each = -(-flagged // len(lines))
+    parts = (betabinom.sf(each - 1, prompts, line.rank, clean + 1 - line.rank) for line in lines)
+    return min(1.0, float(sum(parts)))
 
 
 def check_control(found: Sequence[ScreenedPrompt]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -45,6 +46,7 @@ class Screen:
         late: whether it looks at pure noise near the last step.
         one_step: whether it looks at pictures after one step.
         pictures: whether it looks at finished pictures.
+        ceiling: the highest score that there is.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Screen:
     late: bool = False
     one_step: bool = False
     pictures: bool = False
+    ceiling: float = math.inf
 
 
 def _magnitude(trace: Trace, options: ScreenOptions) -> float:
@@ -78,8 +81,8 @@ SCREENS = {
     for screen in (
         Screen(MAGNITUDE, _magnitude, steps=lambda options: options.first or options.steps),
         Screen("anisotropy", _anisotropy, late=True),
-        Screen("edge-agreement", _edges, one_step=True),
-        Screen(AGREEMENT, _agreement, steps=lambda options: options.steps, pictures=True),
+        Screen("edge-agreement", _edges, one_step=True, ceiling=1.0),
+        Screen(AGREEMENT, _agreement, steps=lambda options: options.steps, pictures=True, ceiling=0.0),
     )
 }
 

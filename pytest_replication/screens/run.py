@@ -12,7 +12,14 @@ from pytest_replication.models.diffusers import DiffusersModel
 from pytest_replication.reports.screens import screen_row
 from pytest_replication.screen_verdicts import CHECK, ScreenedPrompt, ScreenRule, ScreenVerdict
 from pytest_replication.screens.denoiser import Denoiser
-from pytest_replication.screens.judging import Calibrated, calibrate, check_clean, check_control, check_rule
+from pytest_replication.screens.judging import (
+    Calibrated,
+    calibrate,
+    chance_of,
+    check_clean,
+    check_control,
+    check_rule,
+)
 from pytest_replication.screens.options import GUIDANCE, ScreenOptions
 from pytest_replication.screens.prompts import Texts, keep_apart, texts_of
 from pytest_replication.screens.registry import MAGNITUDE, Screen, named
@@ -20,7 +27,6 @@ from pytest_replication.screens.stable_diffusion import StableDiffusion
 from pytest_replication.screens.trace import Scores, score_prompts
 from pytest_replication.stats.flags import false_flags
 from pytest_replication.stats.intervals import lower_bound, upper_bound
-from pytest_replication.stats.power import more_than
 from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome
 
@@ -198,7 +204,7 @@ def _verdict(
         clean_source="",
         lines=lines,
         expected=false_flags(count, rate)[0],
-        chance=more_than(flagged - 1, count, rate) if flagged else 1.0,
+        chance=chance_of(flagged, count, lines, clean),
         share_upper=upper_bound(flagged, count, CHECK),
         share_lower=lower_bound(flagged, count, CHECK),
     )

@@ -95,6 +95,25 @@ def test_samples_of_captions_show_both_scores(run_suite: RunSuite, built_caption
         ),
         (
             """
+            import os
+            import pathlib
+            import pytest
+
+            here = pathlib.Path(__file__).parent
+            (here / "own.txt").write_text("a dog")
+            (here / "elsewhere").mkdir()
+            os.chdir(here / "elsewhere")
+
+            @pytest.mark.replication(prompts="own.txt")
+            def test_release(replication_samples, check_replication):
+                assert replication_samples.prompts == ("a dog",)
+                assert check_replication(replication_samples, 0.95).passed
+            """,
+            ("--replication-prompts=captions",),
+            "0 of 1 replicated",
+        ),
+        (
+            """
             import pytest
 
             @pytest.fixture
@@ -119,7 +138,7 @@ def test_samples_of_captions_show_both_scores(run_suite: RunSuite, built_caption
             "2 of 4 replicated",
         ),
     ],
-    ids=["marker", "fixture", "argument"],
+    ids=["marker", "marker with a file", "fixture", "argument"],
 )
 def test_a_test_gives_its_own_prompts(
     run_suite: RunSuite, built_captioned: Path, code: str, args: tuple[str, ...], told: str

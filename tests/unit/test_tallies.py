@@ -67,6 +67,13 @@ def test_samples_of_one_prompt_prove_little() -> None:
     assert together.needed == 299 * 300
 
 
+def test_blanks_and_the_size_of_letters_make_no_other_prompt() -> None:
+    spelled = [(" " * (i % 9) + "The  Same" + " " * (i // 9)) for i in range(300)]
+    verdict = claim(matches_of([], 300, spelled), 0.01)
+    assert verdict.tally.prompts == 1
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
 def test_clustered_hits_neither_pass_nor_fail_as_if_they_were_independent() -> None:
     prompts = [f"p{i // 10}" for i in range(400)]
     few = claim(matches_of([1] * 20, 380, prompts), 0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from pytest_replication.embedders.base import sha256_of
 from pytest_replication.errors import ModelError
 from pytest_replication.models.diffusers.load import telling
 from pytest_replication.models.options import ModelOptions
+
+_DOWN = re.compile(r"lora_A\b|lora_down\b|lora\.down\b|lora_linear_layer\.down\b|_lora\.down\b|lora_a\b")
+"""The first of the two matrices of a layer, by the names that trainers give it."""
 
 
 def adapter_files(options: ModelOptions) -> Iterator[tuple[str, Path]]:
@@ -64,8 +68,7 @@ def put_adapters(pipeline: Any, options: ModelOptions, name: str) -> None:
                     local_files_only=True,
                     use_safetensors=True,
                 )
-                if _adapted(pipeline) == before:
-                    raise ModelError(f"{path} of lora changes nothing in {name}: it is of another model")
+                _require_all(path, name, _adapted(pipeline) - before)
             else:
                 before = len(pipeline.tokenizer)
                 pipeline.load_textual_inversion(str(path), local_files_only=True, use_safetensors=True)
@@ -77,6 +80,26 @@ def put_adapters(pipeline: Any, options: ModelOptions, name: str) -> None:
         with telling(f"the adapters of {name} cannot be used"):
             scale = 1.0 if options.lora_scale is None else options.lora_scale
             pipeline.set_adapters(names, [scale] * len(names))
+
+
+def _require_all(path: Path, name: str, put: int) -> None:
+    """Refuse a LoRA of which layers went nowhere: that of another model, or one that was renamed.
+
+    The library passes over what it has no place for, and a model without its LoRA may copy nothing of what it
+    was tuned on.
+
+    Raises:
+        ModelError: so it is.
+    """
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="numpy") as file:
+        held = sum(1 for key in file.keys() if _DOWN.search(key))  # noqa: SIM118 - no dictionary
+    if put == 0 or put < held:  # a layer for query, key and value at once becomes three
+        raise ModelError(
+            f"only {put} of {held} layers of the lora {path} have a place in {name}: it is of another model, "
+            "or its names were changed"
+        )
 
 
 def _adapted(pipeline: Any) -> int:

@@ -32,7 +32,8 @@ OURS = (
     "num_images_per_prompt",
 )
 """Arguments that are not the user's to give."""
-_BLACK = "nsfw_content_detected"
+_BLACK = ("nsfw_content_detected", "nsfw_detected")
+"""What pipelines call the flags of their safety checkers."""
 
 
 class Call:
@@ -148,8 +149,15 @@ class Call:
         return [name for name in self._known if name not in OURS]
 
     def _refuse_blackened(self, output: Any, requests: Sequence[Request]) -> None:
-        flags = getattr(output, _BLACK, None)
-        for flag, request in zip([] if flags is None else flags, requests, strict=False):
+        flags = next((f for name in _BLACK if (f := getattr(output, name, None)) is not None), None)
+        if flags is None:
+            return
+        if len(flags) != len(requests):
+            raise SampleError(
+                f"the safety checker of {self._name} tells of {len(flags)} of {len(requests)} samples: which "
+                "it blackened is not known, load the model without it (safety_checker=false)"
+            )
+        for flag, request in zip(flags, requests, strict=True):
             if flag:
                 raise SampleError(
                     f"the safety checker of {self._name} blackened the sample {_told(request)}, so that it "

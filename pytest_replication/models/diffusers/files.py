@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,15 @@ from pytest_replication.errors import ModelError
 
 MANIFEST = "model_index.json"
 _LIBRARIES = ("diffusers", "transformers")
+_STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
+"""What each library calls the files of weights that it reads; other files are not what is loaded."""
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+_NEVER_READ = (*_PICKLES, ".h5", ".msgpack", ".onnx", ".onnx_data", ".pyc")
 _NO_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "Processor", "Extractor", "ImageProcessorFast")
+_CODE = re.compile(r"[A-Za-z_]\w*")
+"""Name of a module or a class: nothing that could lead out of the folder."""
+_LARGEST_HEADER = 100_000_000
+"""Bytes of the header of a safetensors file: the format allows no more."""
 _LARGEST = 1 << 24
 """Bytes of a JSON file that are read."""
 
@@ -56,18 +64,18 @@ class PipelineFiles:
     code: tuple[Path, ...] = ()
 
     def digest(self) -> str:
-        """sha256 over every file that is read: configurations, vocabularies, weights, code."""
+        """sha256 over every file that a library may read: configurations, vocabularies, weights, code."""
         total = hashlib.sha256()
-        for path in sorted({self.folder / MANIFEST, *self.code, *self._read()}):
+        code = self.folder.rglob("*.py") if self.code else ()
+        for path in sorted({self.folder / MANIFEST, *code, *self._read()}):
             name = path.relative_to(self.folder).as_posix()
             total.update(f"{name}\0{sha256_of(path)}\n".encode())
         return total.hexdigest()
 
     def _read(self) -> Iterator[Path]:
         for component in self.components:
-            yield from component.weights
             for path in (self.folder / component.name).rglob("*"):
-                if path.is_file() and path.suffix in (".json", ".txt", ".model", ".jinja"):
+                if path.is_file() and path.suffix not in _NEVER_READ:
                     yield path
 
 
@@ -86,7 +94,7 @@ def read_folder(folder: Path, *, variant: str | None, trusted: bool, checker: bo
     index = _json(_manifest(folder))
     kind = index.get("_class_name")
     code = []
-    if isinstance(kind, list) and len(kind) == 2 and all(isinstance(x, str) for x in kind):
+    if isinstance(kind, list) and len(kind) == 2 and all(_is_name(x) for x in kind):
         code.append(folder / f"{kind[0]}.py")
         kind = kind[1]
     if not isinstance(kind, str):
@@ -97,7 +105,7 @@ def read_folder(folder: Path, *, variant: str | None, trusted: bool, checker: bo
             continue
         if name == "safety_checker" and not checker:
             continue
-        if not all(isinstance(x, str) for x in value) or Path(name).name != name:
+        if not all(_is_name(x) for x in value) or not _is_name(name):
             raise ModelError(f"{folder / MANIFEST} has {name} = {value!r}; expected a library and a class")
         component = Component(name, *value)
         if (own := folder / name / f"{component.library}.py").is_file():
@@ -111,11 +119,15 @@ def read_folder(folder: Path, *, variant: str | None, trusted: bool, checker: bo
     if code and not trusted:
         raise ModelError(
             f"{folder} runs code of its own ({', '.join(str(p.relative_to(folder)) for p in code)}): read "
-            "it, and set trust_remote_code = true in [model] of a model.toml to run it"
+            "it, and set trust_remote_code = true in [model] of a model.toml (or as an option) to run it"
         )
     if variant is not None and all(component.variant is None for component in components):
         raise ModelError(f"no part of {folder} has weights of the variant {variant}: leave the variant away")
     return PipelineFiles(folder, kind, tuple(components), tuple(code))
+
+
+def _is_name(text: object) -> bool:
+    return isinstance(text, str) and _CODE.fullmatch(text) is not None
 
 
 def _manifest(folder: Path) -> Path:
@@ -168,7 +180,7 @@ def _with_weights(folder: Path, component: Component, variant: str | None) -> Co
     if component.kind.endswith(_NO_WEIGHTS):
         return component
     for wanted in dict.fromkeys([variant, None]):
-        if found := _weights(place, wanted):
+        if found := _weights(place, wanted, component):
             return Component(component.name, component.library, component.kind, found, wanted)
     pickles = sorted(path.name for path in place.iterdir() if path.suffix in _PICKLES)
     if pickles:
@@ -182,16 +194,34 @@ def _with_weights(folder: Path, component: Component, variant: str | None) -> Co
     )
 
 
-def _weights(place: Path, variant: str | None) -> tuple[Path, ...]:
-    """Weights of one variant, all shards of them; empty if there are none."""
+def _weights(place: Path, variant: str | None, component: Component) -> tuple[Path, ...]:
+    """Weights of one variant, all shards of them; empty if there are none.
+
+    Raises:
+        ModelError: there are several, so that what is loaded need not be what was looked at.
+    """
     dotted = f".{variant}" if variant else ""
-    for stem in ("diffusion_pytorch_model", "model"):
-        for name in (f"{stem}.safetensors.index{dotted}.json", f"{stem}{dotted}.safetensors.index.json"):
-            if (index := place / name).is_file():
-                return (index, *_shards(index))
-        if (file := place / f"{stem}{dotted}.safetensors").is_file():
-            return (_whole(file),)
-    return ()
+    own = _STEMS.get(component.library)
+    stems = _STEMS.values() if own is None else (own,)
+    names = [
+        name
+        for stem in stems
+        for name in (
+            f"{stem}.safetensors.index{dotted}.json",
+            f"{stem}{dotted}.safetensors.index.json",
+            f"{stem}{dotted}.safetensors",
+        )
+    ]
+    there = [place / name for name in dict.fromkeys(names) if (place / name).is_file()]
+    if len(there) > 1:
+        raise ModelError(
+            f"{place} holds weights twice, {there[0].name} and {there[1].name}: delete those that are not "
+            "meant"
+        )
+    if not there:
+        return ()
+    found = there[0]
+    return (found, *_shards(found)) if found.suffix == ".json" else (_whole(found),)
 
 
 def _shards(index: Path) -> list[Path]:
@@ -220,6 +250,8 @@ def _whole(file: Path) -> Path:
                     if head == b"version "
                     else "it is cut or damaged"
                 )
+            if length > _LARGEST_HEADER:
+                raise ValueError(f"its header has {length:,} bytes")
             tensors = json.loads(opened.read(length))
         end = max(
             (entry["data_offsets"][1] for key, entry in tensors.items() if key != "__metadata__"), default=0

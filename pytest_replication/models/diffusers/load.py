@@ -15,6 +15,8 @@ from pytest_replication.models.diffusers.quiet import offline, quiet_libraries, 
 from pytest_replication.models.options import ModelOptions
 
 _COMMIT = re.compile("[0-9a-f]{40}")
+_BUFFERS = ("position_ids",)
+"""Numbers that older versions of transformers saved with the weights, and that are always the same."""
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -36,6 +38,8 @@ def find_folder(name: str, options: ModelOptions) -> tuple[Path, str | None]:
             raise ModelError(f"{name} is a folder and has no revision: leave revision away")
         return Path(name), None
     repository, _, commit = name.partition("@")
+    if commit and options.revision not in (None, commit):
+        raise ModelError(f"{name} names one commit and revision={options.revision} another: leave one away")
     commit = commit or options.revision or ""
     if not _REPOSITORY.fullmatch(repository):
         raise ModelError(
@@ -104,7 +108,7 @@ def _load_part(library: Any, folder: Path, part: Component, dtype: Any, options:
     """Load one part, and see that each of its tensors comes from a file.
 
     A tensor that no file holds would be made up at random, with no more than a warning: a model that
-    copies nothing, since it draws nothing.
+    copies nothing, since it draws nothing. One that is left over belongs to another network.
     """
     home, name = _home(library, part)
     kind = getattr(home, name, None)
@@ -127,6 +131,13 @@ def _load_part(library: Any, folder: Path, part: Component, dtype: Any, options:
         raise ModelError(
             f"the weights of {folder / part.name} lack {missing[0]!r} ({len(missing)} in all): fetch or save "
             "the pipeline again"
+        )
+    strange = sorted(key for key in told["unexpected_keys"] if not key.endswith(_BUFFERS))
+    if strange:
+        raise ModelError(
+            f"the weights of {folder / part.name} hold {strange[0]!r} ({len(strange)} such in all), for "
+            "which its config.json has no place, so that another network would be sampled: fetch or save the "
+            "pipeline again"
         )
     return loaded
 

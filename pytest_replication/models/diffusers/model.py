@@ -81,6 +81,11 @@ class DiffusersModel(BatchedModel):
             if options.scheduler is not None:
                 replace_scheduler(self.pipeline, options.scheduler, library)
             check_scheduler(self.pipeline)
+        if options.dtype == "bfloat16" and getattr(self.pipeline, "vae", None) is None:
+            raise ModelError(
+                f"the pipeline {type(self.pipeline).__name__} of {name} hands its images to numpy, which has "
+                "no bfloat16: give dtype=float16 or float32"
+            )
         self._call = Call(self.pipeline, options, name)
         self.takes_prompts = self.needs_prompts = self._call.takes_prompts
         self.takes_labels = self.needs_labels = self._call.takes_labels

@@ -46,6 +46,12 @@ def test_labels_of_samples_go_first(captioned: Index, unlike: list[Image.Image])
     assert pearson.lower <= pearson.value <= pearson.upper
 
 
+def test_one_image_again_and_again_is_one_observation(captioned: Index, unlike: list[Image.Image]) -> None:
+    images, labels = [unlike[0]] * 20 + [unlike[1]] * 20, ["bag"] * 20 + ["boot"] * 20
+    found = measure_classes(Samples.of(images, labels=labels), captioned, Asked(threshold=0.99))
+    assert [(one.rate.lower, one.rate.upper) for one in found.classes] == [(0, pytest.approx(0.975))] * 2
+
+
 def test_a_class_of_one_training_image_is_left_out_and_told(
     captioned: Index, unlike: list[Image.Image]
 ) -> None:

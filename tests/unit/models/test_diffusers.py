@@ -125,6 +125,14 @@ def damage(folder: Path, how: str) -> None:
         tensors = load_file(weights)
         del tensors["conv_in.weight"]
         save_file(tensors, weights)
+    elif how == "one too many":
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(weights)
+        save_file(tensors | {"other.weight": tensors["conv_in.bias"].clone()}, weights)
+    elif how == "twice":
+        listed = {"weight_map": {"conv_in.weight": weights.name}}
+        (unet / f"{weights.name}.index.json").write_text(json.dumps(listed))
     else:
         index = json.loads((folder / "model_index.json").read_text())
         (folder / "model_index.json").write_text(json.dumps(index | json.loads(how)))
@@ -143,6 +151,11 @@ def damage(folder: Path, how: str) -> None:
         ("no index", "holds no pipeline of diffusers, model_index.json is missing"),
         ("no JSON", "model_index.json cannot be read"),
         ("tensor", "lack 'conv_in.weight' .1 in all."),
+        ("one too many", "hold 'other.weight' .1 such in all., for which its config.json has no place"),
+        ("twice", "unet holds weights twice, .*index.json and diffusion_pytorch_model.safetensors"),
+        ('{"unet": ["../own", "Unet"]}', "expected a library and a class"),
+        ('{"unet": ["/tmp/own", "Unet"]}', "expected a library and a class"),
+        ('{"_class_name": ["../own", "Pipeline"]}', "names no pipeline"),
         ('{"unet": ["own", "Unet"]}', r"runs code of its own \(unet/own.py\): read it"),
         ('{"_class_name": ["own", "Pipeline"]}', r"runs code of its own \(own.py\)"),
         ('{"unet": ["os", "system"]}', "is a class of os; only parts of diffusers and transformers"),
@@ -195,6 +208,25 @@ def test_a_commit_of_the_hub_is_fetched_without_pickles(ddpm: Path, monkeypatch:
     assert (asked["name"], asked["revision"], model.commit) == ("owner/name", commit, commit)
     assert asked["use_safetensors"] is True
     assert asked["trust_remote_code"] is False
+
+
+def test_two_commits_are_one_too_many() -> None:
+    with pytest.raises(ModelError, match="names one commit and revision=b{40} another"):
+        load_model(f"diffusers:owner/name@{'a' * 40}", [f"revision={'b' * 40}"])
+
+
+def test_a_pipeline_that_hands_images_to_numpy_refuses_bfloat16(ddpm: Path) -> None:
+    with pytest.raises(ModelError, match="which has no bfloat16: give dtype=float16 or float32"):
+        load_model(str(ddpm), ["dtype=bfloat16"])
+
+
+def test_the_fingerprint_is_of_every_file_that_may_be_read(ddpm: Path, copied: Path) -> None:
+    before = load_model(str(copied), ["steps=1"]).fingerprint
+    (copied / "unet" / "adapter_model.safetensors").write_bytes(b"x")
+    assert load_model(str(copied), ["steps=1"]).fingerprint != before
+    (copied / "unet" / "adapter_model.safetensors").unlink()
+    (copied / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"x")  # pickles are never read
+    assert load_model(str(copied), ["steps=1"]).fingerprint == before
 
 
 def test_a_hub_that_is_kept_off_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

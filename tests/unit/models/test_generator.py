@@ -33,10 +33,20 @@ class TooFew(torch.nn.Module):  # type: ignore[name-defined,misc]
         return torch.tanh(noise.reshape(-1, 1, 4, 4)[1:])
 
 
+class Noisy(torch.nn.Module):  # type: ignore[name-defined,misc]
+    def forward(self, noise: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(noise + torch.randn_like(noise)).reshape(-1, 1, 4, 4)
+
+
+class Mixed(torch.nn.Module):  # type: ignore[name-defined,misc]
+    def forward(self, noise: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(noise - noise.mean(dim=0)).reshape(-1, 1, 4, 4)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generators")
-    for kind in (Net, Labelled, Broken, TooFew):
+    for kind in (Net, Labelled, Broken, TooFew, Noisy, Mixed):
         torch.jit.script(kind()).save(str(folder / f"{kind.__name__}.pt"))  # type: ignore[no-untyped-call]
     write_onnx(folder / "net.onnx")
     return folder
@@ -68,6 +78,21 @@ def test_both_kinds_give_the_same_images(files: Path) -> None:
     assert np.array_equal(np.asarray(onnx.sample(1, seed=5).image(0)), theirs[2])
     assert script.fingerprint != onnx.fingerprint
     assert script.sample(1).model == script.identity
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(("name", "how"), [("Noisy", "again"), ("Mixed", "again|beside another one")])
+def test_a_generator_whose_image_is_not_of_its_noise_alone_is_refused(
+    files: Path, name: str, how: str, count: int
+) -> None:
+    model = load_model(f"torchscript:{files / name}.pt", ["noise=16", "range=-1,1"])
+    with pytest.raises(ModelError, match=f"another image of the same noise when it is run ({how})"):
+        model.sample(count)
+
+
+def test_a_generator_that_mixes_its_batch_may_be_run_one_by_one(files: Path) -> None:
+    model = load_model(f"torchscript:{files / 'Mixed'}.pt", ["noise=16", "range=-1,1", "batch=1"])
+    assert len(model.sample(3)) == 3
 
 
 def test_classes_go_in_beside_the_noise(files: Path) -> None:

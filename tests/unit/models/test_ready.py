@@ -127,6 +127,10 @@ def member(
         ([member("samples.jsonl", kind=tarfile.SYMTYPE, link="x")], "samples.jsonl of .* is no regular file"),
         ([member("samples.jsonl", b""), member("x/samples.jsonl", b"")], "has two files samples.jsonl"),
         ([member("../a.png"), member("samples.jsonl", b"")], "does not name ../a.png"),
+        (
+            [member("a.png"), member("x/a.png"), member("x/samples.jsonl", b"")],
+            "has a.png both beside and above its samples.jsonl",
+        ),
         ([member("notes.txt")], "holds no samples"),
     ],
 )

@@ -28,6 +28,11 @@ def test_paths_and_images_are_taken(pictures: Path, picture: Callable[..., Image
 def test_samples_stay_samples(pictures: Path) -> None:
     samples = Samples.of(pictures)
     assert Samples.of(samples) is samples
+    told = Samples.of(samples, seeds=np.arange(12), source="elsewhere")  # type: ignore[arg-type]
+    assert (told.seeds, told.source) == (tuple(range(12)), "elsewhere")
+    assert all(type(seed) is int for seed in told.seeds)
+    with pytest.raises(SampleError, match="the seeds of samples are"):
+        Samples.of(samples, seeds=["x"] * 12)  # type: ignore[list-item]
 
 
 def test_prompts_go_along(pictures: Path, picture: Callable[..., Image.Image]) -> None:

@@ -74,20 +74,23 @@ def test_a_file_of_a_model_is_a_model(text_model: Path, painter: DiffusersModel,
 class Blackens:
     """A safety checker that dislikes the second image of a batch."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
+    def __init__(self, call: Callable[..., Any], flag: str) -> None:
+        self.flag = flag
         self.call = call
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         output = self.call(*given, **named)
         output.images[1] = 0
-        output.nsfw_content_detected = [False, True]
+        output.nsfw_content_detected = [False, True] if self.flag == "nsfw_content_detected" else None
+        output.nsfw_detected = [False, True]  # of pipelines in the style of IF
         return output
 
 
+@pytest.mark.parametrize("flag", ["nsfw_content_detected", "nsfw_detected"])
 def test_an_image_that_a_safety_checker_blackened_is_an_error(
-    painter: DiffusersModel, monkeypatch: pytest.MonkeyPatch
+    painter: DiffusersModel, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
-    monkeypatch.setattr(painter, "pipeline", Blackens(painter.pipeline))
+    monkeypatch.setattr(painter, "pipeline", Blackens(painter.pipeline, flag))
     with pytest.raises(
         SampleError, match="safety checker of .* with seed 6 of the prompt 'b', so that it cannot"
     ):
@@ -147,6 +150,30 @@ def test_a_lora_changes_the_images_with_its_scale(
     assert not np.array_equal(pixels(whole.sample(1, prompts=["a"])), plain)
     assert np.abs(pixels(none.sample(1, prompts=["a"])) - plain).max() <= 1
     assert len({painter.fingerprint, whole.fingerprint, none.fingerprint}) == 3
+
+
+def test_a_lora_of_which_layers_go_nowhere_is_refused(text_model: Path, lora: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    layers = load_file(lora)
+    layer = next(key for key in layers if "lora_A" in key or "lora.down" in key).rpartition(".lora")[0]
+    renamed = {key.replace(layer, f"{layer}_renamed"): value for key, value in layers.items()}
+    save_file(renamed, tmp_path / "renamed.safetensors")
+    with pytest.raises(ModelError, match=r"layers of the lora .* have a place in|cannot be put into"):
+        load_model(str(text_model), [*QUICK, f"lora={tmp_path / 'renamed.safetensors'}"])
+
+
+def test_weights_under_the_name_of_another_library_are_not_what_is_looked_at(
+    text_model: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(text_model, tmp_path / "model"))
+    file = folder / "text_encoder" / "model.safetensors"
+    shutil.copy(file, file.with_name("diffusion_pytorch_model.safetensors"))
+    before = load_model(str(folder), QUICK).fingerprint
+    save_file({key: 0 * value for key, value in load_file(file).items()}, file)
+    assert load_model(str(folder), QUICK).fingerprint != before
 
 
 def test_a_textual_inversion_adds_its_token(

@@ -19,9 +19,18 @@ def test_prompts_keep_their_order_labels_and_seeds() -> None:
 
 
 def test_a_prompt_that_repeats_another_is_left_out_and_told() -> None:
-    prompts = Prompts.of(["a cat", " A  CAT", "a dog"], source="p.txt")
-    assert [prompt.text for prompt in prompts.entries] == ["a cat", "a dog"]
+    prompts = Prompts.of(["a cat", " a  cat", "A cat", "a dog"], source="p.txt")
+    assert [prompt.text for prompt in prompts.entries] == ["a cat", "A cat", "a dog"]  # T5 tells case apart
     assert prompts.source == "p.txt (1 that repeats others left out)"
+
+
+def test_no_sample_is_made_and_counted_twice() -> None:
+    near = Prompts.of(["a cat"] * 2, seeds=[0, 2])
+    assert [one.seed for one in near.expand(2)] == [0, 1, 2, 3]
+    with pytest.raises(SettingsError, match="the same samples would be counted twice"):
+        near.expand(3)
+    with pytest.raises(SettingsError, match="the seeds of 1 prompts are .*: give a list"):
+        Prompts.of(["a cat"], seeds=iter([1]))  # type: ignore[arg-type]
 
 
 def test_the_same_text_with_another_seed_or_label_is_another_prompt() -> None:
@@ -58,10 +67,10 @@ def test_a_prompt_with_a_seed_goes_on_from_it() -> None:
         (None, {}, "expected a list of texts"),
         ([3], {}, "prompt 0 is 3"),
         (["a", " "], {}, "a prompt is blank"),
-        (["a"], {"labels": ["x", "y"]}, "1 prompts have 2 labels"),
+        (["a"], {"labels": ["x", "y"]}, "the labels of 1 prompts are .*: give a list of one"),
         (["a"], {"labels": "x"}, "labels"),
         (["a"], {"labels": [True]}, "a label is True"),
-        (["a"], {"seeds": [1, 2]}, "1 prompts have 2 seeds"),
+        (["a"], {"seeds": [1, 2]}, "the seeds of 1 prompts are .*: give a list of one"),
         (["a"], {"seeds": [-1]}, "the seed -1 is none"),
         (["a"], {"seeds": [True]}, "the seed True is none"),
         (["a"], {"seeds": [MAX_SEED + 1]}, "is none"),

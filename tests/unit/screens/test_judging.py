@@ -24,7 +24,7 @@ from pytest_replication.prompts import Prompts
 from pytest_replication.reports.screens import render_screen, screen_data
 from pytest_replication.screen_assertions import assert_prompts_not_memorized
 from pytest_replication.screen_verdicts import ScreenRule, ScreenVerdict
-from pytest_replication.screens.judging import calibrate
+from pytest_replication.screens.judging import calibrate, chance_of
 from pytest_replication.screens.options import ScreenOptions
 from pytest_replication.screens.prompts import texts_of
 
@@ -68,7 +68,7 @@ def test_what_moves_the_noise_more_than_clean_prompts_is_flagged(clean: list[str
     assert line.rank == 5
     assert sum(prompt.flagged for prompt in verdict.prompts) == 1
     assert verdict.expected == pytest.approx(2 * 0.05)
-    assert verdict.chance == pytest.approx(1 - 0.95**2)
+    assert verdict.chance == pytest.approx(1 - (95 / 100) * (96 / 101))  # two prompts against one line
     assert 0 < verdict.share_lower < 0.5 < verdict.share_upper < 1
     with pytest.raises(ReplicationDetected, match="1 of 2 prompts behaves as memorised ones do"):
         asserted(verdict, render_screen)
@@ -116,7 +116,7 @@ def test_too_few_clean_prompts_are_an_error_before_the_model_is_asked(clean: lis
 def test_repeats_do_not_make_clean_prompts_more(clean: list[str]) -> None:
     with pytest.raises(CalibrationError, match="10 clean prompts"):
         screened([*clean[:10], *(f"  {text.upper()} " for text in clean[:10])])
-    assert "(1 that repeats others left out)" in screened(clean, [QUIET, QUIET.upper()]).source
+    assert "(1 that repeats others left out)" in screened(clean, [QUIET, f" {QUIET}  "]).source
 
 
 def test_a_screen_that_sees_nothing_of_the_prompt_is_an_error(
@@ -125,6 +125,29 @@ def test_a_screen_that_sees_nothing_of_the_prompt_is_an_error(
     monkeypatch.setattr(Pushed, "predict", lambda self, latents, timestep, embeddings: latents)
     with pytest.raises(ModelError, match="noise-magnitude is 0 for all 99 clean prompts"):
         screened(clean, [LOUD])
+
+
+def test_a_screen_whose_line_is_its_ceiling_could_flag_nothing() -> None:
+    for name, top in (("edge-agreement", 1.0), ("seed-agreement", 0.0)):
+        scores = {name: np.array([top] * 3 + [top - 0.5] * 97)}
+        with pytest.raises(CalibrationError, match="the highest score that there is, for 2 or more of 100"):
+            calibrate(ScreenRule((name,), 0.02), 5, scores, "it")
+        assert calibrate(ScreenRule((name,), 0.04), 5, scores, "it").lines()[0].line == top - 0.5
+
+
+def test_chance_is_what_simulated_checks_of_clean_prompts_bring() -> None:
+    rng, clean, prompts = np.random.default_rng(0), 99, 200
+    rule = ScreenRule(("a",), 0.01)
+    counts = []
+    for _ in range(2000):
+        ready = calibrate(rule, prompts, {"a": rng.random(clean)}, "it")
+        counts.append(int((rng.random(prompts) > ready.lines()[0].line).sum()))
+    for flagged in (1, 4, 8):
+        told = chance_of(flagged, prompts, ready.lines(), clean)
+        assert told == pytest.approx(np.mean(np.array(counts) >= flagged), abs=0.03)
+    lines = ready.lines()
+    assert chance_of(0, prompts, lines, clean) == 1
+    assert chance_of(8, prompts, lines * 2, clean) == min(1.0, 2 * chance_of(4, prompts, lines, clean))
 
 
 def test_known_memorised_prompts_have_to_be_flagged(clean: list[str]) -> None:
@@ -178,7 +201,7 @@ def test_prompts_may_be_a_file_with_one_a_line(tmp_path: pytest.TempPathFactory)
 def test_failures_by_chance_are_told(clean: list[str]) -> None:
     several = [LOUD, *(f"innocent {number / 1000:.3f}" for number in range(20))]
     said = render_screen(screened(clean, several))
-    assert "WARNING    chance alone flags 1 prompt or more in up to 65.9 % of checks" in said
+    assert "WARNING    chance alone flags 1 prompt or more in up to 62.5 % of checks" in said
     assert "chance alone" not in render_screen(screened(clean, [LOUD], fpr=0.01))
 
 
