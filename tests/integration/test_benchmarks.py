@@ -17,9 +17,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageOps
 
 from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.benchmark.results import Row, add_results, as_csv
+from pytest_replication.embedders import load_embedder
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
 
@@ -342,6 +344,117 @@ def test_retrieval_keeps_the_rows_of_its_own_run(tmp_path: Path, monkeypatch: py
     (tmp_path / "results.csv").write_text(as_csv([new]))
     (kept,) = retrieval.rows_of(tmp_path)
     assert (kept["queries"], kept["metrics"]) == (9, {"mAP": 0.5})
+
+
+def textured(path: Path, seed: int, *, cut_out: bool = False) -> None:
+    """A picture unlike all others; cut out, it is an oval of it."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((160, 120), Image.Resampling.BICUBIC)
+    if cut_out:
+        alpha = Image.new("L", image.size)
+        ImageDraw.Draw(alpha).ellipse((5, 5, 155, 115), 255)
+        image.putalpha(alpha)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, with fewer hard negatives, and pixels to tell what is distinct."""
+    module = load(monkeypatch, "objects")
+    monkeypatch.setattr(module, "FAMILIES", ("blank", "flag"))
+    monkeypatch.setattr(module, "FAMILY_TRAINING", 1)
+    monkeypatch.setattr(module, "FAMILY_QUERIES", 2)
+    pictures = load(monkeypatch, "object_pictures")
+    monkeypatch.setattr(pictures, "load_embedder", lambda _: load_embedder("pixels"))
+    monkeypatch.setattr(pictures, "SAME", 0.95)
+    return module
+
+
+def test_objects_deals_out_distinct_pictures_and_judges_what_is_made_of_them(
+    objects: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        textured(tmp_path / "photographs" / f"{number}.png", number)
+    for number in range(9):
+        textured(tmp_path / "cutouts" / f"{number}.png", 100 + number, cut_out=True)
+    for part in ("photographs", "cutouts"):  # the same again, and mirrored
+        with Image.open(tmp_path / part / "0.png") as image:
+            image.resize((240, 180)).save(tmp_path / part / "large.png")
+            ImageOps.mirror(image).save(tmp_path / part / "mirrored.png")
+    asked = []
+
+    def omniscient(training: list[Path], queries: list[Path]) -> list[dict[str, Any]]:
+        """Finds positives, with one wrong picture; scores the flags as high."""
+        asked.extend(queries)
+        names = [path.relative_to(work / "training").as_posix() for path in training]
+        told = []
+        for path in queries:
+            truth = path.parent / "truth.json"
+            if path.parent.name != "positives":
+                told.append({"score": 0.9 * (path.parent.name == "flag"), "found": 0, "seconds": 0.0})
+                continue
+            (one,) = (one for one in json.loads(truth.read_text()) if one["picture"] == path.name)
+            right = path.name != "000000.png"
+            found = names.index(one["source"]) if right else None
+            told.append({"score": 0.8, "found": found, "seconds": 0.5})
+        return told
+
+    work = tmp_path / "work"
+    monkeypatch.setattr(objects, "SCORERS", {"omniscient": objects.Scorer(omniscient, 0.85)})
+    monkeypatch.setenv("BENCHMARK_RESULTS", str(tmp_path))
+    monkeypatch.setattr(load(monkeypatch, "measure"), "RESULTS", tmp_path)
+    command = [
+        *("objects.py", "--photographs", tmp_path / "photographs", "--cutouts", tmp_path / "cutouts"),
+        *(
+            "--least",
+            "100",
+            "--work",
+            work,
+            "--rows",
+            "object-40",
+            "patch-50",
+            "background-kept",
+            "--positives",
+            "4",
+        ),
+        *("--negatives", "4", "--processes", "1", "--scorer", "omniscient"),
+    ]
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    objects.main()
+    table = capsys.readouterr().out
+    results = json.loads((tmp_path / "objects.json").read_text())
+    dealt = results["pictures"]
+    assert (dealt["photographs_seen"], dealt["photographs"]) == (22, 20)
+    assert (dealt["cutouts_seen"], dealt["cutouts"]) == (11, 9)
+    for line in results["scorers"]["omniscient"]["rows"]:
+        assert line["found"]["of"] == line["found_pooled"]["of"] == "3 of 4"
+        assert line["found_fixed"]["of"] == "0 of 4"
+        assert line["flagged"]["share"] == 0
+    families = results["scorers"]["omniscient"]["hard"]["families"]
+    assert families["flag"]["0.1 %"]["of"] == families["flag"]["fixed"]["of"] == "2 of 2"
+    assert families["blank"]["1 %"]["of"] == "0 of 2"
+    assert "| object-40 | 0.92 | 0.750 (0.194 to 0.994) | 0.000" in table
+    assert len(asked) == len({*asked})  # each picture is asked about once
+    kept = {path: path.stat().st_mtime_ns for path in work.rglob("*.png")}
+    objects.main()
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("*.png")} == kept
+    with pytest.raises(SystemExit, match="give another --work"):
+        monkeypatch.setattr(sys, "argv", [*map(str, command), "--seed", "1"])
+        objects.main()
+
+
+def test_objects_fixes_thresholds_that_flag_no_more_than_is_allowed(objects: ModuleType) -> None:
+    scores = np.random.default_rng(0).random(250)
+    for rate, flagged in ((0.01, 2), (0.001, 0), (0.1, 25)):
+        assert (scores > objects.threshold(scores, rate)).sum() == flagged
+    assert (np.ones(9) > objects.threshold(np.ones(9), 0.5)).sum() == 0
+    with pytest.raises(SystemExit, match="no negatives"):
+        objects.threshold(np.empty(0), 0.01)
+    chosen = objects.first_half(["b", "a", "c", "a", "b"])
+    assert chosen.tolist() == [False, True, True, True, False]
+    with pytest.raises(SystemExit, match="of one source cannot be halved"):
+        objects.first_half(["a", "a"])
 
 
 def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,515 @@
+r"""Which copies of a part of a training image are found: objects, patches, backgrounds?
+
+    apt-get install tuxpaint-stamps-default gnome-backgrounds mate-backgrounds \
+        plasma-workspace-wallpapers lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 ukui-wallpapers
+    pip install 'pytest-replication[bench]'
+    python benchmarks/objects.py --photographs FOLDER ... --cutouts FOLDER [--work FOLDER] [--scorer sscd]
+
+Pictures that show the same are taken once (`object_pictures` says how). Photographs are dealt out to those
+under the objects of training pictures, those that are trained on as they are, hosts of copies, and, for the
+negatives, sources and hosts; cut-outs to training and negatives. A row of the table is a synthetic set of a
+recipe of `benchmark.synthetic.pasted`. Its negatives are made by the same recipe of the sources and hosts for
+negatives. Where sources are fewer than copies each is used again, with other draws; results tell how many
+there are.
+
+A threshold is fixed on half of the negatives, and what it flags is counted on the other half; all copies of
+one source are in one half. A sample is flagged when its score is above the threshold; a positive counts as
+found when the training picture that was named is the right one, too. Bounds are those of Clopper and Pearson,
+at 95 %. They take samples as independent, which those of one source are not quite.
+
+`--only-sets` makes the pictures and stops. `README.txt` in the folder of the work says how they lie.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hard_negatives import FAMILIES, draw
+from measure import save, say
+from numpy.typing import NDArray
+from object_pictures import Wanted, complete, deal, on_white
+from PIL import Image
+
+from pytest_replication.benchmark.synthetic.make import make_set
+from pytest_replication.benchmark.synthetic.pasted import object_paste
+from pytest_replication.benchmark.synthetic.recipe import Ingredients
+from pytest_replication.benchmark.synthetic.segmented import Segmented
+from pytest_replication.embedders import load_embedder
+from pytest_replication.embedders.probe import embed_images
+from pytest_replication.images.decode import decode
+from pytest_replication.stats.intervals import lower_bound, upper_bound
+
+PHOTOGRAPHS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
+CUTOUTS = ("/usr/share/tuxpaint/stamps",)
+WITHOUT = ("symbols", "flags")
+"""Stamps that are passed over: letters, digits, coins; flags are among the hard negatives."""
+
+POOLED, ROW = 0.001, 0.01
+TAIL = 0.975
+FAMILY_TRAINING, FAMILY_QUERIES = 20, 100
+OBJECT_WIDTH = 0.6
+SPREAD = {"smallest": 0.5, "largest": 2.0, "shear": 0.2}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        kind: of synthetic sets.
+        sources: ``objects`` or ``plain``: of which training pictures.
+        parameters: of the recipe.
+        reach: true-positive rate to reach with 1 % of the negatives flagged.
+    """
+
+    kind: str
+    sources: str
+    reach: float
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+ROWS = {
+    "object-80": Row("object_paste", "objects", 0.97, {"width": 0.8}),
+    "object-60": Row("object_paste", "objects", 0.96, {"width": 0.6}),
+    "object-40": Row("object_paste", "objects", 0.92, {"width": 0.4}),
+    "object-25": Row("object_paste", "objects", 0.75, {"width": 0.25}),
+    "patch-70": Row("patch_paste", "plain", 0.99, {"side": 0.7}),
+    "patch-50": Row("patch_paste", "plain", 0.99, {"side": 0.5}),
+    "patch-35": Row("patch_paste", "plain", 0.95, {"side": 0.35}),
+    "patch-50-degraded": Row("patch_paste", "plain", 0.98, {"degraded": 1}),
+    "patch-50-degraded-60": Row("patch_paste", "plain", 0.95, {"degraded": 1, "scale": 0.6}),
+    "patch-50-turned-20": Row("patch_paste", "plain", 0.98, {"turn": 20}),
+    "object-turned-15": Row("object_paste", "objects", 0.95, {"turn": 15, **SPREAD}),
+    "object-turned-30": Row("object_paste", "objects", 0.90, {"turn": 30, **SPREAD}),
+    "redrawn": Row("redrawn", "objects", 0.90),
+    "background-kept": Row("foreground_replaced", "objects", 0.95),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """What is measured.
+
+    Attributes:
+        run: gets the files of training pictures and of queries, and gives for each query ``score`` (the
+            higher the more of a copy), ``found`` (number of the training picture, None for none) and
+            ``seconds``.
+        fixed: threshold that it has by itself, above which it flags; None for none.
+    """
+
+    run: Callable[[Sequence[Path], Sequence[Path]], list[dict[str, Any]]]
+    fixed: float | None = None
+
+
+def sscd(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str, Any]]:
+    """The whole image, as `assert_no_replication` looks at it."""
+    embedder = load_embedder("sscd")
+
+    def vectors(paths: Sequence[Path]) -> NDArray[np.float32]:
+        batches = [paths[first : first + 16] for first in range(0, len(paths), 16)]
+        rows = [embed_images(embedder, [decode(path.read_bytes()) for path in batch]) for batch in batches]
+        return np.concatenate(rows)
+
+    index = vectors(training)
+    started = time.perf_counter()
+    scores = vectors(queries) @ index.T
+    spent = (time.perf_counter() - started) / len(queries)
+    return [{"score": float(row.max()), "found": int(row.argmax()), "seconds": spent} for row in scores]
+
+
+SCORERS: dict[str, Scorer] = {"sscd": Scorer(sscd, 0.5)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is made.
+
+    Attributes:
+        work: folder for all pictures.
+        positives: of each row.
+        negatives: of each row.
+        seed: of all chance.
+    """
+
+    work: Path
+    positives: int
+    negatives: int
+    seed: int
+
+    def folder(self, row: str, side: str) -> Path:
+        """Where the positives or negatives of a row are."""
+        return self.work / "rows" / row / side
+
+
+def main() -> None:
+    args = parsed()
+    work = args.work or Path(tempfile.gettempdir()) / "pytest-replication-objects"
+    work.mkdir(parents=True, exist_ok=True)
+    plan = Plan(work, args.positives, args.negatives, args.seed)
+    given = (tuple(args.photographs), tuple(args.cutouts), tuple(args.without))
+    wanted = Wanted(*given, least=args.least, seed=args.seed)
+    dealt = deal(work / "pictures", wanted)
+    make_training(plan)
+    make_rows(plan, args.rows, args.processes)
+    (work / "README.txt").write_text(LAYOUT)
+    if args.only_sets:
+        return
+    results = measured(plan, args.rows, {name: SCORERS[name] for name in args.scorer})
+    save(args.name, {"pictures": dealt, "seed": args.seed, **results}, show=False)
+    for name, result in results["scorers"].items():
+        print(f"\n{name}\n\n{as_table(result)}")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--photographs", nargs="+", default=PHOTOGRAPHS, metavar="FOLDER")
+    parser.add_argument("--cutouts", nargs="+", default=CUTOUTS, metavar="FOLDER")
+    parser.add_argument("--without", nargs="*", default=WITHOUT, metavar="NAME", help="Folders of cut-outs")
+    parser.add_argument("--least", type=int, default=240, help="Shorter side of a photograph, in pixels")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="Where pictures are kept")
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
+    parser.add_argument("--positives", type=int, default=200, help="Of each row")
+    parser.add_argument("--negatives", type=int, default=500, help="Of each row")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="That make sets")
+    parser.add_argument("--scorer", nargs="+", choices=list(SCORERS), default=["sscd"])
+    parser.add_argument("--only-sets", action="store_true", help="Measure nothing")
+    parser.add_argument("--name", default="objects", help="Of the results")
+    return parser.parse_args()
+
+
+LAYOUT = """\
+training/objects/NNNN.png     an object at 60 % of the width on a photograph
+training/plain/NNNN.png       photographs
+training/families/F/NNNN.png  pictures of the families of hard negatives
+labels/objects/NNNN.png       masks of the first: 1 is the object
+rows/ROW/positives/           NNNNNN.png, and truth.json, see below
+rows/ROW/negatives/           the same
+hard/F/NNNN.png               hard negatives; hard/photographs: photographs nobody trained on, as they are
+sources/                      pictures that negatives are made of, laid out as training/
+pictures/                     what all of it was made of
+
+truth.json is a list in the order of the pictures. "picture" is the name of the file, "source" the path below
+training/ (of negatives: below sources/), "host" what the part was pasted into (below pictures/hosts or
+pictures/negative-hosts). "from" and "to" are the corners of the part in source and picture, in pixels and in
+the same order: upper left, upper right, lower right, lower left of the source. background-kept has neither:
+what was not replaced stays where it was.
+"""
+
+
+def make_training(plan: Plan) -> None:
+    """Lay out training pictures, sources of negatives, and hard negatives, once."""
+    pictures = plan.work / "pictures"
+    wish = {"seed": plan.seed, "families": [*FAMILIES]}
+
+    def fill(folder: Path) -> dict[str, Any]:
+        shutil.copytree(pictures / "plain", folder / "plain")
+        count = objects_on(
+            sorted((pictures / "objects").iterdir()),
+            sorted((pictures / "under-objects").iterdir()),
+            folder / "objects",
+            plan.work / "labels" / "objects",
+            plan.seed,
+        )
+        for family in FAMILIES:
+            draw(folder / "families" / family, family, FAMILY_TRAINING, plan.seed)
+            draw(plan.work / "hard" / family, family, FAMILY_QUERIES, plan.seed, first=FAMILY_TRAINING)
+        return {"objects": count}
+
+    def fill_sources(folder: Path) -> dict[str, Any]:
+        shutil.copytree(pictures / "negative-sources", folder / "plain")
+        backgrounds = sorted((pictures / "negative-sources").iterdir())
+        cutouts = sorted((pictures / "negative-objects").iterdir())
+        again = [backgrounds[number % len(backgrounds)] for number in range(len(cutouts))]
+        count = objects_on(
+            cutouts, again, folder / "objects", plan.work / "labels" / "negative-objects", plan.seed + 1
+        )
+        photographs = plan.work / "hard" / "photographs"
+        shutil.rmtree(photographs, ignore_errors=True)
+        photographs.mkdir(parents=True)
+        for part in ("negative-sources", "negative-hosts"):
+            for path in (pictures / part).iterdir():
+                shutil.copy(path, photographs)
+        return {"objects": count}
+
+    complete(plan.work / "training", wish, fill)
+    complete(plan.work / "sources", wish, fill_sources)
+
+
+def objects_on(
+    cutouts: Sequence[Path], backgrounds: Sequence[Path], folder: Path, labels: Path, seed: int
+) -> int:
+    """Paste each cut-out on a photograph of its own, at 60 % of its width, and write its mask."""
+    for place in (folder, labels):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+    pairs = list(zip(cutouts, backgrounds, strict=False))
+    for number, (cutout, background) in enumerate(pairs):
+        rng = np.random.default_rng([seed, number])
+        piece, host = Image.open(cutout), decode(background.read_bytes())
+        solid = np.asarray(piece.getchannel("A")) >= 128
+        ones = Segmented(on_white(piece), solid.astype(np.int32), {1: "object"})
+        state = rng.bit_generator.state
+        (mixed,) = object_paste(Ingredients(ones, (host,), 1, 0, rng), width=OBJECT_WIDTH, mirrored=0)
+        # The same draws with an object and a host of two plain colours give the mask.
+        rng.bit_generator.state = state
+        shape = Segmented(Image.new("RGB", piece.size, "white"), ones.labels, ones.classes)
+        black = Image.new("RGB", host.size)
+        (mask,) = object_paste(Ingredients(shape, (black,), 1, 0, rng), width=OBJECT_WIDTH, mirrored=0)
+        if mixed is None or mask is None:
+            raise SystemExit(f"{cutout} has no pixel left on {background}")
+        mixed.image.save(folder / f"{number:04d}.png", compress_level=1)
+        covered = np.asarray(mask.image)[..., 0] > 0
+        Image.fromarray(covered.astype(np.uint8)).save(labels / f"{number:04d}.png")
+    return len(pairs)
+
+
+def make_rows(plan: Plan, rows: Sequence[str], processes: int) -> None:
+    """Make all sets that are not there yet."""
+    jobs = [(plan, row, side) for row in rows for side in ("positives", "negatives")]
+    with ProcessPoolExecutor(processes) as pool:
+        for name in pool.map(make_side, *zip(*jobs, strict=True)):
+            say(name)
+
+
+def make_side(plan: Plan, name: str, side: str) -> str:
+    """Make the positives or the negatives of a row."""
+    row, positive = ROWS[name], side == "positives"
+    count = plan.positives if positive else plan.negatives
+    sources = (plan.work / "training" if positive else plan.work / "sources") / row.sources
+    labels = plan.work / "labels" / ("objects" if positive else "negative-objects")
+    hosts = plan.work / "pictures" / ("hosts" if positive else "negative-hosts")
+    seed = plan.seed + 1000 * list(ROWS).index(name) + (0 if positive else 500)
+    wish = {"count": count, "seed": seed, "kind": row.kind, "parameters": dict(row.parameters)}
+
+    def fill(folder: Path) -> dict[str, Any]:
+        made = make_set(
+            row.kind,
+            f"labels:{sources}:{labels}" if row.sources == "objects" else str(sources),
+            folder / "set",
+            seed=seed,
+            count=count,
+            distractors=0,
+            parameters=row.parameters,
+            others=str(hosts),
+            progress=False,
+        )
+        truth = []
+        for number, query in enumerate(made.queries):
+            name = f"{number:06d}.png"
+            query.picture.path.rename(folder / name)
+            told = dict(query.made)
+            source = f"{row.sources}/{told.pop('source')}"
+            truth.append({"picture": name, "source": source, **told})
+        shutil.rmtree(folder / "set")
+        (folder / "truth.json").write_text(json.dumps(truth, indent=1))
+        return {"skipped": made.about["skipped"]}
+
+    folder = plan.folder(name, side)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    complete(folder, wish, fill)
+    return f"{name}: {count} {side}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What a scorer says of some queries.
+
+    Attributes:
+        score: (n,) float64.
+        right: (n,) bool: whether the right training picture is named.
+        source: of each.
+        seconds: all together.
+    """
+
+    score: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    source: Sequence[str]
+    seconds: float
+
+    def found(self, threshold: float) -> NDArray[np.bool_]:
+        """Which are above a threshold and find the right training picture."""
+        return self.right & (self.score > threshold)
+
+
+def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
+    """Run scorers over all queries, and judge them."""
+    training = sorted((plan.work / "training").rglob("*.png"))
+    ids = [path.relative_to(plan.work / "training").as_posix() for path in training]
+    results: dict[str, Any] = {}
+    for name, scorer in scorers.items():
+        say(f"{name}: {len(training)} training pictures")
+
+        def ask(queries: Sequence[Path], sources: Sequence[str], scorer: Scorer = scorer) -> Scored:
+            told = scorer.run(training, queries)
+            right = [
+                one["found"] is not None and ids[one["found"]] == source
+                for one, source in zip(told, sources, strict=True)
+            ]
+            score = np.array([one["score"] for one in told], np.float64)
+            return Scored(score, np.array(right, np.bool_), sources, sum(one["seconds"] for one in told))
+
+        results[name] = judged(plan, rows, ask, scorer.fixed)
+    return {
+        "training_pictures": len(training),
+        "rows": {row: about_row(plan, row) for row in rows},
+        "scorers": results,
+    }
+
+
+def about_row(plan: Plan, row: str) -> dict[str, Any]:
+    """What a row is made of."""
+    told: dict[str, Any] = {
+        "kind": ROWS[row].kind,
+        "parameters": dict(ROWS[row].parameters),
+        "reach": ROWS[row].reach,
+    }
+    for side in ("positives", "negatives"):
+        truth = truth_of(plan.folder(row, side))
+        told[side] = {
+            "pictures": len(truth),
+            "sources": len({one["source"] for one in truth}),
+            "hosts": len({one["host"] for one in truth if "host" in one}),
+            "shrunk": sum(bool(one.get("shrunk")) for one in truth),
+        }
+    return told
+
+
+def truth_of(folder: Path) -> list[dict[str, Any]]:
+    truth: list[dict[str, Any]] = json.loads((folder / "truth.json").read_text())
+    return truth
+
+
+Ask = Callable[[Sequence[Path], Sequence[str]], Scored]
+
+
+def judged(plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None) -> dict[str, Any]:
+    """All figures of one scorer."""
+    positives = {row: asked(plan, row, "positives", ask) for row in rows}
+    negatives = {row: asked(plan, row, "negatives", ask) for row in rows}
+    halves = {row: first_half(scored.source) for row, scored in negatives.items()}
+    fixing = np.concatenate([negatives[row].score[halves[row]] for row in rows])
+    reading = np.concatenate([negatives[row].score[~halves[row]] for row in rows])
+    pooled, pooled_row = threshold(fixing, POOLED), threshold(fixing, ROW)
+    table = []
+    for row in rows:
+        copies, others = positives[row], negatives[row].score[~halves[row]]
+        own = threshold(negatives[row].score[halves[row]], ROW)
+        limits = {"": own, "_pooled": pooled} | ({} if fixed is None else {"_fixed": fixed})
+        line: dict[str, Any] = {"row": row, "reach": ROWS[row].reach, "threshold": own}
+        for name, limit in limits.items():
+            line[f"found{name}"] = share(copies.found(limit))
+            line[f"flagged{name}"] = share(others > limit)
+        line["right_whatever_the_score"] = share(copies.right)
+        table.append(line)
+    spent = [*positives.values(), *negatives.values()]
+    return {
+        "fixed": fixed,
+        "seconds_per_sample": round(sum(s.seconds for s in spent) / sum(len(s.score) for s in spent), 4),
+        "pooled": {
+            "threshold": pooled,
+            "fixed_on": len(fixing),
+            "flagged": share(reading > pooled),
+        },
+        "rows": table,
+        "hard": hard(plan, ask, {"1 %": pooled_row, "0.1 %": pooled}, fixed),
+    }
+
+
+def asked(plan: Plan, row: str, side: str, ask: Ask) -> Scored:
+    folder = plan.folder(row, side)
+    truth = truth_of(folder)
+    say(f"{row}: {len(truth)} {side}")
+    return ask([folder / one["picture"] for one in truth], [one["source"] for one in truth])
+
+
+def hard(plan: Plan, ask: Ask, limits: Mapping[str, float], fixed: float | None) -> dict[str, Any]:
+    """How many hard negatives are flagged at thresholds that the pooled negatives give."""
+    told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
+    scores = []
+    for folder in sorted((plan.work / "hard").iterdir()):
+        paths = sorted(folder.glob("*.png"))
+        scores.append(ask(paths, [path.name for path in paths]).score)
+        told["families"][folder.name] = _flagged(scores[-1], limits, fixed)
+    told["all"] = _flagged(np.concatenate(scores), limits, fixed)
+    return told
+
+
+def _flagged(scores: NDArray[np.float64], limits: Mapping[str, float], fixed: float | None) -> dict[str, Any]:
+    told: dict[str, Any] = {name: share(scores > limit) for name, limit in limits.items()}
+    if fixed is not None:
+        told["fixed"] = share(scores > fixed)
+    return told | {"highest": float(scores.max())}
+
+
+def first_half(sources: Sequence[str]) -> NDArray[np.bool_]:
+    """Every second source, with all that was made of it.
+
+    Raises:
+        SystemExit: all is of one source.
+    """
+    if len({*sources}) < 2:
+        raise SystemExit("negatives of one source cannot be halved: give more pictures")
+    chosen = set(sorted(set(sources))[::2])
+    return np.array([source in chosen for source in sources], np.bool_)
+
+
+def threshold(negatives: NDArray[np.float64], rate: float) -> float:
+    """The lowest score above which no more than this share of negatives lie.
+
+    Raises:
+        SystemExit: there are none.
+    """
+    if not len(negatives):
+        raise SystemExit("there are no negatives to fix a threshold on")
+    return float(np.sort(negatives)[::-1][int(rate * len(negatives) + 1e-9)])
+
+
+def share(hits: NDArray[np.bool_]) -> dict[str, Any]:
+    """A share with its bounds."""
+    count, of = int(hits.sum()), len(hits)
+    return {
+        "share": round(count / of, 4),
+        "bounds": [round(lower_bound(count, of, TAIL), 4), round(upper_bound(count, of, TAIL), 4)],
+        "of": f"{count} of {of}",
+    }
+
+
+def as_table(result: Mapping[str, Any]) -> str:
+    """Rows and hard negatives in Markdown."""
+    lines = [
+        "| row | to reach | found at 1 % | others flagged | found at 0.1 % of all | at its own threshold |",
+        "|---|---|---|---|---|---|",
+    ]
+    for line in result["rows"]:
+        cells = [line["row"], f"{line['reach']:.2f}"]
+        cells += [_cell(line.get(key)) for key in ("found", "flagged", "found_pooled", "found_fixed")]
+        lines.append(f"| {' | '.join(cells)} |")
+    pooled = result["pooled"]
+    lines += ["", f"Negatives of all rows flagged at 0.1 %: {_cell(pooled['flagged'])}", ""]
+    lines += ["| hard negatives | flagged at 1 % | at 0.1 % | at its own threshold |", "|---|---|---|---|"]
+    for name, told in [*result["hard"]["families"].items(), ("all", result["hard"]["all"])]:
+        lines.append(f"| {name} | {' | '.join(_cell(told.get(key)) for key in ('1 %', '0.1 %', 'fixed'))} |")
+    return "\n".join(lines)
+
+
+def _cell(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return ""
+    low, high = told["bounds"]
+    return f"{told['share']:.3f} ({low:.3f} to {high:.3f})"
+
+
+if __name__ == "__main__":
+    main()
