@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
 from pytest_replication.controls.planting import KEPT, choose
+from pytest_replication.controls.replaced import check_canaries_kept, check_null_kept, check_plantable
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source, open_source
@@ -45,6 +47,20 @@ from pytest_replication.search.within import measure_training
 from pytest_replication.stats.halves import compare_halves
 from pytest_replication.stats.null import Null, needed
 
+_OPTIONS = (
+    "holdout",
+    "samples",
+    "by",
+    "copies_from",
+    "max_copied",
+    "count",
+    "max_rejected",
+    "plant",
+    "images",
+    "seed",
+)
+"""What is written down when it is not the default, to be given again."""
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrateOptions:
@@ -67,6 +83,7 @@ class CalibrateOptions:
         images: the training set, where its images lie in tars, tables or arrays; None to read the files
             that the index names.
         seed: of what is drawn.
+        from_training: let a null of training images take the place of one of a hold-out.
         restart: forget what an interrupted calibration has measured.
         progress: show a progress bar when standard error is a terminal.
 
@@ -85,6 +102,7 @@ class CalibrateOptions:
     plant: int = 64
     images: object = None
     seed: int = 0
+    from_training: bool = False
     restart: bool = False
     progress: bool = True
 
@@ -102,6 +120,10 @@ class CalibrateOptions:
             raise SettingsError(f"copies_from {self.copies_from} is no score above 0")
         if not 0 <= self.max_copied <= 1:
             raise SettingsError(f"max_copied is {self.max_copied}; expected a share from 0 to 1")
+        if self.from_training and self.holdout is not None:
+            raise SettingsError(
+                "both a hold-out and from_training (--from-training) are given: the null is of one of the two"
+            )
         if self.by not in ("", *GROUPINGS):
             raise SettingsError(f"by {self.by!r} is unknown: give {' or '.join(GROUPINGS)}")
 
@@ -109,6 +131,17 @@ class CalibrateOptions:
     def rate(self) -> float:
         """False-positive rate of one sample: by Bonferroni's inequality `fpr` over `samples` is enough."""
         return self.fpr / self.samples
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """Options of the command line that say the same, by name; sources in memory have none."""
+        plain = type(self)()
+        given = [("fpr", _told("fpr", self.fpr))]
+        for name in _OPTIONS:
+            value = getattr(self, name)
+            if value != getattr(plain, name) and isinstance(value, (str, Path, int, float)):
+                given.append((name.replace("_", "-"), _told(name, value)))
+        return tuple(given)
 
 
 def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Calibration:
@@ -132,10 +165,14 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         CalibrationError: the null is too small for the rate, is the training set, holds too many copies of
             it, or some that may be none decide about the threshold.
         TooManyRejected: images of the hold-out cannot be read.
-        ReplicationError: the index or its embedder cannot be used, as in a check.
+        ReplicationError: the index or its embedder cannot be used, as in a check; or what is there
+            would be lost: canaries of which no copies can be planted again, a null of a hold-out.
     """
     asked = options or CalibrateOptions()
     _check_grouped(index, asked.by)
+    check_null_kept(index, asked.holdout is not None or asked.from_training)
+    if asked.images is None:
+        check_plantable(index, asked.plant, asked.seed)
     journal: Journal | None = None
     if asked.holdout is None:
         drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
@@ -158,12 +195,19 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         duplicated, source = 0, holdout.name
     found = _calibration(index, asked, measured, line, source, duplicated)
     planted = _plant(index, asked)
+    check_canaries_kept(index, asked.plant == 0 or planted is not None)
     found = replace(found, **_recall(planted, found.threshold, asked))
     canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
     found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()
     return found
+
+
+def _told(name: str, value: str | Path | int | float) -> str:
+    if name == "max_rejected" and isinstance(value, float):
+        return f"{100 * value:.12g}%"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _plant(index: Index, asked: CalibrateOptions) -> Planted | None:
@@ -246,6 +290,7 @@ def _calibration(
         created=now(),
         writer=__version__,
         embedder=embedder_of(index.manifest),
+        asked=asked.told,
     )
     return replace(found, threshold=_threshold(index, found))
 

@@ -14,6 +14,7 @@ import numpy as np
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.discovery import check_claim, check_least
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.policy import GroupThresholds, Policy
@@ -75,7 +76,8 @@ def find_policy(
     raise ThresholdMissing(
         f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
         "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
-        "pytest-replication check, or measure one with 'pytest-replication calibrate'"
+        "pytest-replication check, or measure one with "
+        f"{calibrate_again(index.path, index.manifest)}, IMAGES being real ones that the model never saw"
     )
 
 
@@ -159,8 +161,8 @@ def _calibrated(index: Index, what: str) -> Calibrated:
     ready = Calibrated.of_index(index)
     if ready is None:
         raise CalibrationError(
-            f"{index.path} is not calibrated, which {what} takes: 'pytest-replication calibrate {index.path} "
-            "--holdout IMAGES' does it"
+            f"{index.path} is not calibrated, which {what} takes: "
+            f"{calibrate_again(index.path, index.manifest)} does it"
         )
     return ready
 

@@ -58,8 +58,8 @@ def judge_canaries(matches: Matches, policy: Policy, recall: float | None, hits:
         f"{index}, put among the samples, that score >= {policy.threshold:g} where all works, so that its "
         f"word on {len(matches.of)} samples ({hits} replicated) counts for nothing; {other}look for what has "
         f"changed in the embedder, check the index with 'pytest-replication verify {index}', plant others "
-        f"with 'pytest-replication calibrate {index}', or do without a control (--replication-canaries 0 in "
-        "pytest, --canaries 0 in pytest-replication check)"
+        f"with the command that 'pytest-replication info {index}' shows, or do without a control "
+        "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
     )
 
 

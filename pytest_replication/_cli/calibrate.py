@@ -70,6 +70,11 @@ def _add_holdout(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Training images that are drawn where there is no hold-out (default: %(default)s)",
     )
+    parser.add_argument(
+        "--from-training",
+        action="store_true",
+        help="Measure training images against the rest, also in the place of a hold-out that was measured",
+    )
     add_max_rejected(parser)
 
 
@@ -130,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
         plant=args.plant,
         images=args.images,
         seed=args.seed,
+        from_training=args.from_training,
         restart=args.restart,
     )
     if args.plot is not None:

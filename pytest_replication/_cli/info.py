@@ -185,7 +185,7 @@ def _duplicates(index: Index) -> str:
 def _canaries(index: Index) -> str:
     found = index.manifest.canaries
     if found is None:
-        return f"none ('pytest-replication calibrate {index.path}' plants some)"
+        return f"none ({calibrate_again(index.path, index.manifest)} plants some)"
     if found.of != index.manifest.generation:
         again = calibrate_again(index.path, index.manifest)
         return f"NOT in use: planted before the index changed ({again} plants them again)"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pytest_replication.controls.planting import allowance, margin, own_rows
 from pytest_replication.errors import ControlFailed
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.canaries import Canaries, Canary
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import Record
@@ -93,7 +94,7 @@ def draw(index: Index, threshold: float | Callable[[Record], float], choice: Can
         if choice.asked_for:
             raise ControlFailed(
                 f"{choice.count} canaries are wanted ({choice.source}) but none were planted in "
-                f"{index.path}: 'pytest-replication calibrate {index.path}' plants some"
+                f"{index.path}: {calibrate_again(index.path, index.manifest)} plants some"
             )
         return Guard((), Sightings())
     lines = _lines(index, found, threshold)
@@ -144,6 +145,7 @@ def _too_few(
 
 def _again(index: Index) -> str:
     return (
-        f"plant more with 'pytest-replication calibrate {index.path}', take another embedder, or do "
-        "without a control (--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+        f"plant more with {calibrate_again(index.path, index.manifest)} (--plant N), take another embedder, "
+        "or do without a control "
+        "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
     )

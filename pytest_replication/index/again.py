@@ -1,4 +1,4 @@
-"""The command that makes the calibration of an index again, as it was made."""
+"""The command that makes the calibration of an index again, as it was made, with canaries."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from pytest_replication.index.manifest import Manifest
 _MOST_BYTES = 64 << 20
 _BY_PATH = ("folder", "list", "npy", "npz")
 """Sources that a name such as ``folder unseen/`` says all of."""
+_PACKED = ("npy", "npz", "idx", "parquet", "webdataset", "img2dataset")
+"""Sources whose images are no files of their own: to plant copies takes ``--images``."""
+_UNSAID = (None, "", 1)
 
 
 def calibrate_again(folder: Path, manifest: Manifest) -> str:
-    """The command in quotes, with the hold-out and the rate of the calibration that is or was in use.
+    """The command in quotes, with what was given for the calibration that is or was in use.
 
-    Nothing rests on what is read here: where the file says nothing, the command is that of a new calibration.
+    Where that was not written down, or there is no calibration, it is told what can be known. The training
+    set is named where copies could not be planted without; ``--plant 0`` is never part of it.
+    Nothing rests on what is read here.
     """
-    command = f"pytest-replication calibrate {shlex.quote(str(folder))}"
-    made = _made(folder, manifest)
-    if made is None:
-        return f"'{command} --holdout IMAGES'"
-    rest = ""
-    if made.get("origin") != "training":
-        kind, _, path = str(made.get("source") or "").partition(" ")
-        known = kind in _BY_PATH and path != ""
-        command += f" --holdout {shlex.quote(path) if known else 'IMAGES'}"
-        rest = f" (IMAGES were {made['source']})" if made.get("source") and not known else ""
-    command += "".join(
-        f" --{name} {shlex.quote(str(value))}"
-        for name in ("fpr", "samples", "by")
-        if (value := made.get(name)) not in (None, "", 1)
-    )
-    return f"'{command}'{rest}"
+    made = last_calibration(folder, manifest)
+    given, rest = _given(made), ""
+    if "holdout" not in given and (made is None or made.get("origin") != "training"):
+        source = str((made or {}).get("source") or "")
+        path = _path(source)
+        given["holdout"] = path or "IMAGES"
+        rest = f" (IMAGES were {source})" if source and not path else ""
+    if "images" not in given and (images := _training_set(manifest)):
+        given["images"] = images
+    words = ["pytest-replication", "calibrate", str(folder)]
+    for name in ("holdout", "fpr", "samples", *sorted(given.keys() - {"holdout", "fpr", "samples"})):
+        if name in given:
+            words += [f"--{name}", given[name]]
+    return f"'{' '.join(map(shlex.quote, words))}'{rest}"
 
 
 def outdated(manifest: Manifest) -> tuple[str, ...]:
@@ -44,7 +47,8 @@ def outdated(manifest: Manifest) -> tuple[str, ...]:
     return tuple(name for name, entry in measured if entry and entry.of != manifest.generation)
 
 
-def _made(folder: Path, manifest: Manifest) -> Mapping[str, Any] | None:
+def last_calibration(folder: Path, manifest: Manifest) -> Mapping[str, Any] | None:
+    """What the file of a calibration says, in use or not; None where none can be read."""
     entry = manifest.calibration
     if entry is None or entry.file.bytes > _MOST_BYTES:
         return None
@@ -53,3 +57,30 @@ def _made(folder: Path, manifest: Manifest) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _given(made: Mapping[str, Any] | None) -> dict[str, str]:
+    """Options of a calibration by name: those that were written down, else what follows from its figures."""
+    if made is None:
+        return {}
+    given = {name: str(made[name]) for name in ("fpr", "samples", "by") if made.get(name) not in _UNSAID}
+    try:
+        given |= {str(name): str(value) for name, value in made.get("asked") or ()}
+    except (TypeError, ValueError):  # written by somebody else
+        return given
+    if given.get("plant") == "0":
+        del given["plant"]
+    return given
+
+
+def _training_set(manifest: Manifest) -> str:
+    """What to give as ``--images``; empty where the images lie in files of their own."""
+    packed = [source.name for source in manifest.sources if source.name.partition(" ")[0] in _PACKED]
+    if not packed:
+        return ""
+    return (_path(packed[0]) if len(packed) == 1 else "") or "TRAINING_SET"
+
+
+def _path(source: str) -> str:
+    kind, _, path = source.partition(" ")
+    return path if kind in _BY_PATH else ""

@@ -122,6 +122,7 @@ class Calibration:
         score: what was compared: the inner product of whole images.
         canaries: planted copies that were stored with it, without which no gate passes; None if none were
             planted.
+        asked: options of the command line that made it, by name, as far as they are not the defaults.
     """
 
     scores: NDArray[np.float64]
@@ -151,6 +152,7 @@ class Calibration:
     engine: str = "exact"
     score: str = "inner product"
     canaries: int | None = None
+    asked: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -279,6 +281,7 @@ def _from_json(text: str) -> Calibration:
     body["names"], body["embedder"] = tuple(body["names"]), tuple(body["embedder"])
     body["scores"] = np.array(body["scores"], np.float64)
     body["group_of"] = np.array(body["group_of"], np.int64)
+    body["asked"] = tuple(tuple(pair) for pair in body.get("asked", ()))
     found = Calibration(**body)
     _check(found)
     return found
@@ -307,6 +310,8 @@ def _check(found: Calibration) -> None:
         raise ValueError(f"its null is {found.origin!r} by {found.by!r}")
     if found.canaries is not None and not (type(found.canaries) is int and found.canaries >= 0):
         raise ValueError(f"{found.canaries} canaries were stored with it")
+    if not all(len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in found.asked):
+        raise ValueError("its options are no pairs of texts")
     if found.engine != "exact" or found.score != "inner product":
         raise ValueError(f"it is about {found.score} as {found.engine} finds it")
 

@@ -167,7 +167,7 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
     return found
 
 
-def require_none(folder: Path, stored: int | None) -> None:
+def require_none(folder: Path, manifest: Manifest, stored: int | None) -> None:
     """Refuse an index without canaries whose calibration was stored with some.
 
     Raises:
@@ -176,7 +176,7 @@ def require_none(folder: Path, stored: int | None) -> None:
     if stored is not None:
         raise ControlFailed(
             f"the calibration of {folder} was stored with {stored} canaries, and its manifest names none: "
-            f"run 'pytest-replication calibrate {folder}' again, or do without a control "
+            f"run {calibrate_again(folder, manifest)}, or do without a control "
             "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
         )
 

@@ -250,7 +250,7 @@ class Index:
             IndexCorrupt: the file is not the one that was written.
         """
         if self.manifest.canaries is None and self.calibration is not None:
-            require_none(self.path, self.calibration.canaries)
+            require_none(self.path, self.manifest, self.calibration.canaries)
         return read_canaries(self.path, self.manifest)
 
     @cached_property

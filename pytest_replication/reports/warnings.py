@@ -31,7 +31,8 @@ def index_warnings(index: Mapping[str, Any]) -> list[str]:
         found.append(f"{images} removed from the index: copies of {_them(index['removed'])} are not found")
     if index["canaries"] is None:
         found.append(
-            "no positive control: 'pytest-replication calibrate' plants copies that each check has to find"
+            f"no positive control: 'pytest-replication info {index['path']}' shows the command that plants "
+            "copies, which each check then has to find"
         )
     if index["unproved"]:
         found.append("vectors of the index were imported and nothing proves that this embedder made them")

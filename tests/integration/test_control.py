@@ -30,7 +30,9 @@ def test_the_control_of_a_check_stands_below_its_row(run_suite: RunSuite, built_
 def test_an_index_without_canaries_says_so(run_suite: RunSuite) -> None:
     result = run_suite(PASSING)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["WARNING: no positive control: 'pytest-replication calibrate' plants *"])
+    result.stdout.fnmatch_lines(
+        ["WARNING: no positive control: 'pytest-replication info * shows the command that plants *"]
+    )
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "1.5"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_replication import cli, open_index
+from pytest_replication import CalibrateOptions, cli, open_index
 from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.calibration import store_calibration
 from pytest_replication.index.writer import IndexWriter
@@ -64,6 +65,35 @@ def test_a_change_says_what_it_puts_out_of_use_and_how_it_was_measured(
     assert run(capsys, "info", measured)[1].count(again) == 2
 
 
+def test_the_command_says_all_that_was_given(built_calibrated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built_calibrated, tmp_path / "index"))
+    found = open_index(folder).calibration
+    assert found is not None
+    asked = CalibrateOptions(
+        "a b/{0..2}.tar",
+        fpr=0.1,
+        samples=8,
+        copies_from=0.97,
+        max_rejected=0.05,
+        plant=9,
+        images=Path("train.npz"),
+        seed=3,
+    )
+    store_calibration(open_index(folder), replace(found, asked=asked.told))
+    command = calibrate_again(folder, open_index(folder).manifest)
+    assert command == (
+        f"'pytest-replication calibrate {folder} --holdout 'a b/{{0..2}}.tar' --fpr 0.1 --samples 8 --copies-from 0.97 "
+        "--images train.npz --max-rejected 5% --plant 9 --seed 3'"
+    )
+    verb = cli._parser().parse_args(shlex.split(command[1:-1])[1:])
+    assert (verb.holdout, verb.copies_from, verb.max_rejected) == ("a b/{0..2}.tar", 0.97, 0.05)
+    store_calibration(open_index(folder), replace(found, asked=CalibrateOptions([], plant=0).told))
+    again = calibrate_again(folder, open_index(folder).manifest)
+    assert "--plant" not in again
+    assert "--fpr 0.01" in again
+    assert f"--holdout {found.source.removeprefix('folder ')}" in again
+
+
 def test_the_command_is_that_of_the_calibration(built_calibrated: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(built_calibrated, tmp_path / "in dex"))
     found = open_index(folder).calibration
@@ -77,7 +107,7 @@ def test_the_command_is_that_of_the_calibration(built_calibrated: Path, tmp_path
         ),
         ({"source": "9 images in memory"}, "--holdout IMAGES --fpr 0.05' (IMAGES were 9 images in memory)"),
     ):
-        store_calibration(open_index(folder), replace(found, **changed))
+        store_calibration(open_index(folder), replace(found, asked=(), **changed))
         command = calibrate_again(folder, open_index(folder).manifest)
         assert command == f"'pytest-replication {start} {wanted}"
     (path,) = folder.glob("calibration-*")

@@ -213,6 +213,7 @@ def test_an_index_that_changed_meanwhile_keeps_what_it_has(index: Index, holdout
         ({"copies_from": float("nan")}, "copies_from nan"),
         ({"max_copied": -0.1}, "max_copied is -0.1"),
         ({"max_copied": float("nan")}, "max_copied is nan"),
+        ({"holdout": "unseen", "from_training": True}, "of one of the two"),
         ({"by": "colour"}, "by 'colour'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,16 @@ from PIL import Image
 from pytest_replication import (
     BuildOptions,
     CalibrateOptions,
+    append_index,
     assert_no_replication,
     build_index,
     calibrate_index,
+    cli,
     open_index,
 )
-from pytest_replication.errors import ControlFailed, SettingsError, SourceError
+from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError, SourceError
 from pytest_replication.images.edits import EDITS
+from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.writer import IndexWriter
 
@@ -27,6 +31,7 @@ from pytest_replication.index.writer import IndexWriter
 @pytest.fixture
 def array(tmp_path: Path, picture: Callable[..., Image.Image]) -> Path:
     """An index of twelve pictures in an array; beside it ``train.npy``."""
+    np.save(tmp_path / "more.npy", np.stack([np.asarray(picture(seed)) for seed in range(12, 14)]))
     np.save(tmp_path / "train.npy", np.stack([np.asarray(picture(seed)) for seed in range(12)]))
     build_index(tmp_path / "train.npy", tmp_path / "index", BuildOptions(embedder="pixels"))
     return tmp_path / "index"
@@ -69,6 +74,61 @@ def test_a_threshold_that_finds_no_copy_leaves_a_gate_that_passes_nothing(
     monkeypatch.undo()
     with pytest.raises(ControlFailed, match=r"found 0 at 0\.\d+, so that this gate would overlook copies"):
         assert_no_replication([holdout / "000.png"], 0.9, index=array)
+
+
+def test_canaries_and_a_null_of_a_holdout_go_only_when_asked(array: Path, holdout: Path) -> None:
+    images = array.parent / "train.npy"
+    calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, images=images, plant=4))
+    before = open_index(array).manifest
+    lost = rf"canaries of .* would be lost: .*--holdout .* --images {images} --plant 4'\), or .* --plant 0"
+    for asked in (CalibrateOptions(holdout, fpr=0.05), CalibrateOptions(fpr=0.5, from_training=True)):
+        with pytest.raises(CalibrationError, match=lost):
+            calibrate_index(open_index(array), asked)
+    for asked in (CalibrateOptions(fpr=0.5, plant=0), CalibrateOptions(fpr=0.5, images=images)):
+        with pytest.raises(
+            CalibrationError, match=r"with a hold-out \(folder .* --images .* or --from-training"
+        ):
+            calibrate_index(open_index(array), asked)
+    assert open_index(array).manifest == before
+    append_index(array, images.parent / "more.npy")
+    with pytest.raises(CalibrationError, match="would be lost"):  # those of before the index changed too
+        calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05))
+    with pytest.raises(CalibrationError, match="--from-training"):
+        calibrate_index(open_index(array), CalibrateOptions(fpr=0.5, plant=0))
+    words = shlex.split(calibrate_again(array, open_index(array).manifest)[1:-1])
+    assert cli.main(words[1:]) == 0
+    assert open_index(array).canaries is not None
+    named = calibrate_index(open_index(array), CalibrateOptions(fpr=0.5, plant=0, from_training=True))
+    assert named.origin == "training"
+    assert open_index(array).canaries is None
+    assert calibrate_index(open_index(array), CalibrateOptions(fpr=0.5, plant=0)).origin == "training"
+
+
+def test_a_calibration_that_cannot_be_read_may_have_been_of_a_holdout(array: Path, holdout: Path) -> None:
+    calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, plant=0))
+    (path,) = array.glob("calibration-*")
+    path.write_text("{")
+    with pytest.raises(CalibrationError, match="what may be a hold-out"):
+        calibrate_index(open_index(array), CalibrateOptions(fpr=0.5, plant=0))
+
+
+def test_files_that_vanish_meanwhile_lose_no_canaries(
+    pictures: Path, tmp_path: Path, holdout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index(pictures, tmp_path / "index", BuildOptions(embedder="pixels"))
+    calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, plant=2))
+    monkeypatch.setattr("pytest_replication.calibrate.plant_originals", lambda *_, **__: None)
+    with pytest.raises(CalibrationError, match="would be lost"):
+        calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, plant=2))
+    assert open_index(tmp_path / "index").canaries is not None
+
+
+def test_the_command_for_an_array_names_it(array: Path, holdout: Path) -> None:
+    """Where nothing was planted yet, and where that was not wanted then."""
+    wanted = f"--images {array.parent / 'train.npy'}'"
+    assert calibrate_again(array, open_index(array).manifest).endswith(f"--holdout IMAGES {wanted}")
+    calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, plant=0))
+    assert calibrate_again(array, open_index(array).manifest).endswith(f"--fpr 0.05 {wanted}")
 
 
 class Killed(BaseException):

@@ -116,6 +116,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None], **entry: A
         (lambda body: body.update(threshold=0.1), "another threshold"),
         (lambda body: body.update(threshold=None), "real number"),
         (lambda body: body.update(rate=2.0), "its rate"),
+        (lambda body: body.update(asked=[["fpr", 1]]), "no pairs of texts"),
         (lambda body: body.update(origin="hearsay"), "hearsay"),
         (lambda body: body.update(by="colour"), "colour"),
         (lambda body: body.update(engine="annoy"), "annoy"),

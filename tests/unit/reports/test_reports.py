@@ -80,7 +80,10 @@ def test_a_gap_in_the_index_is_said_in_every_verdict() -> None:
         )
 
 
-NO_CONTROL = "no positive control: 'pytest-replication calibrate' plants copies that each check has to find"
+NO_CONTROL = (
+    "no positive control: 'pytest-replication info index' shows the command that plants copies, which each check then "
+    "has to find"
+)
 
 
 def test_every_warning_is_in_the_text_and_in_the_plain_data() -> None:
