@@ -32,7 +32,7 @@ def draw(folder: Path, family: str, count: int, seed: int, *, first: int = 0) ->
         rng = np.random.default_rng([seed, zlib.crc32(family.encode()), number])
         size = SIZES[int(rng.integers(len(SIZES)))]
         paths.append(folder / f"{number:04d}.png")
-        FAMILIES[family](size, rng).convert("RGB").save(paths[-1])
+        FAMILIES[family](size, rng).convert("RGB").save(paths[-1], compress_level=1)
     return paths
 
 

@@ -349,10 +349,17 @@ def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> 
     ids = [path.relative_to(plan.work / "training").as_posix() for path in training]
     results: dict[str, Any] = {}
     for name, scorer in scorers.items():
-        say(f"{name}: {len(training)} training pictures")
+        every = queries_of(plan, rows)
+        say(f"{name}: {len(training)} training pictures, {len(every)} queries")
+        # All at once: what is made of training pictures need not be made again for each row.
+        answers = dict(zip(every, scorer.run(training, every), strict=True))
 
-        def ask(queries: Sequence[Path], sources: Sequence[str], scorer: Scorer = scorer) -> Scored:
-            told = scorer.run(training, queries)
+        def ask(
+            queries: Sequence[Path],
+            sources: Sequence[str],
+            answers: Mapping[Path, dict[str, Any]] = answers,
+        ) -> Scored:
+            told = [answers[path] for path in queries]
             right = [
                 one["found"] is not None and ids[one["found"]] == source
                 for one, source in zip(told, sources, strict=True)
@@ -366,6 +373,12 @@ def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> 
         "rows": {row: about_row(plan, row) for row in rows},
         "scorers": results,
     }
+
+
+def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
+    """All pictures that are asked about: of these rows, and the hard negatives."""
+    folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
+    return [path for folder in (*folders, plan.work / "hard") for path in sorted(folder.rglob("*.png"))]
 
 
 def about_row(plan: Plan, row: str) -> dict[str, Any]:
@@ -430,7 +443,6 @@ def judged(plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None) -> di
 def asked(plan: Plan, row: str, side: str, ask: Ask) -> Scored:
     folder = plan.folder(row, side)
     truth = truth_of(folder)
-    say(f"{row}: {len(truth)} {side}")
     return ask([folder / one["picture"] for one in truth], [one["source"] for one in truth])
 
 
