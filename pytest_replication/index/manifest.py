@@ -299,7 +299,8 @@ def _missing(folder: Path) -> str:
     except OSError:  # it is not there
         other = None
     if other is not None:
-        return f"there is no index at {folder} ({NAME} is missing), but other things, such as {other.name}: {name}"
+        found = f"but other things, such as {other.name}"
+        return f"there is no index at {folder} ({NAME} is missing), {found}: {name}"
     return (
         f"there is no index at {folder} ({NAME} is missing): make one with "
         f"'pytest-replication build IMAGES --out {folder}'"
