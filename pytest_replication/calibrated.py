@@ -18,10 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.calibration import Calibration
+from pytest_replication.index.calibration import HOLDOUT, Calibration
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Lower, Match
 from pytest_replication.stats.null import Null, needed
+from pytest_replication.stats.twosample import mann_whitney
+
+_LOWER = 1e-6
+"""P-value from which on samples score lower than a hold-out by more than luck."""
+_LOWEST = 0.1
+"""Share of the hold-out below which the median of such samples lies."""
+_ENOUGH = 9
+"""Samples from which on that can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,29 @@ class Calibrated:
             return self.null.p_values([match.score for match in matches])
         found = [self.null_of(self.group_of(match)).p_values(match.score) for match in matches]
         return np.array(found, np.float64)
+
+    def lower(self, matches: Sequence[Match]) -> Lower | None:
+        """Tell samples that score so low that this may not be the index of the model's training images.
+
+        Images of the hold-out are such as the training images, and the model never saw them: samples of a
+        model that learnt from these images should come about as near to them. Both have to hold: the
+        one-sided test of Mann and Whitney, which alone finds any difference among thousands of samples, and
+        a median below what nine in ten images of the hold-out reach, which says that it is large.
+
+        Args:
+            matches: best match of each sample.
+
+        Returns:
+            The figures; None where one of the two does not hold, or where there is no hold-out.
+        """
+        null, scores = self.null.scores, np.array([match.score for match in matches], np.float64)
+        if self.calibration.origin != HOLDOUT or min(len(scores), len(null)) < _ENOUGH:
+            return None
+        median, quantile = float(np.median(scores)), float(np.quantile(null, _LOWEST))
+        if not median < quantile:
+            return None
+        p = mann_whitney(null, scores).p
+        return Lower(p, median, quantile) if p < _LOWER else None
 
 
 def enough(groups: Sequence[str | None], rate: float) -> tuple[tuple[str, ...], NDArray[np.int64]]:

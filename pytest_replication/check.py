@@ -7,6 +7,7 @@ and this is the only module that knows every stage.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from pytest_replication.errors import (
 from pytest_replication.images.content import Digests
 from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.shard import Record
 from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
 from pytest_replication.policy import Policy
@@ -159,7 +161,29 @@ def measure(samples: object, asked: Asked, *, asserted: bool) -> Verdict:
         raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.record(verdict, asserted)
+        run.picture(verdict, taken, opened)
     return verdict
+
+
+def require_rule(asked: Asked, samples: int | None = None) -> None:
+    """Find out before samples are made, which may take hours, whether a check could judge them.
+
+    Args:
+        asked: what the check will ask for.
+        samples: how many there will be, None where that is not known.
+
+    Raises:
+        ReplicationError: the index, its embedder, its canaries or the settings do not allow a verdict.
+    """
+    run = current()
+    index = index_for(asked.index, run)
+    _ = index.embedder
+    policy = settle(_policy(asked, index, run), index, samples or 1)
+    draw(index, _line(policy), choose_canaries(asked.canaries, run))
+
+
+def _line(policy: Policy) -> float | Callable[[Record], float]:
+    return policy.threshold if policy.groups is None else policy.threshold_near
 
 
 def decide(
@@ -182,8 +206,7 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    line = policy.threshold if policy.groups is None else policy.threshold_near
-    guard = draw(index, line, canaries or CanaryChoice())
+    guard = draw(index, _line(policy), canaries or CanaryChoice())
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)

@@ -58,6 +58,9 @@ class Policy:
             and on average; None where that was not measured.
         gate: samples of the gate that the threshold was calibrated for; 1 where it is about one sample.
         per: what the rate counts: ``sample``, or ``prompt`` for prompts of which a sample is replicated.
+        overridden: what the threshold took the place of, the calibration or the embedder's default, and the
+            threshold there; None where there was neither.
+        unmeasured: the threshold is the embedder's default: of images like these nothing was measured.
 
     Raises:
         SettingsError: a value outside its range.
@@ -76,6 +79,8 @@ class Policy:
     false_rate: float | None = None
     gate: int = 1
     per: str = "sample"
+    overridden: tuple[str, float] | None = None
+    unmeasured: bool = False
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.
@@ -116,7 +121,14 @@ class Policy:
             groups=None,
             false_rate=None,
             gate=1,
+            overridden=self.overridden or (None if self.fdr else ("the check of then", self.threshold)),
+            unmeasured=False,
         )
+
+    @property
+    def laxer(self) -> bool:
+        """Whether the threshold is higher than what it took the place of, so that more passes."""
+        return self.fdr is None and self.overridden is not None and self.threshold > self.overridden[1]
 
     @property
     def unprovable(self) -> bool:

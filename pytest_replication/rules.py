@@ -68,11 +68,11 @@ def find_policy(
         check_claim(policy)
         return policy
     if fixed:
-        return _with_false_rate(tolerated.with_threshold(*fixed), index)
+        return _compared(tolerated.with_threshold(*fixed), index)
     if index.manifest.calibration is not None:
         return _from_calibration(_calibrated(index, "the threshold"), tolerated)
     if (default := index.embedder.default_threshold) is not None:
-        return tolerated.with_threshold(default.value, default.source)
+        return replace(tolerated.with_threshold(default.value, default.source), unmeasured=True)
     raise ThresholdMissing(
         f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
         "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
@@ -130,7 +130,8 @@ def with_p_values(matches: Matches, index: Index) -> Matches:
     best = tuple(ready.p_values(matches.best).tolist())
     highest = ready.null.scores[::-1][: NullTail.needed(len(ready.null), len(matches.of))]
     tail = NullTail(len(ready.null), tuple(highest.tolist()), ready.calibration.described)
-    return replace(matches, p_values=best, p_behind=behind, p_least=least, null=tail)
+    lower = ready.lower(matches.best)
+    return replace(matches, p_values=best, p_behind=behind, p_least=least, null=tail, lower=lower)
 
 
 def _behind(ready: Calibrated, match: Match, least: float) -> float:
@@ -183,9 +184,12 @@ def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
     return replace(policy, groups=groups, false_rate=rate, gate=found.samples)
 
 
-def _with_false_rate(policy: Policy, index: Index) -> Policy:
-    """Tell the false-positive rate of a threshold that somebody chose, where it is known."""
+def _compared(policy: Policy, index: Index) -> Policy:
+    """Tell of a threshold that somebody chose what it took the place of, and its false-positive rate."""
     ready = Calibrated.of_index(index)
-    if ready is None:
-        return policy
-    return replace(policy, false_rate=float(ready.null.p_values(policy.threshold)))
+    if ready is not None:
+        known = ("the calibration", ready.calibration.threshold)
+        return replace(policy, false_rate=float(ready.null.p_values(policy.threshold)), overridden=known)
+    if (default := index.embedder.default_threshold) is not None:
+        return replace(policy, overridden=(f"the default of {index.manifest.embedder.name}", default.value))
+    return policy

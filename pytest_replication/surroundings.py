@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
+    from pytest_replication.models.samples import Samples
     from pytest_replication.verdicts import Verdict
 
 
@@ -99,6 +100,10 @@ class Surroundings(ABC):
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
+
+    def picture(self, verdict: Verdict, samples: Samples, index: Index) -> None:
+        """Draw what a verdict is about, where the run wants that; called after `record`."""
+        return
 
     @abstractmethod
     def note(self, row: dict[str, Any], asserted: bool) -> None:

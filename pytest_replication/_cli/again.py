@@ -17,6 +17,7 @@ from pytest_replication.verdicts import Verdict
 _MEASURING: dict[str, object] = {
     "index": None,
     "model": None,
+    "index_fingerprint": None,
     "embedder": None,
     "device": "auto",
     "model_option": [],

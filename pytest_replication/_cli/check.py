@@ -14,13 +14,15 @@ from pytest_replication._cli.options import Verbs, add_engine, add_index, add_mo
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
-from pytest_replication.check import check_replication
+from pytest_replication.check import Asked, check_replication, require_rule
 from pytest_replication.errors import SettingsError
+from pytest_replication.index.expected import require_fingerprint
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.pictures import check_pictures, draw_pictures
 from pytest_replication.reports.text import render
+from pytest_replication.reports.words import read_number
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -45,6 +47,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="What --replication-model takes: a folder of samples or of a pipeline, module:function, …",
     )
     add_model(parser)
+    parser.add_argument(
+        "--index-fingerprint",
+        metavar="DIGITS",
+        help="Fingerprint that the index must have, or 12 digits of it or more, as info shows it",
+    )
     parser.add_argument(
         "--matches",
         metavar="FILE",
@@ -74,19 +81,19 @@ def _add_rule(parser: argparse.ArgumentParser) -> None:
     """What is tolerated."""
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=_number,
         metavar="SCORE",
         help="Replicated from this score on (default: that of the calibration, else the embedder's)",
     )
     parser.add_argument(
         "--fdr",
-        type=float,
+        type=_number,
         metavar="SHARE",
         help="In the place of a threshold: share of the replicated samples that may be innocent; takes a "
         "calibrated index",
     )
     parser.add_argument(
-        "--max-rate", type=float, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
+        "--max-rate", type=_number, metavar="SHARE", help="Tolerated share of replicated samples (default: 0)"
     )
 
 
@@ -154,7 +161,9 @@ def _measured(args: argparse.Namespace) -> Verdict:
     if args.save is not None and not Path(args.save).absolute().parent.is_dir():
         raise SettingsError(f"there is no folder for --save {args.save}: make it first")
     index = open_index(args.index, embedder=args.embedder, device=args.device)
-    samples = draw_asked(args, loaded_model(args), index)
+    if args.index_fingerprint is not None:
+        require_fingerprint(index, args.index_fingerprint, "command line")
+    model = loaded_model(args)
     choice = EngineChoice(args.engine, args.allow_approximate, args.min_recall)
     given = _CommandLine(
         index,
@@ -168,12 +177,21 @@ def _measured(args: argparse.Namespace) -> Verdict:
     )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
+        require_rule(Asked(), args.count)
+        samples = draw_asked(args, model, index)
         verdict = check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
     if args.pictures is not None:
         drawn = draw_pictures(verdict, samples, index, args.pictures)
         told = f"{args.pictures}" if drawn else "no pictures: the training images are not at hand"
         print(told, file=sys.stderr)
     return verdict
+
+
+def _number(text: str) -> float:
+    try:
+        return read_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
 
 
 def _whole(text: str) -> int:

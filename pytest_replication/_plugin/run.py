@@ -26,6 +26,10 @@ ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 """Checks of a test that no report has carried away yet, as plain data."""
 SAVED: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were saved."""
+DRAWN: pytest.StashKey[int] = pytest.StashKey()
+"""How many checks of a test were to be drawn."""
+MOST_DRAWN = 50
+"""Checks that a process draws: thousands of pictures help nobody."""
 
 
 def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
@@ -53,6 +57,7 @@ class Run(Surroundings):
         item: the test that is running, None between tests.
         broken: an error of the gate was raised since the last report.
         recorded: number of checks that were made in this process.
+        drawn: number of them that were drawn.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -60,6 +65,7 @@ class Run(Surroundings):
         self.item: pytest.Item | None = None
         self.broken = False
         self.recorded = 0
+        self.drawn = 0
         self._indexes: dict[str, Index] = {}
         self._model: Model | None = None
         self._samples: dict[tuple[object, ...], Samples] = {}
@@ -79,6 +85,10 @@ class Run(Surroundings):
         wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
+        if (expected := self.settings.given("index-fingerprint")) and wanted == self.settings.value("index"):
+            from pytest_replication.index.expected import require_fingerprint
+
+            require_fingerprint(self._indexes[wanted], *expected)
         return self._indexes[wanted]
 
     @_noting_errors
@@ -134,6 +144,20 @@ class Run(Surroundings):
             )
         return self._samples[key]
 
+    @_noting_errors
+    def look_ahead(self, item: pytest.Item, count: int | None) -> None:
+        """Find out before samples are drawn whether a test could judge them, where that is certain.
+
+        Raises:
+            ReplicationError: it could not.
+        """
+        from pytest_replication._plugin.ahead import judges_first
+
+        if self.settings.value("index") is not None and judges_first(item):
+            from pytest_replication.check import Asked, require_rule
+
+            require_rule(Asked(), count)
+
     def threshold(self) -> tuple[float, str] | None:
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
@@ -186,6 +210,25 @@ class Run(Surroundings):
 
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
             save_check(folder, item.nodeid, number, verdict)
+
+    @_noting_errors
+    def picture(self, verdict: Verdict, samples: Samples, index: Index) -> None:
+        """Draw the closest pairs of a check that did not pass, where the run wants that; of the first ones.
+
+        Raises:
+            ReplicationError: they cannot be drawn.
+        """
+        folder = self.settings.value("pictures")
+        if folder is None or verdict.passed or self.drawn >= MOST_DRAWN:
+            return
+        from pytest_replication._plugin.saving import draw_check
+
+        item = self._running()
+        number = item.stash[DRAWN] = item.stash.get(DRAWN, 0) + 1
+        path = draw_check(folder, item.nodeid, number, verdict, samples, index)
+        if path is not None:
+            self.drawn += 1
+            item.stash[ROWS][-1]["pictures"] = str(path)
 
     def note(self, row: dict[str, Any], asserted: bool) -> None:
         """Put a verdict on the next report of the test, as plain data."""
@@ -257,6 +300,7 @@ def samples_for(run: Run, item: pytest.Item, given: object = None) -> Samples:
     """Samples of the prompts of a test, as many as its marker wants, else as the run does."""
     count, seeds, seed = _wanted(run, item)
     prompts = None if given is None else prompts_for(run, item, given)
+    run.look_ahead(item, count)
     return run.samples(count, seed, prompts, seeds)
 
 

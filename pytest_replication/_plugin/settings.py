@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_replication.errors import SettingsError
+from pytest_replication.reports.words import read_number
 
 
 def text(value: str) -> str:
@@ -33,7 +34,7 @@ def option(value: str) -> str:
 
 def number(value: str) -> float:
     """Parse a finite number."""
-    parsed = float(value)
+    parsed = read_number(value)
     if not math.isfinite(parsed):
         raise ValueError("is not finite")
     return parsed
@@ -161,6 +162,12 @@ class Setting(NamedTuple):
 SETTINGS = (
     Setting("index", text, "Folder of the index that samples are checked against", "PATH"),
     Setting(
+        "index-fingerprint",
+        text,
+        "Fingerprint that the index must have, or 12 digits of it or more",
+        "DIGITS",
+    ),
+    Setting(
         "embedder", text, "Where to load the index's embedder from, such as sscd:/path/weights.onnx", "NAME"
     ),
     Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
@@ -226,6 +233,7 @@ SETTINGS = (
     ),
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
+    Setting("pictures", text, "Folder for pictures of the closest pairs of checks that do not pass", "PATH"),
     Setting(
         "canaries",
         whole,

@@ -76,7 +76,14 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
 
 def _below(row: dict[str, Any]) -> tuple[str, ...]:
     """What is told of a check below its row."""
-    return (*_controlled(row), *_captions(row), *_searched(row), *_tolerated(row), *_accepted(row))
+    return (
+        *_controlled(row),
+        *_captions(row),
+        *_searched(row),
+        *_tolerated(row),
+        *_accepted(row),
+        *_drawn(row),
+    )
 
 
 def _undecided(row: dict[str, Any]) -> str:
@@ -141,6 +148,11 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _drawn(row: dict[str, Any]) -> list[str]:
+    """Where the closest pairs are drawn."""
+    return [f"      pictures: {row['pictures']}"] if "pictures" in row else []
 
 
 def _accepted(row: dict[str, Any]) -> list[str]:

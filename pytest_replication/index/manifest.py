@@ -283,13 +283,28 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{path} is missing although there are shards beside it: the index is being replaced or was "
                 "copied in part; restore it, or build it again with --overwrite"
             ) from error
-        raise IndexNotFound(
-            f"there is no index at {folder} ({NAME} is missing): make one with "
-            f"'pytest-replication build IMAGES --out {folder}'"
-        ) from error
+        raise IndexNotFound(_missing(folder)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise IndexCorrupt(f"{path} cannot be read: {error}") from error
     return parse_manifest(text, path)
+
+
+def _missing(folder: Path) -> str:
+    """What to do where there is no index: not to build one into what is something else."""
+    name = "name the folder that 'build' made (INDEX comes before SAMPLES)"
+    if folder.is_file():
+        return f"there is no index at {folder}, which is a file: {name}"
+    try:
+        other = next(folder.iterdir(), None)
+    except OSError:  # it is not there
+        other = None
+    if other is not None:
+        found = f"but other things, such as {other.name}"
+        return f"there is no index at {folder} ({NAME} is missing), {found}: {name}"
+    return (
+        f"there is no index at {folder} ({NAME} is missing): make one with "
+        f"'pytest-replication build IMAGES --out {folder}'"
+    )
 
 
 def parse_manifest(text: str, path: Path) -> Manifest:

@@ -1,4 +1,4 @@
-"""Ready samples in the place of a model: a folder or a tar of image files."""
+"""Ready samples in the place of a model: a folder or a tar of image files, or one of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_replication.errors import SampleError
 from pytest_replication.models.base import Model, requests_of
+from pytest_replication.models.ready import is_image
 from pytest_replication.models.samples import Label, Samples
 
 
@@ -15,8 +16,8 @@ class FolderModel(Model):
     """Samples that were made before.
 
     Args:
-        path: folder of image files, or a tar of them; a ``samples.jsonl`` inside tells their order, prompts,
-            seeds and classes.
+        path: folder of image files, a tar of them, or one image file; a ``samples.jsonl`` inside
+            tells their order, prompts, seeds and classes.
 
     Raises:
         SampleError: there is no such folder, it holds no images, or its ``samples.jsonl`` does not fit.
@@ -25,7 +26,8 @@ class FolderModel(Model):
     ready = True
 
     def __init__(self, path: Path) -> None:
-        self.name = f"{'folder' if path.is_dir() else 'tar'} {path}"
+        kind = "folder" if path.is_dir() else "image" if is_image(path) else "tar"
+        self.name = f"{kind} {path}"
         self._samples = replace(Samples.of(path), model=self.identity)
 
     def sample(
@@ -35,7 +37,7 @@ class FolderModel(Model):
         requests_of(self, count, seed, prompts, labels)
         if count > len(self._samples):
             raise SampleError(
-                f"{self.name} holds {len(self._samples)} samples, but {count} are wanted: make more, or "
+                f"{self.name} holds {_plural(len(self._samples))}, but {count} are wanted: make more, or "
                 "ask for fewer"
             )
         return replace(
@@ -51,3 +53,7 @@ class FolderModel(Model):
     def everything(self) -> Samples:
         """Give all samples."""
         return self._samples
+
+
+def _plural(count: int) -> str:
+    return "1 sample" if count == 1 else f"{count} samples"

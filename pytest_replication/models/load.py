@@ -13,6 +13,7 @@ from pytest_replication.models.cache import SampleCache
 from pytest_replication.models.callable import CallableModel
 from pytest_replication.models.folder import FolderModel
 from pytest_replication.models.options import ModelOptions, read_toml, refuse_options, with_options
+from pytest_replication.models.ready import is_image
 from pytest_replication.models.samples import Label, Samples
 
 MANIFEST = "model_index.json"
@@ -34,8 +35,8 @@ def load_model(
 
     Args:
         name: the folder of a pipeline of diffusers or ``diffusers:PLACE``, ``torchscript:PATH``,
-            ``onnx:PATH``, ``module:function``, a folder or tar of ready samples, with or without ``folder:``,
-            or a ``.toml`` file that names one of these with its options.
+            ``onnx:PATH``, ``module:function``, a folder, tar or image file of ready samples, with
+            or without ``folder:``, or a ``.toml`` file that names one of these with its options.
         options: ``KEY=VALUE``, before those of the file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, where the options do not say.
         cache: folder that keeps its samples, None to make them every time.
@@ -45,11 +46,14 @@ def load_model(
         ModelError: nothing of that name can be loaded, or an option does not fit.
         SampleError: the folder holds no samples, or its ``samples.jsonl`` does not fit.
     """
+    notes: tuple[str, ...] = ()
     place, chosen = name, ModelOptions()
     if name.endswith(".toml"):
         place, chosen = read_toml(Path(name))
+        notes = (_told(chosen),)
     chosen = with_options(chosen, options)
     model = _loaded(name, place, chosen, tuple(options), device)
+    model.notes = (*notes, *model.notes)
     if isinstance(model, BatchedModel):
         model.progress = progress
     if cache is not None and not model.ready:
@@ -69,7 +73,7 @@ def _loaded(name: str, place: str, options: ModelOptions, given: tuple[str, ...]
 
         return GeneratorModel(name, kind, Path(rest), options, given, device)
     ready = Path(rest if kind == "folder" else place)
-    if kind == "folder" or ready.is_dir() or (ready.suffix == ".tar" and ready.is_file()):
+    if kind == "folder" or ready.is_dir() or is_image(ready) or (ready.suffix == ".tar" and ready.is_file()):
         refuse_options(name, options, (), "a folder of ready samples")
         _refuse_weights(ready)
         return FolderModel(ready)
@@ -78,8 +82,8 @@ def _loaded(name: str, place: str, options: ModelOptions, given: tuple[str, ...]
         return CallableModel(place)
     if ready.is_file():
         raise ModelError(
-            f"{place} is a file: give the folder or .tar that samples are in, torchscript:{place} or "
-            f"onnx:{place} for a generator, or module:function"
+            f"{place} is a file and no image: give the folder or .tar that samples are in, "
+            f"torchscript:{place} or onnx:{place} for a generator, or module:function"
         )
     raise ModelError(
         f"there is no model {place!r}: give module:function, the folder of a pipeline of diffusers, or an "
@@ -87,8 +91,22 @@ def _loaded(name: str, place: str, options: ModelOptions, given: tuple[str, ...]
     )
 
 
+def _told(options: ModelOptions) -> str:
+    """Options of a file, for a verdict: those of the command line are told apart from them."""
+    given = ", ".join(f"{name}={value}" for name, value in options.given().items())
+    return f"by its file {given or 'nothing is set'}"
+
+
 def _refuse_weights(folder: Path) -> None:
-    """Tell a folder of a model that is no whole pipeline from one of samples."""
+    """Tell a folder of samples from one of an index, of pipelines, or of a part of one."""
+    if (folder / "manifest.json").is_file() and (folder / "shards").is_dir():
+        raise ModelError(f"{folder} is an index, and holds no samples: name the model, or its samples")
+    below = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+    if below:
+        named = ", ".join(below[:5]) + (", …" if len(below) > 5 else "")
+        raise ModelError(
+            f"{folder} is no folder of samples, but one of pipelines: name one of them ({named})"
+        )
     if folder.is_dir() and any((folder / name).is_file() for name in _CONFIGURATIONS):
         raise ModelError(
             f"{folder} holds a model, but no {MANIFEST}: give the folder of the whole pipeline, as "

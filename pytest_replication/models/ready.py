@@ -14,6 +14,8 @@ from pytest_replication.images.memory import FORMS
 if TYPE_CHECKING:
     from pytest_replication.images.sources.base import FileSlice
 
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif", ".tga")
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -35,13 +37,15 @@ class Ready:
 
 
 def read_ready(path: Path) -> Ready:
-    """Find the samples in a folder or a tar.
+    """Find the samples in a folder or a tar, or take one image file.
 
     Raises:
         SampleError: there is none, it cannot be listed, or its ``samples.jsonl`` does not fit its files.
     """
     from pytest_replication.models.listing import NAME
 
+    if is_image(path):
+        return Ready((path,), (str(path),))
     if path.suffix == ".tar" and path.is_file():
         from pytest_replication.models.archive import read_tar
 
@@ -56,6 +60,11 @@ def read_ready(path: Path) -> Ready:
     if listing is None:
         return Ready(tuple(files.values()), tuple(names.values()))
     return _listed(listing, f"{path / NAME}", files, names)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is named as an image; whether it is one is found out when it is read."""
+    return path.suffix.lower() in _IMAGES and path.is_file()
 
 
 def _listed(listing: bytes, where: str, files: dict[str, Path | FileSlice], names: dict[str, str]) -> Ready:

@@ -6,6 +6,7 @@ paths or enums would be lost, or would kill a worker of pytest-xdist.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pytest_replication.accepted import Acceptance
@@ -44,6 +45,9 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "samples_needed": verdict.needed,
         "threshold": float(policy.threshold),
         "threshold_source": str(policy.threshold_source),
+        "below_holdout": None if verdict.matches.lower is None else asdict(verdict.matches.lower),
+        "threshold_overridden": _overridden(policy),
+        "threshold_unmeasured": bool(policy.unmeasured),
         "fdr": None if policy.fdr is None else float(policy.fdr),
         "fdr_source": policy.fdr_source,
         "group_thresholds": _groups(policy),
@@ -90,6 +94,14 @@ def index_data(subject: Subject) -> dict[str, Any]:
         "preprocessing": subject.preprocessing,
         "weights_sha256": subject.weights_sha256,
     }
+
+
+def _overridden(policy: Policy) -> dict[str, Any] | None:
+    """What the threshold took the place of."""
+    if policy.overridden is None or policy.fdr is not None:
+        return None
+    name, value = policy.overridden
+    return {"name": str(name), "threshold": float(value), "laxer": bool(policy.laxer)}
 
 
 def _groups(policy: Policy) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ def evidence_text(match: Match) -> str:
     found = match.pixels
     if found is None:
         return ""
-    of = f"{_OF.get(found.source, found.source)}, {found.side} x {found.side}"
+    of = f"{_OF.get(found.source, found.source)}, at {found.side} x {found.side}"
     common = "" if found.alike is None else f", correlation {found.alike:.2f}"
     return f" (RMSE {found.rmse:.3f}, tiled L2 {found.tiled:.3f}{common}; {of})"
 

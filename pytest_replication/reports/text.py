@@ -74,7 +74,7 @@ def counts(verdict: Verdict) -> str:
         [f"{counted.replicated_prompts} of {plural(counted.prompts, 'prompt')}"] if counted.prompts else []
     )
     if counted.replicated:
-        many = f", {counted.largest} samples of one of them" if counted.largest > 1 else ""
+        many = f", up to {counted.largest} samples of one of them" if counted.largest > 1 else ""
         parts.append(f"{plural(counted.training_images, 'distinct training image')} replicated{many}")
     return "; ".join(parts)
 
@@ -114,7 +114,14 @@ def settings(policy: Policy) -> str:
     if policy.fdr is not None:
         alone = f"one alone from score {threshold_text(policy.threshold)} on"
         return f"FDR {policy.fdr:g} ({policy.fdr_source}): {policy.threshold_source}, {alone}; {rate}"
-    return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}); {rate}"
+    return f"score >= {threshold_text(policy.threshold)} ({policy.threshold_source}{_other(policy)}); {rate}"
+
+
+def _other(policy: Policy) -> str:
+    """What the threshold took the place of, where that says another."""
+    if policy.overridden is None or policy.overridden[1] == policy.threshold:
+        return ""
+    return f"; {policy.overridden[0]}: {threshold_text(policy.overridden[1])}"
 
 
 def _details(verdict: Verdict) -> list[str]:
@@ -151,8 +158,9 @@ def _details(verdict: Verdict) -> list[str]:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:
         lines.append(
-            "  look       open both images of a pair; 'pytest-replication search "
-            f"{subject.index} SAMPLE' lists more neighbours"
+            "  look       open both images of a pair, or have them drawn: 'pytest-replication check "
+            f"{subject.index} SAMPLES --pictures FILE.png', --replication-pictures FOLDER in pytest; "
+            f"'pytest-replication search {subject.index} SAMPLE' lists more neighbours"
         )
         lines += again_lines(
             subject.model,

@@ -78,6 +78,24 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
             f"{'reaches' if cleared == 1 else 'reach'} the threshold and "
             f"{'is' if cleared == 1 else 'are'} not counted as replicated: the pixels are clearly others"
         )
+    if (lower := data["below_holdout"]) is not None:
+        found.append(
+            "the samples score clearly lower than images of the hold-out did (median "
+            f"{lower['median']:.3f}; nine in ten of those score {lower['quantile']:.3f} or more; p "
+            f"{lower['p']:.1g}): this may not be the index of the model's training images, or the samples "
+            "are of another kind than the hold-out"
+        )
+    if (other := data["threshold_overridden"]) and other["laxer"]:
+        found.append(
+            f"threshold {threshold_text(data['threshold'])} ({data['threshold_source']}) is laxer than "
+            f"{other['name']} ({threshold_text(other['threshold'])}): copies that score between the two pass"
+        )
+    if data["threshold_unmeasured"] and data["outcome"] != "pass":
+        found.append(
+            f"threshold {threshold_text(data['threshold'])} is the embedder's default and was not measured "
+            "for images like these, of which small or uniform ones may all reach it: calibrate the index "
+            f"('pytest-replication info {data['index']['path']}' shows the command)"
+        )
     if data["threshold"] >= _IDENTICAL:
         found.append(
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "

@@ -1,4 +1,4 @@
-"""Counts and scores in words, the same in every report. Standard library only."""
+"""Counts and scores in words, the same in every report, and back. Standard library only."""
 
 from __future__ import annotations
 
@@ -30,3 +30,20 @@ def score_text(score: float, threshold: float) -> str:
 def threshold_text(threshold: float) -> str:
     """A threshold as it was given."""
     return f"{threshold:.9g}"
+
+
+def read_number(text: str) -> float:
+    """Take a number as Python writes it, and tell how to write it so.
+
+    Raises:
+        ValueError: it is none; the message begins with "is".
+    """
+    try:
+        return float(text)
+    except ValueError:
+        plain = text.strip().removesuffix("%").strip().replace(",", ".")
+        try:
+            meant = float(plain) / (100 if "%" in text else 1)
+        except ValueError:
+            raise ValueError("is not a number") from None
+        raise ValueError(f"is not a number: write {meant:.12g}") from None

@@ -297,6 +297,21 @@ class NullTail:
 
 
 @dataclass(frozen=True, slots=True)
+class Lower:
+    """Samples that score clearly lower than images of the hold-out did, which the model never saw.
+
+    Attributes:
+        p: one-sided p-value of Mann and Whitney.
+        median: of the scores of the samples.
+        quantile: score that nine in ten images of the hold-out reach.
+    """
+
+    p: float
+    median: float
+    quantile: float
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The nearest training images of every sample: everything a policy judges.
 
@@ -310,6 +325,7 @@ class Matches:
         p_least: the smallest p-value that every sample could have had: 1 / (H + 1) for H images of the
             calibration, or of the smallest group of it that a sample is in; 1 without p-values.
         null: the null that the p-values are of; None without p-values.
+        lower: samples that score so low that the index may be another than that of the model; else None.
         canaries: what was seen of the copies that were put among the samples; they are no samples.
         low: samples with next to nothing in them, in the order of their numbers.
         complexity: one for each sample, empty where it was not asked for.
@@ -326,6 +342,7 @@ class Matches:
     p_behind: tuple[tuple[float, ...], ...] = ()
     p_least: float = 1.0
     null: NullTail | None = None
+    lower: Lower | None = None
     canaries: Sightings = Sightings()
     low: tuple[LowInformation, ...] = ()
     complexity: tuple[Complexities, ...] = ()

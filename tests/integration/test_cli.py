@@ -175,7 +175,11 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
         (("check", "INDEX", "SAMPLES", "--threshold", "7"), 2, "can never decide"),
         (("check", "INDEX", "SAMPLES"), 2, "no threshold"),
         (("check", "INDEX", "nothing"), 3, "there is no model 'nothing'"),
-        (("check", "INDEX", __file__), 3, "is a file: give the folder or .tar that samples are in"),
+        (
+            ("check", "INDEX", __file__),
+            3,
+            "is a file and no image: give the folder or .tar that samples are in",
+        ),
         (("check", "INDEX", "no_such:make"), 3, "elsewhere the variable PYTHONPATH"),
         (("check", "INDEX", "SAMPLES", "--thresh", "0.9"), 2, "unrecognized arguments: --thresh"),
         (("check", "INDEX", "SAMPLES", "--score", "split"), 2, "unrecognized arguments: --score split"),

@@ -51,7 +51,11 @@ def test_the_verdict_is_that_of_a_check(
     again = call("check", "--matches", saved, "--threshold", "0.95", "--json")
     data = json.loads(again.stdout)
     stored = data["matches_file"]
-    assert json.loads(fresh.stdout) == data | {"matches_file": None, "max_rate_source": "default"}
+    assert json.loads(fresh.stdout) == data | {
+        "matches_file": None,
+        "max_rate_source": "default",
+        "threshold_overridden": None,
+    }
     assert stored["path"] == str(saved)
     assert len(stored["sha256"]) == 64
     shutil.copy(saved, tmp_path / "moved.json")

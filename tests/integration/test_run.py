@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from PIL import Image
 
 from pytest_replication import remove_images
 from pytest_replication._plugin.hooks import Hooks
@@ -289,3 +290,38 @@ def test_a_context_that_was_copied_in_an_earlier_test_asks_for_the_test_of_today
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["FAIL *::test_second * threshold 0.2 (command line)*"])
+
+
+def test_pairs_of_checks_that_do_not_pass_are_drawn(
+    run_suite: RunSuite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        PASSING
+        + FAILING
+        + """
+    def test_measured(check_replication):
+        check_replication("photos/training", threshold=0.9)
+        check_replication("photos/unrelated", threshold=0.9)
+        check_replication("photos/training", threshold=0.8)
+"""
+    )
+    pytester.makeini("[pytest]\nreplication_pictures = drawn/of run")
+    result = run_suite(code)
+    result.assert_outcomes(passed=2, failed=1)
+    drawn = sorted((pytester.path / "drawn" / "of run").iterdir())
+    tests = ["test-copies", "test-measured", "test-measured"]
+    assert [path.name.split("-py-")[1][: len(test)] for path, test in zip(drawn, tests, strict=True)] == tests
+    told = [line for line in result.outlines if line.startswith("      pictures: ")]
+    assert sorted(told) == [f"      pictures: {path}" for path in drawn]
+    with Image.open(drawn[0]) as image:
+        assert image.size == (5 * 198 - 6, 4 * 110)
+    monkeypatch.setattr("pytest_replication._plugin.run.MOST_DRAWN", 1)
+    result = run_suite(code, "--replication-pictures=first")
+    assert len(list((pytester.path / "first").iterdir())) == 1
+
+
+def test_pictures_that_cannot_be_written_are_an_error(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.path.joinpath("file").touch()
+    result = run_suite(FAILING, "--replication-pictures=file")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the folder *file of --replication-pictures cannot be made*"])

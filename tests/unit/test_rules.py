@@ -34,6 +34,8 @@ from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import EngineChoice, Surroundings
 from pytest_replication.verdicts import Outcome, Verdict
 
+PHOTOS = Path(__file__).parents[2] / "fixtures" / "photos" / "unrelated"
+
 
 @pytest.fixture(scope="module")
 def index(built_calibrated: Path) -> Index:
@@ -334,3 +336,47 @@ def test_behind_the_best_a_group_that_is_too_small_to_tell_counts(
     assert judged.p_least == judged.p_values[0] == 0.001
     assert judged.p_behind[0][0] == 0.001  # 0.1 is all that nine images can say
     assert judged.p_behind[0][1] > 0.5
+
+
+def test_a_given_threshold_tells_what_it_took_the_place_of(index: Index, pixels_index: Index) -> None:
+    calibration = index.calibration
+    assert calibration is not None
+    for threshold, laxer in ((0.9, True), (0.2, False)):
+        found = check_replication([Image.new("RGB", (9, 9), "red")], threshold, index=index)
+        assert found.policy.overridden == ("the calibration", calibration.threshold)
+        assert f"(call; the calibration: {calibration.threshold:.9g}); max rate" in render(found)
+        said = f"threshold {threshold} (call) is laxer than the calibration ({calibration.threshold:.9g}): copies"
+        assert (said in render(found)) == laxer
+    assert find_policy(0.9, None, None, 0.95, pixels_index, None).overridden is None
+    same = find_policy(calibration.threshold, None, None, 0.95, index, None)
+    assert not same.laxer
+    assert find_policy(None, None, None, 0.95, index, None).overridden is None
+
+
+def test_the_default_of_an_embedder_is_told(pixels_index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels_index.embedder, "default_threshold", Threshold(0.5, "default of pixels"))
+    sample = [np.zeros((9, 9, 3), np.uint8) + np.arange(9, dtype=np.uint8)[:, None, None] * 20]
+    found = check_replication(sample, 0.95, index=pixels_index)
+    assert "score >= 0.95 (call; the default of pixels: 0.5)" in render(found)
+    assert "threshold 0.95 (call) is laxer than the default of pixels (0.5)" in render(found)
+    assert "laxer" not in render(check_replication(sample, 0.4, index=pixels_index))
+    monkeypatch.setattr(pixels_index.embedder, "default_threshold", Threshold(-0.99, "default of pixels"))
+    found = check_replication(Samples.of(PHOTOS), index=pixels_index)
+    assert found.outcome is Outcome.FAIL
+    assert "threshold -0.99 is the embedder's default and was not measured for images like these" in render(
+        found
+    )
+    monkeypatch.setattr(pixels_index.embedder, "default_threshold", Threshold(1.0, "default of pixels"))
+    found = check_replication(Samples.of(PHOTOS), index=pixels_index)
+    assert found.passed
+    assert found.policy.unmeasured
+    assert "was not measured" not in render(found)
+
+
+def test_what_is_judged_again_tells_the_threshold_of_then() -> None:
+    assert Policy(0.5).at(0.6, "command line").overridden == ("the check of then", 0.5)
+    assert Policy(0.5).at(0.6, "command line").laxer
+    assert not Policy(0.5, unmeasured=True).at(0.4, "command line").unmeasured
+    assert Policy(0.5, fdr=0.1).at(0.6, "command line").overridden is None
+    calibrated = Policy(0.5, overridden=("the calibration", 0.4))
+    assert calibrated.at(0.6, "command line").overridden == ("the calibration", 0.4)

@@ -94,7 +94,8 @@ def test_counts_are_in_the_text_and_in_the_data() -> None:
     verdict = claim(matches_of([7, 7, 8], 3, ["a", "a", "b", "b", "c", "c"]), 0.9)
     text, data = render(verdict), verdict_data(verdict)
     assert (
-        "counts     2 of 3 prompts; 2 distinct training images replicated, 2 samples of one of them" in text
+        "counts     2 of 3 prompts; 2 distinct training images replicated, up to 2 samples of one of them"
+        in text
     )
     assert 's0 "a"' in text
     assert "if prompts are independent" in text

@@ -134,11 +134,9 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
-@pytest.mark.parametrize("name", ["missing", "file"])
-def test_no_manifest_is_no_index(tmp_path: Path, name: str) -> None:
-    (tmp_path / "file").write_text("x")
+def test_no_manifest_is_no_index(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFound, match="pytest-replication build IMAGES --out"):
-        read_manifest(tmp_path / name)
+        read_manifest(tmp_path / "missing")
 
 
 def test_another_format_names_both_versions() -> None:
@@ -182,3 +180,16 @@ def test_an_unreadable_file_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(b"\xff\xfe")
     with pytest.raises(IndexCorrupt, match="cannot be read"):
         read_manifest(tmp_path)
+
+
+def test_what_is_no_index_is_not_to_be_built_into(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "photo.jpg").touch()
+    with pytest.raises(IndexNotFound, match=r"at .*other .*, such as photo\.jpg: name the folder"):
+        read_manifest(tmp_path / "other")
+    with pytest.raises(IndexNotFound, match=r"photo\.jpg, which is a file: .*INDEX comes before SAMPLES"):
+        read_manifest(tmp_path / "other" / "photo.jpg")
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "nowhere"):
+        with pytest.raises(IndexNotFound, match=f"there is no index at .*{name} .* build IMAGES --out"):
+            read_manifest(tmp_path / name)

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from pytest_replication import load_model
+from pytest_replication import Samples, load_model
 from pytest_replication.errors import ModelError, SampleError
 from pytest_replication.models import draw
 
@@ -113,3 +114,36 @@ def test_how_many_samples_are_drawn(pictures: Path) -> None:
     assert len(draw(load_model(str(pictures)), None, 0)) == 12
     assert len(draw(load_model(str(pictures)), 3, 0)) == 3
     assert len(draw(load_model("toy_model:images"), None, 0)) == 256
+
+
+def test_one_image_is_one_sample(pictures: Path) -> None:
+    (pictures / "tall.PNG").write_bytes((pictures / "00.png").read_bytes())
+    for name in ("00.png", "tall.PNG"):
+        model = load_model(str(pictures / name))
+        assert (model.ready, model.name) == (True, f"image {pictures / name}")
+        assert draw(model, None, 0).names == (str(pictures / name),)
+        assert Samples.of(pictures / name).image(0).size == (48, 32)
+    with pytest.raises(SampleError, match="holds 1 sample, but 2 are wanted"):
+        load_model(str(pictures / "00.png")).sample(2)
+    (pictures / "bad.png").write_text("no image")
+    with pytest.raises(SampleError, match=r"bad\.png cannot be read"):
+        list(Samples.of(pictures / "bad.png"))
+    with pytest.raises(ModelError, match="there is no model"):
+        load_model(str(pictures / "none.png"))
+
+
+def test_folders_that_are_something_else_are_told(tmp_path: Path, built_pixels: Path) -> None:
+    with pytest.raises(ModelError, match="is an index, and holds no samples"):
+        load_model(str(built_pixels))
+    for number in range(6):
+        (tmp_path / "models" / f"m{number}").mkdir(parents=True)
+        (tmp_path / "models" / f"m{number}" / "model_index.json").touch()
+    with pytest.raises(ModelError, match=r"one of pipelines: name one of them \(m0, m1, m2, m3, m4, …\)"):
+        load_model(str(tmp_path / "models"))
+
+
+def test_options_of_a_file_are_told(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "samples" / "0.png")
+    (tmp_path / "model.toml").write_text("[model]\npath = 'toy_model:images'")
+    assert load_model(str(tmp_path / "model.toml")).notes[0] == "by its file nothing is set"

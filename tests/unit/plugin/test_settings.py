@@ -44,3 +44,12 @@ def test_options_and_ini_keys_share_a_name_and_a_prefix() -> None:
         assert setting.option == "--" + setting.key.replace("_", "-")
         assert setting.key.startswith("replication_")
         assert not setting.help.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("bad", "hint"),
+    [("5%", "write 0.05"), ("0,9", "write 0.9"), ("5 %", "write 0.05"), ("half", "not a number$")],
+)
+def test_how_to_write_a_number_is_told(bad: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        number(bad)

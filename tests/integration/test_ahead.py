@@ -1,0 +1,162 @@
+"""What is found out before samples are drawn, and whether the index is the one that is expected."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_replication import (
+    check_replication,
+    cli,
+    open_index,
+    remove_images,
+)
+from pytest_replication.calibrated import Calibrated
+from pytest_replication.judging import judge
+from pytest_replication.reports.text import render
+from pytest_replication.rules import with_p_values
+
+from .conftest import RunSuite
+
+MODEL = """
+def never(seeds):
+    open("drawn", "w").close()
+    raise RuntimeError("samples were drawn")
+"""
+FIRST = """
+    from pytest_replication import check_replication
+
+    def test_fixture(replication_samples, assert_no_replication):
+        \"\"\"As in the README.\"\"\"
+        assert_no_replication(replication_samples, name="release")
+
+    def test_imported(replication_samples):
+        verdict = check_replication(replication_samples)
+"""
+OWN = """
+    import functools
+    import pytest
+    import pytest_replication
+
+    check_replication = functools.partial(pytest_replication.check_replication, threshold=0.9)
+
+    @pytest.fixture
+    def assert_no_replication():
+        return functools.partial(pytest_replication.assert_no_replication, threshold=0.9)
+
+    def test_call(replication_samples):
+        pytest_replication.assert_no_replication(replication_samples, 0.9)
+
+    def test_keyword(replication_samples):
+        pytest_replication.assert_no_replication(replication_samples, threshold=0.9)
+
+    def test_own_fixture(replication_samples, assert_no_replication):
+        assert_no_replication(replication_samples)
+
+    def test_own_function(replication_samples):
+        check_replication(replication_samples)
+
+    def test_later(replication_samples, assert_no_replication):
+        if replication_samples is not None:
+            return
+        assert_no_replication(replication_samples)
+"""
+
+
+@pytest.fixture
+def never(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that must not be asked, and the file that it leaves when it is."""
+    pytester.makepyfile(never_asked=MODEL)
+    monkeypatch.syspath_prepend(pytester.path)
+    return pytester.path / "drawn"
+
+
+def test_a_missing_threshold_is_found_before_samples_are_drawn(
+    run_suite: RunSuite, never: Path, built_pixels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run_suite(FIRST, "--replication-model=never_asked:never")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*ThresholdMissing: no threshold: *calibrate * --holdout IMAGES'*"])
+    assert not never.exists()
+    assert cli.main(["check", str(built_pixels), "never_asked:never"]) == 2
+    assert "no threshold" in capsys.readouterr().err
+    assert not never.exists()
+    assert cli.main(["check", str(built_pixels), "never_asked:never", "--threshold", "0.9"]) == 3
+    assert never.exists()
+
+
+def test_a_calibration_that_is_not_in_use_is_found_too(
+    run_suite: RunSuite, never: Path, built_calibrated: Path, tmp_path: Path
+) -> None:
+    index = Path(shutil.copytree(built_calibrated, tmp_path / "index"))
+    remove_images(index, ids=["cat.jpg"])
+    result = run_suite(FIRST, "--replication-model=never_asked:never", index=index)
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*CalibrationError: * has changed since it was calibrated*"])
+    assert not never.exists()
+
+
+def test_a_call_that_may_give_its_own_threshold_is_left_alone(run_suite: RunSuite) -> None:
+    run_suite(OWN, "--replication-samples=photos/unrelated").assert_outcomes(passed=5)
+
+
+def test_another_index_than_the_expected_one_is_an_error(
+    run_suite: RunSuite,
+    pytester: pytest.Pytester,
+    built_pixels: Path,
+    built_captioned: Path,
+    unrelated: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fingerprint = open_index(built_pixels).manifest.fingerprint
+    code = """
+        def test_unrelated(assert_no_replication):
+            assert_no_replication("photos/unrelated", threshold=0.9)
+    """
+    pytester.makeini(f"[pytest]\nreplication_index_fingerprint = {fingerprint[:12].upper()}")
+    run_suite(code).assert_outcomes(passed=1)
+    result = run_suite(code, index=built_captioned)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [f"*IndexMismatch: {built_captioned} has the fingerprint *, and * (ini file)*"]
+    )
+    given = ["check", str(built_pixels), str(unrelated), "--threshold", "0.9", "--index-fingerprint"]
+    assert cli.main([*given, fingerprint]) == 0
+    assert cli.main([*given, fingerprint[:-1] + "gg"]) == 2
+    assert cli.main([*given, fingerprint[:11]]) == 2
+    assert "give 12 hex digits" in capsys.readouterr().err
+    assert cli.main([*given, fingerprint[::-1]]) == 3
+
+
+def test_samples_far_below_the_holdout_are_a_warning(
+    built_calibrated: Path, holdout: Path, unrelated: Path
+) -> None:
+    index = open_index(built_calibrated)
+    found = check_replication(holdout, index=index)
+    assert found.matches.lower is None
+    ready = Calibrated.of_index(index)
+    assert ready is not None
+    least = ready.null.scores.min()
+
+    def lower(scores: list[float], ready: Calibrated = ready) -> object:
+        best = [replace(found.matches.of[0][0], score=score) for score in scores]
+        return ready.lower(best)
+
+    assert lower([least - 0.1] * 8) is None
+    told = lower([least - 0.1] * 20)
+    assert told is not None
+    assert (told.p < 1e-6, told.median) == (True, pytest.approx(least - 0.1))
+    assert told.quantile == pytest.approx(float(np.quantile(ready.null.scores, 0.1)))
+    middle = float(np.quantile(ready.null.scores, 0.2))
+    assert lower([middle] * 2000) is None  # sure, and small
+    assert lower([least - 0.1] * 6 + [0.9] * 5) is None  # large, and not sure
+    training = replace(ready, calibration=replace(ready.calibration, origin="training"))
+    assert lower([least - 0.1] * 20, training) is None
+    far = replace(found.matches, of=((replace(found.matches.of[0][0], score=least - 0.1),),) * 20)
+    verdict = judge(with_p_values(far, index), found.policy)
+    assert "score clearly lower than images of the hold-out did (median" in render(verdict)
+    assert "may not be the index of the model's training images" in render(verdict)
