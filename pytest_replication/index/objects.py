@@ -28,7 +28,7 @@ def objects_entry(name: str | None) -> ObjectsEntry | None:
     if name is None:
         return None
     entry = ObjectsEntry(name, grid(name), MOST, DETECTOR)
-    _require_opencv()
+    require_opencv()
     return entry
 
 
@@ -67,7 +67,7 @@ def check_detector(manifest: Manifest, folder: Path) -> None:
             f"the local features of {folder} were found as {entry.detector!r}, this version finds them as "
             f"{DETECTOR!r}: install pytest-replication {manifest.writer}, or build it again with --overwrite"
         )
-    _require_opencv()
+    require_opencv()
 
 
 def differences(mine: ObjectsEntry | None, theirs: ObjectsEntry | None) -> list[str]:
@@ -115,5 +115,10 @@ def times_the_work(manifest: Manifest, entry: ObjectsEntry) -> int:
     return 1 + -(-len(entry.parts) // len(manifest.views))
 
 
-def _require_opencv() -> None:
+def require_opencv() -> None:
+    """Refuse to go on without OpenCV.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
     extract(Image.new("RGB", (8, 8)))

@@ -13,23 +13,34 @@ from PIL import Image
 from pytest_replication.embedders.base import threads
 from pytest_replication.errors import SampleError
 from pytest_replication.images.content import Digests
-from pytest_replication.images.views import cut
+from pytest_replication.images.views import View, cut
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 
 
-def embed_images(index: Index, images: Iterable[Image.Image]) -> NDArray[np.float32]:
+def embed_images(
+    index: Index, images: Iterable[Image.Image], views: tuple[View, ...] | None = None
+) -> NDArray[np.float32]:
     """Embed upright RGB images: (n, views, dim), unit vectors; one batch of images in memory at a time.
+
+    Args:
+        index: an open index.
+        images: what is embedded.
+        views: parts of each; None for those of the index.
 
     Raises:
         SampleError: there are none, or one cannot be read.
         IndexMismatch: the embedder at hand is not that of the index.
     """
-    embedder, views = index.embedder, index.manifest.views
+    embedder, size = index.embedder, index.embedder.batch_size
+    if views is None:
+        views = index.manifest.views
+    else:  # a batch of views
+        size = max(1, size // len(views))
     blocks = []
     with ThreadPoolExecutor(threads(), "prepare") as pool:
         stream = iter(images)
-        while batch := list(itertools.islice(stream, embedder.batch_size)):
+        while batch := list(itertools.islice(stream, size)):
             parts = [part for image in batch for part in cut(image, views)]
             rows = embedder.embed(list(pool.map(embedder.prepare, parts)))
             blocks.append(rows.reshape(len(batch), len(views), -1))

@@ -1,0 +1,270 @@
+"""Copies of a part: the candidates that vectors of parts lead to, looked at by local features and geometry.
+
+Vectors only propose. What counts is how many distinct local features of a sample lie on those of a training
+image as a part that was moved, scaled, turned or mirrored would (`scoring.geometry`). Local features of a
+training image come from the index, else from its file where that is at hand; where neither is there, the pair
+was not checked, and is counted as such.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pytest_replication.embedders.base import threads
+from pytest_replication.images.local import MOST_OF_A_SAMPLE, extract
+from pytest_replication.index.objects import check_detector, require_opencv
+from pytest_replication.index.originals import original
+from pytest_replication.index.reader import Index
+from pytest_replication.index.shard import Record
+from pytest_replication.models.samples import Samples
+from pytest_replication.scoring.geometry import Alignment, LocalImage, align
+from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.parts import (
+    grid_of,
+    nearest_parts,
+    sample_views,
+    training_views,
+    with_parts,
+)
+
+CANDIDATES = 10
+"""Training images of each sample whose local features are looked at."""
+_KNOWN = 1024
+"""Training images whose local features are kept in memory: 140 kB each at most."""
+_RECORDS = 4096
+"""Records that are read at once: with their pictures, of which none are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMatch:
+    """A part of a sample that lies on a part of a training image.
+
+    Attributes:
+        sample: number of the sample.
+        row: row of the training image in the index.
+        record: the training image.
+        alignment: which part lies on which, and how many distinct points say so.
+        source: of the training image's local features: ``index`` or ``original``.
+        score: cosine of the pair of views that led to it.
+        view: view of the training image in that pair.
+        sample_view: view of the sample in it.
+    """
+
+    sample: int
+    row: int
+    record: Record
+    alignment: Alignment
+    source: str
+    score: float
+    view: str
+    sample_view: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsFound:
+    """What was found of copies of a part. Nothing is judged here.
+
+    Attributes:
+        of: for each sample the candidate with most distinct points, None where nothing agrees at all.
+        unchecked: for each sample the candidates that had no local features to compare: of these nothing is
+            known.
+        features: local features of each sample; one with few of them has no part to recognise.
+        candidates: pairs of a sample and a training image that vectors led to.
+        searched: rows of the index that were searched for every sample.
+        grid: name of the grid of parts of the samples.
+        stored: whether the index has parts; else parts of samples were compared with whole training images.
+        seconds: that all of it took, beyond the vectors that the whole samples have.
+    """
+
+    of: tuple[ObjectMatch | None, ...]
+    unchecked: tuple[int, ...]
+    features: tuple[int, ...]
+    candidates: int
+    searched: int
+    grid: str
+    stored: bool
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def checked(self) -> int:
+        """Pairs whose local features were compared."""
+        return self.candidates - sum(self.unchecked)
+
+
+def find_objects(
+    index: Index,
+    samples: Samples,
+    vectors: NDArray[np.float32],
+    k: int = CANDIDATES,
+    *,
+    progress: bool = True,
+) -> ObjectsFound:
+    """Look for a part of each sample that is a copy of a part of a training image.
+
+    Args:
+        index: an open index, best one that was built with ``--objects``.
+        samples: the samples; read twice.
+        vectors: (n, views, dim) of them, as `search.embed.embed_samples` makes them.
+        k: training images of each sample that are looked at.
+        progress: show a progress bar when standard error is a terminal.
+
+    Raises:
+        SettingsError: no candidates are wanted, or OpenCV is not installed.
+        SampleError: a sample cannot be read, or vectors are not those of the samples.
+        IndexMismatch: the local features of the index were found in another way, or by another embedder.
+        IndexCorrupt: a shard is damaged.
+        SearchError: not every row was searched.
+    """
+    from tqdm import tqdm
+
+    started = time.perf_counter()
+    require_opencv()
+    check_detector(index.manifest, index.path)
+    near = nearest_parts(index, with_parts(index, samples, vectors), k)
+    training = _Training(index, near.rows)
+    best: list[ObjectMatch | None] = []
+    unchecked, features = [], []
+    with (
+        ThreadPoolExecutor(threads(), "objects") as pool,
+        tqdm(
+            total=len(samples), desc="comparing parts", unit="img", disable=None if progress else True
+        ) as bar,
+    ):
+        stream = enumerate(samples)
+        while batch := list(itertools.islice(stream, threads())):
+            for found in pool.map(lambda one: _look(one[0], one[1], near, training), batch):
+                best.append(None if found.best is None else _named(index, near, found.best))
+                unchecked.append(found.unchecked)
+                features.append(found.features)
+                bar.update()
+    return ObjectsFound(
+        of=_with_pictures(index, best),
+        unchecked=tuple(unchecked),
+        features=tuple(features),
+        candidates=int((near.rows >= 0).sum()),
+        searched=near.searched,
+        grid=grid_of(index),
+        stored=index.objects is not None,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Training:
+    """Local features of training images, from where there are some; the last ones used stay in memory.
+
+    Args:
+        index: an open index.
+        rows: of all candidates, -1 for none.
+    """
+
+    def __init__(self, index: Index, rows: NDArray[np.int64]) -> None:
+        self._index, self.source = index, "index" if index.objects else "original"
+        self.records = _records(index, [int(row) for row in np.unique(rows) if row >= 0])
+        self._known: OrderedDict[int, LocalImage | None] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, row: int) -> LocalImage | None:
+        """Those of one image; None where there are none to be had."""
+        with self._lock:
+            if row in self._known:
+                self._known.move_to_end(row)
+                return self._known[row]
+        found = self._read(row)
+        with self._lock:
+            self._known[row] = found
+            while len(self._known) > _KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+    def _read(self, row: int) -> LocalImage | None:
+        record = self.records[row]
+        if self._index.objects is not None:
+            if record.width is None or record.height is None:
+                return None
+            return LocalImage(self._index.features_of(np.array([row]))[0], record.width, record.height)
+        image = original(record)
+        return None if image is None else LocalImage(extract(image), *image.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The candidate of a sample with most distinct points.
+
+    Attributes:
+        sample: number of the sample.
+        place: of the candidate among those of the sample.
+        alignment: of the two.
+        record: of the candidate.
+        source: of its local features.
+    """
+
+    sample: int
+    place: int
+    alignment: Alignment
+    record: Record
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What became of the candidates of a sample: the best, those without features, features of the sample."""
+
+    best: _Best | None
+    unchecked: int
+    features: int
+
+
+def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training) -> _Looked:
+    """Align a sample with all its candidates."""
+    mine = LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
+    best, unchecked = None, 0
+    for place, row in enumerate(near.rows[sample].tolist()):
+        if row < 0:
+            continue
+        theirs = training.of(row)
+        if theirs is None:
+            unchecked += 1
+            continue
+        found = align(mine, theirs)
+        # Of equal ones that which vectors placed first.
+        if found is not None and (best is None or found.inliers > best.alignment.inliers):
+            best = _Best(sample, place, found, training.records[row], training.source)
+    return _Looked(best, unchecked, len(mine.features))
+
+
+def _named(index: Index, near: Neighbours, best: _Best) -> ObjectMatch:
+    at = best.sample, best.place
+    return ObjectMatch(
+        sample=best.sample,
+        row=int(near.rows[at]),
+        record=best.record,
+        alignment=best.alignment,
+        source=best.source,
+        score=float(near.scores[at]),
+        view=training_views(index)[near.views[at]].name,
+        sample_view=sample_views(index)[near.sample_views[at]].name,
+    )
+
+
+def _records(index: Index, rows: Sequence[int]) -> dict[int, Record]:
+    """Records without their pictures, which would take more than all else."""
+    parts = (rows[first : first + _RECORDS] for first in range(0, len(rows), _RECORDS))
+    return {
+        row: replace(record, thumbnail=None) for part in parts for row, record in index.records(part).items()
+    }
+
+
+def _with_pictures(index: Index, found: Sequence[ObjectMatch | None]) -> tuple[ObjectMatch | None, ...]:
+    """The same with whole records."""
+    records = index.records([match.row for match in found if match is not None])
+    return tuple(None if match is None else replace(match, record=records[match.row]) for match in found)

@@ -1,0 +1,187 @@
+"""A part of a photograph in another photograph is found, and what could not be looked at is counted."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication.errors import IndexCorrupt, IndexMismatch, SampleError, SettingsError
+from pytest_replication.index.removed import remove_images
+from pytest_replication.models.samples import Samples
+from pytest_replication.search import objects as module
+from pytest_replication.search.embed import embed_images
+from pytest_replication.search.objects import ObjectsFound, find_objects
+
+pytest.importorskip("cv2")
+
+NAMES = ("berries.jpg", "cat.jpg", "coffee.jpg", "coins.jpg", "motorcycle.jpg", "wall-clock.jpg")
+COPIED, OTHER, BLANK = range(3)
+CLEAR = 8
+
+
+@pytest.fixture(scope="module")
+def photos(training: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("objects") / "images"
+    folder.mkdir()
+    for name in NAMES:
+        shutil.copy(training / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(photos: Path) -> Index:
+    options = BuildOptions(
+        embedder="pixels", shard_rows=4, objects="quarters", thumbnails=256, progress=False
+    )
+    return open_index(build_index(photos, photos.parent / "index", options).index)
+
+
+@pytest.fixture(scope="module")
+def plain(photos: Path) -> Index:
+    """The same without parts and features."""
+    options = BuildOptions(embedder="pixels", progress=False)
+    return open_index(build_index(photos, photos.parent / "plain", options).index)
+
+
+@pytest.fixture(scope="module")
+def samples(photos: Path, unrelated: Path) -> Samples:
+    """The motorcycle mirrored in another photograph, that photograph, and one of nothing."""
+    with Image.open(unrelated / "jetty.jpg") as host, Image.open(photos / "motorcycle.jpg") as source:
+        pasted = host.convert("RGB")
+        pasted.paste(ImageOps.mirror(source.convert("RGB").crop((100, 100, 400, 280))), (40, 60))
+        return Samples.of([pasted, host.convert("RGB"), Image.new("RGB", (64, 48), (90, 90, 90))])
+
+
+@pytest.fixture(scope="module")
+def copied(samples: Samples) -> Samples:
+    """The first of them alone: aligning takes its time."""
+    return Samples.of([samples.image(COPIED)])
+
+
+def find(index: Index, samples: Samples, k: int = 6) -> ObjectsFound:
+    return find_objects(index, samples, embed_images(index, samples), k, progress=False)
+
+
+@pytest.fixture(scope="module")
+def found(index: Index, samples: Samples) -> ObjectsFound:
+    return find(index, samples)
+
+
+def require_motorcycle(found: ObjectsFound) -> None:
+    match = found.of[COPIED]
+    assert match is not None
+    assert (match.sample, match.record.id) == (COPIED, "motorcycle.jpg")
+    assert match.alignment.inliers >= CLEAR
+    assert match.alignment.mirrored
+    for name, box in (
+        ("sample", (40 / 512, 60 / 320, 340 / 512, 240 / 320)),
+        ("training", (100 / 512, 100 / 345, 400 / 512, 280 / 345)),
+    ):
+        corners = np.array(getattr(match.alignment, name))
+        assert (corners >= np.array(box[:2]) - 0.02).all()
+        assert (corners <= np.array(box[2:]) + 0.02).all()
+
+
+def require_no_other(found: ObjectsFound) -> None:
+    other = found.of[OTHER]
+    assert other is None or other.alignment.inliers < CLEAR
+    assert found.of[BLANK] is None
+    assert found.features[BLANK] == 0 < found.features[OTHER]
+
+
+def test_a_part_is_found_in_its_place(found: ObjectsFound) -> None:
+    require_motorcycle(found)
+    require_no_other(found)
+    match = found.of[COPIED]
+    assert match is not None
+    assert match.source == "index"
+    assert match.record.thumbnail
+    assert {match.view, match.sample_view} <= {"whole", *(f"quarter {i} of 4" for i in range(1, 5))}
+    assert (found.candidates, found.checked, found.unchecked) == (18, 18, (0, 0, 0))
+    assert (found.searched, found.grid, found.stored) == (6, "quarters", True)
+    assert found.seconds > 0
+
+
+def test_an_index_without_features_reads_the_files(plain: Index, samples: Samples) -> None:
+    found = find(plain, samples)
+    require_motorcycle(found)
+    require_no_other(found)
+    assert found.of[COPIED].source == "original"  # type: ignore[union-attr]
+    assert (found.checked, found.grid, found.stored) == (18, "ninths", False)
+
+
+def test_what_is_nowhere_is_counted_as_not_checked(photos: Path, copied: Samples, tmp_path: Path) -> None:
+    images = Path(shutil.copytree(photos, tmp_path / "images"))
+    plain = build_index(images, tmp_path / "index", BuildOptions(embedder="pixels", progress=False)).index
+    (images / "motorcycle.jpg").unlink()
+    (images / "cat.jpg").write_bytes((images / "coins.jpg").read_bytes())  # not what was indexed
+    found = find(open_index(plain), copied)
+    assert found.unchecked == (2,)
+    assert found.checked == 4
+    match = found.of[COPIED]
+    assert match is None or match.alignment.inliers < CLEAR
+
+
+def test_only_candidates_are_looked_at(index: Index, copied: Samples) -> None:
+    found = find(index, copied, 2)
+    assert found.candidates == found.checked == 2
+
+
+def test_removed_images_are_no_candidates(index: Index, copied: Samples, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(index.path, tmp_path / "index"))
+    remove_images(folder, ids=["motorcycle.jpg"])
+    found = find(open_index(folder), copied)
+    assert (found.candidates, found.searched) == (5, 5)
+    match = found.of[COPIED]
+    assert match is None or match.alignment.inliers < CLEAR
+
+
+def test_what_is_kept_in_memory_changes_nothing(
+    index: Index, samples: Samples, found: ObjectsFound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_KNOWN", 1), ("_RECORDS", 2)):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "threads", lambda: 1)
+    assert find(index, samples) == found
+
+
+def test_features_of_a_training_image_are_read_once(
+    index: Index, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    features_of = Index.features_of
+    monkeypatch.setattr(Index, "features_of", lambda self, rows: read.extend(rows) or features_of(self, rows))
+    monkeypatch.setattr(module, "threads", lambda: 1)
+    find(index, Samples.of([samples.image(OTHER), samples.image(BLANK)]))
+    assert sorted(read) == list(range(6))
+
+
+def test_damaged_features_are_an_error(index: Index, copied: Samples, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(index.path, tmp_path / "index"))
+    path = folder / "shards" / "000001" / "features.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IndexCorrupt, match=r"features.npy has changed since it was written"):
+        find(open_index(folder), copied)
+
+
+def test_features_that_were_found_otherwise_are_not_compared(index: Index, copied: Samples) -> None:
+    other = open_index(index.path)
+    assert other.manifest.objects is not None
+    other.manifest = replace(other.manifest, objects=replace(other.manifest.objects, detector="orb"))
+    with pytest.raises(IndexMismatch, match="the local features of .* were found as 'orb'"):
+        find(other, copied)
+
+
+def test_vectors_of_other_samples_are_refused(index: Index, copied: Samples) -> None:
+    with pytest.raises(SampleError, match="there are 1 samples and vectors of 2"):
+        find_objects(index, copied, np.repeat(embed_images(index, copied), 2, axis=0), progress=False)
+    with pytest.raises(SettingsError, match="0 nearest"):
+        find(index, copied, 0)
