@@ -28,13 +28,17 @@ FEATURE = np.dtype(
 )
 """A point: place as fractions of width and height, size as a fraction of the longest side, angle in degrees,
 RootSIFT times 255, of which the largest possible value is 255. 136 bytes."""
-MOST = 512
-"""Features that are kept of an image: the strongest."""
+MOST = 1024
+"""Features that an index keeps of an image, spread over it."""
+MOST_OF_A_SAMPLE = 1536
+"""Features of a sample: they are not stored, and a part that was copied may be a small one of it."""
 SIDE = 512
 """Longest side at which they are looked for, in pixels."""
-CONTRAST = 0.02
-"""Contrast of SIFT below which points are dropped: half of the usual, since copies are often soft."""
-DETECTOR = f"sift, {SIDE} px, contrast {CONTRAST}, {MOST} strongest, root"
+CONTRAST = 0.005
+"""Contrast of SIFT below which points are dropped: an eighth of the usual, since copies are often soft."""
+CELLS = 8
+"""Cells across and down, each of which gives its strongest features in turn: else a lawn would take all."""
+DETECTOR = f"sift, {SIDE} px, contrast {CONTRAST}, {MOST} of {CELLS} x {CELLS} cells in turn, root"
 """What an index notes: features that were made otherwise are not compared."""
 
 Features = NDArray[np.void]
@@ -48,24 +52,40 @@ def extract(image: Image.Image, most: int = MOST) -> Features:
         most: features that are kept.
 
     Returns:
-        (n,) of `FEATURE`, strongest first; none for an image without corners.
+        (n,) of `FEATURE`, the strongest of each cell first; none for an image without corners.
 
     Raises:
         SettingsError: OpenCV is not installed.
     """
     grey = grey_at(image, SIDE)
-    points, described = _sift(most).detectAndCompute(grey, None)
+    sift = _sift()
+    points = sift.detect(grey, None)
+    height, width = grey.shape
+    chosen = [points[place] for place in _in_turn(points, width, height)[:most]]
+    points, described = sift.compute(grey, chosen)
     if described is None:
         return np.empty(0, FEATURE)
-    order = np.argsort([-point.response for point in points], kind="stable")[:most]
-    height, width = grey.shape
-    found = np.empty(len(order), FEATURE)
-    found["x"] = [points[place].pt[0] / width for place in order]
-    found["y"] = [points[place].pt[1] / height for place in order]
-    found["size"] = [points[place].size / max(width, height) for place in order]
-    found["angle"] = [points[place].angle for place in order]
-    found["description"] = np.rint(255 * root(described[order]))
+    found = np.empty(len(points), FEATURE)
+    found["x"] = [point.pt[0] / width for point in points]
+    found["y"] = [point.pt[1] / height for point in points]
+    found["size"] = [point.size / max(width, height) for point in points]
+    found["angle"] = [point.angle for point in points]
+    found["description"] = np.rint(255 * root(described))
     return found
+
+
+def _in_turn(points: Any, width: int, height: int) -> NDArray[np.int64]:
+    """Order points: the strongest of each cell, then the second of each, and so on."""
+    strength = np.array([point.response for point in points])
+    order = np.argsort(-strength, kind="stable")
+    across = np.array([point.pt[0] for point in points])[order] * CELLS // width
+    down = np.array([point.pt[1] for point in points])[order] * CELLS // height
+    cells = (np.clip(down, 0, CELLS - 1) * CELLS + np.clip(across, 0, CELLS - 1)).astype(np.int64)
+    by_cell = np.argsort(cells, kind="stable")
+    starts = np.searchsorted(cells[by_cell], cells[by_cell], side="left")
+    turn = np.empty(len(cells), np.int64)
+    turn[by_cell] = np.arange(len(cells)) - starts
+    return order[np.argsort(turn, kind="stable")]
 
 
 def root(described: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -98,15 +118,13 @@ def mirrored(features: Features) -> Features:
     return found
 
 
-def _sift(most: int) -> Any:
+def _sift() -> Any:
     try:
         import cv2
-
-        opencv: Any = cv2  # some versions come with types that leave SIFT out
     except ImportError as error:
         raise SettingsError(
             "copies of parts are found with OpenCV, which is not installed: "
             "pip install 'pytest-replication[objects]'"
         ) from error
-    # A few more than are kept: points with two directions count once there.
-    return opencv.SIFT_create(nfeatures=most, contrastThreshold=CONTRAST)
+    opencv: Any = cv2  # some versions come with types that leave SIFT out
+    return opencv.SIFT_create(nfeatures=0, contrastThreshold=CONTRAST)

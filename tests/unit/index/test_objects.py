@@ -234,7 +234,7 @@ def test_differences_name_both_sides() -> None:
     assert said == "parts ['quarter 1 of 4 (0.0, 0.0, 0.6, 0.6)'] against ['quarter 1 of 4 (0, 0, 0.5, 0.5)']"
     (said,) = differences(ENTRY, replace(ENTRY, parts=ENTRY.parts[::-1]))
     assert said.startswith("parts ['quarter 1 of 4")
-    assert differences(ENTRY, replace(ENTRY, features=9)) == ["features an image 512 against 9"]
+    assert differences(ENTRY, replace(ENTRY, features=9)) == ["features an image 1024 against 9"]
 
 
 def test_without_opencv_nothing_is_begun(
@@ -255,13 +255,13 @@ def test_room_and_work_are_told_and_asked_for(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["build", str(few), "--out", str(tmp_path / "index"), "--embedder", "pixels", "--objects"]
-    each = 13 * 769 * 4 + 512 * 140 + 20_000
+    each = 13 * 769 * 4 + 1024 * 140 + 20_000
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(tokens.shutil, "disk_usage", lambda _: usage(0, 0, 7 * each - 1))
     assert cli.main(arguments) == 3
     error = capsys.readouterr().err
     assert (
-        "objects: 13 parts (ninths) x 769 float32, up to 512 local features and a picture of 256 pixels, "
+        "objects: 13 parts (ninths) x 769 float32, up to 1024 local features and a picture of 256 pixels, "
         f"{each // 1024} KiB an image, {7 * each // 1000}"[:-3]
         in error
     )
@@ -271,7 +271,7 @@ def test_room_and_work_are_told_and_asked_for(
     assert cli.main(arguments) == 0
     capsys.readouterr()
     assert cli.main(["info", str(tmp_path / "index")]) == 0
-    said = f"  objects      13 parts of each image (ninths), up to 512 local features ({local.DETECTOR})\n"
+    said = f"  objects      13 parts of each image (ninths), up to 1024 local features ({local.DETECTOR})\n"
     assert said in capsys.readouterr().out
     assert cli.main(["info", str(tmp_path / "index"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["objects"]
@@ -336,7 +336,7 @@ def spoiled(field: str) -> np.ndarray:
 WRONG_FEATURES = [
     (made([1, 0]), "not in the order of its rows"),
     (made([0, 3]), "not in the order of its rows"),
-    (made([1] * 513), "more than 512 features of an image"),
+    (made([1] * 1025), "more than 1024 features of an image"),
     (spoiled("x"), "not finite"),
     (spoiled("size"), "not finite"),
 ]

@@ -1,0 +1,179 @@
+"""Do the paired features of two images lie alike? A part that was moved, scaled, turned or mirrored does.
+
+A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree
+(RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image. Points
+that fall together count once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.images.local import Features, mirrored
+from pytest_replication.scoring.local_matching import match, unit
+
+SIDE = 512
+"""Longest side of both images, in the pixels of this module."""
+TOLERANCE = 5.0
+"""Pixels by which a point may lie off."""
+APART = 4.0
+"""Points of one square of so many pixels count once."""
+SCALES = (0.15, 7.0)
+"""Factors between the two images that are taken for real."""
+_FEWEST = 3
+"""Pairs below which nothing is fitted: two points always agree."""
+_ITERATIONS, _CONFIDENCE, _REFINED = 2000, 0.999, 5
+
+Points = NDArray[np.float64]
+Polygon = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """An image as its local features.
+
+    Attributes:
+        features: (n,) of `images.local.FEATURE`.
+        width: of the image, in pixels of any size.
+        height: in the same.
+    """
+
+    features: Features
+    width: float
+    height: float
+
+    @property
+    def points(self) -> Points:
+        """(n, 2) places in pixels of an image whose longest side is `SIDE`."""
+        return _fractions(self.features) * self.size
+
+    @property
+    def size(self) -> Points:
+        """(2,) width and height of it."""
+        sides = np.array([self.width, self.height], np.float64)
+        return np.asarray(sides * (SIDE / sides.max()), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How a part of a sample lies on a part of a training image.
+
+    Attributes:
+        inliers: distinct points that agree.
+        spread: share of the sample within their convex hull.
+        mirrored: whether the training image shows the part mirrored.
+        scale: of the training image's part over that of the sample's, longest sides being equal.
+        degrees: by which it is turned.
+        sample: convex hull of the points in the sample, as fractions of its width and height.
+        training: of the same points in the training image.
+    """
+
+    inliers: int
+    spread: float
+    mirrored: bool
+    scale: float
+    degrees: float
+    sample: Polygon
+    training: Polygon
+
+
+def align(sample: LocalImage, training: LocalImage) -> Alignment | None:
+    """Find the part of a training image that a part of a sample lies on.
+
+    Args:
+        sample: the sample.
+        training: the training image.
+
+    Returns:
+        The one with most distinct points, of the sample and its mirror image; None where nothing agrees.
+    """
+    described = unit(training.features["description"])
+    tried = [
+        _aligned(LocalImage(features, sample.width, sample.height), training, described, turned)
+        for features, turned in ((sample.features, False), (mirrored(sample.features), True))
+    ]
+    return max((found for found in tried if found is not None), key=lambda a: a.inliers, default=None)
+
+
+def _aligned(
+    sample: LocalImage, training: LocalImage, described: NDArray[np.float32], flipped: bool
+) -> Alignment | None:
+    mine, theirs = match(unit(sample.features["description"]), described)
+    if len(mine) < _FEWEST:
+        return None
+    points, others = sample.points[mine], training.points[theirs]
+    fitted = _fit(points, others)
+    if fitted is None:
+        return None
+    matrix, agree = fitted
+    points, others = points[agree], others[agree]
+    count = min(_distinct(points), _distinct(others))
+    if count < _FEWEST:
+        return None
+    hull = _hull(points)
+    here, there = points[hull] / sample.size, others[hull] / training.size
+    if flipped:
+        here[:, 0] = 1 - here[:, 0]
+    return Alignment(
+        inliers=count,
+        spread=_area(points[hull]) / float(sample.size.prod()),
+        mirrored=flipped,
+        scale=float(np.hypot(matrix[0, 0], matrix[1, 0])),
+        degrees=float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))),
+        sample=_polygon(here),
+        training=_polygon(there),
+    )
+
+
+def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:
+    """The similarity transform on which most pairs agree: (2, 3), and which do."""
+    import cv2
+
+    opencv: Any = cv2
+    opencv.setRNGSeed(0)  # the same pairs give the same verdict
+    matrix, agree = opencv.estimateAffinePartial2D(
+        points,
+        others,
+        method=opencv.RANSAC,
+        ransacReprojThreshold=TOLERANCE,
+        maxIters=_ITERATIONS,
+        confidence=_CONFIDENCE,
+        refineIters=_REFINED,
+    )
+    if matrix is None or not np.isfinite(matrix).all():
+        return None
+    if not SCALES[0] <= float(np.hypot(matrix[0, 0], matrix[1, 0])) <= SCALES[1]:
+        return None
+    return np.asarray(matrix, np.float64), np.asarray(agree).ravel().astype(bool)
+
+
+def _distinct(points: Points) -> int:
+    """How many points are left where those within a square of `APART` pixels count once."""
+    return len(np.unique(np.floor(points / APART).astype(np.int64), axis=0))
+
+
+def _hull(points: Points) -> NDArray[np.int64]:
+    """Places of the corners of the convex hull, in order around it."""
+    import cv2
+
+    opencv: Any = cv2
+    corners = opencv.convexHull(points.astype(np.float32), returnPoints=False)
+    return np.asarray(corners, np.int64).ravel()
+
+
+def _area(corners: Points) -> float:
+    """Area of a polygon, by Gauss's formula."""
+    x, y = corners[:, 0], corners[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def _fractions(features: Features) -> Points:
+    return np.stack([features["x"], features["y"]], axis=1).astype(np.float64)
+
+
+def _polygon(corners: Points) -> Polygon:
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in np.clip(corners, 0, 1))

@@ -1,0 +1,69 @@
+"""Local features: what is stored, what is left out, and those of the mirror image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from pytest_replication.images import local
+from pytest_replication.images.local import CELLS, FEATURE, extract, mirrored, root
+
+pytest.importorskip("cv2")
+
+
+@pytest.fixture(scope="module")
+def photo(training: Path) -> Image.Image:
+    return Image.open(sorted(training.iterdir())[0]).convert("RGB")
+
+
+def test_features_are_places_sizes_and_descriptions_of_unit_length(photo: Image.Image) -> None:
+    found = extract(photo)
+    assert (found.dtype, FEATURE.itemsize) == (FEATURE, 136)
+    assert 100 < len(found) <= local.MOST
+    assert ((found["x"] >= 0) & (found["x"] <= 1) & (found["y"] >= 0) & (found["y"] <= 1)).all()
+    lengths = np.linalg.norm(found["description"].astype(float) / 255, axis=1)
+    assert np.abs(lengths - 1).max() < 0.03
+    assert extract(photo).tobytes() == found.tobytes()
+
+
+def test_fewer_features_are_the_first_of_more_and_lie_all_over(photo: Image.Image) -> None:
+    many, few = extract(photo, 300), extract(photo, 100)
+    # Their order is what an image has them in; which are kept is the same.
+    kept = {feature.tobytes() for feature in many}
+    assert sum(feature.tobytes() in kept for feature in few) >= 0.95 * len(few)
+    cells = {(int(x * CELLS), int(y * CELLS)) for x, y in zip(few["x"], few["y"], strict=True)}
+    assert len(cells) > 0.5 * CELLS**2
+
+
+def test_an_image_without_corners_has_none() -> None:
+    assert len(extract(Image.new("RGB", (300, 200), "grey"))) == 0
+
+
+def test_features_of_the_mirror_image_are_found_without_it(photo: Image.Image) -> None:
+    turned, seen = mirrored(extract(photo, 400)), extract(ImageOps.mirror(photo), 4000)
+    place = {(round(float(x), 2), round(float(y), 2)) for x, y in zip(seen["x"], seen["y"], strict=True)}
+    assert np.mean([(round(float(f["x"]), 2), round(float(f["y"]), 2)) in place for f in turned]) > 0.8
+    ours, theirs = (each["description"].astype(np.float32) / 255 for each in (turned, seen))
+    nearest = np.sqrt(np.maximum(2 - 2 * (ours @ theirs.T).max(axis=1), 0))
+    plain = np.sqrt(
+        np.maximum(2 - 2 * (extract(photo, 400)["description"] / 255.0 @ theirs.T).max(axis=1), 0)
+    )
+    assert np.median(nearest) < 0.1 < np.median(plain)
+    twice = mirrored(turned)
+    assert np.array_equal(twice["description"], extract(photo, 400)["description"])
+
+
+def test_root_is_of_sums_of_one() -> None:
+    found = root(np.array([[1.0, 3.0], [0.0, 0.0]], np.float32))
+    assert found == pytest.approx(np.array([[0.5, 0.75**0.5], [0, 0]]))
+
+
+def test_without_opencv_the_error_names_the_extra(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
+    with pytest.raises(local.SettingsError, match=r"pip install 'pytest-replication\[objects\]'"):
+        extract(photo)

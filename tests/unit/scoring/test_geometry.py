@@ -1,0 +1,106 @@
+"""A copied part is found where it is, however it was moved; what is not copied does not lie alike."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from pytest_replication.images.local import FEATURE, extract
+from pytest_replication.scoring.geometry import Alignment, LocalImage, align
+from pytest_replication.scoring.local_matching import match, unit
+
+pytest.importorskip("cv2")
+CLEAR = 8
+
+
+def local(image: Image.Image) -> LocalImage:
+    return LocalImage(extract(image), *image.size)
+
+
+@pytest.fixture(scope="module")
+def photos(training: Path, unrelated: Path) -> tuple[list[Image.Image], list[Image.Image]]:
+    def opened(folder: Path) -> list[Image.Image]:
+        files = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png", ".jpeg"))
+        return [Image.open(path).convert("RGB") for path in files]
+
+    return opened(training), opened(unrelated)
+
+
+def inside(alignment: Alignment, polygon: str, box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    corners = getattr(alignment, polygon)
+    slack = 0.03
+    return all(left - slack <= x <= right + slack and top - slack <= y <= bottom + slack for x, y in corners)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(("scale", "turn"), [(0.5, 0), (1.0, 0), (0.8, 20)])
+def test_a_part_that_was_moved_scaled_turned_and_mirrored_is_found_in_its_place(
+    photos: tuple[list[Image.Image], list[Image.Image]], flip: bool, scale: float, turn: int
+) -> None:
+    source, host = photos[0][0].resize((480, 360)), photos[1][0].resize((320, 480))
+    box = (120, 80, 360, 280)
+    part = source.crop(box).convert("RGBA")
+    part = ImageOps.mirror(part) if flip else part
+    part = part.resize((round(240 * scale), round(200 * scale)), Image.Resampling.BICUBIC)
+    part = part.rotate(turn, Image.Resampling.BICUBIC, expand=True)
+    sample, at = host.copy(), (20, 60)
+    sample.paste(part, at, part)
+    found = align(local(sample), local(source))
+    assert found is not None
+    assert found.inliers >= CLEAR
+    assert found.mirrored == flip
+    # Longest sides are made equal, of both images.
+    assert found.scale == pytest.approx(1 / scale * (480 / 480), rel=0.05)
+    assert abs(found.degrees) == pytest.approx(turn, abs=2)
+    x0, y0 = at[0] / 320, at[1] / 480
+    assert inside(found, "sample", (x0, y0, x0 + part.width / 320, y0 + part.height / 480))
+    assert inside(found, "training", (box[0] / 480, box[1] / 360, box[2] / 480, box[3] / 360))
+    assert 0 < found.spread <= part.width * part.height / (320 * 480)
+
+
+def test_unrelated_photographs_do_not_lie_alike(
+    photos: tuple[list[Image.Image], list[Image.Image]],
+) -> None:
+    training, others = ([local(image) for image in images[:6]] for images in photos)
+    found = [align(one, other) for one, other in itertools.product(others, training)]
+    assert max(0 if one is None else one.inliers for one in found) < CLEAR
+
+
+def test_what_repeats_is_no_copy() -> None:
+    def board(side: int, shift: int) -> Image.Image:
+        image = Image.new("RGB", (384, 384), "white")
+        draw = ImageDraw.Draw(image)
+        for row, column in itertools.product(range(-1, 20), range(-1, 20)):
+            if (row + column) % 2:
+                x, y = column * side + shift, row * side + shift
+                draw.rectangle((x, y, x + side - 1, y + side - 1), fill="black")
+        return image
+
+    found = align(local(board(32, 0)), local(board(32, 13)))
+    assert found is None or found.inliers < CLEAR
+
+
+def test_images_without_features_align_with_nothing() -> None:
+    blank = LocalImage(np.empty(0, FEATURE), 300, 200)
+    assert align(blank, blank) is None
+
+
+def test_the_same_pair_gives_the_same_alignment(
+    photos: tuple[list[Image.Image], list[Image.Image]],
+) -> None:
+    one, other = local(photos[0][0]), local(photos[0][0].rotate(10))
+    assert align(one, other) == align(one, other)
+
+
+def test_a_pair_counts_where_the_second_nearest_is_clearly_farther() -> None:
+    training = unit(np.eye(3, 128, dtype=np.uint8) * 255)
+    near = unit(np.array([[250, 20, 0, *[0] * 125], [200, 190, 0, *[0] * 125]], np.uint8))
+    mine, theirs = match(near, training)
+    assert (mine.tolist(), theirs.tolist()) == ([0], [0])
+    assert match(near, training[:1])[0].size == 0
+    assert match(near[:0], training)[0].size == 0
