@@ -184,12 +184,21 @@ def _from_calibration(ready: Calibrated, tolerated: _Tolerated) -> Policy:
     return replace(policy, groups=groups, false_rate=rate, gate=found.samples)
 
 
+def _of_calibration(ready: Calibrated) -> tuple[str, float]:
+    """The threshold of a calibration, in words and as a number; the lowest where groups have their own."""
+    found = ready.calibration
+    if not found.names:
+        return "the calibration", found.threshold
+    lowest = min(ready.threshold_of(group) for group in (None, *found.names))
+    return f"the lowest of the calibration by {found.by}", lowest
+
+
 def _compared(policy: Policy, index: Index) -> Policy:
     """Tell of a threshold that somebody chose what it took the place of, and its false-positive rate."""
     ready = Calibrated.of_index(index)
     if ready is not None:
-        known = ("the calibration", ready.calibration.threshold)
-        return replace(policy, false_rate=float(ready.null.p_values(policy.threshold)), overridden=known)
+        rate = float(ready.null.p_values(policy.threshold))
+        return replace(policy, false_rate=rate, overridden=_of_calibration(ready))
     if (default := index.embedder.default_threshold) is not None:
         return replace(policy, overridden=(f"the default of {index.manifest.embedder.name}", default.value))
     return policy

@@ -285,6 +285,9 @@ def test_groups_come_from_the_calibration(
         f"by label from {ready.threshold_of('low'):g} to {ready.threshold_of('low'):g}"
     )
     assert ready.threshold_of("low") < found.threshold < ready.threshold_of(None)
+    between = policy(opened, (ready.threshold_of("low") + found.threshold) / 2)
+    assert between.overridden == ("the lowest of the calibration by label", ready.threshold_of("low"))
+    assert between.laxer
     matches = nearest(Samples.of(unrelated), opened)
     low: tuple[tuple[Match, ...], ...] = tuple(
         (replace(several[0], record=replace(several[0].record, label="low")),) for several in matches.of
