@@ -30,6 +30,7 @@ def assert_no_replication(
     accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
+    objects: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -61,6 +62,7 @@ def assert_no_replication(
         accepted=accepted,
         fdr=fdr,
         canaries=canaries,
+        objects=objects,
         name=name,
     )
     return asserted(measure(samples, asked, asserted=True), render)
@@ -79,6 +81,7 @@ def assert_replication_rate_below(
     allow_unproved: bool | None = None,
     accepted: Accepted | str | os.PathLike[str] | None = None,
     canaries: int | None = None,
+    objects: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.
@@ -100,6 +103,7 @@ def assert_replication_rate_below(
         allow_unproved: see there.
         accepted: see there.
         canaries: see there.
+        objects: see there.
         name: see there.
 
     Returns:
@@ -125,6 +129,7 @@ def assert_replication_rate_below(
         allow_unproved=allow_unproved,
         accepted=accepted,
         canaries=canaries,
+        objects=objects,
         name=name,
         per=per,
         claimed=True,

@@ -27,6 +27,7 @@ from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.shard import Record
 from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
+from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
@@ -34,6 +35,8 @@ from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import Sightings
+from pytest_replication.search.object_matches import ObjectsFound
+from pytest_replication.search.objects import find_objects, require_objects_at_hand
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
@@ -60,6 +63,7 @@ class Asked:
     fdr: float | None = None
     canaries: int | None = None
     complexity: bool | None = None
+    objects: bool | None = None
     name: str = ""
     per: str = "sample"
     claimed: bool = False
@@ -79,6 +83,7 @@ def check_replication(
     fdr: float | None = None,
     canaries: int | None = None,
     complexity: bool | None = None,
+    objects: bool | None = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -108,6 +113,8 @@ def check_replication(
             else 16, where the index has some.
         complexity: measure the complexity figures of samples and of their nearest training images, too, and
             how they go with the score. None for what the pytest run says, else False.
+        objects: a part of a sample that is a copy of a part of a training image makes the sample replicated,
+            too. None for what the pytest run says, else False.
         name: what reports call this check.
 
     Returns:
@@ -128,6 +135,7 @@ def check_replication(
         fdr=fdr,
         canaries=canaries,
         complexity=complexity,
+        objects=objects,
         name=name,
     )
     return measure(samples, asked, asserted=False)
@@ -179,6 +187,8 @@ def require_rule(asked: Asked, samples: int | None = None) -> None:
     index = index_for(asked.index, run)
     _ = index.embedder
     policy = settle(_policy(asked, index, run), index, samples or 1)
+    if policy.objects is not None:
+        require_objects_at_hand(index)
     draw(index, _line(policy), choose_canaries(asked.canaries, run))
 
 
@@ -207,9 +217,13 @@ def decide(
         ReplicationError: as `check_replication`.
     """
     guard = draw(index, _line(policy), canaries or CanaryChoice())
+    if policy.objects is not None:
+        require_objects_at_hand(index)
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
-    seen = _Seen(samples, vectors[~guard.mask(len(samples))], information)
+    own = vectors[~guard.mask(len(samples))]
+    objects = None if policy.objects is None else find_objects(index, samples, own)
+    seen = _Seen(samples, own, information, objects)
     note = ""
     if choice.engine != EXACT:
         from pytest_replication.search.proposals import propose
@@ -225,11 +239,19 @@ def decide(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The samples of a check, as they went by: vectors (n, views, dim), and how much there is in each."""
+    """The samples of a check, as they went by.
+
+    Attributes:
+        samples: the samples.
+        vectors: (n, views, dim).
+        information: how much there is in each.
+        objects: copies of parts; None where they are not looked for.
+    """
 
     samples: Samples
     vectors: NDArray[np.float32]
     information: Information
+    objects: ObjectsFound | None = None
 
 
 def _named(
@@ -256,7 +278,7 @@ def _named(
     matches = with_p_values(matches, index)
     if seen.information.wanted:
         matches = with_complexity(index, matches, seen.information.complexity)
-    return replace(matches, canaries=guard.seen(index, found.part(planted)))
+    return replace(matches, canaries=guard.seen(index, found.part(planted)), objects=seen.objects)
 
 
 def nearest(
@@ -354,7 +376,7 @@ def _policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
     """What the call tolerates, else the run, the index or its embedder."""
     found = find_policy(asked.threshold, asked.fdr, asked.max_rate, asked.confidence, index, run)
     found = replace(found, allow_unproved=choose_allowed(asked.allow_unproved, run), per=asked.per)
-    found = replace(found, accepted=_accepted(asked.accepted, run))
+    found = replace(found, accepted=_accepted(asked.accepted, run), objects=_objects(asked.objects, run))
     if asked.claimed and found.max_rate == 0:
         raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
     return found
@@ -366,6 +388,15 @@ def _wanted(given: object, run: Surroundings | None) -> bool:
     if not isinstance(given, bool):
         raise SettingsError(f"complexity is {given!r}; expected True or False")
     return given
+
+
+def _objects(given: object, run: Surroundings | None) -> ObjectRule | None:
+    """When a part counts as a copy; None where only whole images are judged."""
+    if given is None:
+        given = run is not None and run.objects()
+    if not isinstance(given, bool):
+        raise SettingsError(f"objects is {given!r}; expected True or False")
+    return ObjectRule() if given else None
 
 
 def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_replication.accepted import Acceptance, Accepted
-from pytest_replication.accepted.sorting import Sorted, in_reach, sort_out
+from pytest_replication.accepted.sorting import Sorted, in_reach, pair_of, sort_out
 from pytest_replication.blank import Blanks, judge_blanks
 from pytest_replication.discovery import check_claim, rejected
+from pytest_replication.objects import judge_objects
 from pytest_replication.policy import Policy
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.standing import check_ground, check_measured, judge_canaries
@@ -23,9 +24,10 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     Raises:
         SettingsError: a rate is claimed of what a false discovery rate finds.
         SampleError: there are no samples.
-        SearchError: no row was searched, a sample has no match, a score is not a number, or anything
-            but a failure would rest on an engine without a certificate for this threshold and
-            confidence, or on matches that were not kept because those that were are all accepted.
+        SearchError: no row was searched, a sample has no match, a score is not a number, parts are to be
+            judged and were not looked at, or anything but a failure would rest on an engine without a
+            certificate for this threshold and confidence, or on matches that were not kept because those
+            that were are all accepted.
         CalibrationError: a false discovery rate has to decide and the samples have no p-values, or none
             that could tell a single one of them.
         IndexMismatch: anything but a failure would rest on vectors of which nothing proves that this
@@ -36,15 +38,20 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     check_measured(matches)
     recall = _recall(matches, policy)
     found, blanks = _sorted(matches, policy)
-    hits, undecided = blanks.replicated, blanks.undecided
+    parts = judge_objects(matches, policy.objects, blanks.replicated, _accepts(matches, policy))
+    hits = (*blanks.replicated, *parts.hits)
+    undecided, cleared = (_without(each, parts.hits) for each in (blanks.undecided, blanks.cleared))
     counted = bounds(matches, hits, policy.per, policy.confidence)
-    most = bounds(matches, (*hits, *undecided), policy.per, policy.confidence) if undecided else counted
+    open_ = _open(matches, undecided, parts.unchecked)
+    most = bounds(matches, (*hits, *open_), policy.per, policy.confidence) if open_ else counted
     upper, lower = _rate(counted, most, policy, recall)
-    outcome = _outcome(len(hits), len(undecided), upper, lower, policy.max_rate)
+    outcome = _outcome(len(hits), len(open_), upper, lower, policy.max_rate)
+    if parts.unchecked and outcome is Outcome.PASS:
+        outcome = Outcome.INCONCLUSIVE
     control = judge_canaries(matches, policy, recall, len(hits))
     if outcome is not Outcome.FAIL:
         check_ground(matches, policy, recall, found.open)
-    settled = outcome is not Outcome.INCONCLUSIVE or undecided or policy.unprovable
+    settled = outcome is not Outcome.INCONCLUSIVE or open_ or policy.unprovable
     return Verdict(
         outcome,
         policy,
@@ -55,10 +62,11 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         needed=None if settled else _needed(matches, hits, policy, counted),
         control=control,
         undecided=undecided,
-        cleared=blanks.cleared,
-        accepted=found.accepted,
+        cleared=cleared,
+        accepted=(*found.accepted, *_new(parts.accepted, found.accepted)),
         expired=found.expired,
-        unused=found.unused,
+        unused=_unused(matches, found, parts.accepted),
+        unchecked=parts.unchecked,
     )
 
 
@@ -100,6 +108,41 @@ def _reaching(matches: Matches, policy: Policy) -> Callable[[Match, int], bool]:
     return lambda match, place: (
         taken[match.sample] and (place == 0 or (matches.p_value(match.sample, place) or 0.0) <= line)
     )
+
+
+def _accepts(matches: Matches, policy: Policy) -> Callable[[Match], bool]:
+    """Whether a pair of images is accepted, by whatever it is alike."""
+    entries = policy.accepted.by_pair()
+
+    def accepts(match: Match) -> bool:
+        entry = entries.get(pair_of(matches, match) or ("", ""))
+        return entry is not None and policy.accepted.in_force(entry)
+
+    return accepts
+
+
+def _without(found: tuple[Match, ...], hits: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Matches of other samples than these."""
+    samples = {match.sample for match in hits}
+    return tuple(match for match in found if match.sample not in samples)
+
+
+def _open(matches: Matches, undecided: tuple[Match, ...], unchecked: tuple[int, ...]) -> tuple[Match, ...]:
+    """A match of each sample of which it cannot be told whether it is replicated."""
+    told = {match.sample for match in undecided}
+    return (*undecided, *(matches.of[sample][0] for sample in unchecked if sample not in told))
+
+
+def _new(found: tuple[Match, ...], known: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Matches of other pairs than these."""
+    pairs = {(match.sample, match.row) for match in known}
+    return tuple(match for match in found if (match.sample, match.row) not in pairs)
+
+
+def _unused(matches: Matches, found: Sorted, parts: tuple[Match, ...]) -> tuple[Acceptance, ...]:
+    """Entries that neither whole images nor parts need."""
+    used = {pair_of(matches, match) for match in parts}
+    return tuple(entry for entry in found.unused if entry.pair not in used)
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

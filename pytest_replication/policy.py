@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.index import Record
+from pytest_replication.objects import ObjectRule
 from pytest_replication.search.matches import Match
 from pytest_replication.tallies import PER
 
@@ -35,10 +36,10 @@ class Policy:
     """What is tolerated.
 
     A sample is replicated when its score >= `threshold`, or that of its group, or, with `fdr`, when
-    Benjamini-Hochberg rejects its conformal p-value among those of all samples. With `max_rate` 0 none
-    of the samples may be. With a `max_rate` above 0 the policy claims a rate of the model: it passes
-    when the upper bound of the rate is at most `max_rate`, fails when the lower bound is above it, and
-    is inconclusive between the two.
+    Benjamini-Hochberg rejects its conformal p-value among those of all samples; with `objects` also when a
+    part of it reaches that rule. With `max_rate` 0 none of the samples may be. With a `max_rate` above 0 the
+    policy claims a rate of the model: it passes when the upper bound of the rate is at most `max_rate`, fails
+    when the lower bound is above it, and is inconclusive between the two.
 
     Attributes:
         threshold: score, in (-1, 1].
@@ -61,6 +62,7 @@ class Policy:
         overridden: what the threshold took the place of, the calibration or the embedder's default, and the
             threshold there; None where there was neither.
         unmeasured: the threshold is the embedder's default: of images like these nothing was measured.
+        objects: when a part counts as a copy; None to judge whole images only.
 
     Raises:
         SettingsError: a value outside its range.
@@ -81,6 +83,7 @@ class Policy:
     per: str = "sample"
     overridden: tuple[str, float] | None = None
     unmeasured: bool = False
+    objects: ObjectRule | None = None
 
     def __post_init__(self) -> None:
         # Written so that NaN fails each test.

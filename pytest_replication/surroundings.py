@@ -97,6 +97,10 @@ class Surroundings(ABC):
     def complexity(self) -> bool:
         """Whether complexity figures are wanted."""
 
+    def objects(self) -> bool:
+        """Whether copies of parts count."""
+        return False
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""

@@ -31,7 +31,8 @@ class Verdict:
         policy: what was tolerated.
         matches: everything that was measured.
         replicated: best matches of the replicated samples, worst (highest score) first; where their best
-            ones are accepted, the best that are not.
+            ones are accepted, the best that are not. Behind them those that are replicated by a part alone,
+            most points first (`Match.kind`).
         rate_upper: upper Clopper-Pearson bound of the rate of replicated samples, from the number of
             samples that are distinct, no narrower than over whole prompts where these are known. Where an
             approximate engine searched, it is divided by the recall that its certificate proves;
@@ -49,6 +50,8 @@ class Verdict:
             first. Their samples stay in the number that rates are shares of.
         expired: matches that count although they were accepted, since that has expired.
         unused: entries of the file of accepted matches that no match needs here.
+        unchecked: numbers of samples of which parts could not be compared with all their candidates, and that
+            are not replicated: with one of them nothing passes, and the upper bound counts them.
     """
 
     outcome: Outcome
@@ -64,6 +67,7 @@ class Verdict:
     accepted: tuple[Match, ...] = ()
     expired: tuple[Match, ...] = ()
     unused: tuple[Acceptance, ...] = ()
+    unchecked: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
         """Refuse: every object is true, so ``assert check_replication(…)`` would always pass.

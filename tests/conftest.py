@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pytest_replication import (
     BuildOptions,
@@ -32,7 +32,7 @@ from pytest_replication.images.views import View
 from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
-from pytest_replication.models import load_model
+from pytest_replication.models import Samples, load_model
 from pytest_replication.search.engines import engine_class, engine_names
 from pytest_replication.surroundings import surrounded_by
 
@@ -235,6 +235,33 @@ def sscd_index(tmp_path_factory: pytest.TempPathFactory, training: Path) -> Inde
     folder = tmp_path_factory.mktemp("sscd") / "index"
     build_index(training, folder)
     return open_index(folder)
+
+
+@pytest.fixture(scope="session")
+def part_photos(training: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 6 training photographs. Shared: copy it before you change it."""
+    folder = tmp_path_factory.mktemp("objects") / "images"
+    folder.mkdir()
+    for name in ("berries", "cat", "coffee", "coins", "motorcycle", "wall-clock"):
+        shutil.copy(training / f"{name}.jpg", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def objects_index(part_photos: Path) -> Index:
+    """Index of these with ``pixels``, parts and local features, open. Shared, as above."""
+    pytest.importorskip("cv2")
+    options = BuildOptions(embedder="pixels", shard_rows=4, objects="quarters", progress=False)
+    return open_index(build_index(part_photos, part_photos.parent / "index", options).index)
+
+
+@pytest.fixture(scope="session")
+def pasted(part_photos: Path, unrelated: Path) -> Samples:
+    """The motorcycle mirrored in another photograph, that photograph, and a picture of nothing."""
+    with Image.open(unrelated / "jetty.jpg") as host, Image.open(part_photos / "motorcycle.jpg") as source:
+        copied = host.convert("RGB")
+        copied.paste(ImageOps.mirror(source.convert("RGB").crop((100, 100, 400, 280))), (40, 60))
+        return Samples.of([copied, host.convert("RGB"), Image.new("RGB", (64, 48), (90, 90, 90))])
 
 
 @pytest.fixture(scope="session")

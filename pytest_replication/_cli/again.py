@@ -27,6 +27,7 @@ _MEASURING: dict[str, object] = {
     "seeds_per_prompt": None,
     "seed": 0,
     "engine": EXACT,
+    "objects": False,
     "allow_approximate": False,
     "save": None,
 }

@@ -73,6 +73,11 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         action="store_true",
         help="Measure how complex samples and matched training images are, and if the score goes with it",
     )
+    parser.add_argument(
+        "--objects",
+        action="store_true",
+        help="Let a part of a sample that is a copy of a part of a training image count as well",
+    )
     add_pixels(parser)
     return parser
 
@@ -174,6 +179,7 @@ def _measured(args: argparse.Namespace) -> Verdict:
         args.allow_unproved,
         args.fdr,
         args.complexity,
+        args.objects,
     )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
@@ -212,6 +218,7 @@ class _CommandLine(Surroundings):
     unproved_allowed: bool
     given_fdr: float | None = None
     complexity_wanted: bool = False
+    objects_wanted: bool = False
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -236,6 +243,9 @@ class _CommandLine(Surroundings):
 
     def complexity(self) -> bool:
         return self.complexity_wanted
+
+    def objects(self) -> bool:
+        return self.objects_wanted
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

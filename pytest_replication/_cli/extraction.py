@@ -22,6 +22,7 @@ _OTHERS = {
     "max_rate": None,
     "engine": EXACT,
     "embedder": None,
+    "objects": False,
 }
 """What belongs to a check of scores, and what it is where it is not given."""
 

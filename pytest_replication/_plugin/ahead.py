@@ -11,7 +11,7 @@ import pytest
 
 _CHECKS = ("assert_no_replication", "check_replication")
 _SAMPLES = "replication_samples"
-_HARMLESS = frozenset({"max_rate", "confidence", "top_k", "allow_unproved", "name", "complexity"})
+_HARMLESS = frozenset({"max_rate", "confidence", "top_k", "allow_unproved", "name", "complexity", "objects"})
 """Arguments that leave index, threshold and canaries to the run."""
 
 

@@ -189,6 +189,11 @@ class Run(Surroundings):
         wanted: bool = self.settings.value("complexity")
         return wanted
 
+    def objects(self) -> bool:
+        """Switch of command line or ini file."""
+        wanted: bool = self.settings.value("objects")
+        return wanted
+
     def accepted(self) -> str | None:
         """File of accepted matches of command line or ini file."""
         path: str | None = self.settings.value("accepted")

@@ -231,6 +231,12 @@ SETTINGS = (
         "Measure how complex samples and matched training images are, and whether the score goes with it",
         default=False,
     ),
+    Setting(
+        "objects",
+        switch,
+        "Let a part of a sample that is a copy of a part of a training image count as well",
+        default=False,
+    ),
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting("pictures", text, "Folder for pictures of the closest pairs of checks that do not pass", "PATH"),

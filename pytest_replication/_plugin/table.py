@@ -142,12 +142,15 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [
-        f"      {score_text(p['score'], row['threshold'])}  {p['sample']} -> {p['training_uri']}"
-        for p in row["pairs"][:_PAIRS]
-    ]
+    shown = [f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:
+    """What makes a pair count: points of a part, or the score."""
+    part = pair["part"]
+    return f"{part['points']} points" if part else score_text(pair["score"], row["threshold"])
 
 
 def _drawn(row: dict[str, Any]) -> list[str]:

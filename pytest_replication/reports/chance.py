@@ -42,7 +42,8 @@ def chance_lines(verdict: Verdict) -> list[str]:
         f"a model that copies nothing, {verdict.expected_false:.2g} are expected"
     )
     as_many = as_many_by_chance(verdict) or 0.0
-    if policy.max_rate or verdict.outcome is not Outcome.FAIL or as_many < _USUAL:
+    by_part = any(match.part is not None for match in verdict.replicated)  # of these the rate says nothing
+    if by_part or policy.max_rate or verdict.outcome is not Outcome.FAIL or as_many < _USUAL:
         return [line]
     index = verdict.matches.subject.index
     return [

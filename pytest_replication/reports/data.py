@@ -15,6 +15,7 @@ from pytest_replication.policy import Policy
 from pytest_replication.reports.captions import captions_data, own_data
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
+from pytest_replication.reports.objects import objects_data, part_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.reports.remade import model_data
 from pytest_replication.search.matches import Match, Stored, Subject
@@ -39,6 +40,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "counts": counts_data(verdict),
         "low_information": information_data(verdict),
         "complexity": complexity_data(verdict),
+        "objects": objects_data(verdict),
         "rate_lower": float(verdict.rate_lower),
         "rate_upper": float(verdict.rate_upper),
         "confidence": float(verdict.confidence),
@@ -141,6 +143,8 @@ def search_data(verdict: Verdict) -> dict[str, Any]:
 
 def _p_value(verdict: Verdict, match: Match) -> float | None:
     """That of the sample, told with its best match; where matches are accepted, with each of them."""
+    if match.part is not None:
+        return None
     place = verdict.matches.of[match.sample].index(match)
     if place and not verdict.policy.accepted.entries:
         return None
@@ -236,4 +240,6 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "exact_copies": match.exact,
         "copies_threshold": match.alike,
         "pixels": evidence_data(match.pixels),
+        "kind": match.kind,
+        "part": part_data(match),
     }

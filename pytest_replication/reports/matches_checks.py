@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pytest_replication.search.matches import Match, Matches, NullTail, SearchedBy, Sightings, Subject
+from pytest_replication.search.object_matches import ObjectsFound
 
 _ROUNDING = 2e-6
 """By how much two scores of one pair may differ, both rounded to 6 decimals."""
@@ -29,6 +30,7 @@ def check_matches(matches: Matches) -> None:
     if len(matches.complexity) not in (0, len(matches.of)):
         raise ValueError(f"{len(matches.of)} samples have {len(matches.complexity)} complexities")
     _check_own(matches)
+    _check_objects(matches.objects, len(matches.of), matches.searched)
     for number, found in enumerate(matches.of):
         _check_found(number, found, matches.searched)
 
@@ -114,6 +116,24 @@ def _check_own(matches: Matches) -> None:
             raise ValueError(f"a score of sample {number} is no cosine")
         if own.match.score > matches.of[number][0].score + _ROUNDING:
             raise ValueError(f"the image of its caption is nearer to sample {number} than its best match")
+
+
+def _check_objects(found: ObjectsFound | None, samples: int, searched: int) -> None:
+    if found is None:
+        return
+    if {len(found.of), len(found.unchecked), len(found.features)} != {samples}:
+        raise ValueError(f"parts were looked at of other samples than these {samples}")
+    if found.searched != searched or min(*found.unchecked, *found.features, found.checked, 0) < 0:
+        raise ValueError("what is said of the search for parts cannot be")
+    for number, alike in enumerate(found.of):
+        points = [one.alignment.inliers for one in alike]
+        rows = {one.row for one in alike}
+        if any(one.sample != number or one.row < 0 for one in alike) or len(rows) != len(alike):
+            raise ValueError(f"a part of sample {number} belongs to another, or to no row")
+        if points != sorted(points, reverse=True) or min(points, default=1) < 1:
+            raise ValueError(f"the parts of sample {number} are not in the order of their points")
+        if len(alike) + found.unchecked[number] > searched:
+            raise ValueError(f"sample {number} has more parts than there are training images")
 
 
 def _check_low(matches: Matches) -> None:

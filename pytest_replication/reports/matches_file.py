@@ -33,6 +33,7 @@ from pytest_replication.reports.plain import (
     unpack,
 )
 from pytest_replication.search.matches import Match, Matches, SearchedBy, Stored, Subject
+from pytest_replication.search.object_matches import ObjectsFound
 from pytest_replication.search.sealed import digest
 from pytest_replication.verdicts import Verdict
 
@@ -120,7 +121,8 @@ def _body(verdict: Verdict) -> dict[str, Any]:
         numbers.setdefault(_bare(match.record), len(numbers))
     of = [[_row(match) | {"record": numbers[_bare(match.record)]} for match in found] for found in matches.of]
     records = [pack(record) for record in numbers]
-    more = {name: value for name, value in pack(replace(matches, of=())).items() if name not in _APART}
+    rest = pack(replace(matches, of=(), objects=_without_pictures(matches.objects)))
+    more = {name: value for name, value in rest.items() if name not in _APART}
     return {
         "format": FORMAT,
         "version": __version__,
@@ -141,6 +143,13 @@ def _body(verdict: Verdict) -> dict[str, Any]:
 def _bare(record: Record) -> Record:
     """A record without its small picture, which no verdict looks at."""
     return record if record.thumbnail is None else replace(record, thumbnail=None)
+
+
+def _without_pictures(found: ObjectsFound | None) -> ObjectsFound | None:
+    if found is None:
+        return None
+    of = tuple(tuple(replace(one, record=_bare(one.record)) for one in alike) for alike in found.of)
+    return replace(found, of=of)
 
 
 def _row(match: Match) -> dict[str, Any]:

@@ -17,6 +17,14 @@ from pytest_replication.reports.captions import captions_data, captions_text, ow
 from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
+from pytest_replication.reports.objects import (
+    objects_line,
+    objects_story,
+    part_lines,
+    rule_words,
+    to_check,
+    unchecked_story,
+)
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
 from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
@@ -37,15 +45,20 @@ def render(verdict: Verdict) -> str:
 def headline(verdict: Verdict) -> str:
     """The whole story in one line: count, worst score, threshold, what follows."""
     k, n, limit = len(verdict.replicated), verdict.samples, verdict.policy.threshold
-    worst = verdict.replicated[0] if k else verdict.closest
+    worst = verdict.replicated[0] if k and verdict.replicated[0].part is None else verdict.closest
+    by_part = objects_story(verdict)
     score, threshold = score_text(worst.score, limit), rule_text(verdict.policy)
     if k:
         what = "replicates a training image" if k == 1 else "replicate training images"
-        story = f"{k} of {n} samples {what} (worst score {score}, {threshold})"
+        called = "worst" if worst in verdict.replicated else "closest"
+        story = f"{k} of {n} samples {what} ({called} score {score}, {threshold}{by_part})"
     else:
-        story = f"none of {n} samples replicates a training image (closest score {score}, {threshold})"
-    if verdict.undecided:
+        story = (
+            f"none of {n} samples replicates a training image{by_part} (closest score {score}, {threshold})"
+        )
+    if verdict.undecided or verdict.unchecked:
         told = f"of {len(verdict.undecided)} with next to nothing in them it cannot be told"
+        told = "; ".join(filter(None, [told if verdict.undecided else "", unchecked_story(verdict)]))
         story = f"{story}; {told}" if k else f"cannot tell of {n} samples: {told} ({story})"
     return story + accepted_count(_of_accepted(verdict)) + _claim(verdict)
 
@@ -128,11 +141,12 @@ def _details(verdict: Verdict) -> list[str]:
     subject, matches = verdict.matches.subject, verdict.matches
     lines = ["", *_pairs(verdict)]
     lines += [
-        f"  rule       {settings(verdict.policy)}",
+        f"  rule       {settings(verdict.policy)}{rule_words(verdict)}",
         f"  rate       {bounds(verdict)}",
         *chance_lines(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
+        *([f"  objects    {told}"] if (told := objects_line(verdict)) else []),
         f"  samples    {verdict.samples} of {subject.source}",
         *model_lines(subject.model),
         *([f"  prompts    {subject.prompted}"] if subject.prompted else []),
@@ -195,6 +209,8 @@ def _pairs(verdict: Verdict) -> list[str]:
 
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
+    if match.part is not None:
+        return part_lines(match, *_names(verdict, match))
     subject, record = verdict.matches.subject, match.record
     score = score_text(match.score, verdict.policy.threshold_for(match)) + _next(verdict, match)
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
@@ -209,6 +225,13 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
         f"    {' ' * len(score)}  training  {record.uri}{told}",
         *([f"    {' ' * len(score)}  caption   {own}"] if own else []),
     ]
+
+
+def _names(verdict: Verdict, match: Match) -> tuple[str, str]:
+    """A sample and a training image, as a pair of parts names them."""
+    subject, record = verdict.matches.subject, match.record
+    seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
+    return f"{subject.samples[match.sample]}{seed}", record.uri
 
 
 def _copies(match: Match) -> str:
@@ -249,6 +272,8 @@ def _claim(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.undecided:
         return to_settle(verdict)
+    if verdict.unchecked:
+        return to_check(verdict)
     if verdict.policy.unprovable:
         return "more samples will not: innocent ones alone reach the tolerated rate, as the WARNING says"
     if verdict.needed is None:

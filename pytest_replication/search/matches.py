@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from pytest_replication.images.complexity import Complexity
 from pytest_replication.index import Index, Record
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+
+WHOLE, OBJECT = "whole", "object"
+"""Kinds of matches: of whole images, by their score; of parts, by their points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,8 @@ class Match:
         alike: score from which on two training images were counted as duplicates.
         leader: row that stands for all its duplicates; None if they were not counted.
         pixels: what pixels say of the two; None where that was not measured.
+        kind: ``whole`` where the score speaks, ``object`` where it is a part that lies on a part.
+        part: the two parts; None for whole images.
     """
 
     sample: int
@@ -151,6 +157,13 @@ class Match:
     alike: float | None = None
     leader: int | None = None
     pixels: PixelEvidence | None = None
+    kind: str = field(default=WHOLE, metadata={"stored": False})
+    part: ObjectMatch | None = field(default=None, metadata={"stored": False})
+
+    @property
+    def points(self) -> int:
+        """Distinct points that say that a part lies on a part; 0 for whole images."""
+        return 0 if self.part is None else self.part.alignment.inliers
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +344,7 @@ class Matches:
         complexity: one for each sample, empty where it was not asked for.
         own: for each sample the training image that its prompt is the caption of, None where it is of none;
             empty where no prompt is one.
+        objects: copies of parts; None where they were not looked for.
         stored: the file that they were read from, None where they were just measured.
     """
 
@@ -347,6 +361,7 @@ class Matches:
     low: tuple[LowInformation, ...] = ()
     complexity: tuple[Complexities, ...] = ()
     own: tuple[Own | None, ...] = ()
+    objects: ObjectsFound | None = None
     stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
 
     @property

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -29,6 +29,7 @@ from pytest_replication.index.shard import Record
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.geometry import Alignment, LocalImage, align
 from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
 from pytest_replication.search.parts import (
     grid_of,
     nearest_parts,
@@ -43,62 +44,6 @@ _KNOWN = 1024
 """Training images whose local features are kept in memory: 140 kB each at most."""
 _RECORDS = 4096
 """Records that are read at once: with their pictures, of which none are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectMatch:
-    """A part of a sample that lies on a part of a training image.
-
-    Attributes:
-        sample: number of the sample.
-        row: row of the training image in the index.
-        record: the training image.
-        alignment: which part lies on which, and how many distinct points say so.
-        source: of the training image's local features: ``index`` or ``original``.
-        score: cosine of the pair of views that led to it.
-        view: view of the training image in that pair.
-        sample_view: view of the sample in it.
-    """
-
-    sample: int
-    row: int
-    record: Record
-    alignment: Alignment
-    source: str
-    score: float
-    view: str
-    sample_view: str
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectsFound:
-    """What was found of copies of a part. Nothing is judged here.
-
-    Attributes:
-        of: for each sample the candidate with most distinct points, None where nothing agrees at all.
-        unchecked: for each sample the candidates that had no local features to compare: of these nothing is
-            known.
-        features: local features of each sample; one with few of them has no part to recognise.
-        candidates: pairs of a sample and a training image that vectors led to.
-        searched: rows of the index that were searched for every sample.
-        grid: name of the grid of parts of the samples.
-        stored: whether the index has parts; else parts of samples were compared with whole training images.
-        seconds: that all of it took, beyond the vectors that the whole samples have.
-    """
-
-    of: tuple[ObjectMatch | None, ...]
-    unchecked: tuple[int, ...]
-    features: tuple[int, ...]
-    candidates: int
-    searched: int
-    grid: str
-    stored: bool
-    seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def checked(self) -> int:
-        """Pairs whose local features were compared."""
-        return self.candidates - sum(self.unchecked)
 
 
 def find_objects(
@@ -128,11 +73,10 @@ def find_objects(
     from tqdm import tqdm
 
     started = time.perf_counter()
-    require_opencv()
-    check_detector(index.manifest, index.path)
+    require_objects_at_hand(index)
     near = nearest_parts(index, with_parts(index, samples, vectors), k)
     training = _Training(index, near.rows)
-    best: list[ObjectMatch | None] = []
+    of: list[tuple[ObjectMatch, ...]] = []
     unchecked, features = [], []
     with (
         ThreadPoolExecutor(threads(), "objects") as pool,
@@ -143,12 +87,12 @@ def find_objects(
         stream = enumerate(samples)
         while batch := list(itertools.islice(stream, threads())):
             for found in pool.map(lambda one: _look(one[0], one[1], near, training), batch):
-                best.append(None if found.best is None else _named(index, near, found.best))
+                of.append(tuple(_named(index, near, one) for one in found.alike))
                 unchecked.append(found.unchecked)
                 features.append(found.features)
                 bar.update()
     return ObjectsFound(
-        of=_with_pictures(index, best),
+        of=_with_pictures(index, of),
         unchecked=tuple(unchecked),
         features=tuple(features),
         candidates=int((near.rows >= 0).sum()),
@@ -157,6 +101,17 @@ def find_objects(
         stored=index.objects is not None,
         seconds=time.perf_counter() - started,
     )
+
+
+def require_objects_at_hand(index: Index) -> None:
+    """Find out, before anything is searched, whether parts can be compared.
+
+    Raises:
+        SettingsError: OpenCV is not installed.
+        IndexMismatch: the local features of the index were found in another way.
+    """
+    require_opencv()
+    check_detector(index.manifest, index.path)
 
 
 class _Training:
@@ -197,8 +152,8 @@ class _Training:
 
 
 @dataclass(frozen=True, slots=True)
-class _Best:
-    """The candidate of a sample with most distinct points.
+class _Alike:
+    """A candidate of which a part lies on a part of the sample.
 
     Attributes:
         sample: number of the sample.
@@ -217,9 +172,9 @@ class _Best:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What became of the candidates of a sample: the best, those without features, features of the sample."""
+    """What became of the candidates of a sample: those alike, those without features, its own features."""
 
-    best: _Best | None
+    alike: list[_Alike]
     unchecked: int
     features: int
 
@@ -227,32 +182,33 @@ class _Looked:
 def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training) -> _Looked:
     """Align a sample with all its candidates."""
     mine = LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
-    best, unchecked = None, 0
+    alike, unchecked = [], 0
     for place, row in enumerate(near.rows[sample].tolist()):
         if row < 0:
             continue
         theirs = training.of(row)
         if theirs is None:
             unchecked += 1
-            continue
-        found = align(mine, theirs)
-        # Of equal ones that which vectors placed first.
-        if found is not None and (best is None or found.inliers > best.alignment.inliers):
-            best = _Best(sample, place, found, training.records[row], training.source)
-    return _Looked(best, unchecked, len(mine.features))
+        elif (found := align(mine, theirs)) is not None:
+            alike.append(_Alike(sample, place, found, training.records[row], training.source))
+    # Of equal ones that which vectors placed first.
+    alike.sort(key=lambda one: (-one.alignment.inliers, one.place))
+    return _Looked(alike, unchecked, len(mine.features))
 
 
-def _named(index: Index, near: Neighbours, best: _Best) -> ObjectMatch:
-    at = best.sample, best.place
+def _named(index: Index, near: Neighbours, one: _Alike) -> ObjectMatch:
+    at = one.sample, one.place
+    row, duplicates = int(near.rows[at]), index.duplicates
     return ObjectMatch(
-        sample=best.sample,
-        row=int(near.rows[at]),
-        record=best.record,
-        alignment=best.alignment,
-        source=best.source,
+        sample=one.sample,
+        row=row,
+        record=one.record,
+        alignment=one.alignment,
+        source=one.source,
         score=float(near.scores[at]),
         view=training_views(index)[near.views[at]].name,
         sample_view=sample_views(index)[near.sample_views[at]].name,
+        leader=duplicates.leader_of(row) if duplicates else None,
     )
 
 
@@ -264,7 +220,11 @@ def _records(index: Index, rows: Sequence[int]) -> dict[int, Record]:
     }
 
 
-def _with_pictures(index: Index, found: Sequence[ObjectMatch | None]) -> tuple[ObjectMatch | None, ...]:
-    """The same with whole records."""
-    records = index.records([match.row for match in found if match is not None])
-    return tuple(None if match is None else replace(match, record=records[match.row]) for match in found)
+def _with_pictures(
+    index: Index, of: Sequence[tuple[ObjectMatch, ...]]
+) -> tuple[tuple[ObjectMatch, ...], ...]:
+    """The same, the first of each sample with its whole record."""
+    records = index.records([found[0].row for found in of if found])
+    return tuple(
+        (replace(found[0], record=records[found[0].row]), *found[1:]) if found else () for found in of
+    )

@@ -1,0 +1,117 @@
+"""Samples with a part that is a copy: judged by how many distinct points say so. Pure.
+
+Local features of any two images agree in a few points by chance; those of a part that was copied in many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.search.matches import OBJECT, Match, Matches
+from pytest_replication.search.object_matches import ObjectMatch
+
+POINTS = 8
+"""Distinct points from which on a part counts as a copy.
+
+Measured (benchmarks/objects.py): 280 unrelated pairs had 5 at most.
+"""
+_FEWEST = 4
+"""Points below which any two images agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRule:
+    """From how many distinct points on a part of a sample counts as a copy.
+
+    Attributes:
+        inliers: distinct points.
+        source: where the number comes from, for people.
+        false_rate: share of samples that copy nothing and reach it; None where that was not measured.
+
+    Raises:
+        SettingsError: no such number.
+    """
+
+    inliers: int = POINTS
+    source: str = "default"
+    false_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.inliers) is not int or self.inliers < _FEWEST:
+            raise SettingsError(
+                f"{self.inliers!r} points ({self.source}) tell no copy of a part: give a whole number from "
+                f"{_FEWEST} on"
+            )
+        if self.false_rate is not None and not 0 <= self.false_rate <= 1:
+            raise SettingsError(f"{self.false_rate} is no share of samples: give 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsJudged:
+    """What parts say of samples.
+
+    Attributes:
+        hits: best object match of each sample that is replicated by a part alone, most points first.
+        accepted: object matches that reach the rule and are accepted.
+        unchecked: numbers of the samples of which some candidates could not be looked at, and that are not
+            replicated.
+    """
+
+    hits: tuple[Match, ...] = ()
+    accepted: tuple[Match, ...] = ()
+    unchecked: tuple[int, ...] = ()
+
+
+def judge_objects(
+    matches: Matches,
+    rule: ObjectRule | None,
+    replicated: Iterable[Match],
+    accepts: Callable[[Match], bool],
+) -> ObjectsJudged:
+    """Judge samples by their parts.
+
+    Args:
+        matches: everything that was measured.
+        rule: from how many points on; None to judge by whole images only.
+        replicated: matches of samples that are replicated already.
+        accepts: whether a match is accepted, so that it does not count.
+
+    Raises:
+        SearchError: parts are to be judged and were not looked at, or not of all samples.
+    """
+    if rule is None:
+        return ObjectsJudged()
+    found = matches.objects
+    if found is None:
+        raise SearchError("copies of parts are asked for, and were not looked for: nothing can pass")
+    count = len(matches.of)
+    if (len(found.of), len(found.unchecked), len(found.features)) != (count,) * 3 or found.searched < 1:
+        raise SearchError(f"parts of {len(found.of)} of {count} samples were looked at, so nothing can pass")
+    settled = {match.sample for match in replicated}
+    hits, accepted = [], []
+    for sample, alike in enumerate(found.of):
+        near = [_as_match(one) for one in alike if one.alignment.inliers >= rule.inliers]
+        accepted += [match for match in near if accepts(match)]
+        left = [match for match in near if not accepts(match)]
+        if left and sample not in settled:
+            hits.append(left[0])
+    settled |= {match.sample for match in hits}
+    hits.sort(key=lambda match: (-match.points, match.sample))
+    unchecked = tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled)
+    return ObjectsJudged(tuple(hits), tuple(accepted), unchecked)
+
+
+def _as_match(found: ObjectMatch) -> Match:
+    return Match(
+        sample=found.sample,
+        score=found.score,
+        row=found.row,
+        record=found.record,
+        view=found.view,
+        sample_view=found.sample_view,
+        leader=found.leader,
+        kind=OBJECT,
+        part=found,
+    )

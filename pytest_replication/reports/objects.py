@@ -1,0 +1,127 @@
+"""Copies of parts in a verdict: which part of a sample lies on which of a training image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_replication.images.parts import box_in_words
+from pytest_replication.reports.words import plural
+from pytest_replication.scoring.geometry import Polygon
+from pytest_replication.search.matches import Match
+from pytest_replication.verdicts import Verdict
+
+
+def part_data(match: Match) -> dict[str, Any] | None:
+    """Turn the two parts of a match into plain data; None where the score of whole images speaks."""
+    if (found := match.part) is None:
+        return None
+    how = found.alignment
+    return {
+        "points": int(how.inliers),
+        "spread": float(how.spread),
+        "mirrored": bool(how.mirrored),
+        "scale": float(how.scale),
+        "degrees": float(how.degrees),
+        "sample": _corners(how.sample),
+        "training": _corners(how.training),
+        "source": found.source,
+    }
+
+
+def objects_data(verdict: Verdict) -> dict[str, Any] | None:
+    """Turn what was looked at for copies of parts into plain data; None where nothing was."""
+    found, rule = verdict.matches.objects, verdict.policy.objects
+    if found is None or rule is None:
+        return None
+    return {
+        "points": int(rule.inliers),
+        "points_source": rule.source,
+        "false_rate": None if rule.false_rate is None else float(rule.false_rate),
+        "replicated": len(_by_part(verdict)),
+        "unchecked_samples": len(verdict.unchecked),
+        "candidates": int(found.candidates),
+        "checked": int(found.checked),
+        "unchecked": int(sum(found.unchecked)),
+        "featureless": sum(count < rule.inliers for count in found.features),
+        "grid": found.grid,
+        "stored": bool(found.stored),
+        "seconds": float(found.seconds),
+    }
+
+
+def part_lines(match: Match, sample: str, training: str) -> list[str]:
+    """A pair of which a part is a copy, in two lines.
+
+    Args:
+        match: of the two.
+        sample: the sample in words.
+        training: the training image in words.
+    """
+    if match.part is None:
+        return []
+    how, score = match.part.alignment, plural(match.points, "point")
+    flipped = ", mirrored" if how.mirrored else ""
+    return [
+        f"    {score}  sample    {sample}, {_place(how.sample)}",
+        f"    {' ' * len(score)}  training  {training}, {_place(how.training)}{flipped}",
+    ]
+
+
+def objects_line(verdict: Verdict) -> str:
+    """What was looked at, and how long it took; empty where nothing was."""
+    found, rule = verdict.matches.objects, verdict.policy.objects
+    if found is None or rule is None:
+        return ""
+    parts = "of the index, too" if found.stored else "of samples only, the index has none"
+    pairs = f"{found.checked} of {plural(found.candidates, 'pair')} compared"
+    bare = sum(count < rule.inliers for count in found.features)
+    told = f"; {plural(bare, 'sample')} with too few points to tell" if bare else ""
+    return f"parts ({found.grid}) {parts}; {pairs}{told}; {found.seconds:.1f} s"
+
+
+def objects_story(verdict: Verdict) -> str:
+    """What the first line of a verdict says of parts; empty where nothing is to be said."""
+    hits, rule = _by_part(verdict), verdict.policy.objects
+    if rule is None:
+        return ""
+    if hits:
+        return f", {len(hits)} by a part alone: {hits[0].points} points, {rule.inliers} are enough"
+    return "" if verdict.replicated else ", nor a part of one"
+
+
+def unchecked_story(verdict: Verdict) -> str:
+    """What it says of samples whose parts could not be looked at; empty where there are none."""
+    if not verdict.unchecked:
+        return ""
+    return f"parts of {plural(len(verdict.unchecked), 'sample')} were not checked"
+
+
+def rule_words(verdict: Verdict) -> str:
+    """When a part counts as a copy; empty where none does."""
+    if (rule := verdict.policy.objects) is None:
+        return ""
+    rate = "" if rule.false_rate is None else f", {100 * rule.false_rate:.3g} % of innocent samples"
+    return f"; or a part with {rule.inliers} points alike ({rule.source}{rate})"
+
+
+def to_check(verdict: Verdict) -> str:
+    """What makes parts that were not checked be checked."""
+    found, index = verdict.matches.objects, verdict.matches.subject.index
+    count = 0 if found is None else sum(found.unchecked)
+    return (
+        f"{plural(count, 'pair')} could not be compared, since {index} holds no local features and the "
+        "training images are not where it names them: build it again with --objects"
+    )
+
+
+def _by_part(verdict: Verdict) -> list[Match]:
+    return [match for match in verdict.replicated if match.part is not None]
+
+
+def _place(corners: Polygon) -> str:
+    across, down = [x for x, _ in corners], [y for _, y in corners]
+    return f"at {box_in_words((min(across), min(down), max(across), max(down)))}"
+
+
+def _corners(polygon: Polygon) -> list[list[float]]:
+    return [[float(x), float(y)] for x, y in polygon]

@@ -1,0 +1,139 @@
+"""Copies of parts fail a check that asks for them: in a call, on the command line and in pytest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_replication import (
+    BuildOptions,
+    Index,
+    Outcome,
+    ReplicationDetected,
+    assert_no_replication,
+    assert_replication_rate_below,
+    build_index,
+    check_replication,
+    read_matches,
+)
+from pytest_replication.errors import SettingsError
+from pytest_replication.judging import judge
+from pytest_replication.models import Samples
+from pytest_replication.reports.matches_file import save_matches
+
+from .conftest import RunSuite
+from .test_cli import call
+
+pytest.importorskip("cv2")
+ABOVE = 0.99
+"""A threshold that none of the samples reaches."""
+
+
+@pytest.fixture(scope="module")
+def folder(pasted: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``copied`` and ``other`` of a sample each."""
+    made = tmp_path_factory.mktemp("samples")
+    for name, number in (("copied", 0), ("other", 1)):
+        (made / name).mkdir()
+        pasted.image(number).save(made / name / "0.png")
+    return made
+
+
+@pytest.fixture(scope="module")
+def lost(part_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index without local features, one of whose training images is gone."""
+    made = tmp_path_factory.mktemp("lost")
+    images = Path(shutil.copytree(part_photos, made / "images"))
+    index = build_index(images, made / "index", BuildOptions(embedder="pixels", progress=False)).index
+    (images / "coins.jpg").unlink()
+    return index
+
+
+def test_a_copy_of_a_part_fails_where_it_is_asked_for(objects_index: Index, pasted: Samples) -> None:
+    assert check_replication(pasted, ABOVE, index=objects_index).outcome is Outcome.PASS
+    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    assert verdict.outcome is Outcome.FAIL
+    assert [(m.sample, m.record.id, m.kind) for m in verdict.replicated] == [(0, "motorcycle.jpg", "object")]
+    assert verdict.matches.objects is not None
+    assert verdict.matches.objects.checked == 18
+
+
+def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
+    copied = [pasted.image(0)]
+    with pytest.raises(ReplicationDetected, match="1 by a part alone"):
+        assert_no_replication(copied, ABOVE, index=objects_index, objects=True)
+    with pytest.raises(ReplicationDetected, match="2 by a part alone"):
+        assert_replication_rate_below(copied * 2, 0.01, ABOVE, index=objects_index, objects=True)
+    with pytest.raises(SettingsError, match="objects is 1; expected True or False"):
+        assert_no_replication(copied, ABOVE, index=objects_index, objects=1)  # type: ignore[arg-type]
+
+
+def test_what_was_found_is_judged_again_from_a_file(
+    objects_index: Index, pasted: Samples, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.json"
+    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    save_matches(path, verdict)
+    saved = read_matches(path)
+    assert saved.policy.objects == verdict.policy.objects
+    again = judge(saved.matches, saved.policy)
+    assert [(m.sample, m.row, m.points) for m in again.replicated] == [
+        (m.sample, m.row, m.points) for m in verdict.replicated
+    ]
+    assert call("check", "--matches", path, "--threshold", 0.999).returncode == 1
+    refused = call("check", "--matches", path, "--objects")
+    assert refused.returncode == 2
+    assert "--objects cannot be given with --matches" in refused.stderr
+
+
+def test_the_command_line_asks_for_it(objects_index: Index, folder: Path) -> None:
+    given = ("check", objects_index.path, folder / "copied", "--threshold", ABOVE)
+    assert call(*given).returncode == 0
+    done = call(*given, "--objects", "--json")
+    assert done.returncode == 1
+    data = json.loads(done.stdout)
+    assert [(pair["kind"], pair["part"]["mirrored"]) for pair in data["pairs"]] == [("object", True)]
+    assert (data["objects"]["replicated"], data["objects"]["unchecked"]) == (1, 0)
+    assert (
+        call("check", objects_index.path, folder / "other", "--threshold", ABOVE, "--objects").returncode == 0
+    )
+    assert call(*given, "--objects", "--pixels", "ratio").returncode == 2
+
+
+def test_what_cannot_be_looked_at_lets_nothing_pass(lost: Path, folder: Path) -> None:
+    given = ("check", lost, folder / "other", "--threshold", ABOVE)
+    assert call(*given).returncode == 0
+    done = call(*given, "--objects")
+    assert done.returncode == 3
+    assert "parts of 1 sample were not checked" in done.stdout
+    assert "build it again with --objects" in done.stdout
+
+
+def test_a_run_asks_for_it(run_suite: RunSuite, objects_index: Index, folder: Path) -> None:
+    suite = f"""
+        def test_copied(assert_no_replication):
+            assert_no_replication({str(folder / "copied")!r}, threshold={ABOVE})
+
+        def test_tolerated(check_replication):
+            check_replication({str(folder / "copied")!r}, threshold={ABOVE})
+
+        def test_not_asked(assert_no_replication):
+            assert_no_replication({str(folder / "copied")!r}, threshold={ABOVE}, objects=False)
+    """
+    result = run_suite(suite, "--replication-objects", index=objects_index.path)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*1 by a part alone: * points, 8 are enough*", "* points  *0.png -> *motorcycle.jpg"]
+    )
+
+
+def test_without_opencv_nothing_is_judged(
+    objects_index: Index, pasted: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(SettingsError, match="OpenCV, which is not installed"):
+        check_replication(pasted, ABOVE, index=objects_index, objects=True)

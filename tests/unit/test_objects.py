@@ -1,0 +1,199 @@
+"""Parts are judged by their points: what reaches the rule fails, what was not looked at passes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from pytest_replication.accepted import Acceptance, Accepted
+from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.index import Record
+from pytest_replication.judging import judge
+from pytest_replication.objects import ObjectRule
+from pytest_replication.policy import Policy
+from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.matches_checks import check_matches
+from pytest_replication.reports.text import headline, render
+from pytest_replication.scoring.geometry import Alignment
+from pytest_replication.search import Match, Matches, Subject
+from pytest_replication.search.matches import LowInformation
+from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.verdicts import Outcome
+
+RECORDS = [Record(f"t{row}", f"/t{row}", f"{row}" * 64, 1, 1) for row in range(9)]
+POLICY = Policy(0.5, objects=ObjectRule(8))
+DAY = date(2026, 1, 1)
+
+
+def part(sample: int, points: int, row: int) -> ObjectMatch:
+    corners = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.6))
+    alignment = Alignment(points, 0.1, True, 1.2, 5.0, corners, corners)
+    return ObjectMatch(sample, row, RECORDS[row], alignment, "index", 0.4, "quarter 1 of 4", "whole")
+
+
+def matches_of(
+    scores: Sequence[float], points: Sequence[Sequence[int]], unchecked: Sequence[int] = ()
+) -> Matches:
+    """Samples of these scores with row 0; parts of each with these points, with rows from 1 on."""
+    n = len(scores)
+    names, sums = tuple(f"s{i}" for i in range(n)), tuple(chr(97 + i) * 64 for i in range(n))
+    subject = Subject(names, "test", "index", 0, "f", "toy", "p", None, sample_sha256=sums)
+    of = tuple((Match(i, score, 0, RECORDS[0], "whole", "whole"),) for i, score in enumerate(scores))
+    parts = tuple(
+        tuple(part(i, count, row) for row, count in enumerate(each, 1)) for i, each in enumerate(points)
+    )
+    told = tuple(unchecked) or (0,) * n
+    found = ObjectsFound(parts, told, (500,) * n, 10 * n, 10, "ninths", True, 0.5)
+    return Matches(of, 10, subject, objects=found)
+
+
+def test_a_part_with_enough_points_fails_and_one_with_fewer_passes() -> None:
+    assert judge(matches_of([0.1, 0.2], [[7], []]), POLICY).outcome is Outcome.PASS
+    verdict = judge(matches_of([0.1, 0.2, 0.3], [[9, 3], [], [41, 8]]), POLICY)
+    assert verdict.outcome is Outcome.FAIL
+    assert [(m.sample, m.row, m.kind, m.points) for m in verdict.replicated] == [
+        (2, 1, "object", 41),
+        (0, 1, "object", 9),
+    ]
+    assert verdict.tally.replicated == 2
+
+
+def test_a_sample_whose_score_speaks_is_counted_once() -> None:
+    verdict = judge(matches_of([0.9, 0.1], [[50], [8]]), POLICY)
+    assert [(m.sample, m.kind, m.points) for m in verdict.replicated] == [(0, "whole", 0), (1, "object", 8)]
+
+
+def test_whole_images_alone_are_judged_without_a_rule() -> None:
+    verdict = judge(matches_of([0.1], [[50]]), Policy(0.5))
+    assert verdict.outcome is Outcome.PASS
+    assert verdict_data(verdict)["objects"] is None
+
+
+def test_nothing_passes_where_parts_were_not_looked_for() -> None:
+    whole = matches_of([0.1], [[]])
+    with pytest.raises(SearchError, match="were not looked for: nothing can pass"):
+        judge(replace(whole, objects=None), POLICY)
+    of_two = matches_of([0.1, 0.1], [[], []]).objects
+    assert of_two is not None
+    with pytest.raises(SearchError, match="parts of 2 of 1 samples were looked at"):
+        judge(replace(whole, objects=of_two), POLICY)
+    with pytest.raises(SearchError, match="nothing can pass"):
+        judge(replace(whole, objects=replace(of_two, of=of_two.of[:1], features=(1,))), POLICY)
+    assert whole.objects is not None
+    with pytest.raises(SearchError, match="nothing can pass"):
+        judge(replace(whole, objects=replace(whole.objects, searched=0)), POLICY)
+
+
+@pytest.mark.parametrize("max_rate", [0.0, 0.9])
+def test_one_pair_that_was_not_looked_at_lets_nothing_pass(max_rate: float) -> None:
+    found = matches_of([0.1] * 20, [[]] * 20, [0] * 19 + [1])
+    verdict = judge(found, replace(POLICY, max_rate=max_rate))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.unchecked == (19,)
+    assert verdict.needed is None
+    assert verdict.rate_upper > judge(matches_of([0.1] * 20, [[]] * 20), POLICY).rate_upper
+    text = render(verdict)
+    assert "parts of 1 sample were not checked" in text.splitlines()[0]
+    assert "to settle  1 pair could not be compared, since index holds no local features" in text
+
+
+def test_what_is_replicated_needs_no_further_look() -> None:
+    found = judge(matches_of([0.9, 0.1], [[], [9]], [1, 1]), POLICY)
+    assert found.outcome is Outcome.FAIL
+    assert found.unchecked == ()
+
+
+def test_a_part_tells_of_a_sample_of_which_pixels_do_not() -> None:
+    found = replace(matches_of([0.9, 0.1], [[], []]), low=(LowInformation(0, "flat"),))
+    assert judge(found, POLICY).undecided
+    told = replace(found, objects=matches_of([0.9, 0.1], [[12], []]).objects)
+    verdict = judge(told, POLICY)
+    assert (verdict.outcome, verdict.undecided) == (Outcome.FAIL, ())
+    assert verdict.replicated[0].kind == "object"
+
+
+def accepting(*pairs: tuple[str, str], today: date = DAY) -> Accepted:
+    entries = tuple(
+        Acceptance(sample * 64, training * 64, "seen", "me", DAY, DAY, "s", "t") for sample, training in pairs
+    )
+    return Accepted(entries, "accepted.toml", today)
+
+
+def test_accepted_pairs_do_not_count_and_the_next_part_does() -> None:
+    found = matches_of([0.1], [[20, 9]])
+    one = judge(found, replace(POLICY, accepted=accepting(("a", "1"))))
+    assert [(m.row, m.points) for m in one.replicated] == [(2, 9)]
+    assert [(m.row, m.points) for m in one.accepted] == [(1, 20)]
+    assert one.unused == ()
+    both = judge(found, replace(POLICY, accepted=accepting(("a", "1"), ("a", "2"), ("a", "3"))))
+    assert both.outcome is Outcome.PASS
+    assert len(both.unused) == 1
+    assert verdict_data(both)["accepted"]["matches"][0]["part"]["points"] == 20
+    assert render(both)
+
+
+def test_what_has_expired_counts() -> None:
+    accepted = accepting(("a", "1"), today=date(2026, 1, 2))
+    assert judge(matches_of([0.1], [[20]]), replace(POLICY, accepted=accepted)).outcome is Outcome.FAIL
+
+
+def test_reports_say_which_part_of_what() -> None:
+    verdict = judge(matches_of([0.9, 0.1], [[], [12]]), POLICY)
+    assert headline(verdict) == (
+        "2 of 2 samples replicate training images (worst score 0.900, threshold 0.5, 1 by a part alone: 12 "
+        "points, 8 are enough)"
+    )
+    text = render(verdict)
+    assert "12 points  sample    s1, at 10 to 50 % of the width, 20 to 60 % of the height" in text
+    assert "training  /t1, at 10 to 50 % of the width, 20 to 60 % of the height, mirrored" in text
+    assert "or a part with 8 points alike (default)" in text
+    assert "objects    parts (ninths) of the index, too; 20 of 20 pairs compared; 0.5 s" in text
+    pairs = verdict_data(verdict)["pairs"]
+    assert [(pair["kind"], pair["part"] is None) for pair in pairs] == [("whole", True), ("object", False)]
+    assert pairs[1]["part"] == {
+        "points": 12,
+        "spread": 0.1,
+        "mirrored": True,
+        "scale": 1.2,
+        "degrees": 5.0,
+        "sample": [[0.1, 0.2], [0.5, 0.2], [0.5, 0.6]],
+        "training": [[0.1, 0.2], [0.5, 0.2], [0.5, 0.6]],
+        "source": "index",
+    }
+    assert "nor a part of one (closest" in headline(judge(matches_of([0.1], [[]]), POLICY))
+    alone = headline(judge(matches_of([0.1], [[9]]), POLICY))
+    assert "1 of 1 samples replicates a training image (closest score 0.100" in alone
+
+
+@pytest.mark.parametrize("points", [3, 0, -1, True, 8.0])
+def test_rules_that_tell_nothing_are_refused(points: object) -> None:
+    with pytest.raises(SettingsError, match="tell no copy of a part"):
+        ObjectRule(points)  # type: ignore[arg-type]
+
+
+def test_a_rate_is_a_share() -> None:
+    with pytest.raises(SettingsError, match="no share"):
+        ObjectRule(8, false_rate=1.5)
+
+
+def test_parts_that_no_search_finds_are_refused() -> None:
+    sound = matches_of([0.1], [[9, 8]])
+    check_matches(sound)
+    found = sound.objects
+    assert found is not None
+    first, second = found.of[0]
+    for wrong in (
+        replace(found, of=()),
+        replace(found, unchecked=(-1,)),
+        replace(found, unchecked=(9,)),
+        replace(found, searched=9),
+        replace(found, of=((second, first),)),
+        replace(found, of=((first, first),)),
+        replace(found, of=((replace(first, sample=1),),)),
+        replace(found, candidates=-1),
+    ):
+        with pytest.raises(ValueError, match="part"):
+            check_matches(replace(sound, objects=wrong))
