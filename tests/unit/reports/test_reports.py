@@ -168,6 +168,8 @@ def test_data_is_plain_and_complete() -> None:
         "exact_copies": None,
         "copies_threshold": None,
         "pixels": None,
+        "kind": "whole",
+        "part": None,
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=0)
