@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from object_pictures import Wanted, complete, deal, on_white
 from PIL import Image
 
+from pytest_replication import BuildOptions, Index, Samples, build_index, open_index
 from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.benchmark.synthetic.pasted import object_paste
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
@@ -48,6 +49,8 @@ from pytest_replication.benchmark.synthetic.segmented import Segmented
 from pytest_replication.embedders import load_embedder
 from pytest_replication.embedders.probe import embed_images
 from pytest_replication.images.decode import decode
+from pytest_replication.search.embed import embed_samples
+from pytest_replication.search.objects import find_objects
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 PHOTOGRAPHS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
@@ -55,6 +58,8 @@ CUTOUTS = ("/usr/share/tuxpaint/stamps",)
 WITHOUT = ("symbols", "flags")
 """Stamps that are passed over: letters, digits, coins; flags are among the hard negatives."""
 
+BLOCK = 100
+"""Queries that are looked at together."""
 POOLED, ROW = 0.001, 0.01
 TAIL = 0.975
 FAMILY_TRAINING, FAMILY_QUERIES = 20, 100
@@ -128,7 +133,29 @@ def sscd(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str, An
     return [{"score": float(row.max()), "found": int(row.argmax()), "seconds": spent} for row in scores]
 
 
-SCORERS: dict[str, Scorer] = {"sscd": Scorer(sscd, 0.5)}
+def objects(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str, Any]]:
+    """Parts and local features, as `search.objects` looks at them: distinct points that lie alike."""
+    place = {str(path): number for number, path in enumerate(training)}
+    told: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        index = _index_of(training, Path(folder) / "index")
+        for first in range(0, len(queries), BLOCK):
+            samples = Samples.of(list(queries[first : first + BLOCK]))
+            found = find_objects(index, samples, embed_samples(index, samples), progress=False)
+            for match in found.of:
+                score = 0 if match is None else match.alignment.inliers
+                named = None if match is None else place[match.record.uri]
+                told.append({"score": score, "found": named, "seconds": found.seconds / len(samples)})
+            say(f"objects: {len(told)} of {len(queries)}")
+    return told
+
+
+def _index_of(training: Sequence[Path], folder: Path) -> Index:
+    build_index(list(training), folder, BuildOptions(embedder="sscd", dtype="float16", objects="ninths"))
+    return open_index(folder)
+
+
+SCORERS: dict[str, Scorer] = {"sscd": Scorer(sscd, 0.5), "objects": Scorer(objects)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +167,14 @@ class Plan:
         positives: of each row.
         negatives: of each row.
         seed: of all chance.
+        first: pictures of each row, side and family that are measured; None for all.
     """
 
     work: Path
     positives: int
     negatives: int
     seed: int
+    first: int | None = None
 
     def folder(self, row: str, side: str) -> Path:
         """Where the positives or negatives of a row are."""
@@ -156,7 +185,7 @@ def main() -> None:
     args = parsed()
     work = args.work or Path(tempfile.gettempdir()) / "pytest-replication-objects"
     work.mkdir(parents=True, exist_ok=True)
-    plan = Plan(work, args.positives, args.negatives, args.seed)
+    plan = Plan(work, args.positives, args.negatives, args.seed, args.first)
     given = (tuple(args.photographs), tuple(args.cutouts), tuple(args.without))
     wanted = Wanted(*given, least=args.least, seed=args.seed)
     dealt = deal(work / "pictures", wanted)
@@ -184,6 +213,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="That make sets")
     parser.add_argument("--scorer", nargs="+", choices=list(SCORERS), default=["sscd"])
+    parser.add_argument("--first", type=int, metavar="N", help="Measure no more of each row, side and family")
     parser.add_argument("--only-sets", action="store_true", help="Measure nothing")
     parser.add_argument("--name", default="objects", help="Of the results")
     return parser.parse_args()
@@ -378,7 +408,8 @@ def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> 
 def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
     """All pictures that are asked about: of these rows, and the hard negatives."""
     folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
-    return [path for folder in (*folders, plan.work / "hard") for path in sorted(folder.rglob("*.png"))]
+    folders += [folder for folder in sorted((plan.work / "hard").iterdir()) if folder.is_dir()]
+    return [path for folder in folders for path in sorted(folder.rglob("*.png"))[: plan.first]]
 
 
 def about_row(plan: Plan, row: str) -> dict[str, Any]:
@@ -389,7 +420,7 @@ def about_row(plan: Plan, row: str) -> dict[str, Any]:
         "reach": ROWS[row].reach,
     }
     for side in ("positives", "negatives"):
-        truth = truth_of(plan.folder(row, side))
+        truth = truth_of(plan.folder(row, side), plan.first)
         told[side] = {
             "pictures": len(truth),
             "sources": len({one["source"] for one in truth}),
@@ -399,9 +430,9 @@ def about_row(plan: Plan, row: str) -> dict[str, Any]:
     return told
 
 
-def truth_of(folder: Path) -> list[dict[str, Any]]:
+def truth_of(folder: Path, first: int | None = None) -> list[dict[str, Any]]:
     truth: list[dict[str, Any]] = json.loads((folder / "truth.json").read_text())
-    return truth
+    return truth[:first]
 
 
 Ask = Callable[[Sequence[Path], Sequence[str]], Scored]
@@ -442,7 +473,7 @@ def judged(plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None) -> di
 
 def asked(plan: Plan, row: str, side: str, ask: Ask) -> Scored:
     folder = plan.folder(row, side)
-    truth = truth_of(folder)
+    truth = truth_of(folder, plan.first)
     return ask([folder / one["picture"] for one in truth], [one["source"] for one in truth])
 
 
@@ -451,7 +482,7 @@ def hard(plan: Plan, ask: Ask, limits: Mapping[str, float], fixed: float | None)
     told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
     scores = []
     for folder in sorted((plan.work / "hard").iterdir()):
-        paths = sorted(folder.glob("*.png"))
+        paths = sorted(folder.glob("*.png"))[: plan.first]
         scores.append(ask(paths, [path.name for path in paths]).score)
         told["families"][folder.name] = _flagged(scores[-1], limits, fixed)
     told["all"] = _flagged(np.concatenate(scores), limits, fixed)

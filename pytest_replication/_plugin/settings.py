@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.reports.words import read_number
 
 
 def text(value: str) -> str:
@@ -34,6 +33,8 @@ def option(value: str) -> str:
 
 def number(value: str) -> float:
     """Parse a finite number."""
+    from pytest_replication.reports.words import read_number
+
     parsed = read_number(value)
     if not math.isfinite(parsed):
         raise ValueError("is not finite")

@@ -293,7 +293,7 @@ def test_thumbnails_are_a_last_resort(photos: Path, tmp_path: Path) -> None:
     shutil.rmtree(copy)
     verdict = check(index, colour((119, 119, 119)))
     assert outcomes(verdict) == ("fail", 1, 0, 0)
-    assert "thumbnail, lossy, 40 x 40" in render(verdict)
+    assert "thumbnail, lossy, at 40 x 40" in render(verdict)
     assert outcomes(check(small, colour((119, 119, 119)))) == ("inconclusive", 0, 1, 0)
 
 
@@ -316,7 +316,7 @@ def test_evidence_of_replicated_pairs(with_pixels: Index, photos: Path) -> None:
     assert outcomes(verdict) == ("fail", 3, 0, 0)
     for match in verdict.replicated:
         assert match.pixels == PixelEvidence(0.0, 0.0, 32, "index")
-    assert "(RMSE 0.000, tiled L2 0.000; pixels of the index, 32 x 32)" in render(verdict)
+    assert "(RMSE 0.000, tiled L2 0.000; pixels of the index, at 32 x 32)" in render(verdict)
     data = json.loads(json.dumps(verdict_data(verdict)))
     assert data["pairs"][0]["pixels"] == {
         "rmse": 0,

@@ -57,7 +57,7 @@ def test_prompts_that_do_not_fit_are_refused(pictures: Path, prompts: list[str])
         (),
         np.empty((0, 4, 4, 3), np.uint8),
         "missing",
-        "file.png",
+        "file.txt",
         "empty",
         None,
         3,
@@ -69,7 +69,7 @@ def test_what_is_no_samples_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    Image.new("RGB", (2, 2)).save(tmp_path / "file.png")
+    (tmp_path / "file.txt").touch()
     with pytest.raises(SampleError):
         Samples.of(given)
 

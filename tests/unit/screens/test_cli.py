@@ -81,7 +81,10 @@ def test_a_model_is_run_as_it_was_loaded(given: list[str]) -> None:
     denoiser = open_denoiser("model.toml", ScreenOptions(steps=4))
     assert denoiser.guidance == 2.5
     assert denoiser.noise([0]).shape == (1, 4, 12, 8)
-    assert denoiser.notes == ("the negative prompt of the model plays no part: the empty prompt does",)
+    assert denoiser.notes == (
+        "by its file guidance=2.5, negative_prompt=blurred, height=24, width=16",
+        "the negative prompt of the model plays no part: the empty prompt does",
+    )
     assert open_denoiser("model", ScreenOptions(steps=4)).guidance is None
 
 
