@@ -142,9 +142,9 @@ def objects(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str,
         for first in range(0, len(queries), BLOCK):
             samples = Samples.of(list(queries[first : first + BLOCK]))
             found = find_objects(index, samples, embed_samples(index, samples), progress=False)
-            for match in found.of:
-                score = 0 if match is None else match.alignment.inliers
-                named = None if match is None else place[match.record.uri]
+            for alike in found.of:
+                score = alike[0].alignment.inliers if alike else 0
+                named = place[alike[0].record.uri] if alike else None
                 told.append({"score": score, "found": named, "seconds": found.seconds / len(samples)})
             say(f"objects: {len(told)} of {len(queries)}")
     return told
