@@ -149,7 +149,7 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
 
 def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:
     """What makes a pair count: points of a part, or the score."""
-    part = pair["part"]
+    part = pair.get("part")
     return f"{part['points']} points" if part else score_text(pair["score"], row["threshold"])
 
 
