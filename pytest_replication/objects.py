@@ -15,7 +15,7 @@ from pytest_replication.search.object_matches import ObjectMatch
 POINTS = 8
 """Distinct points from which on a part counts as a copy.
 
-Measured (benchmarks/objects.py): 280 unrelated pairs had 5 at most.
+Not calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font more.
 """
 _FEWEST = 4
 """Points below which any two images agree."""
