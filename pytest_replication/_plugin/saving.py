@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_replication.errors import MatchesFileError, SettingsError
+from pytest_replication.errors import MatchesFileError, ReplicationError, SettingsError
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -34,13 +34,7 @@ def save_check(folder: str, test: str, number: int, verdict: Verdict) -> Path:
     """
     from pytest_replication.reports.matches_file import save_matches
 
-    path = Path(folder) / f"{_name(test, number)}.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MatchesFileError(
-            f"the folder {folder} of --replication-save cannot be made ({error})"
-        ) from error
+    path = _made(folder, "save", MatchesFileError) / f"{_name(test, number)}.json"
     save_matches(path, verdict)
     return path
 
@@ -67,14 +61,19 @@ def draw_check(
     """
     from pytest_replication.reports.pictures import draw_pictures
 
-    path = Path(folder) / f"{_name(test, number)}.png"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"the folder {folder} of --replication-pictures cannot be made ({error}): name another one"
-        ) from error
+    path = _made(folder, "pictures", SettingsError) / f"{_name(test, number)}.png"
     return path if draw_pictures(verdict, samples, index, path) else None
+
+
+def _made(folder: str, option: str, kind: type[ReplicationError]) -> Path:
+    """The folder of an option, made where there is none."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise kind(
+            f"the folder {folder} of --replication-{option} cannot be made ({error}): name another one"
+        ) from error
+    return Path(folder)
 
 
 def _name(test: str, number: int) -> str:
