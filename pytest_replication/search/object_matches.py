@@ -45,10 +45,11 @@ class ObjectsFound:
         unchecked: for each sample the candidates that had no local features to compare: of these nothing is
             known.
         features: local features of each sample; one with few of them has no part to recognise.
-        candidates: pairs of a sample and a training image that vectors led to.
+        candidates: pairs of a sample and a training image that were proposed.
         searched: rows of the index that were searched for every sample.
         grid: name of the grid of parts of the samples.
         stored: whether the index has parts; else parts of samples were compared with whole training images.
+        voting: local features of a training image that took part in proposing; 0 where vectors alone did.
         seconds: that all of it took, beyond the vectors that the whole samples have.
     """
 
@@ -59,6 +60,7 @@ class ObjectsFound:
     searched: int
     grid: str
     stored: bool
+    voting: int = 0
     seconds: float = field(default=0.0, compare=False)
 
     @property

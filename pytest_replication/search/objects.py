@@ -1,14 +1,16 @@
-"""Copies of a part: the candidates that vectors of parts lead to, looked at by local features and geometry.
+"""Copies of a part: the candidates that features and vectors lead to, looked at by geometry.
 
-Vectors only propose. What counts is how many distinct local features of a sample lie on those of a training
-image as a part that was moved, scaled, turned or mirrored would (`scoring.geometry`). Local features of a
-training image come from the index, else from its file where that is at hand; where neither is there, the pair
-was not checked, and is counted as such.
+Local features vote for training images (`search.votes`), vectors of wholes and parts name the nearest
+(`search.parts`); both only propose. What counts is how many distinct local features of a sample lie on those
+of a training image as a part that was moved, scaled, turned or mirrored would (`scoring.geometry`). Local
+features of a training image come from the index, else from its file where that is at hand; where neither is
+there, the pair was not checked, and is counted as such.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.images.local import MOST_OF_A_SAMPLE, extract
+from pytest_replication.images.local import MOST_OF_A_SAMPLE, Features, extract
 from pytest_replication.index.objects import check_detector, require_opencv
 from pytest_replication.index.originals import original
 from pytest_replication.index.reader import Index
@@ -33,15 +35,21 @@ from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
 from pytest_replication.search.parts import (
     grid_of,
     nearest_parts,
+    paired,
     sample_views,
     training_views,
     with_parts,
 )
+from pytest_replication.search.votes import Votes
 
 CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
+VOTED = 0.6
+"""Share of them that local features propose at most, where they can; vectors propose the others."""
 _KNOWN = 1024
 """Training images whose local features are kept in memory: 140 kB each at most."""
+_BATCH = 64
+"""Samples whose local features are in memory at once: 210 kB each."""
 _RECORDS = 4096
 """Records that are read at once: with their pictures, of which none are kept."""
 
@@ -74,10 +82,11 @@ def find_objects(
 
     started = time.perf_counter()
     require_objects_at_hand(index)
-    near = nearest_parts(index, with_parts(index, samples, vectors), k)
-    training = _Training(index, near.rows)
-    of: list[tuple[ObjectMatch, ...]] = []
-    unchecked, features = [], []
+    views = with_parts(index, samples, vectors)
+    near = nearest_parts(index, views, k)
+    votes = Votes.of(index)
+    training = _Training(index)
+    looked: list[_Looked] = []
     with (
         ThreadPoolExecutor(threads(), "objects") as pool,
         tqdm(
@@ -85,20 +94,25 @@ def find_objects(
         ) as bar,
     ):
         stream = enumerate(samples)
-        while batch := list(itertools.islice(stream, threads())):
-            for found in pool.map(lambda one: _look(one[0], one[1], near, training), batch):
-                of.append(tuple(_named(index, near, one) for one in found.alike))
-                unchecked.append(found.unchecked)
-                features.append(found.features)
+        while batch := list(itertools.islice(stream, _BATCH)):
+            mine = list(pool.map(_local, (image for _, image in batch)))
+            wanted = [
+                _candidates(one.features, near.rows[number], votes)
+                for (number, _), one in zip(batch, mine, strict=True)
+            ]
+            training.learn(sorted({row for rows in wanted for row in rows}))
+            for found in pool.map(lambda one, rows: _look(one, rows, training), mine, wanted):
+                looked.append(found)
                 bar.update()
     return ObjectsFound(
-        of=_with_pictures(index, of),
-        unchecked=tuple(unchecked),
-        features=tuple(features),
-        candidates=int((near.rows >= 0).sum()),
+        of=_named(index, views, looked, training.source),
+        unchecked=tuple(found.unchecked for found in looked),
+        features=tuple(found.features for found in looked),
+        candidates=sum(found.candidates for found in looked),
         searched=near.searched,
         grid=grid_of(index),
         stored=index.objects is not None,
+        voting=votes.per_image if votes else 0,
         seconds=time.perf_counter() - started,
     )
 
@@ -119,14 +133,17 @@ class _Training:
 
     Args:
         index: an open index.
-        rows: of all candidates, -1 for none.
     """
 
-    def __init__(self, index: Index, rows: NDArray[np.int64]) -> None:
+    def __init__(self, index: Index) -> None:
         self._index, self.source = index, "index" if index.objects else "original"
-        self.records = _records(index, [int(row) for row in np.unique(rows) if row >= 0])
         self._known: OrderedDict[int, LocalImage | None] = OrderedDict()
+        self._records: dict[int, Record] = {}
         self._lock = Lock()
+
+    def learn(self, rows: Sequence[int]) -> None:
+        """Read the records of the images that are asked for next: of many at once, which is quicker."""
+        self._records = self._index.records([row for row in rows if row not in self._known])
 
     def of(self, row: int) -> LocalImage | None:
         """Those of one image; None where there are none to be had."""
@@ -142,7 +159,7 @@ class _Training:
         return found
 
     def _read(self, row: int) -> LocalImage | None:
-        record = self.records[row]
+        record = self._records[row]
         if self._index.objects is not None:
             if record.width is None or record.height is None:
                 return None
@@ -152,63 +169,82 @@ class _Training:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alike:
-    """A candidate of which a part lies on a part of the sample.
+class _Looked:
+    """What became of the candidates of a sample.
 
     Attributes:
-        sample: number of the sample.
-        place: of the candidate among those of the sample.
-        alignment: of the two.
-        record: of the candidate.
-        source: of its local features.
+        alike: row and alignment of those of which a part lies on a part of the sample, most points first.
+        candidates: how many were looked at.
+        unchecked: how many of them have no local features.
+        features: those of the sample.
     """
 
-    sample: int
-    place: int
-    alignment: Alignment
-    record: Record
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What became of the candidates of a sample: those alike, those without features, its own features."""
-
-    alike: list[_Alike]
+    alike: tuple[tuple[int, Alignment], ...]
+    candidates: int
     unchecked: int
     features: int
 
 
-def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training) -> _Looked:
+def _local(image: Image.Image) -> LocalImage:
+    return LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
+
+
+def _candidates(features: Features, near: NDArray[np.int64], votes: Votes | None) -> list[int]:
+    """Rows to look at, as many as are near: those with most votes, then those whose vectors are nearest."""
+    voted = votes.nearest(features, math.ceil(VOTED * len(near))) if votes else near[:0]
+    return [row for row in dict.fromkeys([*voted.tolist(), *near.tolist()]) if row >= 0][: len(near)]
+
+
+def _look(mine: LocalImage, rows: Sequence[int], training: _Training) -> _Looked:
     """Align a sample with all its candidates."""
-    mine = LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
     alike, unchecked = [], 0
-    for place, row in enumerate(near.rows[sample].tolist()):
-        if row < 0:
-            continue
+    for row in rows:
         theirs = training.of(row)
         if theirs is None:
             unchecked += 1
         elif (found := align(mine, theirs)) is not None:
-            alike.append(_Alike(sample, place, found, training.records[row], training.source))
-    # Of equal ones that which vectors placed first.
-    alike.sort(key=lambda one: (-one.alignment.inliers, one.place))
-    return _Looked(alike, unchecked, len(mine.features))
+            alike.append((row, found))
+    alike.sort(key=lambda one: -one[1].inliers)  # of equal ones that which was proposed first
+    return _Looked(tuple(alike), len(rows), unchecked, len(mine.features))
 
 
-def _named(index: Index, near: Neighbours, one: _Alike) -> ObjectMatch:
-    at = one.sample, one.place
-    row, duplicates = int(near.rows[at]), index.duplicates
+def _named(
+    index: Index, views: NDArray[np.float32], looked: Sequence[_Looked], source: str
+) -> tuple[tuple[ObjectMatch, ...], ...]:
+    """Matches of each sample: with the pair of views that is most alike, the first with its whole record."""
+    rows = [np.array([row for row, _ in found.alike], np.int64) for found in looked]
+    pairs = paired(index, views, rows)
+    first = index.records([int(of[0]) for of in rows if len(of)])
+    bare = _records(index, sorted({int(row) for of in rows for row in of}))
+    return tuple(
+        tuple(
+            _match(index, pairs, sample, row, alignment, bare[row] if place else first[row], source)
+            for place, (row, alignment) in enumerate(found.alike)
+        )
+        for sample, found in enumerate(looked)
+    )
+
+
+def _match(
+    index: Index,
+    pairs: Neighbours,
+    sample: int,
+    row: int,
+    alignment: Alignment,
+    record: Record,
+    source: str,
+) -> ObjectMatch:
+    at = sample, int(np.flatnonzero(pairs.rows[sample] == row)[0])
     return ObjectMatch(
-        sample=one.sample,
+        sample=sample,
         row=row,
-        record=one.record,
-        alignment=one.alignment,
-        source=one.source,
-        score=float(near.scores[at]),
-        view=training_views(index)[near.views[at]].name,
-        sample_view=sample_views(index)[near.sample_views[at]].name,
-        leader=duplicates.leader_of(row) if duplicates else None,
+        record=record,
+        alignment=alignment,
+        source=source,
+        score=float(pairs.scores[at]),
+        view=training_views(index)[pairs.views[at]].name,
+        sample_view=sample_views(index)[pairs.sample_views[at]].name,
+        leader=index.duplicates.leader_of(row) if index.duplicates else None,
     )
 
 
@@ -218,13 +254,3 @@ def _records(index: Index, rows: Sequence[int]) -> dict[int, Record]:
     return {
         row: replace(record, thumbnail=None) for part in parts for row, record in index.records(part).items()
     }
-
-
-def _with_pictures(
-    index: Index, of: Sequence[tuple[ObjectMatch, ...]]
-) -> tuple[tuple[ObjectMatch, ...], ...]:
-    """The same, the first of each sample with its whole record."""
-    records = index.records([found[0].row for found in of if found])
-    return tuple(
-        (replace(found[0], record=records[found[0].row]), *found[1:]) if found else () for found in of
-    )

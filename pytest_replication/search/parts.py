@@ -10,7 +10,7 @@ An index without parts is searched all the same: parts of a sample against whole
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,33 +197,62 @@ def _take_in(
             best.insert(start + place, scores[place, better], (row + better) * _FILES + file)
 
 
-def _score_again(index: Index, samples: Vectors, best: Candidates, k: int) -> Neighbours:
+def _score_again(index: Index, samples: NDArray[np.float32], best: Candidates, k: int) -> Neighbours:
     """Cosines of all pairs of vectors of the candidates in float64, and the best k of these."""
-    count = len(samples)
-    found = Neighbours(
+    found = _none(index, len(samples), k)
+    for sample in range(len(samples)):
+        rows = np.unique(best.vectors[sample][best.vectors[sample] >= 0] // _FILES)
+        _compare(index, _fill(index, found, sample, samples[sample], rows), rows, best, sample)
+    return found
+
+
+def paired(index: Index, samples: NDArray[np.float32], rows: Sequence[NDArray[np.int64]]) -> Neighbours:
+    """The best pair of views of each sample and each of some training images, best first.
+
+    Args:
+        index: an open index, with parts or without.
+        samples: (n, views + parts, dim) unit vectors, see `with_parts`.
+        rows: of each sample, the training images.
+
+    Returns:
+        Neighbours, as `nearest_parts` gives them; as many columns as the most rows of a sample.
+
+    Raises:
+        SampleError: there are no samples, or vectors of another shape or not finite.
+        IndexCorrupt: a shard is damaged.
+    """
+    _check(index, samples)
+    found = _none(index, len(samples), max(map(len, rows), default=0))
+    for sample, wanted in enumerate(rows):
+        _fill(index, found, sample, samples[sample], np.unique(wanted))
+    return found
+
+
+def _none(index: Index, count: int, k: int) -> Neighbours:
+    return Neighbours(
         scores=np.full((count, k), -np.inf),
         rows=np.full((count, k), -1, np.int64),
         views=np.zeros((count, k), np.int64),
         sample_views=np.zeros((count, k), np.int64),
         searched=index.rows,
     )
-    for sample in range(count):
-        numbers = best.vectors[sample][best.vectors[sample] >= 0]
-        rows = np.unique(numbers // _FILES)
-        wanted, stored = samples[sample].astype(np.float64), _stored(index, rows)
-        products = np.einsum("sd,rtd->rst", wanted, stored, optimize=True)
-        _compare(index, products, rows, best, sample)
-        lengths = np.linalg.norm(wanted, axis=1)[:, None] * np.linalg.norm(stored, axis=2)[:, None, :]
-        scores = tidy((products / lengths).reshape(len(rows), -1))
-        pairs = scores.argmax(axis=1)
-        top = scores[np.arange(len(rows)), pairs]
-        kept = np.lexsort((rows, -top))[:k]
-        places = slice(len(kept))
-        found.scores[sample, places], found.rows[sample, places] = top[kept], rows[kept]
-        found.sample_views[sample, places], found.views[sample, places] = np.divmod(
-            pairs[kept], stored.shape[1]
-        )
-    return found
+
+
+def _fill(
+    index: Index, found: Neighbours, sample: int, views: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Write the best pair of each row into the line of a sample; returns the products of all pairs."""
+    wanted, stored = views.astype(np.float64), _stored(index, rows)
+    products: NDArray[np.float64] = np.einsum("sd,rtd->rst", wanted, stored, optimize=True)
+    lengths = np.linalg.norm(wanted, axis=1)[:, None] * np.linalg.norm(stored, axis=2)[:, None, :]
+    scores = tidy((products / lengths).reshape(len(rows), products.shape[1] * products.shape[2]))
+    pairs = scores.argmax(axis=1)
+    top = scores[np.arange(len(rows)), pairs]
+    kept = np.lexsort((rows, -top))[: found.rows.shape[1]]
+    line = sample, slice(len(kept))
+    found.scores[line], found.rows[line] = top[kept], rows[kept]
+    found.sample_views[line], found.views[line] = np.divmod(pairs[kept], stored.shape[1])
+    return products
 
 
 def _stored(index: Index, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,0 +1,185 @@
+"""Training images proposed by local features: each feature of a sample votes for images that have one alike.
+
+Descriptions of all training images lie in inverted lists around the centres of a clustering (Sivic and
+Zisserman, ICCV 2003, as faiss keeps them). The nearest of a feature vote for the images that they are of, the
+more the nearer they are than the last of them. Votes of one image count together where they agree on how far
+the sample was turned and scaled (weak geometric consistency: Jegou, Douze and Schmid, ECCV 2008), and on
+whether it is mirrored. Votes only propose: geometry looks at every pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_replication.errors import SettingsError
+from pytest_replication.images.local import FEATURE, Features, mirrored
+from pytest_replication.index.checksums import check_file
+from pytest_replication.index.manifest import FEATURES
+from pytest_replication.index.reader import Index
+
+BUDGET = 2 << 30
+"""Bytes that descriptions may take in memory; beyond it each image gives fewer, the strongest of each cell."""
+FEWEST = 64
+"""Features an image below which votes propose nothing of use: a larger index is searched by vectors alone."""
+_NEAREST, _PROBED = 8, 8
+_FAR = 150.0
+"""Distance (of descriptions whose length is 255) that is far for a copy: where all that were found are nearer, as
+with many duplicates of one training image, they vote all the same."""
+_LISTS, _LIST, _TRAINED = 4096, 200, 40
+"""Inverted lists at most; descriptions in one, at the least; descriptions of each that the clustering sees."""
+_TURNS, _SCALES = 12, 11
+"""Classes of turns (30 degrees each) and scales (factors of two)."""
+_SEED = 0
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Votes:
+    """The local features of all training images, ready to be asked.
+
+    Attributes:
+        lists: faiss index of the descriptions; None without any.
+        rows: (n,) row of the training image of each.
+        angles: (n,) in degrees.
+        sizes: (n,) logarithm to base two.
+        per_image: features of an image that were taken at most.
+    """
+
+    lists: Any
+    rows: Rows
+    angles: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+    per_image: int
+
+    @classmethod
+    def of(cls, index: Index, budget: int = BUDGET) -> Votes | None:
+        """Lay out the features of an index; None where it has none, or so many images that none fit.
+
+        Args:
+            index: an open index.
+            budget: bytes, see `BUDGET`.
+
+        Raises:
+            IndexCorrupt: a file of features is damaged.
+            SettingsError: faiss is not installed.
+        """
+        if index.objects is None:
+            return None
+        described = int(FEATURE["description"].itemsize)
+        per_image = min(index.objects.features, budget // described // max(1, index.rows))
+        if per_image < FEWEST:
+            return None
+        rows, taken = _taken(index, per_image)
+        return cls(
+            _lists(taken["description"]),
+            rows,
+            taken["angle"].astype(np.float32),
+            _log(taken["size"]),
+            per_image,
+        )
+
+    def nearest(self, features: Features, k: int) -> Rows:
+        """Training images for which most of the features vote.
+
+        Args:
+            features: (m,) of a sample.
+            k: images at most.
+
+        Returns:
+            (up to k,) rows, most votes first; of equal ones the lower row.
+        """
+        if self.lists is None or not len(features):
+            return np.empty(0, np.int64)
+        asked = np.concatenate([features, mirrored(features)])
+        flipped = np.arange(len(asked)) >= len(features)
+        squared, places = self.lists.search(asked["description"].astype(np.float32), _NEAREST)
+        weights, there = _weights(squared, places)
+        of, places = np.nonzero(there)[0], places[there]
+        turns = (self.angles[places] - asked["angle"][of].astype(np.float32)) % 360 / (360 / _TURNS)
+        scales = np.clip(self.sizes[places] - _log(asked["size"][of]) + _SCALES // 2, 0, _SCALES - 1)
+        return _best(self.rows[places], flipped[of], turns, scales, weights[there], k)
+
+
+def _taken(index: Index, per_image: int) -> tuple[Rows, NDArray[np.void]]:
+    """The strongest features of every image that was not removed, and their rows."""
+    rows, taken = [], []
+    for shard in index.shards:
+        check_file(shard.features_path, shard.entry.files[FEATURES])
+        stored = shard.features()[0]
+        numbers = np.ascontiguousarray(stored["row"]).astype(np.int64)
+        turn = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+        kept = np.flatnonzero((turn < per_image) & ~np.isin(numbers + shard.first, index.removed))
+        rows.append(numbers[kept] + shard.first)
+        taken.append(stored[kept])
+    return np.concatenate(rows), np.concatenate(taken)
+
+
+def _lists(described: NDArray[np.uint8]) -> Any:
+    """Descriptions in inverted lists, a byte a number."""
+    if not len(described):
+        return None
+    try:
+        import faiss
+    except ImportError as error:
+        raise SettingsError(
+            "copies of parts are searched with faiss, which is not installed: "
+            "pip install 'pytest-replication[objects]'"
+        ) from error
+    library: Any = faiss
+    dim, count = described.shape[1], len(described)
+    lists = max(1, min(_LISTS, count // _LIST))
+    found = library.IndexIVFScalarQuantizer(
+        library.IndexFlatL2(dim), dim, lists, library.ScalarQuantizer.QT_8bit_direct
+    )
+    found.cp.niter, found.cp.seed, found.cp.min_points_per_centroid = 8, _SEED, 1
+    drawn = np.random.default_rng(_SEED).permutation(count)[: lists * _TRAINED]
+    found.train(described[np.sort(drawn)].astype(np.float32))
+    for first in range(0, count, 1 << 18):
+        found.add(described[first : first + (1 << 18)].astype(np.float32))
+    found.nprobe = _PROBED
+    return found
+
+
+def _weights(squared: NDArray[np.float32], places: Rows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Weight of each vote, and which are any: by how much it is nearer than the last one that was found."""
+    there = places >= 0
+    distance = np.sqrt(np.where(there, np.maximum(squared, 0), 0))
+    last = np.maximum(distance.max(axis=1, keepdims=True), _FAR)
+    weights = np.where(there, 1 - distance / last, 0).astype(np.float32)
+    return weights, weights > 0
+
+
+def _best(
+    rows: Rows,
+    flipped: NDArray[np.bool_],
+    turns: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    k: int,
+) -> Rows:
+    """Rows with most votes that agree: each vote goes to two classes of turn and two of scale."""
+    turn, scale = np.floor(turns).astype(np.int64), np.floor(scales).astype(np.int64)
+    classes = [
+        ((rows * 2 + flipped) * _TURNS + (turn + right) % _TURNS) * (_SCALES + 1) + scale + up
+        for right in (0, 1)
+        for up in (0, 1)
+    ]
+    named, where = np.unique(np.concatenate(classes), return_inverse=True)
+    votes = np.bincount(where, np.tile(weights, len(classes)))
+    images = named // (2 * _TURNS * (_SCALES + 1))
+    firsts = np.flatnonzero(np.diff(images, prepend=-1))
+    if not len(firsts):
+        return np.empty(0, np.int64)
+    top = np.maximum.reduceat(votes, firsts)
+    found = images[firsts]
+    return found[np.lexsort((found, -top))[:k]]
+
+
+def _log(sizes: NDArray[Any]) -> NDArray[np.float32]:
+    logarithm: NDArray[np.float32] = np.log2(sizes.astype(np.float32) + np.float32(1e-6))
+    return logarithm
