@@ -126,7 +126,7 @@ def _check_objects(found: ObjectsFound | None, samples: int, searched: int) -> N
     if found.searched != searched or min(*found.unchecked, *found.features, found.checked, 0) < 0:
         raise ValueError("what is said of the search for parts cannot be")
     for number, alike in enumerate(found.of):
-        points = [one.alignment.inliers for one in alike]
+        points = [one.points for one in alike]
         rows = {one.row for one in alike}
         if any(one.sample != number or one.row < 0 for one in alike) or len(rows) != len(alike):
             raise ValueError(f"a part of sample {number} belongs to another, or to no row")

@@ -34,6 +34,11 @@ class ObjectMatch:
     sample_view: str
     leader: int | None = None
 
+    @property
+    def points(self) -> int:
+        """What a rule for parts compares: distinct points that agree."""
+        return self.alignment.inliers
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectsFound:
