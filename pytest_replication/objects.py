@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError
-from pytest_replication.search.matches import OBJECT, Match, Matches
-from pytest_replication.search.object_matches import ObjectMatch
+from pytest_replication.search.matches import Match, Matches
 from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 8
@@ -91,7 +90,7 @@ def judge_objects(
     settled = {match.sample for match in replicated}
     hits, accepted = [], []
     for sample, alike in enumerate(found.of):
-        near = [_as_match(one) for one in alike if one.points >= rule.inliers]
+        near = [match for match in alike if match.points >= rule.inliers]
         accepted += [match for match in near if accepts(match)]
         left = [match for match in near if not accepts(match)]
         if left and sample not in settled:
@@ -100,17 +99,3 @@ def judge_objects(
     hits.sort(key=lambda match: (-match.points, match.sample))
     unchecked = tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled)
     return ObjectsJudged(tuple(hits), tuple(accepted), unchecked)
-
-
-def _as_match(found: ObjectMatch) -> Match:
-    return Match(
-        sample=found.sample,
-        score=found.score,
-        row=found.row,
-        record=found.record,
-        view=found.view,
-        sample_view=found.sample_view,
-        leader=found.leader,
-        kind=OBJECT,
-        part=found,
-    )

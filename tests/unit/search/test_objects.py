@@ -15,7 +15,8 @@ from pytest_replication.index.removed import remove_images
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import objects as module
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.objects import ObjectsFound, find_objects
+from pytest_replication.search.matches import ObjectsFound
+from pytest_replication.search.objects import find_objects
 
 pytest.importorskip("cv2")
 
@@ -57,20 +58,20 @@ def found(index: Index, samples: Samples) -> ObjectsFound:
 
 def points(found: ObjectsFound, sample: int) -> int:
     """Of the candidate with most."""
-    return max((one.alignment.inliers for one in found.of[sample]), default=0)
+    return max((one.points for one in found.of[sample]), default=0)
 
 
 def require_motorcycle(found: ObjectsFound) -> None:
     match = found.of[COPIED][0]
-    assert [one.alignment.inliers >= CLEAR for one in found.of[COPIED]].count(True) == 1
+    assert [one.points >= CLEAR for one in found.of[COPIED]].count(True) == 1
     assert (match.sample, match.record.id) == (COPIED, "motorcycle.jpg")
-    assert match.alignment.inliers >= CLEAR
-    assert match.alignment.mirrored
+    assert match.part is not None
+    assert match.part.alignment.mirrored
     for name, box in (
         ("sample", (40 / 512, 60 / 320, 340 / 512, 240 / 320)),
         ("training", (100 / 512, 100 / 345, 400 / 512, 280 / 345)),
     ):
-        corners = np.array(getattr(match.alignment, name))
+        corners = np.array(getattr(match.part.alignment, name))
         assert (corners >= np.array(box[:2]) - 0.02).all()
         assert (corners <= np.array(box[2:]) + 0.02).all()
 
@@ -85,7 +86,8 @@ def test_a_part_is_found_in_its_place(found: ObjectsFound) -> None:
     require_motorcycle(found)
     require_no_other(found)
     match = found.of[COPIED][0]
-    assert match.source == "index"
+    assert match.part is not None
+    assert match.part.source == "index"
     assert match.record.thumbnail
     assert {match.view, match.sample_view} <= {"whole", *(f"quarter {i} of 4" for i in range(1, 5))}
     assert (found.candidates, found.checked, found.unchecked) == (18, 18, (0, 0, 0))
@@ -97,7 +99,7 @@ def test_an_index_without_features_reads_the_files(plain: Index, samples: Sample
     found = find(plain, samples)
     require_motorcycle(found)
     require_no_other(found)
-    assert found.of[COPIED][0].source == "original"
+    assert {match.part and match.part.source for match in found.of[COPIED]} == {"original"}
     assert (found.checked, found.grid, found.stored) == (18, "ninths", False)
 
 
