@@ -376,9 +376,8 @@ def _policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
     """What the call tolerates, else the run, the index or its embedder."""
     found = find_policy(asked.threshold, asked.fdr, asked.max_rate, asked.confidence, index, run)
     found = replace(found, allow_unproved=choose_allowed(asked.allow_unproved, run), per=asked.per)
-    found = replace(
-        found, accepted=_accepted(asked.accepted, run), objects=find_object_rule(asked.objects, run)
-    )
+    found = replace(found, accepted=_accepted(asked.accepted, run))
+    found = replace(found, objects=find_object_rule(asked.objects, index, run))
     if asked.claimed and found.max_rate == 0:
         raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
     return found

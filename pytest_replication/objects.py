@@ -15,7 +15,8 @@ from pytest_replication.surroundings import FEWEST_POINTS
 POINTS = 8
 """Distinct points from which on a part counts as a copy.
 
-Not calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font more.
+Where nothing was calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font
+more.
 """
 
 
@@ -26,7 +27,10 @@ class ObjectRule:
     Attributes:
         inliers: distinct points.
         source: where the number comes from, for people.
-        false_rate: share of samples that copy nothing and reach it; None where that was not measured.
+        false_rate: upper bound of the share of samples that copy nothing and reach it, at 95 % confidence;
+            None where that was not measured.
+        overridden: what the number took the place of, the calibration or the default, and the number there;
+            None where it is that.
 
     Raises:
         SettingsError: no such number.
@@ -35,6 +39,7 @@ class ObjectRule:
     inliers: int = POINTS
     source: str = "default"
     false_rate: float | None = None
+    overridden: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         if type(self.inliers) is not int or self.inliers < FEWEST_POINTS:
@@ -44,6 +49,11 @@ class ObjectRule:
             )
         if self.false_rate is not None and not 0 <= self.false_rate <= 1:
             raise SettingsError(f"{self.false_rate} is no share of samples: give 0 to 1")
+
+    @property
+    def laxer(self) -> bool:
+        """Whether it takes more points than what it took the place of, so that more passes."""
+        return self.overridden is not None and self.inliers > self.overridden[1]
 
 
 @dataclass(frozen=True, slots=True)

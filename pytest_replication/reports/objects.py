@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.images.parts import box_in_words
+from pytest_replication.objects import ObjectRule
 from pytest_replication.reports.words import plural
 from pytest_replication.scoring.geometry import Polygon
 from pytest_replication.search.matches import Match
@@ -36,7 +37,9 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
     return {
         "points": int(rule.inliers),
         "points_source": rule.source,
+        "points_overridden": _overridden(rule),
         "false_rate": None if rule.false_rate is None else float(rule.false_rate),
+        "expected_false": None if rule.false_rate is None else float(rule.false_rate * verdict.samples),
         "replicated": len(_by_part(verdict)),
         "unchecked_samples": len(verdict.unchecked),
         "candidates": int(found.candidates),
@@ -100,8 +103,28 @@ def rule_words(verdict: Verdict) -> str:
     """When a part counts as a copy; empty where none does."""
     if (rule := verdict.policy.objects) is None:
         return ""
-    rate = "" if rule.false_rate is None else f", {100 * rule.false_rate:.3g} % of innocent samples"
-    return f"; or a part with {rule.inliers} points alike ({rule.source}{rate})"
+    other = rule.overridden
+    told = "" if other is None or other[1] == rule.inliers else f"; {other[0]}: {other[1]}"
+    return f"; or a part with {rule.inliers} points alike ({rule.source}{told})"
+
+
+def part_chance_lines(verdict: Verdict) -> list[str]:
+    """How many samples of a model that copies nothing have a part that counts; empty if not measured."""
+    rule = verdict.policy.objects
+    if rule is None or rule.false_rate is None:
+        return []
+    return [
+        f"  by chance  {rule.inliers} points of a part: at most {100 * rule.false_rate:.3g} % of real images "
+        f"that the model never saw have as many (95 % confidence): of {verdict.samples} samples of a model "
+        f"that copies nothing, at most {rule.false_rate * verdict.samples:.2g} are expected"
+    ]
+
+
+def _overridden(rule: ObjectRule) -> dict[str, Any] | None:
+    if rule.overridden is None:
+        return None
+    name, points = rule.overridden
+    return {"name": str(name), "points": int(points), "laxer": bool(rule.laxer)}
 
 
 def to_check(verdict: Verdict) -> str:

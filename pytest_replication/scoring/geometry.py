@@ -22,6 +22,8 @@ TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
 APART = 4.0
 """Points of one square of so many pixels count once."""
+EVIDENCE = f"distinct points of a similarity transform, within {TOLERANCE:g} of {SIDE} px"
+"""What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
 _FEWEST = 3

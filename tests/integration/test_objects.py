@@ -74,7 +74,7 @@ def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
     with pytest.raises(SettingsError, match=r"1 points \(call\) tell no copy of a part"):
         assert_no_replication(copied, ABOVE, index=objects_index, objects=1)
     verdict = assert_no_replication(copied, ABOVE, index=objects_index, objects=1000)
-    assert verdict.policy.objects == ObjectRule(1000, "call")
+    assert verdict.policy.objects == ObjectRule(1000, "call", overridden=("the default", 8))
 
 
 def test_what_was_found_is_judged_again_from_a_file(
@@ -92,7 +92,10 @@ def test_what_was_found_is_judged_again_from_a_file(
     assert call("check", "--matches", path, "--threshold", 0.999).returncode == 1
     laxer = call("check", "--matches", path, "--object-points", 1000)
     assert laxer.returncode == 0
-    assert "a part with 1000 points alike (command line)" in laxer.stdout
+    assert "a part with 1000 points alike (command line; the check of then: 8)" in laxer.stdout
+    assert (
+        "WARNING    1000 points of a part (command line) are laxer than the check of then (8)" in laxer.stdout
+    )
     refused = call("check", "--matches", path, "--objects")
     assert refused.returncode == 2
     assert "--objects cannot be given with --matches" in refused.stderr
@@ -183,3 +186,25 @@ def test_a_run_says_from_how_many_points_on(
     result = run_suite(suite, index=objects_index.path)
     result.assert_outcomes(passed=3, errors=1)
     result.stdout.fnmatch_lines(["*has objects=3, which is below 4*"])
+
+
+def test_calibrated_points_decide_and_both_rates_are_told(
+    objects_index: Index, holdout: Path, folder: Path, tmp_path: Path
+) -> None:
+    index = shutil.copytree(objects_index.path, tmp_path / "index")
+    given = ("--holdout", holdout, "--fpr", 0.4, "--plant", 0, "--objects", 6)
+    done = call("calibrate", index, *given)
+    assert done.returncode == 0, done.stderr
+    assert "parts        a copy from 6 points on: 0 of 6 images have as many" in done.stdout
+    assert ", parts from 6 points on" in call("info", index).stdout
+    copied = call("check", index, folder / "copied", "--threshold", ABOVE, "--objects", "--json")
+    assert copied.returncode == 1
+    told = json.loads(copied.stdout)
+    assert (told["objects"]["points"], told["objects"]["points_source"]) == (
+        6,
+        "calibration, 40 % of 6 unseen images",
+    )
+    assert told["objects"]["false_rate"] == pytest.approx(0.393, abs=0.001)
+    assert told["false_rate"] == pytest.approx(1 / 121)
+    json_again = json.loads(call("info", index, "--json").stdout)["calibration"]["objects"]
+    assert (json_again["points"], sum(json_again["counts"])) == (6, 6)

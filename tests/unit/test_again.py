@@ -105,5 +105,7 @@ def test_a_null_that_cannot_be_is_refused(null: NullTail | None, message: str) -
 def test_parts_are_judged_by_the_rule_of_then_or_of_now() -> None:
     then, matches = Policy(0.5, objects=ObjectRule(9, "call", 0.01)), measured(None)
     assert policy_again(then, matches, file="a").objects == ObjectRule(9, "call, as in a", 0.01)
-    assert policy_again(then, matches, file="a", object_points=20).objects == ObjectRule(20, "command line")
+    assert policy_again(then, matches, file="a", object_points=20).objects == ObjectRule(
+        20, "command line", overridden=("the check of then", 9)
+    )
     assert policy_again(Policy(0.5), matches, file="a").objects is None

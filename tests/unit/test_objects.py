@@ -178,6 +178,36 @@ def test_reports_say_which_part_of_what() -> None:
     assert "1 of 1 samples replicates a training image (closest score 0.100" in alone
 
 
+def test_both_false_positive_rates_are_told() -> None:
+    rule = ObjectRule(12, "calibration, 1 % of 500 unseen images", 0.0095)
+    policy = replace(POLICY, objects=rule, false_rate=0.02)
+    text = render(judge(matches_of([0.1, 0.1], [[], [9]]), policy))
+    assert "or a part with 12 points alike (calibration, 1 % of 500 unseen images)" in text
+    assert "  by chance  2 % of real images that the model never saw score as high: of 2 samples" in text
+    assert (
+        "  by chance  12 points of a part: at most 0.95 % of real images that the model never saw have as many "
+        "(95 % confidence): of 2 samples of a model that copies nothing, at most 0.019 are expected"
+    ) in text
+    data = verdict_data(judge(matches_of([0.1, 0.1], [[], [9]]), policy))
+    assert (data["false_rate"], data["objects"]["false_rate"]) == (0.02, 0.0095)
+    assert (data["expected_false"], data["objects"]["expected_false"]) == (0.04, 0.019)
+    assert data["objects"]["points_overridden"] is None
+
+
+def test_a_laxer_number_and_one_that_was_not_measured_are_warnings() -> None:
+    found = matches_of([0.1], [[30]])
+    lax = replace(POLICY, objects=ObjectRule(20, "call", 0.001, ("the calibration", 12)))
+    text = render(judge(found, lax))
+    assert "20 points alike (call; the calibration: 12)" in text
+    assert "WARNING    20 points of a part (call) are laxer than the calibration (12)" in text
+    assert "not measured" not in text
+    strict = replace(POLICY, objects=ObjectRule(9, "call", None, ("the calibration", 12)))
+    text = render(judge(found, strict))
+    assert "laxer" not in text
+    assert "WARNING    how many innocent images have a part with 9 points was not measured" in text
+    assert "not measured" not in render(judge(matches_of([0.1], [[]]), strict))
+
+
 @pytest.mark.parametrize("points", [3, 0, -1, True, 8.0])
 def test_rules_that_tell_nothing_are_refused(points: object) -> None:
     with pytest.raises(SettingsError, match="tell no copy of a part"):
