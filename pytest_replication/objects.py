@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches
+from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 8
 """Distinct points from which on a part counts as a copy.
 
 Not calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font more.
 """
-_FEWEST = 4
-"""Points below which any two images agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ class ObjectRule:
     false_rate: float | None = None
 
     def __post_init__(self) -> None:
-        if type(self.inliers) is not int or self.inliers < _FEWEST:
+        if type(self.inliers) is not int or self.inliers < FEWEST_POINTS:
             raise SettingsError(
                 f"{self.inliers!r} points ({self.source}) tell no copy of a part: give a whole number from "
-                f"{_FEWEST} on"
+                f"{FEWEST_POINTS} on"
             )
         if self.false_rate is not None and not 0 <= self.false_rate <= 1:
             raise SettingsError(f"{self.false_rate} is no share of samples: give 0 to 1")
