@@ -180,7 +180,7 @@ class Match:
     @property
     def points(self) -> int:
         """Distinct points that say that a part lies on a part; 0 for whole images."""
-        return 0 if self.part is None else self.part.points
+        return 0 if self.part is None else self.part.alignment.inliers
 
 
 @dataclass(frozen=True, slots=True)
