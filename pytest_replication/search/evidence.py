@@ -248,10 +248,11 @@ def _training_image(index: Index, match: Match) -> tuple[Image.Image, str] | Non
         return Image.fromarray(take_pixels(index, np.array([match.row]))[0]), "index"
     if (image := original(match.record)) is not None:
         return image, "original"
-    if match.record.thumbnail is None:
+    record = match.record if match.part is None else index.records([match.row])[match.row]  # kept without it
+    if record.thumbnail is None:
         return None
     try:
-        small = decode(match.record.thumbnail)
+        small = decode(record.thumbnail)
     except UndecodableImage:
         return None
     return (small, "thumbnail") if max(small.size) >= _SMALLEST else None

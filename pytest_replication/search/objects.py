@@ -91,7 +91,7 @@ def find_objects(
                 features.append(found.features)
                 bar.update()
     return ObjectsFound(
-        of=_with_pictures(index, of),
+        of=tuple(of),
         unchecked=tuple(unchecked),
         features=tuple(features),
         candidates=int((near.rows >= 0).sum()),
@@ -217,11 +217,3 @@ def _records(index: Index, rows: Sequence[int]) -> dict[int, Record]:
     return {
         row: replace(record, thumbnail=None) for part in parts for row, record in index.records(part).items()
     }
-
-
-def _with_pictures(index: Index, of: Sequence[tuple[Match, ...]]) -> tuple[tuple[Match, ...], ...]:
-    """The same, the first of each sample with its whole record."""
-    records = index.records([found[0].row for found in of if found])
-    return tuple(
-        (replace(found[0], record=records[found[0].row]), *found[1:]) if found else () for found in of
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,21 @@ from pytest_replication import (
     ObjectRule,
     Outcome,
     ReplicationDetected,
+    Verdict,
     assert_no_replication,
     assert_replication_rate_below,
     build_index,
+    check,
     check_replication,
     read_matches,
 )
+from pytest_replication.accepted import file
+from pytest_replication.accepted.entries import today
 from pytest_replication.errors import SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.models import Samples
 from pytest_replication.reports.matches_file import save_matches
+from pytest_replication.search.objects import CANDIDATES
 
 from .conftest import RunSuite
 from .test_cli import call
@@ -54,9 +60,11 @@ def lost(part_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return index
 
 
-def test_a_copy_of_a_part_fails_where_it_is_asked_for(objects_index: Index, pasted: Samples) -> None:
+def test_a_copy_of_a_part_fails_where_it_is_asked_for(
+    objects_index: Index, pasted: Samples, objects_verdict: Verdict
+) -> None:
     assert check_replication(pasted, ABOVE, index=objects_index).outcome is Outcome.PASS
-    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    verdict = objects_verdict
     assert verdict.outcome is Outcome.FAIL
     assert [(m.sample, m.record.id, m.kind) for m in verdict.replicated] == [(0, "motorcycle.jpg", "object")]
     assert verdict.matches.objects is not None
@@ -67,8 +75,8 @@ def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
     copied = [pasted.image(0)]
     with pytest.raises(ReplicationDetected, match="1 by a part alone"):
         assert_no_replication(copied, ABOVE, index=objects_index, objects=True)
-    with pytest.raises(ReplicationDetected, match="2 by a part alone"):
-        assert_replication_rate_below(copied * 2, 0.01, ABOVE, index=objects_index, objects=True)
+    with pytest.raises(ReplicationDetected, match="1 by a part alone"):
+        assert_replication_rate_below(copied, 0.01, ABOVE, index=objects_index, objects=True)
     with pytest.raises(SettingsError, match=r"objects is 'yes'; expected True, False, from how many"):
         assert_no_replication(copied, ABOVE, index=objects_index, objects="yes")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match=r"1 points \(call\) tell no copy of a part"):
@@ -77,11 +85,9 @@ def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
     assert verdict.policy.objects == ObjectRule(1000, "call", overridden=("the default", 8))
 
 
-def test_what_was_found_is_judged_again_from_a_file(
-    objects_index: Index, pasted: Samples, tmp_path: Path
-) -> None:
+def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    verdict = objects_verdict
     save_matches(path, verdict)
     saved = read_matches(path)
     assert saved.policy.objects == verdict.policy.objects
@@ -99,6 +105,40 @@ def test_what_was_found_is_judged_again_from_a_file(
     refused = call("check", "--matches", path, "--objects")
     assert refused.returncode == 2
     assert "--objects cannot be given with --matches" in refused.stderr
+
+
+def test_a_part_is_accepted_until_that_expires(
+    objects_verdict: Verdict,
+    objects_index: Index,
+    pasted: Samples,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, book = tmp_path / "run.json", tmp_path / "accepted.toml"
+    save_matches(run, objects_verdict)
+    points = objects_verdict.replicated[0].points
+    later = today() + timedelta(30)
+    decided = ("--reason", "ours", "--by", "me", "--expires", later)
+    done = call("accept", "--accepted", book, "--from", run, "--all-replicated", *decided)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"1 match added, 1 in it\n  {points} points  sample 0 -> " in done.stdout
+    assert f"points = {points}\n" in book.read_text()
+    assert "score" not in book.read_text()
+    again = ("check", "--matches", run, "--accepted", book)
+    done = call(*again)
+    assert (done.returncode, f"{points} points  sample 0 -> " in done.stdout) == (0, True)
+    assert call("accept", "--accepted", book, "--prune", "--from", run, "--json").returncode == 0
+    assert "[[accepted]]" in book.read_text()  # it is needed
+    looked_at = []
+    found = objects_verdict.matches.objects
+    monkeypatch.setattr(check, "find_objects", lambda index, samples, own, k: looked_at.append(k) or found)
+    assert check_replication(pasted, ABOVE, index=objects_index, objects=True, accepted=book).passed
+    assert looked_at == [CANDIDATES + 1]
+    monkeypatch.setattr(file, "today", lambda: later + timedelta(1))
+    done = call(*again)
+    assert done.returncode == 1
+    assert f"EXPIRED    accepted until {later} and counted again: {points} points" in done.stdout
+    assert "matched nothing" not in done.stdout
 
 
 def test_the_command_line_asks_for_it(objects_index: Index, folder: Path) -> None:
