@@ -44,10 +44,10 @@ def objects_lines(found: Calibration) -> list[str]:
     """What was measured of parts, for a terminal; empty where nothing was."""
     if (parts := found.objects) is None:
         return []
-    reached = sum(points >= parts.points for points in parts.null)
+    reached, bound = sum(points >= parts.points for points in parts.null), _percent(parts.bound)
     return [
-        f"  parts        a copy from {parts.points} points on: {reached} of {len(parts)} images have as many, "
-        f"at most {_percent(parts.bound)} of all such (95 % confidence); the most are {len(parts.counts) - 1}",
+        f"  parts        a copy from {parts.points} points on: {reached} of {len(parts)} images have "
+        f"as many, at most {bound} of all such (95 % confidence); the most are {len(parts.counts) - 1}",
         *(
             f"  closest part {one.points} points  {one.uri} -> {one.training_uri}"
             for one in parts.closest[:1]
