@@ -143,7 +143,7 @@ def objects(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str,
             samples = Samples.of(list(queries[first : first + BLOCK]))
             found = find_objects(index, samples, embed_samples(index, samples), progress=False)
             for alike in found.of:
-                score = alike[0].alignment.inliers if alike else 0
+                score = alike[0].points if alike else 0
                 named = place[alike[0].record.uri] if alike else None
                 told.append({"score": score, "found": named, "seconds": found.seconds / len(samples)})
             say(f"objects: {len(told)} of {len(queries)}")

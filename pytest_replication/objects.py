@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError
-from pytest_replication.search.matches import OBJECT, Match, Matches
-from pytest_replication.search.object_matches import ObjectMatch
+from pytest_replication.search.matches import Match, Matches
+from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 8
 """Distinct points from which on a part counts as a copy.
 
 Not calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font more.
 """
-_FEWEST = 4
-"""Points below which any two images agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,10 @@ class ObjectRule:
     false_rate: float | None = None
 
     def __post_init__(self) -> None:
-        if type(self.inliers) is not int or self.inliers < _FEWEST:
+        if type(self.inliers) is not int or self.inliers < FEWEST_POINTS:
             raise SettingsError(
                 f"{self.inliers!r} points ({self.source}) tell no copy of a part: give a whole number from "
-                f"{_FEWEST} on"
+                f"{FEWEST_POINTS} on"
             )
         if self.false_rate is not None and not 0 <= self.false_rate <= 1:
             raise SettingsError(f"{self.false_rate} is no share of samples: give 0 to 1")
@@ -92,7 +90,7 @@ def judge_objects(
     settled = {match.sample for match in replicated}
     hits, accepted = [], []
     for sample, alike in enumerate(found.of):
-        near = [_as_match(one) for one in alike if one.alignment.inliers >= rule.inliers]
+        near = [match for match in alike if match.points >= rule.inliers]
         accepted += [match for match in near if accepts(match)]
         left = [match for match in near if not accepts(match)]
         if left and sample not in settled:
@@ -101,17 +99,3 @@ def judge_objects(
     hits.sort(key=lambda match: (-match.points, match.sample))
     unchecked = tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled)
     return ObjectsJudged(tuple(hits), tuple(accepted), unchecked)
-
-
-def _as_match(found: ObjectMatch) -> Match:
-    return Match(
-        sample=found.sample,
-        score=found.score,
-        row=found.row,
-        record=found.record,
-        view=found.view,
-        sample_view=found.sample_view,
-        leader=found.leader,
-        kind=OBJECT,
-        part=found,
-    )

@@ -190,9 +190,19 @@ class Run(Surroundings):
         return wanted
 
     def objects(self) -> bool:
-        """Switch of command line or ini file."""
+        """Switch of marker, command line or ini file; who says how many points asks for parts."""
+        if (marked_as := self._marked("objects")) is not None:
+            return marked_as is not False
+        switch, points = self.settings.given("objects"), self.settings.given("object-points")
         wanted: bool = self.settings.value("objects")
-        return wanted
+        return wanted or (points is not None and (switch is None or points[1] == "command line"))
+
+    def object_points(self) -> tuple[int, str] | None:
+        """Number of marker, command line or ini file."""
+        marked_as = self._marked("objects")
+        if marked_as is not None and not isinstance(marked_as, bool):
+            return marked_as, "marker"
+        return self.settings.given("object-points")
 
     def accepted(self) -> str | None:
         """File of accepted matches of command line or ini file."""
@@ -247,10 +257,12 @@ class Run(Surroundings):
         self.broken = True
 
     def _setting(self, keyword: str, name: str) -> tuple[float, str] | None:
-        values = marked(self._running())
-        if keyword in values:
-            return values[keyword], "marker"
-        return self.settings.given(name)
+        value = self._marked(keyword)
+        return self.settings.given(name) if value is None else (value, "marker")
+
+    def _marked(self, keyword: str) -> Any:
+        """What the marker of the running test says, None for nothing."""
+        return marked(self._running()).get(keyword)
 
     def _running(self) -> pytest.Item:
         if self.item is None:

@@ -7,8 +7,7 @@ from typing import Any
 from pytest_replication.images.parts import box_in_words
 from pytest_replication.reports.words import plural
 from pytest_replication.scoring.geometry import Polygon
-from pytest_replication.search.matches import Match
-from pytest_replication.search.object_matches import ObjectsFound
+from pytest_replication.search.matches import Match, ObjectsFound
 from pytest_replication.verdicts import Verdict
 
 

@@ -28,8 +28,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import Record
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.geometry import Alignment, LocalImage, align
-from pytest_replication.search.matches import Neighbours
-from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.search.matches import Match, Neighbours, ObjectsFound, PartMatch, name_match
 from pytest_replication.search.parts import (
     grid_of,
     nearest_parts,
@@ -79,7 +78,7 @@ def find_objects(
     near = nearest_parts(index, parts, k)
     searched = time.perf_counter()
     training = _Training(index, near.rows)
-    of: list[tuple[ObjectMatch, ...]] = []
+    of: list[tuple[Match, ...]] = []
     unchecked, features = [], []
     with (
         ThreadPoolExecutor(threads(), "objects") as pool,
@@ -95,7 +94,7 @@ def find_objects(
                 features.append(found.features)
                 bar.update()
     return ObjectsFound(
-        of=_with_pictures(index, of),
+        of=tuple(of),
         unchecked=tuple(unchecked),
         features=tuple(features),
         candidates=int((near.rows >= 0).sum()),
@@ -201,19 +200,19 @@ def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training
     return _Looked(alike, unchecked, len(mine.features))
 
 
-def _named(index: Index, near: Neighbours, one: _Alike) -> ObjectMatch:
+def _named(index: Index, near: Neighbours, one: _Alike) -> Match:
     at = one.sample, one.place
-    row, duplicates = int(near.rows[at]), index.duplicates
-    return ObjectMatch(
+    return name_match(
+        index,
+        one.record,
         sample=one.sample,
-        row=row,
-        record=one.record,
-        alignment=one.alignment,
-        source=one.source,
+        row=int(near.rows[at]),
         score=float(near.scores[at]),
-        view=training_views(index)[near.views[at]].name,
-        sample_view=sample_views(index)[near.sample_views[at]].name,
-        leader=duplicates.leader_of(row) if duplicates else None,
+        views=(
+            sample_views(index)[near.sample_views[at]].name,
+            training_views(index)[near.views[at]].name,
+        ),
+        part=PartMatch(one.alignment, one.source),
     )
 
 
@@ -223,13 +222,3 @@ def _records(index: Index, rows: Sequence[int]) -> dict[int, Record]:
     return {
         row: replace(record, thumbnail=None) for part in parts for row, record in index.records(part).items()
     }
-
-
-def _with_pictures(
-    index: Index, of: Sequence[tuple[ObjectMatch, ...]]
-) -> tuple[tuple[ObjectMatch, ...], ...]:
-    """The same, the first of each sample with its whole record."""
-    records = index.records([found[0].row for found in of if found])
-    return tuple(
-        (replace(found[0], record=records[found[0].row]), *found[1:]) if found else () for found in of
-    )

@@ -12,8 +12,10 @@ import pytest
 from pytest_replication import (
     BuildOptions,
     Index,
+    ObjectRule,
     Outcome,
     ReplicationDetected,
+    Verdict,
     assert_no_replication,
     assert_replication_rate_below,
     build_index,
@@ -53,9 +55,11 @@ def lost(part_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return index
 
 
-def test_a_copy_of_a_part_fails_where_it_is_asked_for(objects_index: Index, pasted: Samples) -> None:
+def test_a_copy_of_a_part_fails_where_it_is_asked_for(
+    objects_index: Index, pasted: Samples, objects_verdict: Verdict
+) -> None:
     assert check_replication(pasted, ABOVE, index=objects_index).outcome is Outcome.PASS
-    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    verdict = objects_verdict
     assert verdict.outcome is Outcome.FAIL
     assert [(m.sample, m.record.id, m.kind) for m in verdict.replicated] == [(0, "motorcycle.jpg", "object")]
     assert verdict.matches.objects is not None
@@ -66,17 +70,19 @@ def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
     copied = [pasted.image(0)]
     with pytest.raises(ReplicationDetected, match="1 by a part alone"):
         assert_no_replication(copied, ABOVE, index=objects_index, objects=True)
-    with pytest.raises(ReplicationDetected, match="2 by a part alone"):
-        assert_replication_rate_below(copied * 2, 0.01, ABOVE, index=objects_index, objects=True)
-    with pytest.raises(SettingsError, match="objects is 1; expected True or False"):
-        assert_no_replication(copied, ABOVE, index=objects_index, objects=1)  # type: ignore[arg-type]
+    with pytest.raises(ReplicationDetected, match="1 by a part alone"):
+        assert_replication_rate_below(copied, 0.01, ABOVE, index=objects_index, objects=True)
+    with pytest.raises(SettingsError, match=r"objects is 'yes'; expected True, False, from how many"):
+        assert_no_replication(copied, ABOVE, index=objects_index, objects="yes")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"1 points \(call\) tell no copy of a part"):
+        assert_no_replication(copied, ABOVE, index=objects_index, objects=1)
+    verdict = assert_no_replication(copied, ABOVE, index=objects_index, objects=1000)
+    assert verdict.policy.objects == ObjectRule(1000, "call")
 
 
-def test_what_was_found_is_judged_again_from_a_file(
-    objects_index: Index, pasted: Samples, tmp_path: Path
-) -> None:
+def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    verdict = check_replication(pasted, ABOVE, index=objects_index, objects=True)
+    verdict = objects_verdict
     save_matches(path, verdict)
     saved = read_matches(path)
     assert saved.policy.objects == verdict.policy.objects
@@ -85,6 +91,9 @@ def test_what_was_found_is_judged_again_from_a_file(
         (m.sample, m.row, m.points) for m in verdict.replicated
     ]
     assert call("check", "--matches", path, "--threshold", 0.999).returncode == 1
+    laxer = call("check", "--matches", path, "--object-points", 1000)
+    assert laxer.returncode == 0
+    assert "a part with 1000 points alike (command line)" in laxer.stdout
     refused = call("check", "--matches", path, "--objects")
     assert refused.returncode == 2
     assert "--objects cannot be given with --matches" in refused.stderr
@@ -101,7 +110,14 @@ def test_the_command_line_asks_for_it(objects_index: Index, folder: Path) -> Non
     assert (
         call("check", objects_index.path, folder / "other", "--threshold", ABOVE, "--objects").returncode == 0
     )
-    assert call(*given, "--objects", "--pixels", "ratio").returncode == 2
+    assert call(*given, "--object-points", 9).returncode == 1
+    laxer = call(*given, "--object-points", 1000, "--json")
+    assert laxer.returncode == 0
+    told = json.loads(laxer.stdout)["objects"]
+    assert (told["points"], told["points_source"]) == (1000, "command line")
+    assert call(*given, "--object-points", 2).returncode == 2
+    for option in ("--objects", "--object-points=9"):
+        assert call(*given, option, "--pixels", "ratio").returncode == 2
 
 
 def test_what_cannot_be_looked_at_lets_nothing_pass(lost: Path, folder: Path) -> None:
@@ -137,3 +153,34 @@ def test_without_opencv_nothing_is_judged(
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(SettingsError, match="OpenCV, which is not installed"):
         check_replication(pasted, ABOVE, index=objects_index, objects=True)
+
+
+def test_a_run_says_from_how_many_points_on(
+    run_suite: RunSuite, objects_index: Index, folder: Path, pytester: pytest.Pytester
+) -> None:
+    suite = f"""
+        import pytest
+
+        def test_of_the_run(check_replication):
+            verdict = check_replication({str(folder / "copied")!r}, threshold={ABOVE})
+            assert verdict.policy.objects.inliers == 1000
+            assert verdict.policy.objects.source == "ini file"
+
+        @pytest.mark.replication(objects=9)
+        def test_marked(check_replication):
+            verdict = check_replication({str(folder / "copied")!r}, threshold={ABOVE})
+            assert not verdict.passed
+            assert (verdict.policy.objects.inliers, verdict.policy.objects.source) == (9, "marker")
+
+        @pytest.mark.replication(objects=False)
+        def test_marked_off(check_replication):
+            assert check_replication({str(folder / "copied")!r}, threshold={ABOVE}).policy.objects is None
+
+        @pytest.mark.replication(objects=3)
+        def test_too_few(check_replication):
+            pass
+    """
+    pytester.makeini("[pytest]\nreplication_object_points = 1000\n")
+    result = run_suite(suite, index=objects_index.path)
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*has objects=3, which is below 4*"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,11 @@ from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_checks import check_matches
+from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import headline, render
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.search.matches import LowInformation
-from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.search.matches import LowInformation, ObjectsFound, PartMatch
 from pytest_replication.verdicts import Outcome
 
 RECORDS = [Record(f"t{row}", f"/t{row}", f"{row}" * 64, 1, 1) for row in range(9)]
@@ -28,10 +29,11 @@ POLICY = Policy(0.5, objects=ObjectRule(8))
 DAY = date(2026, 1, 1)
 
 
-def part(sample: int, points: int, row: int) -> ObjectMatch:
+def part(sample: int, points: int, row: int) -> Match:
     corners = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.6))
     alignment = Alignment(points, 0.1, True, 1.2, 5.0, corners, corners)
-    return ObjectMatch(sample, row, RECORDS[row], alignment, "index", 0.4, "quarter 1 of 4", "whole")
+    two = PartMatch(alignment, "index")
+    return Match(sample, 0.4, row, RECORDS[row], "quarter 1 of 4", "whole", part=two)
 
 
 def matches_of(
@@ -140,6 +142,14 @@ def test_what_has_expired_counts() -> None:
     assert judge(matches_of([0.1], [[20]]), replace(POLICY, accepted=accepted)).outcome is Outcome.FAIL
 
 
+def test_a_file_keeps_all_that_was_found(tmp_path: Path) -> None:
+    found = matches_of([0.9, 0.1], [[9, 8], []])
+    save_matches(tmp_path / "run.json", judge(found, POLICY))
+    saved = read_matches(tmp_path / "run.json")
+    assert saved.matches == replace(found, stored=saved.matches.stored)
+    assert saved.matches.objects == found.objects
+
+
 def test_reports_say_which_part_of_what() -> None:
     verdict = judge(matches_of([0.9, 0.1], [[], [12]]), POLICY)
     assert headline(verdict) == (
@@ -191,7 +201,13 @@ def test_parts_that_no_search_finds_are_refused() -> None:
     found = sound.objects
     assert found is not None
     first, second = found.of[0]
+    assert first.part is not None
+    how = replace(first.part.alignment, training=((0.1, 0.2), (0.5, 1.2)))
+    outside = replace(first, part=replace(first.part, alignment=how))
     for wrong in (
+        replace(found, of=((replace(first, part=None), second),)),
+        replace(found, of=((replace(first, score=1.5), second),)),
+        replace(found, of=((outside, second),)),
         replace(found, of=()),
         replace(found, unchecked=(-1,)),
         replace(found, unchecked=(9,)),
@@ -203,3 +219,5 @@ def test_parts_that_no_search_finds_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="part"):
             check_matches(replace(sound, objects=wrong))
+    with pytest.raises(ValueError, match="is one of parts, and stands among those of whole images"):
+        check_matches(replace(sound, of=((replace(first, sample=0),),)))
