@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.accepted.file import read_accepted
+from pytest_replication.accepted.sorting import most_accepted
 from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
@@ -35,7 +36,7 @@ from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import ObjectsFound, Sightings
-from pytest_replication.search.objects import find_objects, require_objects_at_hand
+from pytest_replication.search.objects import CANDIDATES, find_objects, require_objects_at_hand
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
@@ -222,7 +223,10 @@ def decide(
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     own = vectors[~guard.mask(len(samples))]
-    objects = None if policy.objects is None else find_objects(index, samples, own)
+    objects = None
+    if policy.objects is not None:
+        aside = most_accepted(subject.sample_sha256, policy.accepted)
+        objects = find_objects(index, samples, own, CANDIDATES + aside)
     seen = _Seen(samples, own, information, objects)
     note = ""
     if choice.engine != EXACT:

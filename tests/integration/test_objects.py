@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,17 @@ from pytest_replication import (
     assert_no_replication,
     assert_replication_rate_below,
     build_index,
+    check,
     check_replication,
     read_matches,
 )
+from pytest_replication.accepted import file
+from pytest_replication.accepted.entries import today
 from pytest_replication.errors import SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.models import Samples
 from pytest_replication.reports.matches_file import save_matches
+from pytest_replication.search.objects import CANDIDATES
 
 from .conftest import RunSuite
 from .test_cli import call
@@ -97,6 +102,40 @@ def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tm
     refused = call("check", "--matches", path, "--objects")
     assert refused.returncode == 2
     assert "--objects cannot be given with --matches" in refused.stderr
+
+
+def test_a_part_is_accepted_until_that_expires(
+    objects_verdict: Verdict,
+    objects_index: Index,
+    pasted: Samples,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, book = tmp_path / "run.json", tmp_path / "accepted.toml"
+    save_matches(run, objects_verdict)
+    points = objects_verdict.replicated[0].points
+    later = today() + timedelta(30)
+    decided = ("--reason", "ours", "--by", "me", "--expires", later)
+    done = call("accept", "--accepted", book, "--from", run, "--all-replicated", *decided)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"1 match added, 1 in it\n  {points} points  sample 0 -> " in done.stdout
+    assert f"points = {points}\n" in book.read_text()
+    assert "score" not in book.read_text()
+    again = ("check", "--matches", run, "--accepted", book)
+    done = call(*again)
+    assert (done.returncode, f"{points} points  sample 0 -> " in done.stdout) == (0, True)
+    assert call("accept", "--accepted", book, "--prune", "--from", run, "--json").returncode == 0
+    assert "[[accepted]]" in book.read_text()  # it is needed
+    looked_at = []
+    found = objects_verdict.matches.objects
+    monkeypatch.setattr(check, "find_objects", lambda index, samples, own, k: looked_at.append(k) or found)
+    assert check_replication(pasted, ABOVE, index=objects_index, objects=True, accepted=book).passed
+    assert looked_at == [CANDIDATES + 1]
+    monkeypatch.setattr(file, "today", lambda: later + timedelta(1))
+    done = call(*again)
+    assert done.returncode == 1
+    assert f"EXPIRED    accepted until {later} and counted again: {points} points" in done.stdout
+    assert "matched nothing" not in done.stdout
 
 
 def test_the_command_line_asks_for_it(objects_index: Index, folder: Path) -> None:

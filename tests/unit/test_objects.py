@@ -12,7 +12,7 @@ import pytest
 from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.index import Record
-from pytest_replication.judging import judge
+from pytest_replication.judging import judge, reached, unused_entries
 from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
@@ -137,9 +137,58 @@ def test_accepted_pairs_do_not_count_and_the_next_part_does() -> None:
     assert render(both)
 
 
-def test_what_has_expired_counts() -> None:
-    accepted = accepting(("a", "1"), today=date(2026, 1, 2))
-    assert judge(matches_of([0.1], [[20]]), replace(POLICY, accepted=accepted)).outcome is Outcome.FAIL
+def test_what_has_expired_counts_and_is_told_as_expired() -> None:
+    accepted = accepting(("a", "1"), ("a", "3"), today=date(2026, 1, 2))
+    found = matches_of([0.1], [[20]])
+    verdict = judge(found, replace(POLICY, accepted=accepted))
+    assert verdict.outcome is Outcome.FAIL
+    assert ([(m.row, m.points) for m in verdict.expired], verdict.accepted) == ([(1, 20)], ())
+    assert [entry.training for entry in verdict.unused] == ["3" * 64]
+    assert unused_entries(found, POLICY, accepted) == verdict.unused
+    text = render(verdict)
+    assert "EXPIRED    accepted until 2026-01-01 and counted again: 20 points  s0 -> /t1" in text
+    assert text.count("matched nothing here") == 1
+
+
+def test_a_part_of_a_replicated_sample_needs_its_entry_too() -> None:
+    found = matches_of([0.9], [[20]])
+    for today in (DAY, date(2026, 1, 2)):
+        accepted = accepting(("a", "1"), today=today)
+        verdict = judge(found, replace(POLICY, accepted=accepted))
+        assert (verdict.unused, len(verdict.accepted), len(verdict.expired)) == (
+            (),
+            today == DAY,
+            today != DAY,
+        )
+
+
+def test_matches_in_reach_are_those_by_score_then_other_images_by_a_part() -> None:
+    found = matches_of([0.9, 0.1, 0.1], [[12, 9, 7], [8], [7]])
+    first, *others = found.objects.of[0] if found.objects else ()
+    same = replace(found.objects, of=((replace(first, row=0), *others), *found.objects.of[1:]))  # type: ignore
+    both = replace(found, objects=same)
+    for matches, rows in ((found, [0, 1, 2]), (both, [0, 2])):
+        near = [reached(matches, POLICY, sample) for sample in range(3)]
+        assert [[match.row for match in each] for each in near] == [rows, [1], []]
+        assert [match.kind for match in near[0]] == ["whole", *["object"] * (len(rows) - 1)]
+    assert [match.row for match in reached(found, Policy(0.5), 0)] == [0]
+    with pytest.raises(SearchError, match="were not looked for"):
+        reached(replace(found, objects=None), POLICY, 0)
+
+
+def test_where_all_candidates_are_accepted_nothing_is_told() -> None:
+    found = matches_of([0.1, 0.1], [[20, 9], []])
+    assert found.objects is not None
+    policy = replace(POLICY, accepted=accepting(("a", "1"), ("a", "2")))
+    assert judge(found, policy).passed
+    few = replace(found, objects=replace(found.objects, candidates=4))
+    with pytest.raises(
+        SearchError, match="all training images that parts of s0 led to are accepted, and others"
+    ):
+        judge(few, policy)
+    assert judge(few, replace(POLICY, accepted=accepting(("a", "1")))).outcome is Outcome.FAIL
+    all_rows = replace(few, searched=2, objects=replace(found.objects, candidates=4, searched=2))
+    assert judge(all_rows, policy).passed
 
 
 def test_a_file_keeps_all_that_was_found(tmp_path: Path) -> None:
