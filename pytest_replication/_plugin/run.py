@@ -144,20 +144,6 @@ class Run(Surroundings):
             )
         return self._samples[key]
 
-    @_noting_errors
-    def look_ahead(self, item: pytest.Item, count: int | None) -> None:
-        """Find out before samples are drawn whether a test could judge them, where that is certain.
-
-        Raises:
-            ReplicationError: it could not.
-        """
-        from pytest_replication._plugin.ahead import judges_first
-
-        if self.settings.value("index") is not None and judges_first(item):
-            from pytest_replication.check import Asked, require_rule
-
-            require_rule(Asked(), count)
-
     def threshold(self) -> tuple[float, str] | None:
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
@@ -317,7 +303,6 @@ def samples_for(run: Run, item: pytest.Item, given: object = None) -> Samples:
     """Samples of the prompts of a test, as many as its marker wants, else as the run does."""
     count, seeds, seed = _wanted(run, item)
     prompts = None if given is None else prompts_for(run, item, given)
-    run.look_ahead(item, count)
     return run.samples(count, seed, prompts, seeds)
 
 

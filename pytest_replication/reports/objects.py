@@ -8,7 +8,7 @@ from pytest_replication.images.parts import box_in_words
 from pytest_replication.objects import ObjectRule
 from pytest_replication.reports.words import plural
 from pytest_replication.scoring.geometry import Polygon
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Match, ObjectsFound
 from pytest_replication.verdicts import Verdict
 
 
@@ -48,7 +48,9 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
         "featureless": sum(count < rule.inliers for count in found.features),
         "grid": found.grid,
         "stored": bool(found.stored),
-        "seconds": float(found.seconds),
+        "embedding_seconds": float(found.embedding_seconds),
+        "searching_seconds": float(found.searching_seconds),
+        "comparing_seconds": float(found.comparing_seconds),
     }
 
 
@@ -79,7 +81,7 @@ def objects_line(verdict: Verdict) -> str:
     pairs = f"{found.checked} of {plural(found.candidates, 'pair')} compared"
     bare = sum(count < rule.inliers for count in found.features)
     told = f"; {plural(bare, 'sample')} with too few points to tell" if bare else ""
-    return f"parts ({found.grid}) {parts}; {pairs}{told}; {found.seconds:.1f} s"
+    return f"parts ({found.grid}) {parts}; {pairs} {_times(found)}{told}"
 
 
 def objects_story(verdict: Verdict) -> str:
@@ -135,6 +137,13 @@ def to_check(verdict: Verdict) -> str:
         f"{plural(count, 'pair')} could not be compared, since {index} holds no local features and the "
         "training images are not where it names them: build it again with --objects"
     )
+
+
+def _times(found: ObjectsFound) -> str:
+    """How long pairs took to find and to compare, and the vectors that led to them."""
+    beyond = found.searching_seconds + found.comparing_seconds
+    each = 1000 * beyond / max(1, len(found.of))
+    return f"in {beyond:.1f} s, {each:.0f} ms a sample; vectors of parts {found.embedding_seconds:.1f} s"
 
 
 def _by_part(verdict: Verdict) -> list[Match]:

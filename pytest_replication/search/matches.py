@@ -197,7 +197,9 @@ class ObjectsFound:
         searched: rows of the index that were searched for every sample.
         grid: name of the grid of parts of the samples.
         stored: whether the index has parts; else parts of samples were compared with whole training images.
-        seconds: that all of it took, beyond the vectors that the whole samples have.
+        embedding_seconds: that the vectors of the parts of the samples took.
+        searching_seconds: that the search for candidates by them took.
+        comparing_seconds: that finding the local features of samples, and comparing them, took.
     """
 
     of: tuple[tuple[Match, ...], ...]
@@ -207,7 +209,14 @@ class ObjectsFound:
     searched: int
     grid: str
     stored: bool
-    seconds: float = field(default=0.0, compare=False)
+    embedding_seconds: float = field(default=0.0, compare=False)
+    searching_seconds: float = field(default=0.0, compare=False)
+    comparing_seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """What all of it took, beyond the vectors that the whole samples have."""
+        return self.embedding_seconds + self.searching_seconds + self.comparing_seconds
 
     @property
     def checked(self) -> int:

@@ -73,7 +73,10 @@ def find_objects(
 
     started = time.perf_counter()
     require_objects_at_hand(index)
-    near = nearest_parts(index, with_parts(index, samples, vectors), k)
+    parts = with_parts(index, samples, vectors)
+    embedded = time.perf_counter()
+    near = nearest_parts(index, parts, k)
+    searched = time.perf_counter()
     training = _Training(index, near.rows)
     of: list[tuple[Match, ...]] = []
     unchecked, features = [], []
@@ -98,7 +101,9 @@ def find_objects(
         searched=near.searched,
         grid=grid_of(index),
         stored=index.objects is not None,
-        seconds=time.perf_counter() - started,
+        embedding_seconds=embedded - started,
+        searching_seconds=searched - embedded,
+        comparing_seconds=time.perf_counter() - searched,
     )
 
 
@@ -180,7 +185,7 @@ class _Looked:
 
 def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training) -> _Looked:
     """Align a sample with all its candidates."""
-    mine = LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
+    mine = LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size).prepare()
     alike, unchecked = [], 0
     for place, row in enumerate(near.rows[sample].tolist()):
         if row < 0:

@@ -48,7 +48,7 @@ def matches_of(
         tuple(part(i, count, row) for row, count in enumerate(each, 1)) for i, each in enumerate(points)
     )
     told = tuple(unchecked) or (0,) * n
-    found = ObjectsFound(parts, told, (500,) * n, 10 * n, 10, "ninths", True, 0.5)
+    found = ObjectsFound(parts, told, (500,) * n, 10 * n, 10, "ninths", True, 7.5, 0.5, 1.0)
     return Matches(of, 10, subject, objects=found)
 
 
@@ -209,7 +209,13 @@ def test_reports_say_which_part_of_what() -> None:
     assert "12 points  sample    s1, at 10 to 50 % of the width, 20 to 60 % of the height" in text
     assert "training  /t1, at 10 to 50 % of the width, 20 to 60 % of the height, mirrored" in text
     assert "or a part with 8 points alike (default)" in text
-    assert "objects    parts (ninths) of the index, too; 20 of 20 pairs compared; 0.5 s" in text
+    assert (
+        "objects    parts (ninths) of the index, too; 20 of 20 pairs compared in 1.5 s, 750 ms a sample; vectors "
+        "of parts 7.5 s\n"
+    ) in text
+    told = verdict_data(verdict)["objects"]
+    spent = [told[f"{what}_seconds"] for what in ("embedding", "searching", "comparing")]
+    assert spent == [7.5, 0.5, 1.0]
     pairs = verdict_data(verdict)["pairs"]
     assert [(pair["kind"], pair["part"] is None) for pair in pairs] == [("whole", True), ("object", False)]
     assert pairs[1]["part"] == {

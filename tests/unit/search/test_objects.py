@@ -93,7 +93,9 @@ def test_a_part_is_found_in_its_place(found: ObjectsFound) -> None:
     assert {match.view, match.sample_view} <= {"whole", *(f"quarter {i} of 4" for i in range(1, 5))}
     assert (found.candidates, found.checked, found.unchecked) == (18, 18, (0, 0, 0))
     assert (found.searched, found.grid, found.stored) == (6, "quarters", True)
-    assert found.seconds > 0
+    spent = (found.embedding_seconds, found.searching_seconds, found.comparing_seconds)
+    assert min(spent) > 0
+    assert sum(spent) == found.seconds
 
 
 def test_an_index_without_features_reads_the_files(plain: Index, copied: Samples) -> None:
