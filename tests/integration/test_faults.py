@@ -263,6 +263,7 @@ def test_parts_that_cannot_be_compared_pass_nothing(
     run_suite: RunSuite, small: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No local features in the index, and its training images are gone."""
+    pytest.importorskip("cv2")
     build_index(pictures, tmp_path / "index", BuildOptions(embedder="pixels", progress=False))
     for path in pictures.iterdir():
         path.unlink()
