@@ -23,12 +23,14 @@ at 95 %. They take samples as independent, which those of one source are not qui
 from __future__ import annotations
 
 import argparse
+import hashlib
+import itertools
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,11 +48,12 @@ from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.benchmark.synthetic.pasted import object_paste
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
 from pytest_replication.benchmark.synthetic.segmented import Segmented
-from pytest_replication.embedders import load_embedder
-from pytest_replication.embedders.probe import embed_images
 from pytest_replication.images.decode import decode
+from pytest_replication.images.local import DETECTOR
+from pytest_replication.reports.objects import part_data
+from pytest_replication.scoring.geometry import EVIDENCE
 from pytest_replication.search.embed import embed_samples
-from pytest_replication.search.objects import find_objects
+from pytest_replication.search.objects import CANDIDATES, find_objects
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 PHOTOGRAPHS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
@@ -107,55 +110,97 @@ class Scorer:
     """What is measured.
 
     Attributes:
-        run: gets the files of training pictures and of queries, and gives for each query ``score`` (the
-            higher the more of a copy), ``found`` (number of the training picture, None for none) and
-            ``seconds``.
+        run: gets the folder of the work, the files of training pictures and of queries, and gives for each
+            query in turn ``score`` (the higher the more of a copy), ``found`` (number of the training
+            picture, None for none) and ``seconds``.
         fixed: threshold that it has by itself, above which it flags; None for none.
+        measures: what its answers depend on; answers of another one are not taken.
     """
 
-    run: Callable[[Sequence[Path], Sequence[Path]], list[dict[str, Any]]]
-    fixed: float | None = None
+    run: Callable[[Path, Sequence[Path], Sequence[Path]], Iterator[dict[str, Any]]]
+    fixed: float | None
+    measures: str
 
 
-def sscd(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str, Any]]:
+def sscd(work: Path, training: Sequence[Path], queries: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """The whole image, as `assert_no_replication` looks at it."""
-    embedder = load_embedder("sscd")
-
-    def vectors(paths: Sequence[Path]) -> NDArray[np.float32]:
-        batches = [paths[first : first + 16] for first in range(0, len(paths), 16)]
-        rows = [embed_images(embedder, [decode(path.read_bytes()) for path in batch]) for batch in batches]
-        return np.concatenate(rows)
-
-    index = vectors(training)
-    started = time.perf_counter()
-    scores = vectors(queries) @ index.T
-    spent = (time.perf_counter() - started) / len(queries)
-    return [{"score": float(row.max()), "found": int(row.argmax()), "seconds": spent} for row in scores]
+    index = _index_of(work, training)
+    stored = np.concatenate([np.asarray(shard.embeddings()[0], np.float32)[:, 0] for shard in index.shards])
+    for paths in _blocks(queries):
+        started = time.perf_counter()
+        scores = _vectors(work, index, paths)[:, 0] @ stored.T
+        spent = (time.perf_counter() - started) / len(paths)
+        for row in scores:
+            yield {"score": float(row.max()), "found": int(row.argmax()), "seconds": spent}
 
 
-def objects(training: Sequence[Path], queries: Sequence[Path]) -> list[dict[str, Any]]:
-    """Parts and local features, as `search.objects` looks at them: distinct points that lie alike."""
+def objects(work: Path, training: Sequence[Path], queries: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """Local features and geometry, as `search.objects` looks at them: points that lie alike."""
     place = {str(path): number for number, path in enumerate(training)}
-    told: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        index = _index_of(training, Path(folder) / "index")
-        for first in range(0, len(queries), BLOCK):
-            samples = Samples.of(list(queries[first : first + BLOCK]))
-            found = find_objects(index, samples, embed_samples(index, samples), progress=False)
-            for alike in found.of:
-                score = alike[0].alignment.inliers if alike else 0
-                named = place[alike[0].record.uri] if alike else None
-                told.append({"score": score, "found": named, "seconds": found.seconds / len(samples)})
-            say(f"objects: {len(told)} of {len(queries)}")
-    return told
+    index = _index_of(work, training)
+    for paths in _blocks(queries):
+        found = find_objects(index, Samples.of(list(paths)), _vectors(work, index, paths), progress=False)
+        seconds = (found.searching_seconds + found.comparing_seconds) / len(paths)
+        for alike in found.of:
+            yield {
+                "score": alike[0].points if alike else 0,
+                "found": place[alike[0].record.uri] if alike else None,
+                "seconds": seconds,
+                "part": part_data(alike[0]) if alike else None,
+            }
 
 
-def _index_of(training: Sequence[Path], folder: Path) -> Index:
-    build_index(list(training), folder, BuildOptions(embedder="sscd", dtype="float16", objects="ninths"))
+def _blocks(queries: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    return (queries[first : first + BLOCK] for first in range(0, len(queries), BLOCK))
+
+
+def _index_of(work: Path, training: Sequence[Path]) -> Index:
+    """The index of the training pictures, made once; whole images are embedded, parts are not."""
+    folder = work / "index"
+    if not folder.is_dir():
+        build_index(list(training), folder, BuildOptions(embedder="sscd", dtype="float16", objects="whole"))
     return open_index(folder)
 
 
-SCORERS: dict[str, Scorer] = {"sscd": Scorer(sscd, 0.5), "objects": Scorer(objects)}
+def _vectors(work: Path, index: Index, paths: Sequence[Path]) -> NDArray[np.float32]:
+    """Vectors of pictures, kept: they are the same for every scorer."""
+    names = "\n".join(str(path) for path in paths)
+    kept = work / "vectors" / f"{hashlib.sha256(names.encode()).hexdigest()[:16]}.npy"
+    if not kept.is_file():
+        kept.parent.mkdir(exist_ok=True)
+        np.save(kept.with_suffix(".new.npy"), embed_samples(index, Samples.of(list(paths))))
+        kept.with_suffix(".new.npy").rename(kept)
+    vectors: NDArray[np.float32] = np.load(kept)
+    return vectors
+
+
+SCORERS: dict[str, Scorer] = {
+    "sscd": Scorer(sscd, 0.5, "sscd"),
+    "objects": Scorer(objects, None, f"{DETECTOR}; {EVIDENCE}; {CANDIDATES}"),
+}
+
+
+def answers_of(
+    work: Path, name: str, training: Sequence[Path], queries: Sequence[Path]
+) -> dict[Path, dict[str, Any]]:
+    """What a scorer says of every query; kept as it comes, so that a run that was stopped goes on."""
+    scorer = SCORERS[name]
+    file = work / f"answers-{name}.jsonl"
+    kept = file.read_text().splitlines() if file.is_file() else []
+    if kept and json.loads(kept[0]) != scorer.measures:
+        raise SystemExit(f"{file} holds answers of {kept[0]}, not of {scorer.measures!r}: remove it")
+    told = {Path(one.pop("query")): one for one in map(json.loads, kept[1:])}
+    left = [query for query in queries if query not in told]
+    with file.open("a") as out:
+        if not kept:
+            out.write(json.dumps(scorer.measures) + "\n")
+        for query, answer in zip(left, scorer.run(work, training, left), strict=True):
+            told[query] = answer
+            out.write(json.dumps({"query": str(query), **answer}) + "\n")
+            if len(told) % BLOCK == 0:
+                out.flush()
+                say(f"{name}: {len(told)} of {len(queries)}")
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,8 +426,7 @@ def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> 
     for name, scorer in scorers.items():
         every = queries_of(plan, rows)
         say(f"{name}: {len(training)} training pictures, {len(every)} queries")
-        # All at once: what is made of training pictures need not be made again for each row.
-        answers = dict(zip(every, scorer.run(training, every), strict=True))
+        answers = answers_of(plan.work, name, training, every)
 
         def ask(
             queries: Sequence[Path],
@@ -409,7 +453,9 @@ def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
     """All pictures that are asked about: of these rows, and the hard negatives."""
     folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
     folders += [folder for folder in sorted((plan.work / "hard").iterdir()) if folder.is_dir()]
-    return [path for folder in folders for path in sorted(folder.rglob("*.png"))[: plan.first]]
+    listed = [sorted(folder.rglob("*.png"))[: plan.first] for folder in folders]
+    # The first of each, then the second: what is known half-way tells of all.
+    return [path for turn in itertools.zip_longest(*listed) for path in turn if path is not None]
 
 
 def about_row(plan: Plan, row: str) -> dict[str, Any]:

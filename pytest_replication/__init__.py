@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pytest_replication.index.verify import VerifyReport
     from pytest_replication.judging import judge
     from pytest_replication.models import Model, Samples, load_model
+    from pytest_replication.objects import ObjectRule
     from pytest_replication.policy import Policy
     from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
@@ -90,6 +91,7 @@ _HOMES = {
     "index.removed": ("RemoveReport", "remove_images"),
     "index.verify": ("VerifyReport",),
     "judging": ("judge",),
+    "objects": ("ObjectRule",),
     "models": ("Model", "Samples", "load_model"),
     "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
     "policy": ("Policy",),
@@ -139,6 +141,7 @@ __all__ = [
     "Matches",
     "MergeReport",
     "Model",
+    "ObjectRule",
     "Outcome",
     "Policy",
     "Prompt",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pytest_replication.errors import CalibrationError, SettingsError
+from pytest_replication.object_rules import object_rule_again
 from pytest_replication.policy import Policy
 from pytest_replication.rules import settle_by
 from pytest_replication.search.matches import Matches, NullTail
@@ -21,6 +22,7 @@ def policy_again(
     threshold: float | None = None,
     fdr: float | None = None,
     max_rate: float | None = None,
+    object_points: int | None = None,
     allow_unproved: bool = False,
 ) -> Policy:
     """The policy of then, with what the command line changes of it.
@@ -33,6 +35,7 @@ def policy_again(
         fdr: given now; thresholds of groups do not hold for it, and the score from which on one sample alone
             is replicated, which canaries have to reach, follows from the null of then.
         max_rate: given now.
+        object_points: given now, from how many points on a part is a copy.
         allow_unproved: leave to pass on vectors that nothing proves, which has to be given each time.
 
     Raises:
@@ -54,6 +57,7 @@ def policy_again(
         max_rate=policy.max_rate if max_rate is None else max_rate,
         max_rate_source=policy.max_rate_source + then if max_rate is None else "command line",
         allow_unproved=allow_unproved,
+        objects=object_rule_again(policy.objects, object_points, file),
     )
 
 

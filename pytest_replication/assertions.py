@@ -10,6 +10,7 @@ from pytest_replication.check import Asked, measure
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
+from pytest_replication.object_rules import ObjectsGiven
 from pytest_replication.reports.extraction import render_extraction
 from pytest_replication.reports.text import render
 from pytest_replication.scoring.pixel import NEIGHBOURS
@@ -30,7 +31,7 @@ def assert_no_replication(
     accepted: Accepted | str | os.PathLike[str] | None = None,
     fdr: float | None = None,
     canaries: int | None = None,
-    objects: bool | None = None,
+    objects: ObjectsGiven = None,
     name: str = "",
 ) -> Verdict:
     """Fail when samples replicate training images.
@@ -81,7 +82,7 @@ def assert_replication_rate_below(
     allow_unproved: bool | None = None,
     accepted: Accepted | str | os.PathLike[str] | None = None,
     canaries: int | None = None,
-    objects: bool | None = None,
+    objects: ObjectsGiven = None,
     name: str = "",
 ) -> Verdict:
     """Fail unless samples prove that the model replicates at a lower rate.

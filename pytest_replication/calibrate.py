@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication import __version__
+from pytest_replication.calibrate_objects import (
+    Innocent,
+    calibrate_objects,
+    of_holdout,
+    of_training,
+    wanted_images,
+)
 from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
@@ -39,6 +46,7 @@ from pytest_replication.index.calibration import (
 from pytest_replication.index.ingest import Limit
 from pytest_replication.index.journal import Journal
 from pytest_replication.index.manifest import now
+from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.originals import Originals
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
@@ -57,6 +65,7 @@ _OPTIONS = (
     "max_rejected",
     "plant",
     "images",
+    "objects",
     "seed",
 )
 """What is written down when it is not the default, to be given again."""
@@ -82,6 +91,9 @@ class CalibrateOptions:
         plant: training images of which edited copies are planted as a positive control, 0 for none.
         images: the training set, where its images lie in tars, tables or arrays; None to read the files
             that the index names.
+        objects: images of the null of which parts are looked for as well, so that from how many points on a
+            part counts as a copy is calibrated, too; each takes about a second of a processor. None for 500
+            where the index was built with parts, else 0.
         seed: of what is drawn.
         from_training: let a null of training images take the place of one of a hold-out.
         restart: forget what an interrupted calibration has measured.
@@ -101,6 +113,7 @@ class CalibrateOptions:
     max_rejected: Limit = 0
     plant: int = 64
     images: object = None
+    objects: int | None = None
     seed: int = 0
     from_training: bool = False
     restart: bool = False
@@ -111,6 +124,8 @@ class CalibrateOptions:
             raise SettingsError(f"fpr {self.fpr} is no rate: give a number between 0 and 1 (1 % is 0.01)")
         if self.plant < 0:
             raise SettingsError(f"{self.plant} training images to plant copies of: give 0 or more")
+        if self.objects is not None and self.objects < 0:
+            raise SettingsError(f"{self.objects} images to look for parts of: give 0 or more")
         if self.samples < 1 or self.count < 2 or self.seed < 0:
             raise SettingsError(
                 f"{self.samples} samples, a count of {self.count} or a seed of {self.seed} makes no sense: "
@@ -170,10 +185,12 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     """
     asked = options or CalibrateOptions()
     _check_grouped(index, asked.by)
+    of_parts = wanted_images(index, asked.objects)
     check_null_kept(index, asked.holdout is not None or asked.from_training)
     if asked.images is None:
         check_plantable(index, asked.plant, asked.seed)
     journal: Journal | None = None
+    holdout: Source | None = None
     if asked.holdout is None:
         drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
         line = copies_line(index, asked.copies_from, (image for _, image in drawn))
@@ -194,6 +211,8 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         )
         duplicated, source = 0, holdout.name
     found = _calibration(index, asked, measured, line, source, duplicated)
+    if of_parts:
+        found = replace(found, objects=_parts(index, asked, measured, line, holdout, of_parts))
     planted = _plant(index, asked)
     check_canaries_kept(index, asked.plant == 0 or planted is not None)
     found = replace(found, **_recall(planted, found.threshold, asked))
@@ -202,6 +221,19 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     if journal is not None:
         journal.drop()
     return found
+
+
+def _parts(
+    index: Index, asked: CalibrateOptions, measured: Measured, line: float, holdout: Source | None, most: int
+) -> ObjectCalibration:
+    """Calibrate the rule for parts, on images of the null of whole ones."""
+    innocent: Iterable[Innocent]
+    if holdout is None:
+        count, innocent = most, of_training(index, most, asked.images, asked.seed)
+    else:
+        keys = measured.keys[measured.scores < line]
+        count, innocent = min(most, len(keys)), of_holdout(holdout, keys, most, asked.seed)
+    return calibrate_objects(index, innocent, line, asked.rate, count, progress=asked.progress)
 
 
 def _told(name: str, value: str | Path | int | float) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.accepted.file import read_accepted
+from pytest_replication.accepted.sorting import most_accepted
 from pytest_replication.controls import Guard, draw
 from pytest_replication.errors import (
     ReplicationError,
@@ -27,16 +28,15 @@ from pytest_replication.index.reader import Index, open_index
 from pytest_replication.index.shard import Record
 from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
-from pytest_replication.objects import ObjectRule
+from pytest_replication.object_rules import ObjectsGiven, find_object_rule
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
-from pytest_replication.search.matches import Sightings
-from pytest_replication.search.object_matches import ObjectsFound
-from pytest_replication.search.objects import find_objects, require_objects_at_hand
+from pytest_replication.search.matches import ObjectsFound, Sightings
+from pytest_replication.search.objects import CANDIDATES, find_objects, require_objects_at_hand
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
@@ -63,7 +63,7 @@ class Asked:
     fdr: float | None = None
     canaries: int | None = None
     complexity: bool | None = None
-    objects: bool | None = None
+    objects: ObjectsGiven = None
     name: str = ""
     per: str = "sample"
     claimed: bool = False
@@ -83,7 +83,7 @@ def check_replication(
     fdr: float | None = None,
     canaries: int | None = None,
     complexity: bool | None = None,
-    objects: bool | None = None,
+    objects: ObjectsGiven = None,
     name: str = "",
 ) -> Verdict:
     """Measure how close samples come to the training set, and judge it. Asserts nothing.
@@ -114,7 +114,8 @@ def check_replication(
         complexity: measure the complexity figures of samples and of their nearest training images, too, and
             how they go with the score. None for what the pytest run says, else False.
         objects: a part of a sample that is a copy of a part of a training image makes the sample replicated,
-            too. None for what the pytest run says, else False.
+            too: True, or from how many points on, as a number or an `ObjectRule`. None for what the pytest
+            run says, else False.
         name: what reports call this check.
 
     Returns:
@@ -222,7 +223,10 @@ def decide(
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     own = vectors[~guard.mask(len(samples))]
-    objects = None if policy.objects is None else find_objects(index, samples, own)
+    objects = None
+    if policy.objects is not None:
+        aside = most_accepted(subject.sample_sha256, policy.accepted)
+        objects = find_objects(index, samples, own, CANDIDATES + aside)
     seen = _Seen(samples, own, information, objects)
     note = ""
     if choice.engine != EXACT:
@@ -376,7 +380,8 @@ def _policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
     """What the call tolerates, else the run, the index or its embedder."""
     found = find_policy(asked.threshold, asked.fdr, asked.max_rate, asked.confidence, index, run)
     found = replace(found, allow_unproved=choose_allowed(asked.allow_unproved, run), per=asked.per)
-    found = replace(found, accepted=_accepted(asked.accepted, run), objects=_objects(asked.objects, run))
+    found = replace(found, accepted=_accepted(asked.accepted, run))
+    found = replace(found, objects=find_object_rule(asked.objects, index, run))
     if asked.claimed and found.max_rate == 0:
         raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
     return found
@@ -388,15 +393,6 @@ def _wanted(given: object, run: Surroundings | None) -> bool:
     if not isinstance(given, bool):
         raise SettingsError(f"complexity is {given!r}; expected True or False")
     return given
-
-
-def _objects(given: object, run: Surroundings | None) -> ObjectRule | None:
-    """When a part counts as a copy; None where only whole images are judged."""
-    if given is None:
-        given = run is not None and run.objects()
-    if not isinstance(given, bool):
-        raise SettingsError(f"objects is {given!r}; expected True or False")
-    return ObjectRule() if given else None
 
 
 def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.accepted.sorting import Sorted, in_reach, pair_of, sort_out
 from pytest_replication.blank import Blanks, judge_blanks
 from pytest_replication.discovery import check_claim, rejected
-from pytest_replication.objects import judge_objects
+from pytest_replication.objects import judge_objects, parts_in_reach
 from pytest_replication.policy import Policy
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.standing import check_ground, check_measured, judge_canaries
@@ -50,7 +51,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         outcome = Outcome.INCONCLUSIVE
     control = judge_canaries(matches, policy, recall, len(hits))
     if outcome is not Outcome.FAIL:
-        check_ground(matches, policy, recall, found.open)
+        check_ground(matches, policy, recall, found.open, parts.open)
     settled = outcome is not Outcome.INCONCLUSIVE or open_ or policy.unprovable
     return Verdict(
         outcome,
@@ -64,19 +65,21 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         undecided=undecided,
         cleared=cleared,
         accepted=(*found.accepted, *_new(parts.accepted, found.accepted)),
-        expired=found.expired,
-        unused=_unused(matches, found, parts.accepted),
+        expired=(*found.expired, *_new(parts.expired, found.expired)),
+        unused=_unused(matches, found.unused, (*parts.accepted, *parts.expired)),
         unchecked=parts.unchecked,
     )
 
 
 def reached(matches: Matches, policy: Policy, sample: int) -> tuple[Match, ...]:
-    """Kept matches of a sample, best first, up to the first that would not make it replicated.
+    """Matches that make a sample replicated: by their scores, best first, then other images by a part.
 
     Raises:
         CalibrationError: as `judge`.
+        SearchError: parts are to be judged and were not looked at.
     """
-    return in_reach(matches.of[sample], _reaching(matches, policy))
+    whole = in_reach(matches.of[sample], _reaching(matches, policy))
+    return (*whole, *_new(parts_in_reach(matches, policy.objects, sample), whole))
 
 
 def unused_entries(matches: Matches, policy: Policy, accepted: Accepted) -> tuple[Acceptance, ...]:
@@ -84,8 +87,11 @@ def unused_entries(matches: Matches, policy: Policy, accepted: Accepted) -> tupl
 
     Raises:
         CalibrationError: as `judge`.
+        SearchError: parts are to be judged and were not looked at.
     """
-    return sort_out(matches, _reaching(matches, policy), accepted).unused
+    unused = sort_out(matches, _reaching(matches, policy), accepted).unused
+    parts = [parts_in_reach(matches, policy.objects, sample) for sample in range(len(matches.of))]
+    return _unused(matches, unused, itertools.chain.from_iterable(parts))
 
 
 def _sorted(matches: Matches, policy: Policy) -> tuple[Sorted, Blanks]:
@@ -110,13 +116,13 @@ def _reaching(matches: Matches, policy: Policy) -> Callable[[Match, int], bool]:
     )
 
 
-def _accepts(matches: Matches, policy: Policy) -> Callable[[Match], bool]:
-    """Whether a pair of images is accepted, by whatever it is alike."""
+def _accepts(matches: Matches, policy: Policy) -> Callable[[Match], bool | None]:
+    """Whether a pair of images is accepted, by whatever it is alike: not any more is False, never None."""
     entries = policy.accepted.by_pair()
 
-    def accepts(match: Match) -> bool:
+    def accepts(match: Match) -> bool | None:
         entry = entries.get(pair_of(matches, match) or ("", ""))
-        return entry is not None and policy.accepted.in_force(entry)
+        return None if entry is None else policy.accepted.in_force(entry)
 
     return accepts
 
@@ -139,10 +145,12 @@ def _new(found: tuple[Match, ...], known: tuple[Match, ...]) -> tuple[Match, ...
     return tuple(match for match in found if (match.sample, match.row) not in pairs)
 
 
-def _unused(matches: Matches, found: Sorted, parts: tuple[Match, ...]) -> tuple[Acceptance, ...]:
-    """Entries that neither whole images nor parts need."""
+def _unused(
+    matches: Matches, unused: tuple[Acceptance, ...], parts: Iterable[Match]
+) -> tuple[Acceptance, ...]:
+    """Entries that no whole images need, nor parts."""
     used = {pair_of(matches, match) for match in parts}
-    return tuple(entry for entry in found.unused if entry.pair not in used)
+    return tuple(entry for entry in unused if entry.pair not in used)
 
 
 def _recall(matches: Matches, policy: Policy) -> float | None:

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError
-from pytest_replication.search.matches import OBJECT, Match, Matches
-from pytest_replication.search.object_matches import ObjectMatch
+from pytest_replication.search.matches import Match, Matches, ObjectsFound
+from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 8
 """Distinct points from which on a part counts as a copy.
 
-Not calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font more.
+Where nothing was calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font
+more.
 """
-_FEWEST = 4
-"""Points below which any two images agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,10 @@ class ObjectRule:
     Attributes:
         inliers: distinct points.
         source: where the number comes from, for people.
-        false_rate: share of samples that copy nothing and reach it; None where that was not measured.
+        false_rate: upper bound of the share of samples that copy nothing and reach it, at 95 % confidence;
+            None where that was not measured.
+        overridden: what the number took the place of, the calibration or the default, and the number there;
+            None where it is that.
 
     Raises:
         SettingsError: no such number.
@@ -37,15 +39,21 @@ class ObjectRule:
     inliers: int = POINTS
     source: str = "default"
     false_rate: float | None = None
+    overridden: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
-        if type(self.inliers) is not int or self.inliers < _FEWEST:
+        if type(self.inliers) is not int or self.inliers < FEWEST_POINTS:
             raise SettingsError(
                 f"{self.inliers!r} points ({self.source}) tell no copy of a part: give a whole number from "
-                f"{_FEWEST} on"
+                f"{FEWEST_POINTS} on"
             )
         if self.false_rate is not None and not 0 <= self.false_rate <= 1:
             raise SettingsError(f"{self.false_rate} is no share of samples: give 0 to 1")
+
+    @property
+    def laxer(self) -> bool:
+        """Whether it takes more points than what it took the place of, so that more passes."""
+        return self.overridden is not None and self.inliers > self.overridden[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +63,25 @@ class ObjectsJudged:
     Attributes:
         hits: best object match of each sample that is replicated by a part alone, most points first.
         accepted: object matches that reach the rule and are accepted.
+        expired: those that were accepted until that expired; they count.
         unchecked: numbers of the samples of which some candidates could not be looked at, and that are not
             replicated.
+        open: numbers of samples of which all candidates reach the rule and are accepted, while others, that
+            were not looked at, may do so too.
     """
 
     hits: tuple[Match, ...] = ()
     accepted: tuple[Match, ...] = ()
+    expired: tuple[Match, ...] = ()
     unchecked: tuple[int, ...] = ()
+    open: tuple[int, ...] = ()
 
 
 def judge_objects(
     matches: Matches,
     rule: ObjectRule | None,
     replicated: Iterable[Match],
-    accepts: Callable[[Match], bool],
+    accepts: Callable[[Match], bool | None],
 ) -> ObjectsJudged:
     """Judge samples by their parts.
 
@@ -76,42 +89,52 @@ def judge_objects(
         matches: everything that was measured.
         rule: from how many points on; None to judge by whole images only.
         replicated: matches of samples that are replicated already.
-        accepts: whether a match is accepted, so that it does not count.
+        accepts: whether a match is accepted, so that it does not count; False where that has expired, None
+            where nobody ever did.
 
     Raises:
         SearchError: parts are to be judged and were not looked at, or not of all samples.
     """
     if rule is None:
         return ObjectsJudged()
-    found = matches.objects
-    if found is None:
-        raise SearchError("copies of parts are asked for, and were not looked for: nothing can pass")
-    count = len(matches.of)
-    if (len(found.of), len(found.unchecked), len(found.features)) != (count,) * 3 or found.searched < 1:
-        raise SearchError(f"parts of {len(found.of)} of {count} samples were looked at, so nothing can pass")
+    found = _found(matches)
     settled = {match.sample for match in replicated}
-    hits, accepted = [], []
-    for sample, alike in enumerate(found.of):
-        near = [_as_match(one) for one in alike if one.alignment.inliers >= rule.inliers]
-        accepted += [match for match in near if accepts(match)]
+    each = found.candidates // len(found.of)
+    hits, told, left_open = [], [], []
+    for sample in range(len(found.of)):
+        near = parts_in_reach(matches, rule, sample)
+        told += [(match, accepts(match)) for match in near]
         left = [match for match in near if not accepts(match)]
         if left and sample not in settled:
             hits.append(left[0])
+        elif not left and len(near) == each < found.searched:
+            left_open.append(sample)
     settled |= {match.sample for match in hits}
     hits.sort(key=lambda match: (-match.points, match.sample))
-    unchecked = tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled)
-    return ObjectsJudged(tuple(hits), tuple(accepted), unchecked)
-
-
-def _as_match(found: ObjectMatch) -> Match:
-    return Match(
-        sample=found.sample,
-        score=found.score,
-        row=found.row,
-        record=found.record,
-        view=found.view,
-        sample_view=found.sample_view,
-        leader=found.leader,
-        kind=OBJECT,
-        part=found,
+    return ObjectsJudged(
+        hits=tuple(hits),
+        accepted=tuple(match for match, accepted in told if accepted),
+        expired=tuple(match for match, accepted in told if accepted is False),
+        unchecked=tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled),
+        open=tuple(n for n in left_open if n not in settled),
     )
+
+
+def parts_in_reach(matches: Matches, rule: ObjectRule | None, sample: int) -> tuple[Match, ...]:
+    """Object matches of a sample that reach a rule, most points first; none without a rule.
+
+    Raises:
+        SearchError: parts were not looked at, or not of all samples.
+    """
+    if rule is None:
+        return ()
+    return tuple(match for match in _found(matches).of[sample] if match.points >= rule.inliers)
+
+
+def _found(matches: Matches) -> ObjectsFound:
+    found, count = matches.objects, len(matches.of)
+    if found is None:
+        raise SearchError("copies of parts are asked for, and were not looked for: nothing can pass")
+    if (len(found.of), len(found.unchecked), len(found.features)) != (count,) * 3 or found.searched < 1:
+        raise SearchError(f"parts of {len(found.of)} of {count} samples were looked at, so nothing can pass")
+    return found

@@ -63,7 +63,13 @@ def judge_canaries(matches: Matches, policy: Policy, recall: float | None, hits:
     )
 
 
-def check_ground(matches: Matches, policy: Policy, recall: float | None, left_open: tuple[int, ...]) -> None:
+def check_ground(
+    matches: Matches,
+    policy: Policy,
+    recall: float | None,
+    left_open: tuple[int, ...],
+    open_parts: tuple[int, ...] = (),
+) -> None:
     """Refuse anything but a failure that would rest on what nothing proves.
 
     Args:
@@ -71,6 +77,7 @@ def check_ground(matches: Matches, policy: Policy, recall: float | None, left_op
         policy: what is tolerated.
         recall: what the search finds at least; None if nothing is known.
         left_open: samples of which all kept matches are accepted while others may be in reach.
+        open_parts: samples of which that holds of all training images that their parts led to.
 
     Raises:
         SearchError: it would rest on an engine without a certificate, or on matches that were not kept.
@@ -83,6 +90,8 @@ def check_ground(matches: Matches, policy: Policy, recall: float | None, left_op
         )
     if left_open:
         raise SearchError(_exhausted(matches, left_open))
+    if open_parts:
+        raise SearchError(_exhausted_parts(matches, open_parts))
     if matches.subject.unproved and not policy.allow_unproved:
         raise IndexMismatch(_unproved(matches))
 
@@ -93,6 +102,14 @@ def _exhausted(matches: Matches, samples: tuple[int, ...]) -> str:
     return (
         f"all {kept} training images that were kept for {name} are accepted, and others may be as near"
         f"{more}: keep more with top_k= (the call) or --neighbours (pytest-replication check)"
+    )
+
+
+def _exhausted_parts(matches: Matches, samples: tuple[int, ...]) -> str:
+    more = f" (and of {len(samples) - 1} more samples)" if len(samples) > 1 else ""
+    return (
+        f"all training images that parts of {matches.subject.samples[samples[0]]}{more} led to are accepted, "
+        "and others may be alike: check the samples anew, with these accepted, so that others are looked at"
     )
 
 

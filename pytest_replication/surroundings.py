@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_replication.verdicts import Verdict
 
 
+FEWEST_POINTS = 4
+"""Points below which parts of any two images agree, so that no rule may ask for fewer."""
 EXACT = "exact"
 """Name of the scan that scores every row."""
 
@@ -100,6 +102,10 @@ class Surroundings(ABC):
     def objects(self) -> bool:
         """Whether copies of parts count."""
         return False
+
+    def object_points(self) -> tuple[int, str] | None:
+        """From how many points on a part is a copy and the source of the number, None if nothing sets it."""
+        return None
 
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:

@@ -18,8 +18,10 @@ from pytest_replication import (
     BuildOptions,
     CalibrateOptions,
     Index,
+    Verdict,
     build_index,
     calibrate_index,
+    check_replication,
     find_duplicates,
     open_index,
     store_duplicates,
@@ -262,6 +264,13 @@ def pasted(part_photos: Path, unrelated: Path) -> Samples:
         copied = host.convert("RGB")
         copied.paste(ImageOps.mirror(source.convert("RGB").crop((100, 100, 400, 280))), (40, 60))
         return Samples.of([copied, host.convert("RGB"), Image.new("RGB", (64, 48), (90, 90, 90))])
+
+
+@pytest.fixture(scope="session")
+def objects_verdict(objects_index: Index, pasted: Samples) -> Verdict:
+    """What a check of these says that looks at parts, at a threshold that none of them reaches."""
+    with surrounded_by(None):
+        return check_replication(pasted, 0.99, index=objects_index, objects=True)
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def _add(args: argparse.Namespace) -> int:
         return 0
     print(one_line(f"{path}: {plural(len(new), 'match', 'matches')} added, {len(after.entries)} in it"))
     for entry in new:
-        print(one_line(f"  {entry.score:.3f}  {_named(entry)}"))
+        print(one_line(f"  {_alike(entry)}  {_named(entry)}"))
     if not new:
         print("  all that were named are accepted already")
     if left:
@@ -187,6 +187,10 @@ def _unused(found: Accepted, runs: Sequence[SavedMatches], threshold: float | No
         policy = saved.policy if threshold is None else saved.policy.at(threshold, "command line")
         unused &= {entry.pair for entry in unused_entries(saved.matches, policy, found)}
     return unused
+
+
+def _alike(entry: Acceptance) -> str:
+    return f"{entry.score:.3f}" if entry.score is not None else plural(entry.points or 0, "point")
 
 
 def _named(entry: Acceptance) -> str:

@@ -51,6 +51,11 @@ def judged_again(args: argparse.Namespace) -> Verdict:
             f"{named} cannot be given with --matches: nothing is measured, only judged again; leave it out"
         )
     saved = read_matches(args.matches)
+    if args.object_points is not None and saved.matches.objects is None:
+        raise SettingsError(
+            f"--object-points cannot be given for {args.matches}: parts were not looked for when its matches "
+            "were measured; check the samples again with --objects"
+        )
     policy = policy_again(
         saved.policy,
         saved.matches,
@@ -58,6 +63,7 @@ def judged_again(args: argparse.Namespace) -> Verdict:
         threshold=args.threshold,
         fdr=args.fdr,
         max_rate=args.max_rate,
+        object_points=args.object_points,
         allow_unproved=args.allow_unproved,
     )
     if args.accepted is not None:

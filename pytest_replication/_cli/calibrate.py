@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, add_max_rejected, print_json
 from pytest_replication.calibrate import CalibrateOptions, calibrate_index
+from pytest_replication.calibrate_objects import IMAGES
 from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.calibration import GROUPINGS, drop_calibration
@@ -27,6 +28,14 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     _add_holdout(parser)
     _add_threshold(parser)
     _add_planted(parser)
+    parser.add_argument(
+        "--objects",
+        type=int,
+        metavar="N",
+        help="Look for parts of so many of these images as well, so that from how many points on a part is a "
+        "copy keeps to --fpr, too; each takes about a second of a processor; 0 for none (default: "
+        f"{IMAGES} where the index was built with --objects, else 0)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")
     parser.add_argument(
         "--plot",
@@ -134,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
         max_rejected=args.max_rejected,
         plant=args.plant,
         images=args.images,
+        objects=args.objects,
         seed=args.seed,
         from_training=args.from_training,
         restart=args.restart,

@@ -78,6 +78,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         action="store_true",
         help="Let a part of a sample that is a copy of a part of a training image count as well",
     )
+    parser.add_argument(
+        "--object-points",
+        type=_whole,
+        metavar="N",
+        help="The same, from so many points alike on (default: that of the calibration, else 8)",
+    )
     add_pixels(parser)
     return parser
 
@@ -179,7 +185,8 @@ def _measured(args: argparse.Namespace) -> Verdict:
         args.allow_unproved,
         args.fdr,
         args.complexity,
-        args.objects,
+        args.objects or args.object_points is not None,
+        args.object_points,
     )
     accepted = NOTHING if args.accepted is None else read_accepted(args.accepted)
     with surrounded_by(given):
@@ -219,6 +226,7 @@ class _CommandLine(Surroundings):
     given_fdr: float | None = None
     complexity_wanted: bool = False
     objects_wanted: bool = False
+    given_points: int | None = None
 
     def index(self, path: str | None = None) -> Index:
         return self.opened
@@ -246,6 +254,9 @@ class _CommandLine(Surroundings):
 
     def objects(self) -> bool:
         return self.objects_wanted
+
+    def object_points(self) -> tuple[int, str] | None:
+        return None if self.given_points is None else (self.given_points, "command line")
 
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""

@@ -23,6 +23,7 @@ _OTHERS = {
     "engine": EXACT,
     "embedder": None,
     "objects": False,
+    "object_points": None,
 }
 """What belongs to a check of scores, and what it is where it is not given."""
 

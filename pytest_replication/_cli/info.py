@@ -234,6 +234,8 @@ def _calibration(index: Index) -> str:
     gate = f" for a gate of {found.samples} samples" if found.samples > 1 else ""
     what = f"{100 * found.fpr:g} % of {found.described}{gate}"
     text = f"threshold {found.threshold:g}, {what}, {_age(found.created)}"
+    if found.objects is not None:
+        text += f", parts from {found.objects.points} points on"
     planted = sum(kind.planted for kind in found.planted)
     if planted:
         text += f", finds {sum(kind.found for kind in found.planted)} of {planted} planted copies"

@@ -106,6 +106,7 @@ def _shown(matches: Matches, match: Match) -> dict[str, Any]:
     return {
         "sample_name": subject.samples[match.sample],
         "training_uri": match.record.uri,
-        "score": float(match.score),
+        "score": float(match.score) if match.part is None else None,
+        "points": int(match.points) if match.part is not None else None,
         "embedder": subject.embedder,
     }

@@ -144,20 +144,6 @@ class Run(Surroundings):
             )
         return self._samples[key]
 
-    @_noting_errors
-    def look_ahead(self, item: pytest.Item, count: int | None) -> None:
-        """Find out before samples are drawn whether a test could judge them, where that is certain.
-
-        Raises:
-            ReplicationError: it could not.
-        """
-        from pytest_replication._plugin.ahead import judges_first
-
-        if self.settings.value("index") is not None and judges_first(item):
-            from pytest_replication.check import Asked, require_rule
-
-            require_rule(Asked(), count)
-
     def threshold(self) -> tuple[float, str] | None:
         """Threshold of marker, command line or ini file."""
         return self._setting("threshold", "threshold")
@@ -190,9 +176,19 @@ class Run(Surroundings):
         return wanted
 
     def objects(self) -> bool:
-        """Switch of command line or ini file."""
+        """Switch of marker, command line or ini file; who says how many points asks for parts."""
+        if (marked_as := self._marked("objects")) is not None:
+            return marked_as is not False
+        switch, points = self.settings.given("objects"), self.settings.given("object-points")
         wanted: bool = self.settings.value("objects")
-        return wanted
+        return wanted or (points is not None and (switch is None or points[1] == "command line"))
+
+    def object_points(self) -> tuple[int, str] | None:
+        """Number of marker, command line or ini file."""
+        marked_as = self._marked("objects")
+        if marked_as is not None and not isinstance(marked_as, bool):
+            return marked_as, "marker"
+        return self.settings.given("object-points")
 
     def accepted(self) -> str | None:
         """File of accepted matches of command line or ini file."""
@@ -247,10 +243,12 @@ class Run(Surroundings):
         self.broken = True
 
     def _setting(self, keyword: str, name: str) -> tuple[float, str] | None:
-        values = marked(self._running())
-        if keyword in values:
-            return values[keyword], "marker"
-        return self.settings.given(name)
+        value = self._marked(keyword)
+        return self.settings.given(name) if value is None else (value, "marker")
+
+    def _marked(self, keyword: str) -> Any:
+        """What the marker of the running test says, None for nothing."""
+        return marked(self._running()).get(keyword)
 
     def _running(self) -> pytest.Item:
         if self.item is None:
@@ -305,7 +303,6 @@ def samples_for(run: Run, item: pytest.Item, given: object = None) -> Samples:
     """Samples of the prompts of a test, as many as its marker wants, else as the run does."""
     count, seeds, seed = _wanted(run, item)
     prompts = None if given is None else prompts_for(run, item, given)
-    run.look_ahead(item, count)
     return run.samples(count, seed, prompts, seeds)
 
 

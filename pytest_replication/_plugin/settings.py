@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_replication.errors import SettingsError
+from pytest_replication.surroundings import FEWEST_POINTS
 
 
 def text(value: str) -> str:
@@ -79,6 +80,19 @@ def count(value: str) -> int:
     if parsed < 1:
         raise ValueError("is below 1")
     return parsed
+
+
+def points(value: str) -> int:
+    """Parse from how many points on a part is a copy."""
+    parsed = int(value)
+    if parsed < FEWEST_POINTS:
+        raise ValueError(f"is below {FEWEST_POINTS}, which parts of any two images have alike")
+    return parsed
+
+
+def parts(value: str) -> bool | int:
+    """Parse what a marker says of parts: whether they count, or from how many points on."""
+    return value == "True" if value in ("True", "False") else points(value)
 
 
 def whole(value: str) -> int:
@@ -238,6 +252,12 @@ SETTINGS = (
         "Let a part of a sample that is a copy of a part of a training image count as well",
         default=False,
     ),
+    Setting(
+        "object-points",
+        points,
+        "The same, from so many points alike on (default: that of the calibration, else 8)",
+        "N",
+    ),
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting("pictures", text, "Folder for pictures of the closest pairs of checks that do not pass", "PATH"),
@@ -333,13 +353,14 @@ def add_options(parser: pytest.Parser) -> None:
 _OF_INDEX = ("captions", "labels")
 """How prompts begin that are those of an index, not of a file."""
 MARKER = (
-    "replication(*, threshold, fdr, max_rate, count, seed, prompts, seeds_per_prompt): settings of the "
-    "replication checks of a test"
+    "replication(*, threshold, fdr, max_rate, objects, count, seed, prompts, seeds_per_prompt): settings of "
+    "the replication checks of a test"
 )
 _MARKED: dict[str, Callable[[Any], Any]] = {
     "threshold": score,
     "fdr": rate,
     "max_rate": share,
+    "objects": parts,
     "count": count,
     "seed": int,
     "prompts": prompts,

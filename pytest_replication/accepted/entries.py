@@ -39,7 +39,8 @@ class Acceptance:
         expires: last day on which it is in force, at most `LONGEST` after `decided`.
         sample_name: of the sample then, for readers.
         training_uri: of the training image then, for readers.
-        score: that was measured then, for readers.
+        score: that was measured then, for readers; None of a match of parts.
+        points: that said then that a part lies on a part, for readers; None of whole images.
         embedder: that measured it, for readers.
 
     Raises:
@@ -56,6 +57,7 @@ class Acceptance:
     training_uri: str = ""
     score: float | None = None
     embedder: str = ""
+    points: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("sample", "training"):

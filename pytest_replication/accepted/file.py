@@ -6,7 +6,7 @@
 
     [[accepted]]
     sample = "…"                  # sha256 of the size and pixels of the sample
-    sample_name = "out/7.png"     # for readers, as are training_uri, score and embedder
+    sample_name = "out/7.png"     # for readers, as are training_uri, score (or points, of parts) and embedder
     training = "…"                # sha256 of the file of the training image
     training_uri = "photos/sky.jpg"
     score = 0.734512
@@ -51,6 +51,7 @@ _TYPES: dict[str, type] = {
     "training": str,
     "training_uri": str,
     "score": float,
+    "points": int,
     "embedder": str,
     "reason": str,
     "by": str,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.accepted.entries import Acceptance, Accepted
@@ -73,6 +74,17 @@ def pair_of(matches: Matches, match: Match) -> tuple[str, str] | None:
     """The two images of a match by their digests; None where one is not known, which nothing accepts."""
     training, samples = match.record.sha256, matches.subject.sample_sha256
     return (samples[match.sample], training) if samples and training else None
+
+
+def most_accepted(samples: Iterable[str], accepted: Accepted) -> int:
+    """How many matches of one sample are accepted, at most: others must not miss their turn for these.
+
+    Args:
+        samples: digests of the samples.
+        accepted: the entries.
+    """
+    counts = Counter(entry.sample for entry in accepted.entries if accepted.in_force(entry))
+    return max((counts[sample] for sample in samples), default=0)
 
 
 def _worst_first(found: list[Match]) -> tuple[Match, ...]:

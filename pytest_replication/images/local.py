@@ -7,7 +7,7 @@ so that Euclidean distance compares histograms by Hellinger's kernel.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,10 @@ CELLS = 8
 DETECTOR = f"sift, {SIDE} px, contrast {CONTRAST}, {MOST} of {CELLS} x {CELLS} cells in turn, root"
 """What an index notes: features that were made otherwise are not compared."""
 
+_EXCHANGED = np.arange(64).reshape(2, 4, 8)[::-1, :, (-np.arange(8)) % 8].reshape(64)
+
 Features = NDArray[np.void]
+Number = TypeVar("Number", np.uint8, np.float32)
 
 
 def extract(image: Image.Image, most: int = MOST) -> Features:
@@ -113,9 +116,20 @@ def mirrored(features: Features) -> Features:
     found = features.copy()
     found["x"] = 1 - features["x"].astype(np.float32)
     found["angle"] = (180 - features["angle"].astype(np.float32)) % 360
-    cells = features["description"].reshape(-1, 4, 4, 8)
-    found["description"] = cells[:, ::-1, :, (-np.arange(8)) % 8].reshape(-1, 128)
+    ones, others = partners(features["description"])
+    halves = found["description"].reshape(-1, 2, 64)
+    halves[:, 0], halves[:, 1] = others, _exchanged(ones)
     return found
+
+
+def partners(descriptions: NDArray[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
+    """The numbers of descriptions that a mirror exchanges: (n, 64) of two rows of cells, of the others."""
+    return descriptions[:, :64], _exchanged(descriptions[:, 64:])
+
+
+def _exchanged(halves: NDArray[Number]) -> NDArray[Number]:
+    """Two rows of cells, (n, 64), as a mirror turns them: the rows exchanged, directions the other way."""
+    return halves[:, _EXCHANGED]
 
 
 def _sift() -> Any:

@@ -24,11 +24,12 @@ _QUARTERS = _grid("quarter", 2, 0.6)
 _NINTHS = (*_QUARTERS, *_grid("ninth", 3, 0.5))
 
 GRIDS: dict[str, tuple[View, ...]] = {
+    "whole": (),
     "quarters": _QUARTERS,
     "ninths": _NINTHS,
     "sixteenths": (*_NINTHS, *_grid("sixteenth", 4, 0.35)),
 }
-"""Presets, each with the boxes of those before: 4 of side 60 %, 9 of side 50 %, 16 of side 35 %."""
+"""Presets, each with the boxes of those before: none, 4 of side 60 %, 9 of side 50 %, 16 of side 35 %."""
 USUAL = "ninths"
 """The grid of whoever names none."""
 

@@ -21,6 +21,7 @@ from pytest_replication.errors import CalibrationError, IndexCorrupt
 from pytest_replication.index.again import calibrate_again, outdated
 from pytest_replication.index.canaries import Canaries, attach_canaries
 from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.object_calibration import ObjectCalibration, parse_objects
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
 
@@ -122,6 +123,8 @@ class Calibration:
         score: what was compared: the inner product of whole images.
         canaries: planted copies that were stored with it, without which no gate passes; None if none were
             planted.
+        objects: how many points parts of such images have alike with training images; None where that was not
+            measured.
         asked: options of the command line that made it, by name, as far as they are not the defaults.
     """
 
@@ -152,6 +155,7 @@ class Calibration:
     engine: str = "exact"
     score: str = "inner product"
     canaries: int | None = None
+    objects: ObjectCalibration | None = None
     asked: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
@@ -278,6 +282,7 @@ def _from_json(text: str) -> Calibration:
     body["closest"] = tuple(Copy(**copy) for copy in body["closest"])
     body["control"] = HalvesControl(**body["control"])
     body["planted"] = tuple(map(_found, body["planted"]))
+    body["objects"] = parse_objects(body.get("objects"))
     body["names"], body["embedder"] = tuple(body["names"]), tuple(body["embedder"])
     body["scores"] = np.array(body["scores"], np.float64)
     body["group_of"] = np.array(body["group_of"], np.int64)

@@ -396,7 +396,8 @@ def _objects(values: dict[str, Any]) -> ObjectsEntry:
     entry = ObjectsEntry(**{**values, "parts": _views(values["parts"])})
     named = all(type(text) is str and text for text in (entry.grid, entry.detector))
     boxes = all(_inside(*part.box) for part in entry.parts)
-    if not (named and entry.parts and boxes and type(entry.features) is int and entry.features >= 1):
+    counted = type(entry.features) is int and entry.features >= 1
+    if not (named and (entry.parts or entry.grid == "whole") and boxes and counted):
         raise ValueError(f"objects {values}")
     return entry
 

@@ -77,7 +77,9 @@ class Parts:
             self._take(batch)
         found = np.empty((len(positions), self._count, dim), np.float32)
         for place, position in enumerate(positions):
-            found[place] = self._vectors.pop(position)
+            vectors = self._vectors.pop(position)
+            if vectors:  # none for a grid that has no parts
+                found[place] = vectors
         return found
 
     def _take(self, batch: Batch[tuple[int, int]]) -> None:

@@ -86,7 +86,8 @@ def _unused(file: str, entries: Iterable[Row], where: str) -> str:
 
 
 def _pair(match: Row, data: Row) -> str:
-    score = score_text(match["score"], data["threshold"])
+    part = match["part"]
+    score = plural(part["points"], "point") if part else score_text(match["score"], data["threshold"])
     return (
         f"{score}  {match['sample']} -> {match['training_uri']} ({match['reason']}; {match['by']}, "
         f"{match['decided']}, until {match['expires']})"

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.escape import one_line
 from pytest_replication.index.calibration import HOLDOUT, TRAINING, Calibration, Copy
+from pytest_replication.reports.object_calibration import objects_data, objects_lines, objects_warnings
 from pytest_replication.reports.words import plural, threshold_text
 
 _SHOWN = 10
@@ -59,6 +60,7 @@ def calibration_data(found: Calibration) -> dict[str, Any]:
             "tail_p": float(found.control.tail_p),
         },
         "planted": {kind.edit: {"found": kind.found, "planted": kind.planted} for kind in found.planted},
+        "objects": objects_data(found),
         "note": found.note,
         "seed": int(found.seed),
         "created": found.created,
@@ -90,6 +92,7 @@ def calibration_text(index: str, found: Calibration) -> str:
         *_group_lines(ready),
         f"  A/A control  {_control(found)}",
         *_planted(found),
+        *objects_lines(found),
         f"  gate         {_gate(found)}",
         f"  made         {found.created} with {found.embedder[0]}, exact scan, seed {found.seed}",
         *(f"  WARNING      {said}" for said in calibration_warnings(found)),
@@ -129,7 +132,7 @@ def calibration_warnings(found: Calibration) -> list[str]:
             "differently, so that they are kinds of images one after the other; the threshold holds for "
             "samples that mix them alike: calibrate with images like the samples, or --by label"
         )
-    return said
+    return [*said, *objects_warnings(found)]
 
 
 def _bounds(least: float, most: float) -> str:

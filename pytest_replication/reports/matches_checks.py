@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 
-from pytest_replication.search.matches import Match, Matches, NullTail, SearchedBy, Sightings, Subject
-from pytest_replication.search.object_matches import ObjectsFound
+from pytest_replication.search.matches import (
+    Match,
+    Matches,
+    NullTail,
+    ObjectsFound,
+    SearchedBy,
+    Sightings,
+    Subject,
+)
 
 _ROUNDING = 2e-6
 """By how much two scores of one pair may differ, both rounded to 6 decimals."""
@@ -126,14 +133,23 @@ def _check_objects(found: ObjectsFound | None, samples: int, searched: int) -> N
     if found.searched != searched or min(*found.unchecked, *found.features, found.checked, 0) < 0:
         raise ValueError("what is said of the search for parts cannot be")
     for number, alike in enumerate(found.of):
-        points = [one.alignment.inliers for one in alike]
-        rows = {one.row for one in alike}
+        points, rows = [one.points for one in alike], {one.row for one in alike}
         if any(one.sample != number or one.row < 0 for one in alike) or len(rows) != len(alike):
             raise ValueError(f"a part of sample {number} belongs to another, or to no row")
+        if not all(map(_is_of_parts, alike)):
+            raise ValueError(f"sample {number} has a match of no parts of two images among those of parts")
         if points != sorted(points, reverse=True) or min(points, default=1) < 1:
             raise ValueError(f"the parts of sample {number} are not in the order of their points")
         if len(alike) + found.unchecked[number] > searched:
             raise ValueError(f"sample {number} has more parts than there are training images")
+
+
+def _is_of_parts(match: Match) -> bool:
+    if match.part is None:
+        return False
+    how = match.part.alignment
+    corners = [value for corner in (*how.sample, *how.training) for value in corner]
+    return -1 <= match.score <= 1 and all(0 <= value <= 1 for value in corners)
 
 
 def _check_low(matches: Matches) -> None:
@@ -150,6 +166,10 @@ def _check_found(number: int, found: tuple[Match, ...], searched: int) -> None:
         raise ValueError(f"sample {number} has {len(found)} matches of {searched} training images")
     if any(match.sample != number or match.row < 0 for match in found):
         raise ValueError(f"a match of sample {number} belongs to another, or to no row")
+    if any(match.part is not None for match in found):
+        raise ValueError(
+            f"a match of sample {number} is one of parts, and stands among those of whole images"
+        )
     scores = [match.score for match in found]
     if not all(-1 <= score <= 1 for score in scores):
         raise ValueError(f"a score of sample {number} is no cosine")

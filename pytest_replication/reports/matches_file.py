@@ -2,8 +2,9 @@
 
 JSON of one object: ``format``, ``version`` (of this package), ``written``, ``policy`` (what the verdict was
 given under), ``searched``, ``subject``, ``by``, ``more`` (what else `Matches` holds), ``records`` and ``of``
-(tables: the names of the columns once, then values), and ``sha256``, the digest of all the rest. The digest
-is a guard against damage; whoever can write the file can also write the digest.
+(tables: the names of the columns once, then values), ``parts`` (matches of parts, in the columns of ``of``;
+null where none were looked for), and ``sha256``, the digest of all the rest. The digest is a guard against
+damage; whoever can write the file can also write the digest.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ from pytest_replication.reports.plain import (
     unpack,
 )
 from pytest_replication.search.matches import Match, Matches, SearchedBy, Stored, Subject
-from pytest_replication.search.object_matches import ObjectsFound
 from pytest_replication.search.sealed import digest
 from pytest_replication.verdicts import Verdict
 
 FORMAT = 1
 MAX_BYTES = 1 << 27
 """Largest file that is written or read: some 160,000 samples with five matches each."""
-_KEYS = ("format", "version", "written", "policy", "searched", "subject", "by", "more", "records", "of")
 _APART = ("of", "searched", "subject", "by")
+_KEYS = ("format", "version", "written", "policy", *_APART, "more", "records", "parts")
+_Found = tuple[tuple[Match, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,12 @@ def read_matches(path: str | os.PathLike[str]) -> SavedMatches:
 
 def _body(verdict: Verdict) -> dict[str, Any]:
     matches = verdict.matches
+    objects = matches.objects
     numbers: dict[Record, int] = {}
-    for match in (match for found in matches.of for match in found):
-        numbers.setdefault(_bare(match.record), len(numbers))
-    of = [[_row(match) | {"record": numbers[_bare(match.record)]} for match in found] for found in matches.of]
+    of = _rows(matches.of, numbers)
+    parts = None if objects is None else _rows(objects.of, numbers)
     records = [pack(record) for record in numbers]
-    rest = pack(replace(matches, of=(), objects=_without_pictures(matches.objects)))
+    rest = pack(replace(matches, of=(), objects=None if objects is None else replace(objects, of=())))
     more = {name: value for name, value in rest.items() if name not in _APART}
     return {
         "format": FORMAT,
@@ -133,11 +134,19 @@ def _body(verdict: Verdict) -> dict[str, Any]:
         "by": pack(matches.by),
         "more": more,
         "records": {"columns": _names(Record), "rows": [list(record.values()) for record in records]},
-        "of": {
-            "columns": _names(Match),
-            "rows": [[list(row.values()) for row in rows] for rows in of],
-        },
+        "of": {"columns": _names(Match), "rows": of},
+        "parts": parts,
     }
+
+
+def _rows(of: _Found, numbers: dict[Record, int]) -> list[list[list[Any]]]:
+    """Matches as values, with the numbers of their records, of which new ones get one."""
+    return [[_row(match, numbers) for match in found] for found in of]
+
+
+def _row(match: Match, numbers: dict[Record, int]) -> list[Any]:
+    record = numbers.setdefault(_bare(match.record), len(numbers))
+    return [record if field.name == "record" else pack_field(match, field) for field in stored_fields(Match)]
 
 
 def _bare(record: Record) -> Record:
@@ -145,35 +154,28 @@ def _bare(record: Record) -> Record:
     return record if record.thumbnail is None else replace(record, thumbnail=None)
 
 
-def _without_pictures(found: ObjectsFound | None) -> ObjectsFound | None:
-    if found is None:
-        return None
-    of = tuple(tuple(replace(one, record=_bare(one.record)) for one in alike) for alike in found.of)
-    return replace(found, of=of)
-
-
-def _row(match: Match) -> dict[str, Any]:
-    return {
-        field.name: None if field.name == "record" else pack_field(match, field)
-        for field in stored_fields(Match)
-    }
-
-
 def _matches(body: dict[str, Any], stored: Stored) -> Matches:
     record_rows, record_readers = _table(Record, body["records"])
     records = [Record(**_named(record_readers, row)) for row in record_rows]
     match_rows, match_readers = _table(Match, body["of"])
     match_readers["record"] = _numbered(records)
-    of = tuple(tuple(Match(**_named(match_readers, row)) for row in listed(found)) for found in match_rows)
+
+    def found(rows: list[Any]) -> _Found:
+        return tuple(tuple(Match(**_named(match_readers, row)) for row in listed(each)) for each in rows)
+
     more = {name: read for name, read in field_readers(Matches).items() if name not in _APART}
     matches = Matches(
-        of=of,
+        of=found(match_rows),
         searched=unpack(int, body["searched"]),
         subject=unpack(Subject, body["subject"]),
         by=unpack(SearchedBy, body["by"]),
         **read_fields(Matches, more, body["more"]),
         stored=stored,
     )
+    if (matches.objects is None) != (body["parts"] is None):
+        raise ValueError("there are matches of parts that nobody looked for, or none where somebody did")
+    if matches.objects is not None:
+        matches = replace(matches, objects=replace(matches.objects, of=found(listed(body["parts"]))))
     check_matches(matches)
     return matches
 

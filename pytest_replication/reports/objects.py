@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_replication.images.parts import box_in_words
+from pytest_replication.images.parts import box_in_words, grid
+from pytest_replication.objects import ObjectRule
 from pytest_replication.reports.words import plural
 from pytest_replication.scoring.geometry import Polygon
-from pytest_replication.search.matches import Match
+from pytest_replication.search.matches import Match, ObjectsFound
 from pytest_replication.verdicts import Verdict
 
 
@@ -17,7 +18,10 @@ def part_data(match: Match) -> dict[str, Any] | None:
         return None
     how = found.alignment
     return {
-        "points": int(how.inliers),
+        "points": int(how.points),
+        "inliers": int(how.inliers),
+        "correlation": how.correlation,
+        "two_tones": how.two_tones,
         "spread": float(how.spread),
         "mirrored": bool(how.mirrored),
         "scale": float(how.scale),
@@ -36,7 +40,9 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
     return {
         "points": int(rule.inliers),
         "points_source": rule.source,
+        "points_overridden": _overridden(rule),
         "false_rate": None if rule.false_rate is None else float(rule.false_rate),
+        "expected_false": None if rule.false_rate is None else float(rule.false_rate * verdict.samples),
         "replicated": len(_by_part(verdict)),
         "unchecked_samples": len(verdict.unchecked),
         "candidates": int(found.candidates),
@@ -45,7 +51,10 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
         "featureless": sum(count < rule.inliers for count in found.features),
         "grid": found.grid,
         "stored": bool(found.stored),
-        "seconds": float(found.seconds),
+        "voting": int(found.voting),
+        "embedding_seconds": float(found.embedding_seconds),
+        "searching_seconds": float(found.searching_seconds),
+        "comparing_seconds": float(found.comparing_seconds),
     }
 
 
@@ -60,10 +69,11 @@ def part_lines(match: Match, sample: str, training: str) -> list[str]:
     if match.part is None:
         return []
     how, score = match.part.alignment, plural(match.points, "point")
-    flipped = ", mirrored" if how.mirrored else ""
+    told = ", mirrored" if how.mirrored else ""
+    told += "" if how.correlation is None else f", correlation {how.correlation:.2f}"
     return [
         f"    {score}  sample    {sample}, {_place(how.sample)}",
-        f"    {' ' * len(score)}  training  {training}, {_place(how.training)}{flipped}",
+        f"    {' ' * len(score)}  training  {training}, {_place(how.training)}{told}",
     ]
 
 
@@ -72,11 +82,18 @@ def objects_line(verdict: Verdict) -> str:
     found, rule = verdict.matches.objects, verdict.policy.objects
     if found is None or rule is None:
         return ""
-    parts = "of the index, too" if found.stored else "of samples only, the index has none"
     pairs = f"{found.checked} of {plural(found.candidates, 'pair')} compared"
     bare = sum(count < rule.inliers for count in found.features)
     told = f"; {plural(bare, 'sample')} with too few points to tell" if bare else ""
-    return f"parts ({found.grid}) {parts}; {pairs}{told}; {found.seconds:.1f} s"
+    return f"{_proposers(found)}; {pairs} {_times(found)}{told}"
+
+
+def _proposers(found: ObjectsFound) -> str:
+    """What proposed the pairs."""
+    vectors = f"parts ({found.grid})" if grid(found.grid) else "whole images"
+    if not found.stored:
+        return f"by {vectors} of samples only, the index has none"
+    return f"by {vectors} and {found.voting} features an image" if found.voting else f"by {vectors}"
 
 
 def objects_story(verdict: Verdict) -> str:
@@ -100,8 +117,28 @@ def rule_words(verdict: Verdict) -> str:
     """When a part counts as a copy; empty where none does."""
     if (rule := verdict.policy.objects) is None:
         return ""
-    rate = "" if rule.false_rate is None else f", {100 * rule.false_rate:.3g} % of innocent samples"
-    return f"; or a part with {rule.inliers} points alike ({rule.source}{rate})"
+    other = rule.overridden
+    told = "" if other is None or other[1] == rule.inliers else f"; {other[0]}: {other[1]}"
+    return f"; or a part with {rule.inliers} points alike ({rule.source}{told})"
+
+
+def part_chance_lines(verdict: Verdict) -> list[str]:
+    """How many samples of a model that copies nothing have a part that counts; empty if not measured."""
+    rule = verdict.policy.objects
+    if rule is None or rule.false_rate is None:
+        return []
+    return [
+        f"  by chance  {rule.inliers} points of a part: at most {100 * rule.false_rate:.3g} % of real images "
+        f"that the model never saw have as many (95 % confidence): of {verdict.samples} samples of a model "
+        f"that copies nothing, at most {rule.false_rate * verdict.samples:.2g} are expected"
+    ]
+
+
+def _overridden(rule: ObjectRule) -> dict[str, Any] | None:
+    if rule.overridden is None:
+        return None
+    name, points = rule.overridden
+    return {"name": str(name), "points": int(points), "laxer": bool(rule.laxer)}
 
 
 def to_check(verdict: Verdict) -> str:
@@ -112,6 +149,13 @@ def to_check(verdict: Verdict) -> str:
         f"{plural(count, 'pair')} could not be compared, since {index} holds no local features and the "
         "training images are not where it names them: build it again with --objects"
     )
+
+
+def _times(found: ObjectsFound) -> str:
+    """How long pairs took to find and to compare, and the vectors that led to them."""
+    beyond = found.searching_seconds + found.comparing_seconds
+    each = 1000 * beyond / max(1, len(found.of))
+    return f"in {beyond:.1f} s, {each:.0f} ms a sample; vectors of parts {found.embedding_seconds:.1f} s"
 
 
 def _by_part(verdict: Verdict) -> list[Match]:

@@ -1,4 +1,4 @@
-"""Pictures of the worst: samples with the highest scores, each with its nearest training images beside it."""
+"""Pictures of the worst: replicated samples, then those with the highest scores, beside training images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.images.square import square
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.reports.outlines import outlined
 from pytest_replication.search.evidence import training_picture
 from pytest_replication.search.matches import Match
 from pytest_replication.verdicts import Verdict
 
-SIDE = 96
+SIDE = 144
 """Pixels of one picture."""
 _SUFFIXES = (".png", ".jpg")
 _TEXT = 14
@@ -31,7 +32,9 @@ def draw_pictures(
     across: int = 5,
     nearest: int = 1,
 ) -> int:
-    """Draw the samples with the highest scores, each of them once, with their nearest training images.
+    """Draw the replicated samples, then those with the highest scores, each once, with their training images.
+
+    A sample that is replicated by a part stands beside the training image of that part, both parts outlined.
 
     Args:
         verdict: of the samples.
@@ -51,23 +54,20 @@ def draw_pictures(
     """
     shown = []
     for kept in _worst(verdict)[:pairs]:
-        theirs = [
-            picture for match in kept[:nearest] if (picture := training_picture(index, match)) is not None
-        ]
-        if theirs:
-            cells = [samples.image(kept[0].sample), *(Image.fromarray(one.pixels) for one in theirs)]
-            shown.append((kept[0].score, cells))
+        found = [(match, theirs) for match in kept[:nearest] if (theirs := _training(index, match))]
+        if found:
+            shown.append((found[0][0], [_sample(samples, found[0][0]), *(theirs for _, theirs in found)]))
     if not shown:
         return 0
     across, high = min(across, len(shown)), -(-len(shown) // across)
     wide = (1 + nearest) * SIDE + _GAP
     sheet = Image.new("RGB", (across * wide - _GAP, high * (SIDE + _TEXT)), "white")
     draw = ImageDraw.Draw(sheet)
-    for place, (score, cells) in enumerate(shown):
+    for place, (match, cells) in enumerate(shown):
         left, top = place % across * wide, place // across * (SIDE + _TEXT)
         for number, cell in enumerate(cells):
-            sheet.paste(Image.fromarray(square(cell, SIDE)), (left + number * SIDE, top))
-        draw.text((left + 2, top + SIDE + 1), f"{score:.3f}", fill="black")
+            sheet.paste(cell, (left + number * SIDE, top))
+        draw.text((left + 2, top + SIDE + 1), _label(match), fill="black")
     try:
         sheet.save(path)
     except (OSError, ValueError) as error:
@@ -88,14 +88,40 @@ def check_pictures(path: Path) -> None:
         )
 
 
+def _sample(samples: Samples, match: Match) -> Image.Image:
+    """The sample of a match as a square, its part outlined."""
+    image = Image.fromarray(square(samples.image(match.sample), SIDE))
+    return image if match.part is None else outlined(image, match.part.alignment.sample)
+
+
+def _training(index: Index, match: Match) -> Image.Image | None:
+    """The training image of a match as a square, its part outlined; None where none is at hand."""
+    picture = training_picture(index, match)
+    if picture is None:
+        return None
+    image = Image.fromarray(square(Image.fromarray(picture.pixels), SIDE))
+    return image if match.part is None else outlined(image, match.part.alignment.training)
+
+
+def _label(match: Match) -> str:
+    if match.part is None:
+        return f"{match.score:.3f}"
+    return f"part, {match.points} points{', mirrored' if match.part.alignment.mirrored else ''}"
+
+
 def _worst(verdict: Verdict) -> list[tuple[Match, ...]]:
-    """Matches of each sample, highest first; samples that are one image stand there once."""
+    """Matches of each sample, the one that counts first; samples that are one image stand there once.
+
+    Replicated samples are in the order of the verdict, the others behind them in that of their scores.
+    """
     kept, seen = [], set()
     digests = verdict.matches.subject.sample_sha256
-    for found in sorted(verdict.matches.of, key=lambda found: (-found[0].score, found[0].sample)):
-        number = found[0].sample
+    others = sorted(verdict.matches.best, key=lambda match: (-match.score, match.sample))
+    for first in (*verdict.replicated, *others):
+        number = first.sample
         digest = digests[number] if digests else str(number)
         if digest not in seen:
             seen.add(digest)
-            kept.append(found)
+            behind = (match for match in verdict.matches.of[number] if match.row != first.row)
+            kept.append((first, *behind))
     return kept

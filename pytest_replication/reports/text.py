@@ -20,6 +20,7 @@ from pytest_replication.reports.data import accepted_data, control_data, verdict
 from pytest_replication.reports.objects import (
     objects_line,
     objects_story,
+    part_chance_lines,
     part_lines,
     rule_words,
     to_check,
@@ -144,6 +145,7 @@ def _details(verdict: Verdict) -> list[str]:
         f"  rule       {settings(verdict.policy)}{rule_words(verdict)}",
         f"  rate       {bounds(verdict)}",
         *chance_lines(verdict),
+        *part_chance_lines(verdict),
         *([f"  counts     {counts(verdict)}"] if counts(verdict) else []),
         *([f"  blank      {information_text(low)}"] if (low := information_data(verdict))["samples"] else []),
         *([f"  objects    {told}"] if (told := objects_line(verdict)) else []),

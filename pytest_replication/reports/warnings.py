@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_replication.reports.part_warnings import part_warnings
 from pytest_replication.reports.words import plural, threshold_text
 
 _IDENTICAL = 0.999
@@ -101,7 +102,7 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
             "training image count: a copy that was encoded again scores less"
         )
-    return [*found, *_chance_warnings(data)]
+    return [*found, *part_warnings(data["objects"], data["outcome"]), *_chance_warnings(data)]
 
 
 def _chance_warnings(data: Mapping[str, Any]) -> list[str]:

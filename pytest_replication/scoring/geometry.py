@@ -2,26 +2,41 @@
 
 A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree
 (RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image. Points
-that fall together count once.
+that fall together count once. They count as far as both parts look alike there (`scoring.agreement`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.images.local import Features, mirrored
-from pytest_replication.scoring.local_matching import match, unit
+from pytest_replication.images.local import MOST, Features, extract
+from pytest_replication.scoring.agreement import SIDE as PICTURE
+from pytest_replication.scoring.agreement import Picture, correlation, picture_of, two_tones
+from pytest_replication.scoring.local_matching import Described, Pairs, match
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIDE = 512
 """Longest side of both images, in the pixels of this module."""
 TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
-APART = 4.0
+APART = 8.0
 """Points of one square of so many pixels count once."""
+ALIKE = 0.6
+"""Correlation around the points below which two parts are not alike: none of the points counts."""
+PLAIN, PLAIN_COUNTS = 0.82, 4
+"""Share of colours that two tones explain, from which on only one in so many points counts: letters of one
+font are alike wherever they stand."""
+EVIDENCE = (
+    f"points, {APART:g} px apart, of a similarity transform within {TOLERANCE:g} of {SIDE} px, "
+    f"that correlate by {ALIKE}, of two tones ({PLAIN}) one in {PLAIN_COUNTS}"
+)
+"""What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
 _FEWEST = 3
@@ -40,11 +55,29 @@ class LocalImage:
         features: (n,) of `images.local.FEATURE`.
         width: of the image, in pixels of any size.
         height: in the same.
+        picture: of it, as `scoring.agreement.picture_of` makes it; None where none is at hand.
+        prepared: descriptions as they are compared; None until then (`prepare`).
     """
 
     features: Features
     width: float
     height: float
+    picture: Picture | None = field(default=None, repr=False, compare=False)
+    prepared: Described | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, image: Image.Image, most: int = MOST) -> LocalImage:
+        """Find the local features of an image, at most so many."""
+        return cls(extract(image, most), *image.size, picture_of(image))
+
+    def prepare(self) -> LocalImage:
+        """The same, ready to be compared with many: four times the memory."""
+        return self if self.prepared is not None else replace(self, prepared=self.described)
+
+    @property
+    def described(self) -> Described:
+        """Its descriptions as they are compared."""
+        return Described.of(self.features["description"]) if self.prepared is None else self.prepared
 
     @property
     def points(self) -> Points:
@@ -63,7 +96,10 @@ class Alignment:
     """How a part of a sample lies on a part of a training image.
 
     Attributes:
+        points: what counts: distinct points that agree, as far as the parts look alike there.
         inliers: distinct points that agree.
+        correlation: of the pictures around them, -1 to 1; None where the training image has no picture.
+        two_tones: share of the colours of the part that two plain tones explain, 0 to 1.
         spread: share of the sample within their convex hull.
         mirrored: whether the training image shows the part mirrored.
         scale: of the training image's part over that of the sample's, longest sides being equal.
@@ -72,7 +108,10 @@ class Alignment:
         training: of the same points in the training image.
     """
 
+    points: int
     inliers: int
+    correlation: float | None
+    two_tones: float | None
     spread: float
     mirrored: bool
     scale: float
@@ -89,23 +128,21 @@ def align(sample: LocalImage, training: LocalImage) -> Alignment | None:
         training: the training image.
 
     Returns:
-        The one with most distinct points, of the sample and its mirror image; None where nothing agrees.
+        The one with most points, of the sample and its mirror image; None where nothing agrees.
     """
-    described = unit(training.features["description"])
-    tried = [
-        _aligned(LocalImage(features, sample.width, sample.height), training, described, turned)
-        for features, turned in ((sample.features, False), (mirrored(sample.features), True))
-    ]
-    return max((found for found in tried if found is not None), key=lambda a: a.inliers, default=None)
+    plain, mirror = match(sample.described, training.described)
+    tried = [_aligned(sample, training, plain, False), _aligned(sample, training, mirror, True)]
+    found = (one for one in tried if one is not None)
+    return max(found, key=lambda one: (one.points, one.inliers), default=None)
 
 
-def _aligned(
-    sample: LocalImage, training: LocalImage, described: NDArray[np.float32], flipped: bool
-) -> Alignment | None:
-    mine, theirs = match(unit(sample.features["description"]), described)
+def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Alignment | None:
+    mine, theirs = pairs
     if len(mine) < _FEWEST:
         return None
     points, others = sample.points[mine], training.points[theirs]
+    if flipped:
+        points[:, 0] = sample.size[0] - points[:, 0]
     fitted = _fit(points, others)
     if fitted is None:
         return None
@@ -115,11 +152,15 @@ def _aligned(
     if count < _FEWEST:
         return None
     hull = _hull(points)
+    alike, plain = _agreement(sample, training, matrix, points, hull, flipped)
     here, there = points[hull] / sample.size, others[hull] / training.size
     if flipped:
         here[:, 0] = 1 - here[:, 0]
     return Alignment(
+        points=_counting(count, alike, plain),
         inliers=count,
+        correlation=alike,
+        two_tones=plain,
         spread=_area(points[hull]) / float(sample.size.prod()),
         mirrored=flipped,
         scale=float(np.hypot(matrix[0, 0], matrix[1, 0])),
@@ -127,6 +168,33 @@ def _aligned(
         sample=_polygon(here),
         training=_polygon(there),
     )
+
+
+def _agreement(
+    sample: LocalImage,
+    training: LocalImage,
+    matrix: Points,
+    points: Points,
+    hull: NDArray[np.int64],
+    flipped: bool,
+) -> tuple[float | None, float | None]:
+    """Correlation around the points, and share that two tones explain; None without pictures."""
+    if sample.picture is None:
+        return None, None
+    picture = sample.picture[:, ::-1] if flipped else sample.picture
+    smaller = PICTURE / SIDE
+    plain = two_tones(picture, points[hull] * smaller)
+    if training.picture is None:
+        return None, plain
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] * smaller])
+    return correlation(picture, training.picture, matrix, points * smaller), plain
+
+
+def _counting(inliers: int, alike: float | None, plain: float | None) -> int:
+    """Points that count. What cannot be told, for want of a picture, takes none away."""
+    if alike is not None and alike < ALIKE:
+        return 0
+    return inliers // PLAIN_COUNTS if plain is not None and plain >= PLAIN else inliers
 
 
 def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:

@@ -19,7 +19,14 @@ from pytest_replication.scoring.alike import alike
 from pytest_replication.scoring.pixel import rmse, tiled, unit_range
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.engines.vectors import take
-from pytest_replication.search.matches import Complexities, LowInformation, Match, Matches, PixelEvidence
+from pytest_replication.search.matches import (
+    Complexities,
+    LowInformation,
+    Match,
+    Matches,
+    PixelEvidence,
+    name_match,
+)
 from pytest_replication.search.pixels import search_pixels, take_pixels
 
 SAME = 0.05
@@ -161,18 +168,13 @@ def _match(index: Index, vectors: NDArray[np.float32], like: Match, row: int) ->
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     scores = tidy(unit @ stored.T)
     mine, theirs = np.unravel_index(int(scores.argmax()), scores.shape)
-    counted = index.duplicates
-    return Match(
+    return name_match(
+        index,
+        index.records([row])[row],
         sample=like.sample,
-        score=float(scores.max()),
         row=row,
-        record=index.records([row])[row],
-        view=views[int(theirs)].name,
-        sample_view=views[int(mine)].name,
-        copies=counted.copies_of(row) if counted else None,
-        exact=counted.exact_of(row) if counted else None,
-        alike=counted.threshold if counted else None,
-        leader=counted.leader_of(row) if counted else None,
+        score=float(scores.max()),
+        views=(views[int(mine)].name, views[int(theirs)].name),
     )
 
 
@@ -246,10 +248,11 @@ def _training_image(index: Index, match: Match) -> tuple[Image.Image, str] | Non
         return Image.fromarray(take_pixels(index, np.array([match.row]))[0]), "index"
     if (image := original(match.record)) is not None:
         return image, "original"
-    if match.record.thumbnail is None:
+    record = match.record if match.part is None else index.records([match.row])[match.row]  # kept without it
+    if record.thumbnail is None:
         return None
     try:
-        small = decode(match.record.thumbnail)
+        small = decode(record.thumbnail)
     except UndecodableImage:
         return None
     return (small, "thumbnail") if max(small.size) >= _SMALLEST else None

@@ -39,6 +39,7 @@ class Measured:
         listed: images that were looked at.
         unreadable: of them, those that could not be read.
         repeated: of them, those whose file was there before; not among the scores.
+        keys: (n,) uint64, the first 16 hex digits of the sha256 of each file; none of training images.
     """
 
     scores: NDArray[np.float64]
@@ -47,6 +48,7 @@ class Measured:
     listed: int = 0
     unreadable: int = 0
     repeated: int = 0
+    keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 def measure_holdout(
@@ -152,4 +154,5 @@ def _merge(batches: list[Batch]) -> Measured:
         sum(batch.listed for batch in batches),
         sum(batch.unreadable for batch in batches),
         len(keys) - len(first),
+        keys[first],
     )

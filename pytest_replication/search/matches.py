@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pytest_replication.images.complexity import Complexity
 from pytest_replication.index import Index, Record
 from pytest_replication.models.identity import ModelIdentity
-from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.scoring.geometry import Alignment
 
 WHOLE, OBJECT = "whole", "object"
 """Kinds of matches: of whole images, by their score; of parts, by their points."""
@@ -126,12 +126,26 @@ class Complexities:
 
 
 @dataclass(frozen=True, slots=True)
+class PartMatch:
+    """A part of a sample that lies on a part of a training image.
+
+    Attributes:
+        alignment: which part lies on which, and how many distinct points say so.
+        source: of the training image's local features: ``index`` or ``original``.
+    """
+
+    alignment: Alignment
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A sample and a training image.
 
     Attributes:
         sample: number of the sample.
-        score: inner product of their unit vectors, or what they were scored again by; bigger is closer.
+        score: inner product of their unit vectors, or what they were scored again by; bigger is closer. Of
+            parts that of the pair of views that led to them.
         row: row of the training image in the index.
         record: the training image.
         view: view of the training image that scored.
@@ -142,8 +156,7 @@ class Match:
         alike: score from which on two training images were counted as duplicates.
         leader: row that stands for all its duplicates; None if they were not counted.
         pixels: what pixels say of the two; None where that was not measured.
-        kind: ``whole`` where the score speaks, ``object`` where it is a part that lies on a part.
-        part: the two parts; None for whole images.
+        part: the two parts, where it is a part that lies on a part; None for whole images.
     """
 
     sample: int
@@ -157,13 +170,60 @@ class Match:
     alike: float | None = None
     leader: int | None = None
     pixels: PixelEvidence | None = None
-    kind: str = field(default=WHOLE, metadata={"stored": False})
-    part: ObjectMatch | None = field(default=None, metadata={"stored": False})
+    part: PartMatch | None = None
+
+    @property
+    def kind(self) -> str:
+        """``whole`` where the score speaks, ``object`` where it is a part that lies on a part."""
+        return WHOLE if self.part is None else OBJECT
 
     @property
     def points(self) -> int:
         """Distinct points that say that a part lies on a part; 0 for whole images."""
-        return 0 if self.part is None else self.part.alignment.inliers
+        return 0 if self.part is None else self.part.alignment.points
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsFound:
+    """What was found of copies of a part.
+
+    Attributes:
+        of: for each sample the candidates of which a part lies on a part of it, most distinct points first;
+            a few points of any two images do.
+        unchecked: for each sample the candidates that had no local features to compare: of these nothing is
+            known.
+        features: local features of each sample; one with few of them has no part to recognise.
+        candidates: pairs of a sample and a training image that were proposed.
+        searched: rows of the index that were searched for every sample.
+        grid: name of the grid of parts of the samples.
+        stored: whether the index has parts; else parts of samples were compared with whole training images.
+        voting: local features of a training image that took part in proposing; 0 where vectors alone did.
+        embedding_seconds: that the vectors of the parts of the samples took.
+        searching_seconds: that the search for candidates by them took.
+        comparing_seconds: that finding the local features of samples, and comparing them, took.
+    """
+
+    of: tuple[tuple[Match, ...], ...]
+    unchecked: tuple[int, ...]
+    features: tuple[int, ...]
+    candidates: int
+    searched: int
+    grid: str
+    stored: bool
+    voting: int = 0
+    embedding_seconds: float = field(default=0.0, compare=False)
+    searching_seconds: float = field(default=0.0, compare=False)
+    comparing_seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """What all of it took, beyond the vectors that the whole samples have."""
+        return self.embedding_seconds + self.searching_seconds + self.comparing_seconds
+
+    @property
+    def checked(self) -> int:
+        """Pairs whose local features were compared."""
+        return self.candidates - sum(self.unchecked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,25 +445,60 @@ def name_matches(
         IndexCorrupt: the index does not hold the records of its rows.
     """
     records = index.records([int(row) for row in np.unique(neighbours.rows) if row >= 0])
-    duplicates = index.duplicates
     names = [view.name for view in index.manifest.views]
     of = []
     for sample, rows in enumerate(neighbours.rows):
         matches = [
-            Match(
+            name_match(
+                index,
+                records[int(row)],
                 sample=sample,
-                score=float(neighbours.scores[sample, rank]),
                 row=int(row),
-                record=records[int(row)],
-                view=names[neighbours.views[sample, rank]],
-                sample_view=names[neighbours.sample_views[sample, rank]],
-                copies=duplicates.copies_of(int(row)) if duplicates else None,
-                exact=duplicates.exact_of(int(row)) if duplicates else None,
-                alike=duplicates.threshold if duplicates else None,
-                leader=duplicates.leader_of(int(row)) if duplicates else None,
+                score=float(neighbours.scores[sample, rank]),
+                views=(
+                    names[neighbours.sample_views[sample, rank]],
+                    names[neighbours.views[sample, rank]],
+                ),
             )
             for rank, row in enumerate(rows)
             if row >= 0
         ]
         of.append(tuple(matches))
     return Matches(tuple(of), neighbours.searched, subject, by or SearchedBy())
+
+
+def name_match(
+    index: Index,
+    record: Record,
+    *,
+    sample: int,
+    row: int,
+    score: float,
+    views: tuple[str, str],
+    part: PartMatch | None = None,
+) -> Match:
+    """A match, with what the index knows of duplicates of its training image.
+
+    Args:
+        index: an open index.
+        record: the training image.
+        sample: number of the sample.
+        row: of the training image.
+        score: of the two.
+        views: names of the views of the sample and of the training image that scored.
+        part: the two parts, of a match of parts.
+    """
+    duplicates = index.duplicates
+    return Match(
+        sample=sample,
+        score=score,
+        row=row,
+        record=record,
+        view=views[1],
+        sample_view=views[0],
+        copies=duplicates.copies_of(row) if duplicates else None,
+        exact=duplicates.exact_of(row) if duplicates else None,
+        alike=duplicates.threshold if duplicates else None,
+        leader=duplicates.leader_of(row) if duplicates else None,
+        part=part,
+    )

@@ -23,15 +23,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.images.local import MOST_OF_A_SAMPLE, Features, extract
+from pytest_replication.images.decode import UndecodableImage, decode
+from pytest_replication.images.local import MOST_OF_A_SAMPLE, Features
 from pytest_replication.index.objects import check_detector, require_opencv
 from pytest_replication.index.originals import original
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import Record
 from pytest_replication.models.samples import Samples
+from pytest_replication.scoring.agreement import Picture, picture_of
 from pytest_replication.scoring.geometry import Alignment, LocalImage, align
-from pytest_replication.search.matches import Neighbours
-from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.search.matches import Match, ObjectsFound, PartMatch, name_match
 from pytest_replication.search.parts import (
     grid_of,
     nearest_parts,
@@ -40,16 +41,16 @@ from pytest_replication.search.parts import (
     training_views,
     with_parts,
 )
-from pytest_replication.search.votes import Votes
+from pytest_replication.search.votes import Votes, require_faiss
 
 CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
 VOTED = 0.6
 """Share of them that local features propose at most, where they can; vectors propose the others."""
-_KNOWN = 1024
-"""Training images whose local features are kept in memory: 140 kB each at most."""
 _BATCH = 64
-"""Samples whose local features are in memory at once: 210 kB each."""
+"""Samples whose local features are in memory at once: 400 kB each, with their pictures."""
+_KNOWN = 1024
+"""Training images whose local features and pictures are kept in memory: 340 kB each at most."""
 _RECORDS = 4096
 """Records that are read at once: with their pictures, of which none are kept."""
 
@@ -72,7 +73,7 @@ def find_objects(
         progress: show a progress bar when standard error is a terminal.
 
     Raises:
-        SettingsError: no candidates are wanted, or OpenCV is not installed.
+        SettingsError: no candidates are wanted, or OpenCV or faiss is not installed.
         SampleError: a sample cannot be read, or vectors are not those of the samples.
         IndexMismatch: the local features of the index were found in another way, or by another embedder.
         IndexCorrupt: a shard is damaged.
@@ -82,9 +83,11 @@ def find_objects(
 
     started = time.perf_counter()
     require_objects_at_hand(index)
-    views = with_parts(index, samples, vectors)
-    near = nearest_parts(index, views, k)
+    parts = with_parts(index, samples, vectors)
+    embedded = time.perf_counter()
+    near = nearest_parts(index, parts, k)
     votes = Votes.of(index)
+    searched = time.perf_counter()
     training = _Training(index)
     looked: list[_Looked] = []
     with (
@@ -105,7 +108,7 @@ def find_objects(
                 looked.append(found)
                 bar.update()
     return ObjectsFound(
-        of=_named(index, views, looked, training.source),
+        of=_named(index, parts, looked, training.source),
         unchecked=tuple(found.unchecked for found in looked),
         features=tuple(found.features for found in looked),
         candidates=sum(found.candidates for found in looked),
@@ -113,7 +116,9 @@ def find_objects(
         grid=grid_of(index),
         stored=index.objects is not None,
         voting=votes.per_image if votes else 0,
-        seconds=time.perf_counter() - started,
+        embedding_seconds=embedded - started,
+        searching_seconds=searched - embedded,
+        comparing_seconds=time.perf_counter() - searched,
     )
 
 
@@ -121,10 +126,11 @@ def require_objects_at_hand(index: Index) -> None:
     """Find out, before anything is searched, whether parts can be compared.
 
     Raises:
-        SettingsError: OpenCV is not installed.
+        SettingsError: OpenCV or faiss is not installed.
         IndexMismatch: the local features of the index were found in another way.
     """
     require_opencv()
+    require_faiss()
     check_detector(index.manifest, index.path)
 
 
@@ -143,7 +149,7 @@ class _Training:
 
     def learn(self, rows: Sequence[int]) -> None:
         """Read the records of the images that are asked for next: of many at once, which is quicker."""
-        self._records = self._index.records([row for row in rows if row not in self._known])
+        self._records = self._index.records(rows)
 
     def of(self, row: int) -> LocalImage | None:
         """Those of one image; None where there are none to be had."""
@@ -160,12 +166,24 @@ class _Training:
 
     def _read(self, row: int) -> LocalImage | None:
         record = self._records[row]
-        if self._index.objects is not None:
-            if record.width is None or record.height is None:
-                return None
-            return LocalImage(self._index.features_of(np.array([row]))[0], record.width, record.height)
-        image = original(record)
-        return None if image is None else LocalImage(extract(image), *image.size)
+        if self._index.objects is None:
+            image = original(record)
+            return None if image is None else LocalImage.of(image)
+        if record.width is None or record.height is None:
+            return None
+        features = self._index.features_of(np.array([row]))[0]
+        return LocalImage(features, record.width, record.height, _picture(record))
+
+
+def _picture(record: Record) -> Picture | None:
+    """The small picture that an index keeps of a training image, else its file; None without either."""
+    if record.thumbnail is not None:
+        try:
+            return picture_of(decode(record.thumbnail))
+        except UndecodableImage:
+            pass
+    image = original(record)
+    return None if image is None else picture_of(image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +204,7 @@ class _Looked:
 
 
 def _local(image: Image.Image) -> LocalImage:
-    return LocalImage(extract(image, MOST_OF_A_SAMPLE), *image.size)
+    return LocalImage.of(image, MOST_OF_A_SAMPLE)
 
 
 def _candidates(features: Features, near: NDArray[np.int64], votes: Votes | None) -> list[int]:
@@ -197,54 +215,41 @@ def _candidates(features: Features, near: NDArray[np.int64], votes: Votes | None
 
 def _look(mine: LocalImage, rows: Sequence[int], training: _Training) -> _Looked:
     """Align a sample with all its candidates."""
-    alike, unchecked = [], 0
+    mine, alike, unchecked = mine.prepare(), [], 0
     for row in rows:
         theirs = training.of(row)
         if theirs is None:
             unchecked += 1
-        elif (found := align(mine, theirs)) is not None:
+        elif (found := align(mine, theirs)) is not None and found.points:
             alike.append((row, found))
-    alike.sort(key=lambda one: -one[1].inliers)  # of equal ones that which was proposed first
+    alike.sort(key=lambda one: (-one[1].points, -one[1].inliers))  # then by who was proposed first
     return _Looked(tuple(alike), len(rows), unchecked, len(mine.features))
 
 
 def _named(
-    index: Index, views: NDArray[np.float32], looked: Sequence[_Looked], source: str
-) -> tuple[tuple[ObjectMatch, ...], ...]:
-    """Matches of each sample: with the pair of views that is most alike, the first with its whole record."""
+    index: Index, parts: NDArray[np.float32], looked: Sequence[_Looked], source: str
+) -> tuple[tuple[Match, ...], ...]:
+    """Matches of each sample, each with the pair of views that is most alike."""
     rows = [np.array([row for row, _ in found.alike], np.int64) for found in looked]
-    pairs = paired(index, views, rows)
-    first = index.records([int(of[0]) for of in rows if len(of)])
-    bare = _records(index, sorted({int(row) for of in rows for row in of}))
-    return tuple(
-        tuple(
-            _match(index, pairs, sample, row, alignment, bare[row] if place else first[row], source)
-            for place, (row, alignment) in enumerate(found.alike)
+    pairs = paired(index, parts, rows)
+    records = _records(index, sorted({int(row) for of in rows for row in of}))
+    mine, theirs = sample_views(index), training_views(index)
+
+    def match(sample: int, row: int, alignment: Alignment) -> Match:
+        at = sample, int(np.flatnonzero(pairs.rows[sample] == row)[0])
+        return name_match(
+            index,
+            records[row],
+            sample=sample,
+            row=row,
+            score=float(pairs.scores[at]),
+            views=(mine[pairs.sample_views[at]].name, theirs[pairs.views[at]].name),
+            part=PartMatch(alignment, source),
         )
+
+    return tuple(
+        tuple(match(sample, row, alignment) for row, alignment in found.alike)
         for sample, found in enumerate(looked)
-    )
-
-
-def _match(
-    index: Index,
-    pairs: Neighbours,
-    sample: int,
-    row: int,
-    alignment: Alignment,
-    record: Record,
-    source: str,
-) -> ObjectMatch:
-    at = sample, int(np.flatnonzero(pairs.rows[sample] == row)[0])
-    return ObjectMatch(
-        sample=sample,
-        row=row,
-        record=record,
-        alignment=alignment,
-        source=source,
-        score=float(pairs.scores[at]),
-        view=training_views(index)[pairs.views[at]].name,
-        sample_view=sample_views(index)[pairs.sample_views[at]].name,
-        leader=index.duplicates.leader_of(row) if index.duplicates else None,
     )
 
 

@@ -73,7 +73,10 @@ def with_parts(
         SampleError: a sample cannot be read, or there are more or fewer than vectors.
         IndexMismatch: the embedder at hand is not that of the index.
     """
-    parts = embed_images(index, images, sample_views(index)[len(index.manifest.views) :])
+    wanted = sample_views(index)[len(index.manifest.views) :]
+    if not wanted:
+        return vectors
+    parts = embed_images(index, images, wanted)
     if len(parts) != len(vectors):
         raise SampleError(f"there are {len(parts)} samples and vectors of {len(vectors)}")
     return np.concatenate([vectors, parts], axis=1)
@@ -101,7 +104,7 @@ def nearest_parts(index: Index, samples: NDArray[np.float32], k: int = 10) -> Ne
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     _check(index, samples)
     best = Candidates.empty(len(samples), _FILES * (k + _SPARE))
-    for file in range(_FILES if index.objects else 1):
+    for file in range(_FILES if index.objects and index.objects.parts else 1):
         scanned = sum(_scan(index, shard, samples, best, file) for shard in index.shards)
         if (searched := scanned - len(index.removed)) != index.rows:
             what = "parts" if file else "vectors"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +23,23 @@ from pytest_replication.index.manifest import FEATURES
 from pytest_replication.index.reader import Index
 
 BUDGET = 2 << 30
-"""Bytes that descriptions may take in memory; beyond it each image gives fewer, the strongest of each cell."""
+"""Bytes that descriptions may take in memory: beyond it an image gives fewer, the strongest of each cell."""
 FEWEST = 64
-"""Features an image below which votes propose nothing of use: a larger index is searched by vectors alone."""
-_NEAREST, _PROBED = 8, 8
-_FAR = 150.0
-"""Distance (of descriptions whose length is 255) that is far for a copy: where all that were found are nearer, as
-with many duplicates of one training image, they vote all the same."""
+"""Features an image below which votes are of no use: a larger index is searched by vectors alone."""
+_ASKED, _NEAREST, _PROBED = 1024, 8, 4
+"""Features of a sample that vote; nearest of each that get its votes; lists in which these are looked for."""
+_FAR = 200.0
+"""Distance (of descriptions whose length is 255) that is far for a copy: where all that were found are
+nearer, as with many duplicates of one training image, they vote all the same."""
 _LISTS, _LIST, _TRAINED = 4096, 200, 40
-"""Inverted lists at most; descriptions in one, at the least; descriptions of each that the clustering sees."""
+"""Inverted lists at most; descriptions in one, at the least; of each, how many the clustering sees."""
 _TURNS, _SCALES = 12, 11
 """Classes of turns (30 degrees each) and scales (factors of two)."""
 _SEED = 0
 
 Rows = NDArray[np.int64]
+
+_made: WeakKeyDictionary[Index, Votes] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +62,9 @@ class Votes:
 
     @classmethod
     def of(cls, index: Index, budget: int = BUDGET) -> Votes | None:
-        """Lay out the features of an index; None where it has none, or so many images that none fit.
+        """The features of an index, laid out once as long as it is open.
+
+        None where it has none, or so many images that none fit.
 
         Args:
             index: an open index.
@@ -74,14 +80,11 @@ class Votes:
         per_image = min(index.objects.features, budget // described // max(1, index.rows))
         if per_image < FEWEST:
             return None
-        rows, taken = _taken(index, per_image)
-        return cls(
-            _lists(taken["description"]),
-            rows,
-            taken["angle"].astype(np.float32),
-            _log(taken["size"]),
-            per_image,
-        )
+        if (made := _made.get(index)) is None or made.per_image != per_image:
+            rows, taken = _taken(index, per_image)
+            angles, sizes = taken["angle"].astype(np.float32), _log(taken["size"])
+            made = _made[index] = cls(_lists(taken["description"]), rows, angles, sizes, per_image)
+        return made
 
     def nearest(self, features: Features, k: int) -> Rows:
         """Training images for which most of the features vote.
@@ -95,6 +98,7 @@ class Votes:
         """
         if self.lists is None or not len(features):
             return np.empty(0, np.int64)
+        features = features[:_ASKED]
         asked = np.concatenate([features, mirrored(features)])
         flipped = np.arange(len(asked)) >= len(features)
         squared, places = self.lists.search(asked["description"].astype(np.float32), _NEAREST)
@@ -103,6 +107,22 @@ class Votes:
         turns = (self.angles[places] - asked["angle"][of].astype(np.float32)) % 360 / (360 / _TURNS)
         scales = np.clip(self.sizes[places] - _log(asked["size"][of]) + _SCALES // 2, 0, _SCALES - 1)
         return _best(self.rows[places], flipped[of], turns, scales, weights[there], k)
+
+
+def require_faiss() -> Any:
+    """The library that keeps the inverted lists.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise SettingsError(
+            "copies of parts are searched with faiss, which is not installed: "
+            "pip install 'pytest-replication[objects]'"
+        ) from error
+    return faiss
 
 
 def _taken(index: Index, per_image: int) -> tuple[Rows, NDArray[np.void]]:
@@ -123,14 +143,7 @@ def _lists(described: NDArray[np.uint8]) -> Any:
     """Descriptions in inverted lists, a byte a number."""
     if not len(described):
         return None
-    try:
-        import faiss
-    except ImportError as error:
-        raise SettingsError(
-            "copies of parts are searched with faiss, which is not installed: "
-            "pip install 'pytest-replication[objects]'"
-        ) from error
-    library: Any = faiss
+    library = require_faiss()
     dim, count = described.shape[1], len(described)
     lists = max(1, min(_LISTS, count // _LIST))
     found = library.IndexIVFScalarQuantizer(

@@ -1,4 +1,4 @@
-"""What is found out before samples are drawn, and whether the index is the one that is expected."""
+"""What `check` finds out before samples are drawn, and whether the index is the one that is expected."""
 
 from __future__ import annotations
 
@@ -27,44 +27,6 @@ def never(seeds):
     open("drawn", "w").close()
     raise RuntimeError("samples were drawn")
 """
-FIRST = """
-    from pytest_replication import check_replication
-
-    def test_fixture(replication_samples, assert_no_replication):
-        \"\"\"As in the README.\"\"\"
-        assert_no_replication(replication_samples, name="release")
-
-    def test_imported(replication_samples):
-        verdict = check_replication(replication_samples)
-"""
-OWN = """
-    import functools
-    import pytest
-    import pytest_replication
-
-    check_replication = functools.partial(pytest_replication.check_replication, threshold=0.9)
-
-    @pytest.fixture
-    def assert_no_replication():
-        return functools.partial(pytest_replication.assert_no_replication, threshold=0.9)
-
-    def test_call(replication_samples):
-        pytest_replication.assert_no_replication(replication_samples, 0.9)
-
-    def test_keyword(replication_samples):
-        pytest_replication.assert_no_replication(replication_samples, threshold=0.9)
-
-    def test_own_fixture(replication_samples, assert_no_replication):
-        assert_no_replication(replication_samples)
-
-    def test_own_function(replication_samples):
-        check_replication(replication_samples)
-
-    def test_later(replication_samples, assert_no_replication):
-        if replication_samples is not None:
-            return
-        assert_no_replication(replication_samples)
-"""
 
 
 @pytest.fixture
@@ -76,12 +38,8 @@ def never(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_missing_threshold_is_found_before_samples_are_drawn(
-    run_suite: RunSuite, never: Path, built_pixels: Path, capsys: pytest.CaptureFixture[str]
+    never: Path, built_pixels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run_suite(FIRST, "--replication-model=never_asked:never")
-    result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*ThresholdMissing: no threshold: *calibrate * --holdout IMAGES'*"])
-    assert not never.exists()
     assert cli.main(["check", str(built_pixels), "never_asked:never"]) == 2
     assert "no threshold" in capsys.readouterr().err
     assert not never.exists()
@@ -90,18 +48,23 @@ def test_a_missing_threshold_is_found_before_samples_are_drawn(
 
 
 def test_a_calibration_that_is_not_in_use_is_found_too(
-    run_suite: RunSuite, never: Path, built_calibrated: Path, tmp_path: Path
+    never: Path, built_calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index = Path(shutil.copytree(built_calibrated, tmp_path / "index"))
     remove_images(index, ids=["cat.jpg"])
-    result = run_suite(FIRST, "--replication-model=never_asked:never", index=index)
-    result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*CalibrationError: * has changed since it was calibrated*"])
+    assert cli.main(["check", str(index), "never_asked:never"]) == 3
+    assert "has changed since it was calibrated" in capsys.readouterr().err
     assert not never.exists()
 
 
-def test_a_call_that_may_give_its_own_threshold_is_left_alone(run_suite: RunSuite) -> None:
-    run_suite(OWN, "--replication-samples=photos/unrelated").assert_outcomes(passed=5)
+def test_a_run_finds_a_missing_threshold_when_it_judges(run_suite: RunSuite) -> None:
+    code = """
+        def test_release(replication_samples, assert_no_replication):
+            assert_no_replication(replication_samples)
+    """
+    result = run_suite(code, "--replication-samples=photos/unrelated")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*ThresholdMissing: no threshold: *calibrate * --holdout IMAGES'*"])
 
 
 def test_another_index_than_the_expected_one_is_an_error(

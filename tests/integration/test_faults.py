@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pytest_replication import BuildOptions, build_index, cli
+from pytest_replication import (
+    BuildOptions,
+    Index,
+    build_index,
+    cli,
+)
 from pytest_replication.index.writer import IndexWriter
 
 from .conftest import PASSING, RunSuite
@@ -153,6 +158,122 @@ def test_a_damaged_index_is_an_error_in_a_worker_too(
     result = run_suite(PASSING, "-n1", index=damaged)
     result.assert_outcomes(errors=1)
     assert result.ret == 1
+
+
+def features_flipped(index: Path) -> None:
+    flip(index / "shards" / "000001" / "features.npy")
+
+
+def features_missing(index: Path) -> None:
+    (index / "shards" / "000000" / "features.npy").unlink()
+
+
+def parts_flipped(index: Path) -> None:
+    flip(index / "shards" / "000000" / "parts.npy")
+
+
+def parts_truncated(index: Path) -> None:
+    os.truncate(index / "shards" / "000001" / "parts.npy", 1000)
+
+
+def other_detector(index: Path) -> None:
+    body = json.loads((index / "manifest.json").read_text())
+    edit(index, objects=body["objects"] | {"detector": "another"})
+
+
+def other_parts(index: Path) -> None:
+    body = json.loads((index / "manifest.json").read_text())
+    edit(index, objects=body["objects"] | {"parts": body["objects"]["parts"][:3]})
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+OBJECT_DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
+    features_flipped: ("000001/features.npy has changed since it was written", "--overwrite"),
+    features_missing: ("000000/features.npy is missing", "pytest-replication"),
+    parts_flipped: ("000000/parts.npy has changed since it was written", "--overwrite"),
+    parts_truncated: ("000001/parts.npy has 1000 bytes, expected", "pytest-replication"),
+    other_detector: ("were found as 'another', this version finds them as", "--overwrite"),
+    other_parts: ("parts.npy", "pytest-replication"),
+}
+WITH_PARTS = """
+    def test_parts(assert_no_replication):
+        assert_no_replication("small", threshold=0.99, objects=True)
+"""
+
+
+@pytest.fixture
+def small(pytester: pytest.Pytester, picture: Callable[..., Image.Image]) -> Path:
+    """Folder ``small`` of one small sample that is in no training set."""
+    folder = pytester.path / "small"
+    folder.mkdir()
+    picture(999).save(folder / "0.png")
+    return folder
+
+
+@pytest.fixture
+def with_parts(objects_index: Index, tmp_path: Path) -> Path:
+    """A copy of an index with parts to be damaged."""
+    return Path(shutil.copytree(objects_index.path, tmp_path / "index"))
+
+
+def require_error(run_suite: RunSuite, index: Path, capsys: pytest.CaptureFixture[str], *told: str) -> None:
+    """Neither a run nor ``check`` passes, and both say what is wrong."""
+    result = run_suite(WITH_PARTS, index=index)
+    result.assert_outcomes(errors=1)
+    text = result.stdout.str()
+    capsys.readouterr()
+    status = cli.main(["check", str(index), "small", "--threshold", "0.99", "--objects"])
+    said = capsys.readouterr().err
+    assert status in (2, 3)
+    for word in told:
+        assert word in text
+        assert word in said
+
+
+@pytest.mark.parametrize("damage", OBJECT_DAMAGE, ids=lambda damage: damage.__name__)
+def test_damaged_parts_are_an_error_in_pytest_and_on_the_command_line(
+    run_suite: RunSuite,
+    with_parts: Path,
+    small: Path,
+    damage: Callable[[Path], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(with_parts)
+    require_error(run_suite, with_parts, capsys, *OBJECT_DAMAGE[damage], str(with_parts))
+
+
+def test_parts_without_opencv_are_an_error(
+    run_suite: RunSuite,
+    objects_index: Index,
+    small: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    told = "OpenCV, which is not installed: pip install 'pytest-replication[objects]'"
+    require_error(run_suite, objects_index.path, capsys, told)
+
+
+def test_parts_that_cannot_be_compared_pass_nothing(
+    run_suite: RunSuite, small: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No local features in the index, and its training images are gone."""
+    pytest.importorskip("cv2")
+    build_index(pictures, tmp_path / "index", BuildOptions(embedder="pixels", progress=False))
+    for path in pictures.iterdir():
+        path.unlink()
+    result = run_suite(WITH_PARTS, index=tmp_path / "index")
+    assert result.ret == 1
+    assert "passed" not in result.parseoutcomes()
+    assert "parts of 1 sample were not checked" in result.stdout.str()
+    capsys.readouterr()
+    assert cli.main(["check", str(tmp_path / "index"), "small", "--threshold", "0.99", "--objects"]) == 3
+    assert "parts of 1 sample were not checked" in capsys.readouterr().out
 
 
 SAMPLES = {

@@ -320,7 +320,7 @@ def test_options_fixtures_and_marker_document_themselves(pytester: pytest.Pytest
     assert "--replication-max-rate=SHARE" in help_text
     assert "replication_max_rate (string):" in help_text
     assert (
-        "@pytest.mark.replication(*, threshold, fdr, max_rate, count, seed, prompts, seeds_per_prompt)"
+        "@pytest.mark.replication(*, threshold, fdr, max_rate, objects, count, seed, prompts, seeds_per_prompt)"
         in markers
     )
     for name in (

@@ -14,6 +14,7 @@ from PIL import Image
 
 from pytest_replication import remove_images
 from pytest_replication._plugin.hooks import Hooks
+from pytest_replication.reports.pictures import SIDE
 
 from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
 
@@ -314,7 +315,7 @@ def test_pairs_of_checks_that_do_not_pass_are_drawn(
     told = [line for line in result.outlines if line.startswith("      pictures: ")]
     assert sorted(told) == [f"      pictures: {path}" for path in drawn]
     with Image.open(drawn[0]) as image:
-        assert image.size == (5 * 198 - 6, 4 * 110)
+        assert image.size == (5 * (2 * SIDE + 6) - 6, 4 * (SIDE + 14))
     monkeypatch.setattr("pytest_replication._plugin.run.MOST_DRAWN", 1)
     result = run_suite(code, "--replication-pictures=first")
     assert len(list((pytester.path / "first").iterdir())) == 1

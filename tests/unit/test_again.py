@@ -13,6 +13,7 @@ from pytest_replication.again import policy_again, whole
 from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError
 from pytest_replication.index import Record
 from pytest_replication.judging import judge
+from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.search import Match, Matches, Subject
@@ -99,3 +100,12 @@ def test_a_null_that_cannot_be_is_refused(null: NullTail | None, message: str) -
         check_matches(replace(matches, null=null))
     with pytest.raises(ValueError, match="a null without p-values"):
         check_matches(replace(matches, p_values=(), p_behind=()))
+
+
+def test_parts_are_judged_by_the_rule_of_then_or_of_now() -> None:
+    then, matches = Policy(0.5, objects=ObjectRule(9, "call", 0.01)), measured(None)
+    assert policy_again(then, matches, file="a").objects == ObjectRule(9, "call, as in a", 0.01)
+    assert policy_again(then, matches, file="a", object_points=20).objects == ObjectRule(
+        20, "command line", overridden=("the check of then", 9)
+    )
+    assert policy_again(Policy(0.5), matches, file="a").objects is None

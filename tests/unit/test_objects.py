@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from pytest_replication.accepted import Acceptance, Accepted
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.index import Record
-from pytest_replication.judging import judge
+from pytest_replication.judging import judge, reached, unused_entries
 from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_checks import check_matches
+from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import headline, render
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.search.matches import LowInformation
-from pytest_replication.search.object_matches import ObjectMatch, ObjectsFound
+from pytest_replication.search.matches import LowInformation, ObjectsFound, PartMatch
 from pytest_replication.verdicts import Outcome
 
 RECORDS = [Record(f"t{row}", f"/t{row}", f"{row}" * 64, 1, 1) for row in range(9)]
@@ -28,10 +29,11 @@ POLICY = Policy(0.5, objects=ObjectRule(8))
 DAY = date(2026, 1, 1)
 
 
-def part(sample: int, points: int, row: int) -> ObjectMatch:
+def part(sample: int, points: int, row: int) -> Match:
     corners = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.6))
-    alignment = Alignment(points, 0.1, True, 1.2, 5.0, corners, corners)
-    return ObjectMatch(sample, row, RECORDS[row], alignment, "index", 0.4, "quarter 1 of 4", "whole")
+    alignment = Alignment(points, points, 0.9, 0.5, 0.1, True, 1.2, 5.0, corners, corners)
+    two = PartMatch(alignment, "index")
+    return Match(sample, 0.4, row, RECORDS[row], "quarter 1 of 4", "whole", part=two)
 
 
 def matches_of(
@@ -46,7 +48,7 @@ def matches_of(
         tuple(part(i, count, row) for row, count in enumerate(each, 1)) for i, each in enumerate(points)
     )
     told = tuple(unchecked) or (0,) * n
-    found = ObjectsFound(parts, told, (500,) * n, 10 * n, 10, "ninths", True, 0.5)
+    found = ObjectsFound(parts, told, (500,) * n, 10 * n, 10, "ninths", True, 1024, 7.5, 0.5, 1.0)
     return Matches(of, 10, subject, objects=found)
 
 
@@ -135,9 +137,66 @@ def test_accepted_pairs_do_not_count_and_the_next_part_does() -> None:
     assert render(both)
 
 
-def test_what_has_expired_counts() -> None:
-    accepted = accepting(("a", "1"), today=date(2026, 1, 2))
-    assert judge(matches_of([0.1], [[20]]), replace(POLICY, accepted=accepted)).outcome is Outcome.FAIL
+def test_what_has_expired_counts_and_is_told_as_expired() -> None:
+    accepted = accepting(("a", "1"), ("a", "3"), today=date(2026, 1, 2))
+    found = matches_of([0.1], [[20]])
+    verdict = judge(found, replace(POLICY, accepted=accepted))
+    assert verdict.outcome is Outcome.FAIL
+    assert ([(m.row, m.points) for m in verdict.expired], verdict.accepted) == ([(1, 20)], ())
+    assert [entry.training for entry in verdict.unused] == ["3" * 64]
+    assert unused_entries(found, POLICY, accepted) == verdict.unused
+    text = render(verdict)
+    assert "EXPIRED    accepted until 2026-01-01 and counted again: 20 points  s0 -> /t1" in text
+    assert text.count("matched nothing here") == 1
+
+
+def test_a_part_of_a_replicated_sample_needs_its_entry_too() -> None:
+    found = matches_of([0.9], [[20]])
+    for today in (DAY, date(2026, 1, 2)):
+        accepted = accepting(("a", "1"), today=today)
+        verdict = judge(found, replace(POLICY, accepted=accepted))
+        assert (verdict.unused, len(verdict.accepted), len(verdict.expired)) == (
+            (),
+            today == DAY,
+            today != DAY,
+        )
+
+
+def test_matches_in_reach_are_those_by_score_then_other_images_by_a_part() -> None:
+    found = matches_of([0.9, 0.1, 0.1], [[12, 9, 7], [8], [7]])
+    first, *others = found.objects.of[0] if found.objects else ()
+    same = replace(found.objects, of=((replace(first, row=0), *others), *found.objects.of[1:]))  # type: ignore
+    both = replace(found, objects=same)
+    for matches, rows in ((found, [0, 1, 2]), (both, [0, 2])):
+        near = [reached(matches, POLICY, sample) for sample in range(3)]
+        assert [[match.row for match in each] for each in near] == [rows, [1], []]
+        assert [match.kind for match in near[0]] == ["whole", *["object"] * (len(rows) - 1)]
+    assert [match.row for match in reached(found, Policy(0.5), 0)] == [0]
+    with pytest.raises(SearchError, match="were not looked for"):
+        reached(replace(found, objects=None), POLICY, 0)
+
+
+def test_where_all_candidates_are_accepted_nothing_is_told() -> None:
+    found = matches_of([0.1, 0.1], [[20, 9], []])
+    assert found.objects is not None
+    policy = replace(POLICY, accepted=accepting(("a", "1"), ("a", "2")))
+    assert judge(found, policy).passed
+    few = replace(found, objects=replace(found.objects, candidates=4))
+    with pytest.raises(
+        SearchError, match="all training images that parts of s0 led to are accepted, and others"
+    ):
+        judge(few, policy)
+    assert judge(few, replace(POLICY, accepted=accepting(("a", "1")))).outcome is Outcome.FAIL
+    all_rows = replace(few, searched=2, objects=replace(found.objects, candidates=4, searched=2))
+    assert judge(all_rows, policy).passed
+
+
+def test_a_file_keeps_all_that_was_found(tmp_path: Path) -> None:
+    found = matches_of([0.9, 0.1], [[9, 8], []])
+    save_matches(tmp_path / "run.json", judge(found, POLICY))
+    saved = read_matches(tmp_path / "run.json")
+    assert saved.matches == replace(found, stored=saved.matches.stored)
+    assert saved.matches.objects == found.objects
 
 
 def test_reports_say_which_part_of_what() -> None:
@@ -150,11 +209,20 @@ def test_reports_say_which_part_of_what() -> None:
     assert "12 points  sample    s1, at 10 to 50 % of the width, 20 to 60 % of the height" in text
     assert "training  /t1, at 10 to 50 % of the width, 20 to 60 % of the height, mirrored" in text
     assert "or a part with 8 points alike (default)" in text
-    assert "objects    parts (ninths) of the index, too; 20 of 20 pairs compared; 0.5 s" in text
+    assert (
+        "objects    by parts (ninths) and 1024 features an image; 20 of 20 pairs compared in 1.5 s, 750 ms a sample; vectors "
+        "of parts 7.5 s\n"
+    ) in text
+    told = verdict_data(verdict)["objects"]
+    spent = [told[f"{what}_seconds"] for what in ("embedding", "searching", "comparing")]
+    assert spent == [7.5, 0.5, 1.0]
     pairs = verdict_data(verdict)["pairs"]
     assert [(pair["kind"], pair["part"] is None) for pair in pairs] == [("whole", True), ("object", False)]
     assert pairs[1]["part"] == {
         "points": 12,
+        "inliers": 12,
+        "correlation": 0.9,
+        "two_tones": 0.5,
         "spread": 0.1,
         "mirrored": True,
         "scale": 1.2,
@@ -166,6 +234,36 @@ def test_reports_say_which_part_of_what() -> None:
     assert "nor a part of one (closest" in headline(judge(matches_of([0.1], [[]]), POLICY))
     alone = headline(judge(matches_of([0.1], [[9]]), POLICY))
     assert "1 of 1 samples replicates a training image (closest score 0.100" in alone
+
+
+def test_both_false_positive_rates_are_told() -> None:
+    rule = ObjectRule(12, "calibration, 1 % of 500 unseen images", 0.0095)
+    policy = replace(POLICY, objects=rule, false_rate=0.02)
+    text = render(judge(matches_of([0.1, 0.1], [[], [9]]), policy))
+    assert "or a part with 12 points alike (calibration, 1 % of 500 unseen images)" in text
+    assert "  by chance  2 % of real images that the model never saw score as high: of 2 samples" in text
+    assert (
+        "  by chance  12 points of a part: at most 0.95 % of real images that the model never saw have as many "
+        "(95 % confidence): of 2 samples of a model that copies nothing, at most 0.019 are expected"
+    ) in text
+    data = verdict_data(judge(matches_of([0.1, 0.1], [[], [9]]), policy))
+    assert (data["false_rate"], data["objects"]["false_rate"]) == (0.02, 0.0095)
+    assert (data["expected_false"], data["objects"]["expected_false"]) == (0.04, 0.019)
+    assert data["objects"]["points_overridden"] is None
+
+
+def test_a_laxer_number_and_one_that_was_not_measured_are_warnings() -> None:
+    found = matches_of([0.1], [[30]])
+    lax = replace(POLICY, objects=ObjectRule(20, "call", 0.001, ("the calibration", 12)))
+    text = render(judge(found, lax))
+    assert "20 points alike (call; the calibration: 12)" in text
+    assert "WARNING    20 points of a part (call) are laxer than the calibration (12)" in text
+    assert "not measured" not in text
+    strict = replace(POLICY, objects=ObjectRule(9, "call", None, ("the calibration", 12)))
+    text = render(judge(found, strict))
+    assert "laxer" not in text
+    assert "WARNING    how many innocent images have a part with 9 points was not measured" in text
+    assert "not measured" not in render(judge(matches_of([0.1], [[]]), strict))
 
 
 @pytest.mark.parametrize("points", [3, 0, -1, True, 8.0])
@@ -185,7 +283,13 @@ def test_parts_that_no_search_finds_are_refused() -> None:
     found = sound.objects
     assert found is not None
     first, second = found.of[0]
+    assert first.part is not None
+    how = replace(first.part.alignment, training=((0.1, 0.2), (0.5, 1.2)))
+    outside = replace(first, part=replace(first.part, alignment=how))
     for wrong in (
+        replace(found, of=((replace(first, part=None), second),)),
+        replace(found, of=((replace(first, score=1.5), second),)),
+        replace(found, of=((outside, second),)),
         replace(found, of=()),
         replace(found, unchecked=(-1,)),
         replace(found, unchecked=(9,)),
@@ -197,3 +301,5 @@ def test_parts_that_no_search_finds_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="part"):
             check_matches(replace(sound, objects=wrong))
+    with pytest.raises(ValueError, match="is one of parts, and stands among those of whole images"):
+        check_matches(replace(sound, of=((replace(first, sample=0),),)))

@@ -222,6 +222,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "not every match behind": lambda b: b["more"].update(p_values=[0.5, 0.5], p_behind=[[0.5], []]),
     "a p-value is none": lambda b: b["more"].update(p_values=[0.0] * len(b["of"]["rows"])),
     "other parts": lambda b: b["more"].update(unknown=1),
+    "there are matches of parts that nobody looked for": lambda b: b.update(parts=[[], []]),
 }
 FORGED["Matches knows no 'unknown'"] = FORGED.pop("other parts")
 

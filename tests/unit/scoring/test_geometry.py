@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw, ImageOps
 
 from pytest_replication.images.local import FEATURE, extract
 from pytest_replication.scoring.geometry import Alignment, LocalImage, align
-from pytest_replication.scoring.local_matching import match, unit
 
 pytest.importorskip("cv2")
 CLEAR = 8
@@ -97,10 +96,10 @@ def test_the_same_pair_gives_the_same_alignment(
     assert align(one, other) == align(one, other)
 
 
-def test_a_pair_counts_where_the_second_nearest_is_clearly_farther() -> None:
-    training = unit(np.eye(3, 128, dtype=np.uint8) * 255)
-    near = unit(np.array([[250, 20, 0, *[0] * 125], [200, 190, 0, *[0] * 125]], np.uint8))
-    mine, theirs = match(near, training)
-    assert (mine.tolist(), theirs.tolist()) == ([0], [0])
-    assert match(near, training[:1])[0].size == 0
-    assert match(near[:0], training)[0].size == 0
+def test_a_sample_that_was_prepared_aligns_as_it_did(
+    photos: tuple[list[Image.Image], list[Image.Image]],
+) -> None:
+    one, other = local(photos[0][0]), local(photos[0][0].rotate(10))
+    ready = one.prepare()
+    assert ready.prepare() is ready
+    assert align(ready, other) == align(one, other)

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication import BuildOptions, Index, Verdict, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SampleError, SettingsError
 from pytest_replication.index.removed import remove_images
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import objects as module
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.objects import ObjectsFound, find_objects
+from pytest_replication.search.matches import ObjectsFound
+from pytest_replication.search.objects import find_objects
 
 pytest.importorskip("cv2")
 
@@ -51,26 +52,28 @@ def find(index: Index, samples: Samples, k: int = 6) -> ObjectsFound:
 
 
 @pytest.fixture(scope="module")
-def found(index: Index, samples: Samples) -> ObjectsFound:
-    return find(index, samples)
+def found(objects_verdict: Verdict) -> ObjectsFound:
+    """In the index, of these samples."""
+    assert objects_verdict.matches.objects is not None
+    return objects_verdict.matches.objects
 
 
 def points(found: ObjectsFound, sample: int) -> int:
     """Of the candidate with most."""
-    return max((one.alignment.inliers for one in found.of[sample]), default=0)
+    return max((one.points for one in found.of[sample]), default=0)
 
 
 def require_motorcycle(found: ObjectsFound) -> None:
     match = found.of[COPIED][0]
-    assert [one.alignment.inliers >= CLEAR for one in found.of[COPIED]].count(True) == 1
+    assert [one.points >= CLEAR for one in found.of[COPIED]].count(True) == 1
     assert (match.sample, match.record.id) == (COPIED, "motorcycle.jpg")
-    assert match.alignment.inliers >= CLEAR
-    assert match.alignment.mirrored
+    assert match.part is not None
+    assert match.part.alignment.mirrored
     for name, box in (
         ("sample", (40 / 512, 60 / 320, 340 / 512, 240 / 320)),
         ("training", (100 / 512, 100 / 345, 400 / 512, 280 / 345)),
     ):
-        corners = np.array(getattr(match.alignment, name))
+        corners = np.array(getattr(match.part.alignment, name))
         assert (corners >= np.array(box[:2]) - 0.02).all()
         assert (corners <= np.array(box[2:]) + 0.02).all()
 
@@ -85,20 +88,21 @@ def test_a_part_is_found_in_its_place(found: ObjectsFound) -> None:
     require_motorcycle(found)
     require_no_other(found)
     match = found.of[COPIED][0]
-    assert match.source == "index"
-    assert match.record.thumbnail
+    assert match.part is not None
+    assert match.part.source == "index"
     assert {match.view, match.sample_view} <= {"whole", *(f"quarter {i} of 4" for i in range(1, 5))}
     assert (found.candidates, found.checked, found.unchecked) == (18, 18, (0, 0, 0))
     assert (found.searched, found.grid, found.stored) == (6, "quarters", True)
-    assert found.seconds > 0
+    spent = (found.embedding_seconds, found.searching_seconds, found.comparing_seconds)
+    assert min(spent) > 0
+    assert sum(spent) == found.seconds
 
 
-def test_an_index_without_features_reads_the_files(plain: Index, samples: Samples) -> None:
-    found = find(plain, samples)
+def test_an_index_without_features_reads_the_files(plain: Index, copied: Samples) -> None:
+    found = find(plain, copied)
     require_motorcycle(found)
-    require_no_other(found)
-    assert found.of[COPIED][0].source == "original"
-    assert (found.checked, found.grid, found.stored) == (18, "ninths", False)
+    assert {match.part and match.part.source for match in found.of[COPIED]} == {"original"}
+    assert (found.checked, found.grid, found.stored) == (6, "ninths", False)
 
 
 def test_what_is_nowhere_is_counted_as_not_checked(
@@ -133,7 +137,8 @@ def test_what_is_kept_in_memory_changes_nothing(
     for name, value in (("_KNOWN", 1), ("_RECORDS", 2)):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(module, "threads", lambda: 1)
-    assert find(index, samples) == found
+    again = find(index, Samples.of([samples.image(COPIED), samples.image(BLANK)]))
+    assert again.of == (found.of[COPIED], found.of[BLANK])
 
 
 def test_features_of_a_training_image_are_read_once(

@@ -1,0 +1,32 @@
+"""How parts are looked for: points that were measured in one way say nothing of another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pytest_replication.images.local import DETECTOR
+from pytest_replication.index.reader import Index
+from pytest_replication.scoring.geometry import EVIDENCE
+from pytest_replication.search.objects import CANDIDATES
+from pytest_replication.search.parts import grid_of
+
+
+class ObjectWay(NamedTuple):
+    """What the points of a sample depend on, beside the index.
+
+    Attributes:
+        grid: name of the grid of parts of samples.
+        candidates: training images of each sample that are looked at.
+        detector: what finds local features and how.
+        evidence: what a point is.
+    """
+
+    grid: str
+    candidates: int
+    detector: str
+    evidence: str
+
+
+def way_of(index: Index) -> ObjectWay:
+    """How this version looks for parts with an index."""
+    return ObjectWay(grid_of(index), CANDIDATES, DETECTOR, EVIDENCE)

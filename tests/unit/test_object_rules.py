@@ -1,0 +1,62 @@
+"""Who says from how many points on a part is a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pytest_replication import Index
+from pytest_replication.errors import SettingsError
+from pytest_replication.object_rules import find_object_rule
+from pytest_replication.objects import ObjectRule
+from pytest_replication.surroundings import Surroundings
+
+
+class Run(Surroundings):
+    """A run that says only what it is given of parts."""
+
+    def __init__(self, wanted: bool, points: tuple[int, str] | None = None) -> None:
+        self.wanted, self.points = wanted, points
+
+    def objects(self) -> bool:
+        return self.wanted
+
+    def object_points(self) -> tuple[int, str] | None:
+        return self.points
+
+    index = threshold = max_rate = engine = canaries = allow_unproved = complexity = None  # type: ignore[assignment]
+    record = note = broke = None  # type: ignore[assignment]
+
+
+LINE = (12, "command line")
+DEFAULT = ("the default", 8)
+
+
+@pytest.mark.parametrize(
+    ("given", "run", "expected"),
+    [
+        (None, None, None),
+        (None, Run(False, LINE), None),
+        (None, Run(True), ObjectRule()),
+        (None, Run(True, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
+        (False, Run(True, LINE), None),
+        (np.False_, Run(True, LINE), None),
+        (True, None, ObjectRule()),
+        (True, Run(False, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
+        (20, Run(True, LINE), ObjectRule(20, "call", overridden=DEFAULT)),
+        (np.int64(20), None, ObjectRule(20, "call", overridden=DEFAULT)),
+        (ObjectRule(30, "me"), Run(True, LINE), ObjectRule(30, "me")),
+    ],
+)
+def test_the_nearest_decides(
+    given: object, run: Surroundings | None, expected: ObjectRule | None, pixels_index: Index
+) -> None:
+    found = find_object_rule(given, pixels_index, run)
+    assert found == expected
+    assert found is None or found.laxer is (found.inliers > 8 and found.source != "me")
+
+
+@pytest.mark.parametrize("given", ["8", 8.0, (8,), 3, -1])
+def test_what_says_nothing_is_refused(given: object, pixels_index: Index) -> None:
+    with pytest.raises(SettingsError, match=r"objects is|tell no copy"):
+        find_object_rule(given, pixels_index, None)
