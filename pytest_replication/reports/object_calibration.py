@@ -28,6 +28,8 @@ def objects_data(found: Calibration) -> dict[str, Any] | None:
         "candidates": int(parts.candidates),
         "detector": parts.detector,
         "evidence": parts.evidence,
+        "planted": int(parts.planted),
+        "planted_found": int(parts.planted_found),
         "closest": [
             {
                 "uri": one.uri,
@@ -49,6 +51,11 @@ def objects_lines(found: Calibration) -> list[str]:
         f"  parts        a copy from {parts.points} points on: {reached} of {len(parts)} images have "
         f"as many, at most {bound} of all such (95 % confidence); the most are {len(parts.counts) - 1}",
         *(
+            [f"  planted      {parts.planted_found} of {parts.planted} copies of parts are found"]
+            if parts.planted
+            else []
+        ),
+        *(
             f"  closest part {one.points} points  {one.uri} -> {one.training_uri}"
             for one in parts.closest[:1]
         ),
@@ -65,6 +72,11 @@ def objects_warnings(found: Calibration) -> list[str]:
             f"{len(parts)} images do not prove that at most {_percent(parts.rate)} of innocent samples have "
             f"a part that counts as a copy, only {_percent(parts.bound)}: it takes "
             f"{images_to_prove(parts.rate):,} or more (--objects N), or a larger --fpr"
+        )
+    if 2 * parts.planted_found < parts.planted:
+        said.append(
+            f"{parts.points} points find {parts.planted_found} of {parts.planted} planted copies of parts: "
+            "most would pass"
         )
     if parts.points > _MANY:
         said.append(

@@ -41,33 +41,13 @@ pytest.importorskip("cv2")
 
 
 @pytest.fixture(scope="module")
-def unseen(unrelated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of 11 small photographs and 15 made-up images that are in no training set."""
-    folder = tmp_path_factory.mktemp("unseen")
-    for path in sorted(unrelated.iterdir()):
-        with Image.open(path) as image:
-            image.convert("RGB").resize((120, 90)).save(folder / f"{path.stem}.png")
-    for seed in range(15):
-        noise = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((40, 30), Image.Resampling.BICUBIC).save(
-            folder / f"made-{seed:02d}.png"
-        )
-    return folder
-
-
-@pytest.fixture(scope="module")
 def options(unseen: Path) -> CalibrateOptions:
     return CalibrateOptions(unseen, fpr=0.4, plant=0, copies_from=0.99, objects=8, progress=False)
 
 
 @pytest.fixture(scope="module")
-def calibrated(
-    objects_index: Index, options: CalibrateOptions, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The index of parts, calibrated with them. Shared: copy it before you change it."""
-    folder = Path(shutil.copytree(objects_index.path, tmp_path_factory.mktemp("calibrated") / "index"))
-    calibrate_index(open_index(folder), options)
-    return folder
+def calibrated(parts_calibrated: Path) -> Path:
+    return parts_calibrated
 
 
 @pytest.fixture
