@@ -8,11 +8,11 @@ was not checked, and is counted as such.
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -41,6 +41,8 @@ CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
 _KNOWN = 1024
 """Training images whose local features are kept in memory: 140 kB each at most."""
+_AHEAD = 2
+"""Samples in memory for each thread."""
 _RECORDS = 4096
 """Records that are read at once: with their pictures, of which none are kept."""
 
@@ -81,18 +83,17 @@ def find_objects(
     of: list[tuple[Match, ...]] = []
     unchecked, features = [], []
     with (
+        _algebra_in_one_thread(),
         ThreadPoolExecutor(threads(), "objects") as pool,
         tqdm(
             total=len(samples), desc="comparing parts", unit="img", disable=None if progress else True
         ) as bar,
     ):
-        stream = enumerate(samples)
-        while batch := list(itertools.islice(stream, threads())):
-            for found in pool.map(lambda one: _look(one[0], one[1], near, training), batch):
-                of.append(tuple(_named(index, near, one) for one in found.alike))
-                unchecked.append(found.unchecked)
-                features.append(found.features)
-                bar.update()
+        for found in _in_turn(pool, enumerate(samples), near, training):
+            of.append(tuple(_named(index, near, one) for one in found.alike))
+            unchecked.append(found.unchecked)
+            features.append(found.features)
+            bar.update()
     return ObjectsFound(
         of=tuple(of),
         unchecked=tuple(unchecked),
@@ -181,6 +182,32 @@ class _Looked:
     alike: list[_Alike]
     unchecked: int
     features: int
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor,
+    samples: Iterable[tuple[int, Image.Image]],
+    near: Neighbours,
+    training: _Training,
+) -> Iterator[_Looked]:
+    """Look at all samples, a few of which are in memory: while some are looked at the next are read."""
+    waiting: deque[Future[_Looked]] = deque()
+    for sample, image in samples:
+        waiting.append(pool.submit(_look, sample, image, near, training))
+        if len(waiting) > _AHEAD * threads():
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _algebra_in_one_thread() -> AbstractContextManager[object]:
+    """Products in threads of their own make those of samples wait for each other, and spin meanwhile."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # slower, no more
+        return nullcontext()
+    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    return limits
 
 
 def _look(sample: int, image: Image.Image, near: Neighbours, training: _Training) -> _Looked:
