@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.index.calibration import Calibration
-from pytest_replication.objects import POINTS
+from pytest_replication.reports.part_warnings import MANY
 from pytest_replication.stats.points import images_to_prove
-
-_MANY = 3 * POINTS
-"""Points from which on a rule overlooks small copies."""
 
 
 def objects_data(found: Calibration) -> dict[str, Any] | None:
@@ -78,7 +75,7 @@ def objects_warnings(found: Calibration) -> list[str]:
             f"{parts.points} points find {parts.planted_found} of {parts.planted} planted copies of parts: "
             "most would pass"
         )
-    if parts.points > _MANY:
+    if parts.points > MANY:
         said.append(
             f"a part counts as a copy from {parts.points} points on, so that small ones pass: images of the "
             "null share parts with training images, such as emblems, lettering or a place; look at the "

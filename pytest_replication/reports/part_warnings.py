@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+MANY = 24
+"""Points above which a rule overlooks small copies: three times the default."""
+
 
 def part_warnings(found: Mapping[str, Any] | None, outcome: str, *, controlled: bool = False) -> list[str]:
     """What weakens the rule for parts, a sentence each.
@@ -21,6 +24,11 @@ def part_warnings(found: Mapping[str, Any] | None, outcome: str, *, controlled: 
         said.append(
             f"{found['points']} points of a part ({found['points_source']}) are laxer than {other['name']} "
             f"({other['points']}): copies of parts with fewer pass"
+        )
+    if found["points"] > MANY:
+        said.append(
+            f"a part counts as a copy from {found['points']} points on: copies of small parts, which have "
+            "fewer, pass"
         )
     if found["false_rate"] is None and found["replicated"] and outcome != "pass":
         said.append(

@@ -198,11 +198,16 @@ def test_nothing_is_read_of_nothing() -> None:
     assert parse_objects(None) is None
 
 
-def test_parts_are_calibrated_where_the_index_has_some(objects_index: Index, pixels_index: Index) -> None:
+def test_parts_are_calibrated_where_the_index_has_some(
+    objects_index: Index, pixels_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert module.wanted_images(objects_index, None) == module.IMAGES
     assert module.wanted_images(objects_index, 0) == 0
     assert module.wanted_images(pixels_index, None) == 0
     assert module.wanted_images(pixels_index, 7) == 7
+    monkeypatch.setattr(module, "last_calibration", lambda *_: {"objects": {"points": 9}})
+    assert module.wanted_images(pixels_index, None) == module.IMAGES
+    assert module.wanted_images(pixels_index, 0) == 0
     with pytest.raises(SettingsError, match="-1 images to look for parts of"):
         CalibrateOptions(objects=-1)
 

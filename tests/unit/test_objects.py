@@ -263,6 +263,9 @@ def test_a_laxer_number_and_one_that_was_not_measured_are_warnings() -> None:
     lax = replace(POLICY, objects=ObjectRule(20, "call", 0.001, ("the calibration", 12)))
     text = render(judge(found, lax))
     assert "20 points alike (call; the calibration: 12)" in text
+    assert "copies of small parts" not in text
+    many = render(judge(found, replace(POLICY, objects=ObjectRule(25, "call"))))
+    assert "WARNING    a part counts as a copy from 25 points on: copies of small parts" in many
     assert "WARNING    20 points of a part (call) are laxer than the calibration (12)" in text
     assert "not measured" not in text
     strict = replace(POLICY, objects=ObjectRule(9, "call", None, ("the calibration", 12)))

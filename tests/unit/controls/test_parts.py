@@ -18,6 +18,7 @@ from pytest_replication import (
     read_matches,
     save_matches,
 )
+from pytest_replication._plugin.table import _controlled
 from pytest_replication.controls import parts as module
 from pytest_replication.controls.judged_parts import PartControl, judge_part_control
 from pytest_replication.controls.parts import PartGuard, draw_parts, paste, plant_parts, safe
@@ -72,7 +73,7 @@ def test_a_part_lies_on_the_other_image() -> None:
         assert (windows == part).all(axis=(2, 3, 4)).any()
 
 
-def test_calibrating_plants_some(guarded: Path) -> None:
+def test_calibrating_plants_some(guarded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     index = open_index(guarded)
     assert index.canaries is not None
     assert index.calibration is not None
@@ -85,6 +86,8 @@ def test_calibrating_plants_some(guarded: Path) -> None:
     text = calibration_text("index", index.calibration)
     assert "planted      3 of 3 copies of parts are found" in text
     assert calibration_data(index.calibration)["objects"]["planted"] == 3
+    assert cli.main(["info", str(guarded)]) == 0
+    assert ", and 3 of parts" in capsys.readouterr().out
     blind = replace(index.calibration, objects=replace(told, planted_found=1))
     assert "find 1 of 3 planted copies of parts: most would pass" in calibration_text("index", blind)
 
@@ -101,7 +104,9 @@ def test_every_check_of_parts_has_to_find_some(verdict: Verdict) -> None:
     assert f"control    2 planted parts found (fewest points {control.fewest}, 6 are enough" in render(
         verdict
     )
-    data = verdict_data(verdict)["objects"]["control"]
+    row = verdict_data(verdict) | {"test": "t", "asserted": True}
+    assert _controlled(row)[1] == f"      control: 2 planted parts found (fewest points {control.fewest})"
+    data = row["objects"]["control"]
     assert (data["asked"], data["planted"], data["planted_found"]) == (2, 3, 3)
     assert "no positive control of parts" not in render(verdict)
 
