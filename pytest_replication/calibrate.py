@@ -25,6 +25,7 @@ from pytest_replication.calibrate_objects import (
 from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
+from pytest_replication.controls.parts import plant_parts
 from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.controls.replaced import check_canaries_kept, check_null_kept, check_plantable
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
@@ -217,6 +218,11 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     check_canaries_kept(index, asked.plant == 0 or planted is not None)
     found = replace(found, **_recall(planted, found.threshold, asked))
     canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
+    if canaries is not None and found.objects is not None:
+        drawn = Originals(index, asked.plant, asked.images, asked.seed)
+        parts = plant_parts(index, drawn, found.objects.points, asked.seed)
+        canaries = replace(canaries, parts=parts)
+        found = replace(found, objects=replace(found.objects, planted=parts.tried, planted_found=parts.found))
     found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from pytest_replication.errors import CalibrationError, SettingsError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source
+from pytest_replication.index.again import last_calibration
 from pytest_replication.index.object_calibration import ClosestPart, ObjectCalibration
 from pytest_replication.index.originals import Originals
 from pytest_replication.index.reader import Index
@@ -55,13 +56,18 @@ class Innocent(NamedTuple):
 
 
 def wanted_images(index: Index, asked: int | None) -> int:
-    """How many images are looked at for parts, where nothing was said: some if the index has parts.
+    """How many images are looked at for parts; where nothing was said some, if the index has parts.
+
+    So it is where the last calibration was of parts as well, which would be lost.
 
     Raises:
         SettingsError: a negative number, or OpenCV is not installed.
         IndexMismatch: the local features of the index were found in another way.
     """
-    count = (IMAGES if index.objects else 0) if asked is None else asked
+    count = asked
+    if count is None:
+        last = last_calibration(index.path, index.manifest) or {}
+        count = IMAGES if index.objects or last.get("objects") else 0
     if count:
         try:
             require_objects_at_hand(index)

@@ -41,33 +41,13 @@ pytest.importorskip("cv2")
 
 
 @pytest.fixture(scope="module")
-def unseen(unrelated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of 11 small photographs and 15 made-up images that are in no training set."""
-    folder = tmp_path_factory.mktemp("unseen")
-    for path in sorted(unrelated.iterdir()):
-        with Image.open(path) as image:
-            image.convert("RGB").resize((120, 90)).save(folder / f"{path.stem}.png")
-    for seed in range(15):
-        noise = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((40, 30), Image.Resampling.BICUBIC).save(
-            folder / f"made-{seed:02d}.png"
-        )
-    return folder
-
-
-@pytest.fixture(scope="module")
 def options(unseen: Path) -> CalibrateOptions:
     return CalibrateOptions(unseen, fpr=0.4, plant=0, copies_from=0.99, objects=8, progress=False)
 
 
 @pytest.fixture(scope="module")
-def calibrated(
-    objects_index: Index, options: CalibrateOptions, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The index of parts, calibrated with them. Shared: copy it before you change it."""
-    folder = Path(shutil.copytree(objects_index.path, tmp_path_factory.mktemp("calibrated") / "index"))
-    calibrate_index(open_index(folder), options)
-    return folder
+def calibrated(parts_calibrated: Path) -> Path:
+    return parts_calibrated
 
 
 @pytest.fixture
@@ -218,11 +198,16 @@ def test_nothing_is_read_of_nothing() -> None:
     assert parse_objects(None) is None
 
 
-def test_parts_are_calibrated_where_the_index_has_some(objects_index: Index, pixels_index: Index) -> None:
+def test_parts_are_calibrated_where_the_index_has_some(
+    objects_index: Index, pixels_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert module.wanted_images(objects_index, None) == module.IMAGES
     assert module.wanted_images(objects_index, 0) == 0
     assert module.wanted_images(pixels_index, None) == 0
     assert module.wanted_images(pixels_index, 7) == 7
+    monkeypatch.setattr(module, "last_calibration", lambda *_: {"objects": {"points": 9}})
+    assert module.wanted_images(pixels_index, None) == module.IMAGES
+    assert module.wanted_images(pixels_index, 0) == 0
     with pytest.raises(SettingsError, match="-1 images to look for parts of"):
         CalibrateOptions(objects=-1)
 
