@@ -93,7 +93,7 @@ class CalibrateOptions:
         images: the training set, where its images lie in tars, tables or arrays; None to read the files
             that the index names.
         objects: images of the null of which parts are looked for as well, so that from how many points on a
-            part counts as a copy is calibrated, too; each takes about a second of a processor. None for 500
+            part counts as a copy is calibrated, too; each takes a second or two of a processor. None for 500
             where the index was built with parts, else 0.
         seed: of what is drawn.
         from_training: let a null of training images take the place of one of a hold-out.

@@ -33,7 +33,7 @@ from pytest_replication.search.objects import CANDIDATES, find_objects, require_
 from pytest_replication.stats.points import CONFIDENCE, least_points
 
 IMAGES = 500
-"""Images of the null of whole images whose parts are looked for: each takes about a second of a processor."""
+"""Images of the null whose parts are looked for: each takes a second or two of a processor."""
 FLOOR = 6
 """Points below which no calibration goes: unrelated photographs have up to 5."""
 _CLOSEST = 5
@@ -188,7 +188,8 @@ def _points(index: Index, batch: list[Innocent], line: float) -> list[tuple[int,
     samples = Samples([one.image for one in batch], tuple(one.uri for one in batch), "images of the null")
     vectors = embed_images(index, samples)
     # A training image leads to itself first.
-    found = find_objects(index, samples, vectors, CANDIDATES + any(one.row is not None for one in batch))
+    count = CANDIDATES + any(one.row is not None for one in batch)
+    found = find_objects(index, samples, vectors, count, progress=False)
     _require_checked(index, found)
     most: list[tuple[int, Innocent, Match | None]] = []
     for number, (one, alike) in enumerate(zip(batch, found.of, strict=True)):

@@ -279,3 +279,20 @@ def test_the_command_that_makes_it_again_names_the_number(calibrated: Path) -> N
 
     assert "--objects 8" in calibrate_again(calibrated, open_index(calibrated).manifest)
     assert calibrate._told("objects", 8) == "8"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda parts: replace(parts, bound=parts.bound / 2),
+        lambda parts: replace(parts, counts=(*[0] * 9, 8)),
+        lambda parts: replace(parts, counts=(*[0] * 9, 8), bound=1.0),  # all images have as many
+    ],
+    ids=["another bound", "other counts", "none proved"],
+)
+def test_points_that_do_not_follow_from_what_was_measured_are_refused(
+    own: Path, wrong: Callable[[ObjectCalibration], ObjectCalibration]
+) -> None:
+    change(own, wrong)
+    with pytest.raises(IndexCorrupt, match="do not follow from what was measured"):
+        find_object_rule(True, open_index(own), None)

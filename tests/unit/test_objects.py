@@ -258,6 +258,16 @@ def test_both_false_positive_rates_are_told() -> None:
     assert data["objects"]["points_overridden"] is None
 
 
+def test_a_false_discovery_rate_is_about_scores() -> None:
+    tested = replace(matches_of([0.9], [[]]), p_values=(0.01,), p_least=0.01)
+    policy = replace(POLICY, fdr=0.1)
+    assert "of the samples replicated by their score at most 10 % are innocent" in render(
+        judge(tested, policy)
+    )
+    alone = render(judge(tested, replace(policy, objects=None)))
+    assert "of the replicated samples at most 10 % are innocent" in alone
+
+
 def test_a_laxer_number_and_one_that_was_not_measured_are_warnings() -> None:
     found = matches_of([0.1], [[30]])
     lax = replace(POLICY, objects=ObjectRule(20, "call", 0.001, ("the calibration", 12)))
