@@ -18,6 +18,7 @@ from pytest_replication import __version__
 from pytest_replication.calibrate_objects import (
     Innocent,
     calibrate_objects,
+    journal_of,
     of_holdout,
     of_training,
     wanted_images,
@@ -49,6 +50,7 @@ from pytest_replication.index.journal import Journal
 from pytest_replication.index.manifest import now
 from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.originals import Originals
+from pytest_replication.index.part_journal import PartJournal
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
@@ -212,25 +214,37 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         )
         duplicated, source = 0, holdout.name
     found = _calibration(index, asked, measured, line, source, duplicated)
+    part_journal = journal_of(index, source, line)
     if of_parts:
-        found = replace(found, objects=_parts(index, asked, measured, line, holdout, of_parts))
+        part_journal.drop() if asked.restart else part_journal.read()
+        parts = _parts(index, asked, measured, line, holdout, of_parts, part_journal)
+        found = replace(found, objects=parts)
     planted = _plant(index, asked)
     check_canaries_kept(index, asked.plant == 0 or planted is not None)
     found = replace(found, **_recall(planted, found.threshold, asked))
     canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
     if canaries is not None and found.objects is not None:
         drawn = Originals(index, asked.plant, asked.images, asked.seed)
-        parts = plant_parts(index, drawn, found.objects.points, asked.seed)
-        canaries = replace(canaries, parts=parts)
-        found = replace(found, objects=replace(found.objects, planted=parts.tried, planted_found=parts.found))
+        copies = plant_parts(index, drawn, found.objects.points, asked.seed)
+        canaries = replace(canaries, parts=copies)
+        found = replace(
+            found, objects=replace(found.objects, planted=copies.tried, planted_found=copies.found)
+        )
     found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()
+    part_journal.drop()
     return found
 
 
 def _parts(
-    index: Index, asked: CalibrateOptions, measured: Measured, line: float, holdout: Source | None, most: int
+    index: Index,
+    asked: CalibrateOptions,
+    measured: Measured,
+    line: float,
+    holdout: Source | None,
+    most: int,
+    journal: PartJournal,
 ) -> ObjectCalibration:
     """Calibrate the rule for parts, on images of the null of whole ones."""
     innocent: Iterable[Innocent]
@@ -239,7 +253,9 @@ def _parts(
     else:
         keys = measured.keys[measured.scores < line]
         count, innocent = min(most, len(keys)), of_holdout(holdout, keys, most, asked.seed)
-    return calibrate_objects(index, innocent, line, asked.rate, count, progress=asked.progress)
+    return calibrate_objects(
+        index, innocent, line, asked.rate, count, journal=journal, progress=asked.progress
+    )
 
 
 def _told(name: str, value: str | Path | int | float) -> str:

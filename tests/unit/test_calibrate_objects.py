@@ -233,7 +233,13 @@ def test_training_images_are_compared_with_others(part_photos: Path, tmp_path: P
         image.save(images / "cat-again.bmp")
     index = build_index(images, tmp_path / "twice", BuildOptions(embedder="pixels", progress=False)).index
     found = module.calibrate_objects(
-        open_index(index), module.of_training(open_index(index), 3, None, 0), 0.99, 0.5, 3, progress=False
+        open_index(index),
+        module.of_training(open_index(index), 3, None, 0),
+        0.99,
+        0.5,
+        3,
+        journal=module.journal_of(open_index(index), "", 0.99),
+        progress=False,
     )
     assert len(found) == 3
     assert len(found.counts) <= 8  # itself and its duplicate have hundreds of points
@@ -255,7 +261,15 @@ def test_what_cannot_be_compared_is_no_null(
         path.unlink()
     nothing: Iterator[module.Innocent] = module.of_training(open_index(plain), 3, None, 0)
     with pytest.raises(CalibrationError, match="no image to calibrate parts"):
-        module.calibrate_objects(open_index(plain), nothing, 0.99, 0.5, 3, progress=False)
+        module.calibrate_objects(
+            open_index(plain),
+            nothing,
+            0.99,
+            0.5,
+            3,
+            journal=module.journal_of(open_index(plain), "", 0.99),
+            progress=False,
+        )
 
 
 def test_a_hold_out_that_changed_meanwhile_is_refused(unseen: Path, tmp_path: Path) -> None:
@@ -267,7 +281,7 @@ def test_a_hold_out_that_changed_meanwhile_is_refused(unseen: Path, tmp_path: Pa
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = [module.Innocent(str(n), Image.new("RGB", (10, 10))) for n in range(7)]
+    images = [module.Innocent(str(n), str(n), Image.new("RGB", (10, 10))) for n in range(7)]
     monkeypatch.setattr(module, "_BATCH_IMAGES", 3)
     assert [len(batch) for batch in module._batches(images)] == [3, 3, 1]
     monkeypatch.setattr(module, "_BATCH_PIXELS", 200)
@@ -296,3 +310,32 @@ def test_points_that_do_not_follow_from_what_was_measured_are_refused(
     change(own, wrong)
     with pytest.raises(IndexCorrupt, match="do not follow from what was measured"):
         find_object_rule(True, open_index(own), None)
+
+
+def test_an_interrupted_calibration_goes_on_where_it_was(
+    own: Path, unseen: Path, options: CalibrateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH_IMAGES", 2)
+    measured: list[int] = []
+    points = module._points
+
+    def broken(index: Index, batch: list[module.Innocent], line: float) -> list[module.MeasuredPart]:
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(len(batch))
+        return points(index, batch, line)
+
+    def counted(index: Index, batch: list[module.Innocent], line: float) -> list[module.MeasuredPart]:
+        measured.append(len(batch))
+        return points(index, batch, line)
+
+    few = replace(options, objects=4, fpr=0.6)
+    monkeypatch.setattr(module, "_points", broken)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_index(open_index(own), few)
+    monkeypatch.setattr(module, "_points", counted)
+    again = calibrate_index(open_index(own), few)
+    assert measured == [2, 2]
+    assert again.objects is not None
+    assert len(again.objects) == 4
+    assert not list(own.glob("*.part"))
