@@ -157,7 +157,7 @@ class CalibrateOptions:
         given = [("fpr", _told("fpr", self.fpr))]
         for name in _OPTIONS:
             value = getattr(self, name)
-            if value != getattr(plain, name) and isinstance(value, (str, Path, int, float)):
+            if isinstance(value, (str, Path, int, float)) and value != getattr(plain, name):
                 given.append((name.replace("_", "-"), _told(name, value)))
         return tuple(given)
 

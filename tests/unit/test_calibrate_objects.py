@@ -339,3 +339,17 @@ def test_an_interrupted_calibration_goes_on_where_it_was(
     assert again.objects is not None
     assert len(again.objects) == 4
     assert not list(own.glob("*.part"))
+
+
+def test_without_a_holdout_training_images_are_the_null_of_parts_too(own: Path) -> None:
+    change(own, lambda _: None)
+    asked = CalibrateOptions(
+        fpr=0.8, plant=0, objects=2, from_training=True, copies_from=0.99, progress=False
+    )
+    found = calibrate_index(open_index(own), asked)
+    assert found.objects is not None
+    assert len(found.objects) == 2
+    rule = find_object_rule(True, open_index(own), None)
+    assert rule is not None
+    assert rule.source == "calibration, 80 % of 2 training images"
+    assert rule.inliers < 20  # no image is compared with itself
