@@ -18,6 +18,7 @@ from pytest_replication import __version__
 from pytest_replication.calibrate_objects import (
     Innocent,
     calibrate_objects,
+    journal_of,
     of_holdout,
     of_training,
     wanted_images,
@@ -25,6 +26,7 @@ from pytest_replication.calibrate_objects import (
 from pytest_replication.calibrated import Calibrated, enough
 from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.copies import LOOKED_AT, MAX_COPIED, SAME, copies_line, too_many_copies
+from pytest_replication.controls.parts import plant_parts
 from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.controls.replaced import check_canaries_kept, check_null_kept, check_plantable
 from pytest_replication.errors import CalibrationError, SettingsError, SourceError
@@ -48,6 +50,7 @@ from pytest_replication.index.journal import Journal
 from pytest_replication.index.manifest import now
 from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.originals import Originals
+from pytest_replication.index.part_journal import PartJournal
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
@@ -92,7 +95,7 @@ class CalibrateOptions:
         images: the training set, where its images lie in tars, tables or arrays; None to read the files
             that the index names.
         objects: images of the null of which parts are looked for as well, so that from how many points on a
-            part counts as a copy is calibrated, too; each takes about a second of a processor. None for 500
+            part counts as a copy is calibrated, too; each takes a second or two of a processor. None for 500
             where the index was built with parts, else 0.
         seed: of what is drawn.
         from_training: let a null of training images take the place of one of a hold-out.
@@ -154,7 +157,7 @@ class CalibrateOptions:
         given = [("fpr", _told("fpr", self.fpr))]
         for name in _OPTIONS:
             value = getattr(self, name)
-            if value != getattr(plain, name) and isinstance(value, (str, Path, int, float)):
+            if isinstance(value, (str, Path, int, float)) and value != getattr(plain, name):
                 given.append((name.replace("_", "-"), _told(name, value)))
         return tuple(given)
 
@@ -211,20 +214,37 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
         )
         duplicated, source = 0, holdout.name
     found = _calibration(index, asked, measured, line, source, duplicated)
+    part_journal = journal_of(index, source, line)
     if of_parts:
-        found = replace(found, objects=_parts(index, asked, measured, line, holdout, of_parts))
+        part_journal.drop() if asked.restart else part_journal.read()
+        parts = _parts(index, asked, measured, line, holdout, of_parts, part_journal)
+        found = replace(found, objects=parts)
     planted = _plant(index, asked)
     check_canaries_kept(index, asked.plant == 0 or planted is not None)
     found = replace(found, **_recall(planted, found.threshold, asked))
     canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
+    if canaries is not None and found.objects is not None:
+        drawn = Originals(index, asked.plant, asked.images, asked.seed)
+        copies = plant_parts(index, drawn, found.objects.points, asked.seed)
+        canaries = replace(canaries, parts=copies)
+        found = replace(
+            found, objects=replace(found.objects, planted=copies.tried, planted_found=copies.found)
+        )
     found = store_calibration(index, found, canaries)
     if journal is not None:
         journal.drop()
+    part_journal.drop()
     return found
 
 
 def _parts(
-    index: Index, asked: CalibrateOptions, measured: Measured, line: float, holdout: Source | None, most: int
+    index: Index,
+    asked: CalibrateOptions,
+    measured: Measured,
+    line: float,
+    holdout: Source | None,
+    most: int,
+    journal: PartJournal,
 ) -> ObjectCalibration:
     """Calibrate the rule for parts, on images of the null of whole ones."""
     innocent: Iterable[Innocent]
@@ -233,7 +253,9 @@ def _parts(
     else:
         keys = measured.keys[measured.scores < line]
         count, innocent = min(most, len(keys)), of_holdout(holdout, keys, most, asked.seed)
-    return calibrate_objects(index, innocent, line, asked.rate, count, progress=asked.progress)
+    return calibrate_objects(
+        index, innocent, line, asked.rate, count, journal=journal, progress=asked.progress
+    )
 
 
 def _told(name: str, value: str | Path | int | float) -> str:

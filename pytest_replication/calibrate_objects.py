@@ -20,8 +20,10 @@ from tqdm import tqdm
 from pytest_replication.errors import CalibrationError, SettingsError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source
+from pytest_replication.index.again import last_calibration
 from pytest_replication.index.object_calibration import ClosestPart, ObjectCalibration
 from pytest_replication.index.originals import Originals
+from pytest_replication.index.part_journal import MeasuredPart, PartJournal
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.embed import embed_images
@@ -32,36 +34,44 @@ from pytest_replication.search.objects import CANDIDATES, find_objects, require_
 from pytest_replication.stats.points import CONFIDENCE, least_points
 
 IMAGES = 500
-"""Images of the null of whole images whose parts are looked for: each takes about a second of a processor."""
+"""Images of the null whose parts are looked for: each takes a second or two of a processor."""
 FLOOR = 6
 """Points below which no calibration goes: unrelated photographs have up to 5."""
 _CLOSEST = 5
-_BATCH_IMAGES, _BATCH_PIXELS = 128, 64_000_000
-"""What is decoded at once: at most so many images, and about so many pixels, three bytes each."""
+_BATCH_IMAGES, _BATCH_PIXELS = 64, 64_000_000
+"""What is decoded at once, and lost when a calibration is killed: at most so many images, and about so many
+pixels, three bytes each."""
 
 
 class Innocent(NamedTuple):
     """An image of the null.
 
     Attributes:
+        key: what it is known by: sha256 of its file, or its row.
         uri: where it lies.
         image: upright RGB.
         row: of the training image that it is; None of a hold-out.
     """
 
+    key: str
     uri: str
     image: Image.Image
     row: int | None = None
 
 
 def wanted_images(index: Index, asked: int | None) -> int:
-    """How many images are looked at for parts, where nothing was said: some if the index has parts.
+    """How many images are looked at for parts; where nothing was said some, if the index has parts.
+
+    So it is where the last calibration was of parts as well, which would be lost.
 
     Raises:
         SettingsError: a negative number, or OpenCV is not installed.
         IndexMismatch: the local features of the index were found in another way.
     """
-    count = (IMAGES if index.objects else 0) if asked is None else asked
+    count = asked
+    if count is None:
+        last = last_calibration(index.path, index.manifest) or {}
+        count = IMAGES if index.objects or last.get("objects") else 0
     if count:
         try:
             require_objects_at_hand(index)
@@ -71,7 +81,14 @@ def wanted_images(index: Index, asked: int | None) -> int:
 
 
 def calibrate_objects(
-    index: Index, innocent: Iterable[Innocent], line: float, rate: float, count: int, *, progress: bool = True
+    index: Index,
+    innocent: Iterable[Innocent],
+    line: float,
+    rate: float,
+    count: int,
+    *,
+    journal: PartJournal,
+    progress: bool = True,
 ) -> ObjectCalibration:
     """Measure how many points innocent images have, and choose from how many on a part is a copy.
 
@@ -81,25 +98,29 @@ def calibrate_objects(
         line: score from which on two whole images are the same one; such pairs do not count.
         rate: wanted false-positive rate of one sample.
         count: how many images there will be, for the progress bar.
+        journal: what an earlier run has measured, and where the rest is kept.
         progress: show one when standard error is a terminal.
 
     Raises:
         CalibrationError: there are no images, or parts could not be compared.
         ReplicationError: as `search.objects.find_objects`.
     """
-    most: list[tuple[int, Innocent, Match | None]] = []
+    most: list[MeasuredPart] = []
     with tqdm(total=count, desc="parts", unit="img", disable=None if progress else True) as bar:
         for batch in _batches(innocent):
-            most += _points(index, batch, line)
+            left = [one for one in batch if one.key not in journal.done]
+            if left:
+                journal.add(_points(index, left, line))
+            most += [journal.done[one.key] for one in batch]
             bar.update(len(batch))
     if not most:
         raise CalibrationError(
             f"there is no image to calibrate parts of {index.path} with: the files of training images are "
             "not where the index names them; give --holdout, or --images, or --objects 0"
         )
-    found = [points for points, _, _ in most]
+    found = [one.points for one in most]
     least, numbers = least_points(found, rate, FLOOR), Counter(found)
-    closest = sorted(most, key=lambda one: -one[0])[:_CLOSEST]
+    closest = sorted(most, key=lambda one: -one.points)[:_CLOSEST]
     return ObjectCalibration(
         tuple(numbers[points] for points in range(max(found) + 1)),
         least.points,
@@ -108,9 +129,9 @@ def calibrate_objects(
         CONFIDENCE,
         *way_of(index),
         closest=tuple(
-            ClosestPart(image.uri, match.record.id, match.record.uri, points)
-            for points, image, match in closest
-            if match is not None
+            ClosestPart(one.uri, one.training_id, one.training_uri, one.points)
+            for one in closest
+            if one.training_uri
         ),
     )
 
@@ -134,10 +155,10 @@ def of_holdout(holdout: Source, keys: NDArray[np.uint64], count: int, seed: int)
             return
         try:
             data = b"" if ref.fault is not None else ref.read()
-            key = int(hashlib.sha256(data).hexdigest()[:16], 16)
-            if key in left:
+            digest = hashlib.sha256(data).hexdigest()
+            if (key := int(digest[:16], 16)) in left:
                 left.remove(key)
-                yield Innocent(ref.uri, decode(data))
+                yield Innocent(digest, ref.uri, decode(data))
         except (OSError, UndecodableImage):
             continue
     if left:
@@ -161,7 +182,7 @@ def of_training(index: Index, count: int, images: object, seed: int) -> Iterator
         IndexCorrupt: the records do not hold their rows.
     """
     for row, image in Originals(index, count, images, seed):
-        yield Innocent(index.records([row])[row].uri, image, row)
+        yield Innocent(f"row {row}", index.records([row])[row].uri, image, row)
 
 
 def _batches(innocent: Iterable[Innocent]) -> Iterator[list[Innocent]]:
@@ -177,17 +198,23 @@ def _batches(innocent: Iterable[Innocent]) -> Iterator[list[Innocent]]:
         yield batch
 
 
-def _points(index: Index, batch: list[Innocent], line: float) -> list[tuple[int, Innocent, Match | None]]:
-    """Most points of each image, and the match that has them."""
+def _points(index: Index, batch: list[Innocent], line: float) -> list[MeasuredPart]:
+    """Most points of each image, and the training image that it has them with."""
     samples = Samples([one.image for one in batch], tuple(one.uri for one in batch), "images of the null")
     vectors = embed_images(index, samples)
     # A training image leads to itself first.
-    found = find_objects(index, samples, vectors, CANDIDATES + any(one.row is not None for one in batch))
+    count = CANDIDATES + any(one.row is not None for one in batch)
+    found = find_objects(index, samples, vectors, count, progress=False)
     _require_checked(index, found)
-    most: list[tuple[int, Innocent, Match | None]] = []
+    most = []
     for number, (one, alike) in enumerate(zip(batch, found.of, strict=True)):
-        others = [match for match in alike if _is_other(index, one, vectors[number], match, line)]
-        most.append((others[0].points, one, others[0]) if others else (0, one, None))
+        others = (match for match in alike if _is_other(index, one, vectors[number], match, line))
+        best = next(others, None)
+        most.append(
+            MeasuredPart(one.key, one.uri, 0)
+            if best is None
+            else MeasuredPart(one.key, one.uri, best.points, best.record.id, best.record.uri)
+        )
     return most
 
 
@@ -209,3 +236,14 @@ def _is_other(index: Index, one: Innocent, vectors: NDArray[np.float32], match: 
     views = len(index.manifest.views)
     stored = take(index, match.row * views + np.arange(views))
     return float((vectors.astype(np.float64) @ stored.T).max()) < line
+
+
+def journal_of(index: Index, of: str, line: float) -> PartJournal:
+    """Where what is measured of parts is kept until all is.
+
+    Args:
+        index: an open index.
+        of: what the images are, for people: another null has another journal.
+        line: score from which on two whole images are the same one.
+    """
+    return PartJournal(index.path, "\0".join(map(str, (index.manifest.generation, of, line, *way_of(index)))))

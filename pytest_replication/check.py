@@ -17,6 +17,7 @@ from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.accepted.sorting import most_accepted
 from pytest_replication.controls import Guard, draw
+from pytest_replication.controls.parts import PartGuard, draw_parts
 from pytest_replication.errors import (
     ReplicationError,
     SearchError,
@@ -188,9 +189,17 @@ def require_rule(asked: Asked, samples: int | None = None) -> None:
     index = index_for(asked.index, run)
     _ = index.embedder
     policy = settle(_policy(asked, index, run), index, samples or 1)
-    if policy.objects is not None:
-        require_objects_at_hand(index)
-    draw(index, _line(policy), choose_canaries(asked.canaries, run))
+    choice = choose_canaries(asked.canaries, run)
+    draw(index, _line(policy), choice)
+    _part_guard(policy, index, choice)
+
+
+def _part_guard(policy: Policy, index: Index, choice: CanaryChoice) -> PartGuard | None:
+    """The canaries of parts of a check; None where parts do not count."""
+    if policy.objects is None:
+        return None
+    require_objects_at_hand(index)
+    return draw_parts(index, policy.objects.inliers, choice)
 
 
 def _line(policy: Policy) -> float | Callable[[Record], float]:
@@ -218,15 +227,15 @@ def decide(
         ReplicationError: as `check_replication`.
     """
     guard = draw(index, _line(policy), canaries or CanaryChoice())
-    if policy.objects is not None:
-        require_objects_at_hand(index)
+    part_guard = _part_guard(policy, index, canaries or CanaryChoice())
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
     own = vectors[~guard.mask(len(samples))]
     objects = None
-    if policy.objects is not None:
-        aside = most_accepted(subject.sample_sha256, policy.accepted)
-        objects = find_objects(index, samples, own, CANDIDATES + aside)
+    if part_guard is not None:
+        candidates = CANDIDATES + most_accepted(subject.sample_sha256, policy.accepted)
+        found_parts = find_objects(index, *part_guard.among(index, samples, own), candidates)
+        objects = part_guard.seen(index, found_parts, candidates)
     seen = _Seen(samples, own, information, objects)
     note = ""
     if choice.engine != EXACT:

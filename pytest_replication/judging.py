@@ -12,7 +12,7 @@ from pytest_replication.discovery import check_claim, rejected
 from pytest_replication.objects import judge_objects, parts_in_reach
 from pytest_replication.policy import Policy
 from pytest_replication.search.matches import Match, Matches
-from pytest_replication.standing import check_ground, check_measured, judge_canaries
+from pytest_replication.standing import check_ground, check_measured, judge_canaries, judge_part_canaries
 from pytest_replication.tallies import Bounds, bounds, tally
 from pytest_replication.verdicts import Outcome, Verdict
 
@@ -50,6 +50,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
     if parts.unchecked and outcome is Outcome.PASS:
         outcome = Outcome.INCONCLUSIVE
     control = judge_canaries(matches, policy, recall, len(hits))
+    part_control = judge_part_canaries(matches, policy)
     if outcome is not Outcome.FAIL:
         check_ground(matches, policy, recall, found.open, parts.open)
     settled = outcome is not Outcome.INCONCLUSIVE or open_ or policy.unprovable
@@ -62,6 +63,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         lower,
         needed=None if settled else _needed(matches, hits, policy, counted),
         control=control,
+        part_control=part_control,
         undecided=undecided,
         cleared=cleared,
         accepted=(*found.accepted, *_new(parts.accepted, found.accepted)),

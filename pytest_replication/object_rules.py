@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pytest_replication.errors import CalibrationError, SettingsError
+from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError
 from pytest_replication.index.again import calibrate_again, last_calibration
 from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.object_calibration import ObjectCalibration
@@ -19,6 +19,7 @@ from pytest_replication.search.object_ways import way_of
 from pytest_replication.stats.points import share_bound
 from pytest_replication.surroundings import Surroundings
 
+_ROUNDING = 1e-9
 ObjectsGiven = ObjectRule | int | bool | None
 """What a call may say of parts: a rule, from how many points on, whether they count, or nothing."""
 
@@ -41,7 +42,8 @@ def find_object_rule(given: object, index: Index, run: Surroundings | None) -> O
         IndexCorrupt: the calibration is damaged.
     """
     if isinstance(given, ObjectRule):
-        return given
+        told = given.false_rate is not None or given.overridden is not None
+        return given if told else _compared(given, index)
     if given is None:
         given = run is not None and run.objects()
     if isinstance(given, (bool, np.bool_)):
@@ -96,6 +98,12 @@ def _of_calibration(index: Index) -> ObjectRule | None:
             f"parts of {index.path} were calibrated by {_shown(found.way)}, this version looks for them by "
             f"{_shown(way_of(index))}: calibrate it again ({_again(index)}), or say from how many points on "
             "a part is a copy (--replication-object-points in pytest, --object-points in check)"
+        )
+    bound = share_bound(found.null, found.points, found.confidence)
+    if abs(bound - found.bound) > _ROUNDING or not (found.proved or found.points >= len(found.counts)):
+        raise IndexCorrupt(
+            f"the {found.points} points from which on the calibration of {index.path} takes a part for a "
+            f"copy do not follow from what was measured: calibrate it again ({_again(index)})"
         )
     kind = index.calibration.described.partition(" ")[2]
     told = f"calibration, {100 * found.rate:g} % of {len(found):,} {kind}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_replication.controls.judged import Control, judge_control
+from pytest_replication.controls.judged_parts import PartControl, judge_part_control
 from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError
 from pytest_replication.policy import Policy
 from pytest_replication.search.matches import Matches
@@ -61,6 +62,33 @@ def judge_canaries(matches: Matches, policy: Policy, recall: float | None, hits:
         f"with the command that 'pytest-replication info {index}' shows, or do without a control "
         "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
     )
+
+
+def judge_part_canaries(matches: Matches, policy: Policy) -> PartControl | None:
+    """Judge the canaries of parts; None where parts do not count.
+
+    Args:
+        matches: everything that was measured, parts among it where they count.
+        policy: what is tolerated.
+
+    Raises:
+        ControlFailed: not all of them were found.
+    """
+    if policy.objects is None or matches.objects is None:
+        return None
+    control, failure = judge_part_control(matches.objects.canaries, policy.objects.inliers)
+    if failure:
+        index = matches.subject.index
+        raise ControlFailed(
+            "the search for parts does not find what it has to: parts of training images of "
+            f"{index} were put on others, among the samples, and {failure}, where {policy.objects.inliers} "
+            f"are enough, so that its word on parts of {len(matches.of)} samples counts for nothing: look "
+            "for what has changed in the embedder or OpenCV, check the index with 'pytest-replication verify "
+            f"{index}', plant others with the command that 'pytest-replication info {index}' shows, or do "
+            "without a control "
+            "(--replication-canaries 0 in pytest, --canaries 0 in pytest-replication check)"
+        )
+    return control
 
 
 def check_ground(

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pytest_replication.accepted import Acceptance
 from pytest_replication.controls.judged import Control
+from pytest_replication.controls.judged_parts import PartControl
 from pytest_replication.policy import Policy
 from pytest_replication.search.matches import Match, Matches
 from pytest_replication.tallies import Tally, tally
@@ -42,6 +43,8 @@ class Verdict:
         needed: samples (or prompts, where the rate counts these) that would settle an inconclusive
             verdict; None if it is settled, or if no number would.
         control: copies that were planted among the samples, and that were found.
+        part_control: copies of parts that were planted among the samples, and that were found; None where
+            parts do not count.
         undecided: best matches of samples with next to nothing in them that reach the threshold and of which
             pixels cannot tell whether they are replicated; the upper bound counts them.
         cleared: those of such samples that are not replicated, since all training images that reach the
@@ -62,6 +65,7 @@ class Verdict:
     rate_lower: float
     needed: int | None = None
     control: Control = NO_CONTROL
+    part_control: PartControl | None = None
     undecided: tuple[Match, ...] = ()
     cleared: tuple[Match, ...] = ()
     accepted: tuple[Match, ...] = ()

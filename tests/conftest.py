@@ -258,6 +258,29 @@ def objects_index(part_photos: Path) -> Index:
 
 
 @pytest.fixture(scope="session")
+def unseen(unrelated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 11 small photographs and 15 made-up images that are in no training set."""
+    folder = tmp_path_factory.mktemp("unseen")
+    for path in sorted(unrelated.iterdir()):
+        with Image.open(path) as image:
+            image.convert("RGB").resize((120, 90)).save(folder / f"{path.stem}.png")
+    for seed in range(15):
+        noise = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        made = Image.fromarray(noise).resize((40, 30), Image.Resampling.BICUBIC)
+        made.save(folder / f"made-{seed:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parts_calibrated(objects_index: Index, unseen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That index, calibrated at 40 % with parts of 8 images and canaries of 3. Shared, as above."""
+    folder = Path(shutil.copytree(objects_index.path, tmp_path_factory.mktemp("calibrated") / "index"))
+    options = CalibrateOptions(unseen, fpr=0.4, plant=3, copies_from=0.99, objects=8, progress=False)
+    calibrate_index(open_index(folder), options)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def pasted(part_photos: Path, unrelated: Path) -> Samples:
     """The motorcycle mirrored in another photograph, that photograph, and a picture of nothing."""
     with Image.open(unrelated / "jetty.jpg") as host, Image.open(part_photos / "motorcycle.jpg") as source:

@@ -10,7 +10,7 @@ from pytest_replication.again import policy_again
 from pytest_replication.errors import SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.reports.matches_file import read_matches
-from pytest_replication.search.matches import Matches, Sightings
+from pytest_replication.search.matches import Matches, PartSightings, Sightings
 from pytest_replication.surroundings import EXACT
 from pytest_replication.verdicts import Verdict
 
@@ -79,5 +79,9 @@ def _controlled(matches: Matches, canaries: int | None) -> Matches:
         raise SettingsError(
             f"--canaries {canaries} cannot be given with --matches: nothing is measured; 0 judges without"
         )
-    off = Sightings(stored=matches.canaries.stored, absent="canaries are 0 (command line)")
-    return replace(matches, canaries=off)
+    absent = "canaries are 0 (command line)"
+    off = Sightings(stored=matches.canaries.stored, absent=absent)
+    objects = matches.objects
+    if objects is not None:
+        objects = replace(objects, canaries=PartSightings(stored=objects.canaries.stored, absent=absent))
+    return replace(matches, canaries=off, objects=objects)

@@ -33,7 +33,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="Look for parts of so many of these images as well, so that from how many points on a part is a "
-        "copy keeps to --fpr, too; each takes about a second of a processor; 0 for none (default: "
+        "copy keeps to --fpr, too; each takes a second or two of a processor; 0 for none (default: "
         f"{IMAGES} where the index was built with --objects, else 0)",
     )
     parser.add_argument("--seed", type=int, default=0, help="Of what is drawn (default: %(default)s)")

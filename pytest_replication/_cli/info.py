@@ -190,7 +190,10 @@ def _canaries(index: Index) -> str:
         again = calibrate_again(index.path, index.manifest)
         return f"NOT in use: planted before the index changed ({again} plants them again)"
     fault = _canaries_fault(index)
-    return f"DAMAGED: {fault}" if fault else f"{found.rows}, planted at {found.threshold:g}"
+    if fault:
+        return f"DAMAGED: {fault}"
+    parts = 0 if index.canaries is None else len(index.canaries.parts.kept)
+    return f"{found.rows}, planted at {found.threshold:g}" + (f", and {parts} of parts" if parts else "")
 
 
 def _canaries_fault(index: Index) -> str:

@@ -125,7 +125,11 @@ def _searched(row: dict[str, Any]) -> list[str]:
 
 def _controlled(row: dict[str, Any]) -> list[str]:
     """What was found of the planted copies."""
-    return [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+    lines = [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+    if (parts := row.get("objects")) and parts["control"] and parts["control"]["asked"]:
+        found = plural(parts["control"]["asked"], "planted part")
+        lines.append(f"      control: {found} found (fewest points {parts['control']['fewest_points']})")
+    return lines
 
 
 def _captions(row: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 128 << 20
 """More than 64 pictures of 512 x 512 pixels take."""
+_PART = "part"
+"""What stands for an edit where the copy is one of a part; such rows have points."""
 _ABOUT = b"pytest-replication canaries"
 """Key of what the file says beside its rows."""
 
@@ -61,6 +63,44 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class PartCanary:
+    """A part of a training image, pasted on another training image.
+
+    Attributes:
+        row: of the training image that the part is of.
+        points: that it had with it, or a duplicate of it, when it was planted.
+        image: PNG, RGB.
+    """
+
+    row: int
+    points: int
+    image: bytes
+
+    def picture(self) -> Image.Image:
+        """Decode it as every sample and training image is decoded: RGB.
+
+        Raises:
+            UndecodableImage: it is damaged.
+        """
+        return decode(self.image)
+
+
+@dataclass(frozen=True, slots=True)
+class PartCanaries:
+    """Copies of parts that are kept of an index, and how many were tried to have them.
+
+    Attributes:
+        kept: some of those that were found.
+        tried: copies that were planted.
+        found: of them, those that were found.
+    """
+
+    kept: tuple[PartCanary, ...] = ()
+    tried: int = 0
+    found: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Canaries:
     """Those of an index, and how many were tried to have them.
 
@@ -68,11 +108,13 @@ class Canaries:
         threshold: score that each had to reach when it was planted.
         recall: for each edit how many copies were found at it, and how many were tried.
         kept: some of those that were found, spread over training images and edits.
+        parts: copies of parts; none were tried where the index is not calibrated for parts.
     """
 
     threshold: float
     recall: Mapping[str, tuple[int, int]]
     kept: tuple[Canary, ...]
+    parts: PartCanaries = PartCanaries()
 
     @property
     def tried(self) -> int:
@@ -186,9 +228,15 @@ def _check(found: Canaries, entry: Attachment, manifest: Manifest, removed: set[
         raise ValueError(f"of {found.tried} copies {found.found} were found, and {len(found.kept)} are kept")
     if found.threshold != entry.threshold:
         raise ValueError(f"it holds {len(found.kept)} canaries at {found.threshold}")
+    parts = found.parts
+    if not len(parts.kept) <= parts.found <= parts.tried or not all(one.points > 0 for one in parts.kept):
+        raise ValueError(
+            f"of {parts.tried} copies of parts {parts.found} were found, {len(parts.kept)} are kept"
+        )
+    for row in (*(canary.row for canary in found.kept), *(canary.row for canary in parts.kept)):
+        if not 0 <= row < manifest.stored or row in removed:
+            raise ValueError(f"row {row} is none that is searched")
     for canary in found.kept:
-        if not 0 <= canary.row < manifest.stored or canary.row in removed:
-            raise ValueError(f"row {canary.row} is none that is searched")
         if not (math.isfinite(canary.score) and found.threshold <= canary.score <= 1):
             raise ValueError(f"a canary has the score {canary.score}")
 
@@ -197,9 +245,12 @@ def _encode(canaries: Canaries) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    about = {"threshold": canaries.threshold, "recall": canaries.recall}
-    schema = _schema().with_metadata({_ABOUT: json.dumps(about).encode()})
+    about: dict[str, Any] = {"threshold": canaries.threshold, "recall": canaries.recall}
     rows = [asdict(canary) for canary in canaries.kept]
+    if parts := canaries.parts.tried:
+        about |= {"parts": [canaries.parts.found, parts]}
+        rows += [{"edit": _PART, "score": 0.0} | asdict(canary) for canary in canaries.parts.kept]
+    schema = _schema(bool(parts)).with_metadata({_ABOUT: json.dumps(about).encode()})
     content = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), content, compression="none")
     if content.tell() > _MOST_BYTES:
@@ -213,16 +264,22 @@ def _decode(path: Path, rows: int) -> Canaries:
 
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        if not file.schema_arrow.equals(_schema()):
+        if not any(file.schema_arrow.equals(_schema(parts)) for parts in (False, True)):
             raise ValueError("it holds other columns")
-        if file.metadata.num_rows != rows:
-            raise ValueError(f"it holds {file.metadata.num_rows} canaries")
         if sum(group.total_byte_size for group in groups) > _MOST_BYTES:
             raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
         table = file.read()
     about = json.loads(table.schema.metadata[_ABOUT])
     recall = {str(edit): (_count(found), _count(tried)) for edit, (found, tried) in about["recall"].items()}
-    return Canaries(float(about["threshold"]), recall, tuple(Canary(**row) for row in table.to_pylist()))
+    values = [(values.pop("points", None), values) for values in table.to_pylist()]
+    kept = tuple(Canary(**one) for points, one in values if points is None)
+    if len(kept) != rows:
+        raise ValueError(f"it holds {len(kept)} canaries")
+    of_parts = tuple(
+        PartCanary(one["row"], points, one["image"]) for points, one in values if points is not None
+    )
+    found, tried = map(_count, about.get("parts", (0, 0)))
+    return Canaries(float(about["threshold"]), recall, kept, PartCanaries(of_parts, tried, found))
 
 
 def _count(value: object) -> int:
@@ -231,11 +288,12 @@ def _count(value: object) -> int:
     return value
 
 
-def _schema() -> pa.Schema:
+def _schema(parts: bool) -> pa.Schema:
     import pyarrow as pa
 
     columns = {"row": pa.int64(), "edit": pa.string(), "score": pa.float64(), "image": pa.binary()}
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+    fields = [pa.field(name, kind, nullable=False) for name, kind in columns.items()]
+    return pa.schema([*fields, pa.field("points", pa.int64())] if parts else fields)
 
 
 def png(image: Image.Image) -> bytes:

@@ -41,6 +41,8 @@ class ObjectCalibration:
         candidates: training images of each that were looked at.
         detector: what found the local features and how.
         evidence: what a point is.
+        planted: copies of parts of training images that were looked for.
+        planted_found: of them, those that had enough points.
         closest: the images with most points, most first.
     """
 
@@ -53,6 +55,8 @@ class ObjectCalibration:
     candidates: int
     detector: str
     evidence: str
+    planted: int = 0
+    planted_found: int = 0
     closest: tuple[ClosestPart, ...] = ()
 
     def __len__(self) -> int:
@@ -93,4 +97,6 @@ def parse_objects(values: Mapping[str, Any] | None) -> ObjectCalibration | None:
         raise ValueError(f"parts count as copies from {found.points!r} points on")
     if not all(0 < share < 1 for share in (found.rate, found.confidence)) or not 0 < found.bound <= 1:
         raise ValueError("a rate of its parts is no share")
+    if not 0 <= found.planted_found <= found.planted:
+        raise ValueError(f"{found.planted_found} of {found.planted} planted copies of parts were found")
     return found

@@ -31,9 +31,8 @@ def chance_lines(verdict: Verdict) -> list[str]:
     """What a model that copies nothing would show, and the ways out where this is all that was found."""
     policy = verdict.policy
     if policy.fdr is not None:
-        return [
-            f"  by chance  of the replicated samples at most {_share(policy.fdr)} are innocent, on average"
-        ]
+        who = "replicated samples" if policy.objects is None else "samples replicated by their score"
+        return [f"  by chance  of the {who} at most {_share(policy.fdr)} are innocent, on average"]
     if verdict.expected_false is None:
         return []
     rate, samples = _share(policy.false_rate or 0), verdict.samples

@@ -9,6 +9,7 @@ from pytest_replication.search.matches import (
     Matches,
     NullTail,
     ObjectsFound,
+    PartSightings,
     SearchedBy,
     Sightings,
     Subject,
@@ -132,6 +133,7 @@ def _check_objects(found: ObjectsFound | None, samples: int, searched: int) -> N
         raise ValueError(f"parts were looked at of other samples than these {samples}")
     if found.searched != searched or min(*found.unchecked, *found.features, found.checked, 0) < 0:
         raise ValueError("what is said of the search for parts cannot be")
+    _check_part_canaries(found.canaries)
     for number, alike in enumerate(found.of):
         points, rows = [one.points for one in alike], {one.row for one in alike}
         if any(one.sample != number or one.row < 0 for one in alike) or len(rows) != len(alike):
@@ -142,6 +144,19 @@ def _check_objects(found: ObjectsFound | None, samples: int, searched: int) -> N
             raise ValueError(f"the parts of sample {number} are not in the order of their points")
         if len(alike) + found.unchecked[number] > searched:
             raise ValueError(f"sample {number} has more parts than there are training images")
+
+
+def _check_part_canaries(seen: PartSightings) -> None:
+    if bool(seen.of) == bool(seen.absent):
+        raise ValueError(
+            f"{len(seen.of)} canaries of parts are there, and {seen.absent or 'nothing'} says why"
+        )
+    if not len(seen.of) <= seen.stored or (seen.of and not seen.stored <= seen.found <= seen.tried):
+        raise ValueError(
+            f"{len(seen.of)} canaries of parts are of {seen.stored}, of {seen.found} that were found"
+        )
+    if not all(one.row >= 0 <= one.points and one.planted > 0 for one in seen.of):
+        raise ValueError("a canary of a part has no such points")
 
 
 def _is_of_parts(match: Match) -> bool:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.index.calibration import Calibration
-from pytest_replication.objects import POINTS
+from pytest_replication.reports.part_warnings import MANY
 from pytest_replication.stats.points import images_to_prove
-
-_MANY = 3 * POINTS
-"""Points from which on a rule overlooks small copies."""
 
 
 def objects_data(found: Calibration) -> dict[str, Any] | None:
@@ -28,6 +25,8 @@ def objects_data(found: Calibration) -> dict[str, Any] | None:
         "candidates": int(parts.candidates),
         "detector": parts.detector,
         "evidence": parts.evidence,
+        "planted": int(parts.planted),
+        "planted_found": int(parts.planted_found),
         "closest": [
             {
                 "uri": one.uri,
@@ -49,6 +48,11 @@ def objects_lines(found: Calibration) -> list[str]:
         f"  parts        a copy from {parts.points} points on: {reached} of {len(parts)} images have "
         f"as many, at most {bound} of all such (95 % confidence); the most are {len(parts.counts) - 1}",
         *(
+            [f"  planted      {parts.planted_found} of {parts.planted} copies of parts are found"]
+            if parts.planted
+            else []
+        ),
+        *(
             f"  closest part {one.points} points  {one.uri} -> {one.training_uri}"
             for one in parts.closest[:1]
         ),
@@ -66,7 +70,12 @@ def objects_warnings(found: Calibration) -> list[str]:
             f"a part that counts as a copy, only {_percent(parts.bound)}: it takes "
             f"{images_to_prove(parts.rate):,} or more (--objects N), or a larger --fpr"
         )
-    if parts.points > _MANY:
+    if 2 * parts.planted_found < parts.planted:
+        said.append(
+            f"{parts.points} points find {parts.planted_found} of {parts.planted} planted copies of parts: "
+            "most would pass"
+        )
+    if parts.points > MANY:
         said.append(
             f"a part counts as a copy from {parts.points} points on, so that small ones pass: images of the "
             "null share parts with training images, such as emblems, lettering or a place; look at the "

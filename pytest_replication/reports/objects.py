@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_replication.controls.judged_parts import PartControl
 from pytest_replication.images.parts import box_in_words, grid
 from pytest_replication.objects import ObjectRule
 from pytest_replication.reports.words import plural
@@ -49,6 +50,7 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
         "checked": int(found.checked),
         "unchecked": int(sum(found.unchecked)),
         "featureless": sum(count < rule.inliers for count in found.features),
+        "control": _control_data(verdict.part_control),
         "grid": found.grid,
         "stored": bool(found.stored),
         "voting": int(found.voting),
@@ -132,6 +134,31 @@ def part_chance_lines(verdict: Verdict) -> list[str]:
         f"that the model never saw have as many (95 % confidence): of {verdict.samples} samples of a model "
         f"that copies nothing, at most {rule.false_rate * verdict.samples:.2g} are expected"
     ]
+
+
+def part_control_lines(verdict: Verdict) -> list[str]:
+    """What was found of the copies of parts that were put among the samples; empty without any."""
+    control, rule = verdict.part_control, verdict.policy.objects
+    if rule is None or control is None or not control.asked:
+        return []
+    return [
+        f"  control    {plural(control.asked, 'planted part')} found (fewest points {control.fewest}, "
+        f"{rule.inliers} are enough; {control.tried_found} of {control.tried} were found when the index was "
+        "calibrated)"
+    ]
+
+
+def _control_data(control: PartControl | None) -> dict[str, Any] | None:
+    if control is None:
+        return None
+    return {
+        "asked": int(control.asked),
+        "fewest_points": None if control.fewest is None else int(control.fewest),
+        "stored": int(control.stored),
+        "planted": int(control.tried),
+        "planted_found": int(control.tried_found),
+        "absent": control.absent,
+    }
 
 
 def _overridden(rule: ObjectRule) -> dict[str, Any] | None:

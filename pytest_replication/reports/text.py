@@ -21,6 +21,7 @@ from pytest_replication.reports.objects import (
     objects_line,
     objects_story,
     part_chance_lines,
+    part_control_lines,
     part_lines,
     rule_words,
     to_check,
@@ -162,6 +163,7 @@ def _details(verdict: Verdict) -> list[str]:
     lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
     if verdict.control.asked:
         lines.append(f"  control    {controlled(control_data(verdict))}")
+    lines += part_control_lines(verdict)
     if (stored := matches.stored) is not None:
         lines.append(f"  matches    {stored_text(stored, subject)}")
     if matches.by.exact and matches.by.note:

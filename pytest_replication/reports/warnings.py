@@ -102,7 +102,8 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
             f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
             "training image count: a copy that was encoded again scores less"
         )
-    return [*found, *part_warnings(data["objects"], data["outcome"]), *_chance_warnings(data)]
+    parts = part_warnings(data["objects"], data["outcome"], controlled=bool(control["asked"]))
+    return [*found, *parts, *_chance_warnings(data)]
 
 
 def _chance_warnings(data: Mapping[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
 _FEWEST = 3
 """Pairs below which nothing is fitted: two points always agree."""
-_ITERATIONS, _CONFIDENCE, _REFINED = 2000, 0.999, 5
+_ITERATIONS, _CONFIDENCE, _REFINED = 1000, 0.999, 5
 
 Points = NDArray[np.float64]
 Polygon = tuple[tuple[float, float], ...]
@@ -79,10 +79,9 @@ class LocalImage:
         """Its descriptions as they are compared."""
         return Described.of(self.features["description"]) if self.prepared is None else self.prepared
 
-    @property
-    def points(self) -> Points:
-        """(n, 2) places in pixels of an image whose longest side is `SIDE`."""
-        return _fractions(self.features) * self.size
+    def points(self, places: NDArray[np.int64]) -> Points:
+        """(n, 2) where these features lie, in pixels of an image whose longest side is `SIDE`."""
+        return _fractions(self.features[places]) * self.size
 
     @property
     def size(self) -> Points:
@@ -140,7 +139,7 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     mine, theirs = pairs
     if len(mine) < _FEWEST:
         return None
-    points, others = sample.points[mine], training.points[theirs]
+    points, others = sample.points(mine), training.points(theirs)
     if flipped:
         points[:, 0] = sample.size[0] - points[:, 0]
     fitted = _fit(points, others)

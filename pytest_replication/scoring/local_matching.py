@@ -9,6 +9,10 @@ The mirror image of a sample costs next to nothing: a mirror exchanges the numbe
 mirror image m and another one t, 2 s.t = sums.sums + differences.differences, and 2 m.t is the same with a
 minus. All numbers on the way are integers below 2**24, which float32 holds: distances are exact, and the same
 on every machine.
+
+Dark spots are not compared with bright ones. How much brightness rises away from a point is a weighted sum of
+its description, which a mirror does not change; both images are sorted by it, and a block of the sample is
+compared with those training features alone that are near by it.
 """
 
 from __future__ import annotations
@@ -25,7 +29,12 @@ RATIO = 0.85
 
 It lets many false pairs through, on which geometry then does not agree.
 """
-_BLOCK = 192
+NEAR = 2900.0
+"""Difference of `Described.rises` up to which descriptions are compared: 0.6 of its standard deviation over
+the features of photographs. Of pairs that geometry agreed on without it, 98 % lie within."""
+_FEWEST = 64
+"""Training features that are compared with in any case: the second nearest has to be among them."""
+_BLOCK = 128
 """Features of a sample that are compared at once: their products stay in the cache of a core."""
 
 Numbers = NDArray[np.float32]
@@ -33,17 +42,36 @@ Places = NDArray[np.int64]
 Pairs = tuple[Places, Places]
 
 
+def _outward() -> Numbers:
+    """Weights of `Described.rises`, (128,) integers.
+
+    How far each direction in each cell points away from the middle; middle cells count most.
+    """
+    down, across, turn = np.meshgrid(np.arange(4) - 1.5, np.arange(4) - 1.5, np.arange(8), indexing="ij")
+    weights = np.exp(-(down**2 + across**2) / (2 * 0.7**2))
+    weights *= np.cos(turn * np.pi / 4 + np.arctan2(down, across))
+    whole: Numbers = np.rint(32 * weights / weights.max()).astype(np.float32)
+    return whole.reshape(128)
+
+
+_OUTWARD = _outward()
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Descriptions, taken apart into what a mirror keeps and what it turns round.
+    """Descriptions, sorted by `rises`, taken apart into what a mirror keeps and what it turns round.
 
     Attributes:
+        places: (n,) where each one was before.
+        rises: (n,) float32, integers, ascending: how much brightness rises away from the point.
         sums: (n, 65) float32, integers: of the numbers that a mirror exchanges, and a last column of ones,
             for the product with the squared lengths of the others.
         differences: (n, 64) of the same numbers.
         squares: (n,) squared lengths of the descriptions.
     """
 
+    places: Places
+    rises: Numbers
     sums: Numbers
     differences: Numbers
     squares: Numbers
@@ -51,14 +79,16 @@ class Described:
     @classmethod
     def of(cls, descriptions: NDArray[np.uint8]) -> Described:
         """Take apart stored descriptions, (n, 128) uint8."""
-        ones, others = partners(descriptions.astype(np.float32))
+        rises = np.asarray(descriptions.astype(np.float32) @ _OUTWARD, np.float32)
+        places = np.argsort(rises, kind="stable")
+        ones, others = (half.astype(np.float32) for half in partners(descriptions[places]))
         sums = np.ones((len(ones), 65), np.float32)
         np.add(ones, others, out=sums[:, :64])
         squares = np.einsum("ij,ij->i", ones, ones) + np.einsum("ij,ij->i", others, others)
-        return cls(sums, ones - others, squares)
+        return cls(places, rises[places], sums, ones - others, squares)
 
     def __len__(self) -> int:
-        return len(self.squares)
+        return len(self.places)
 
 
 def match(sample: Described, training: Described, ratio: float = RATIO) -> tuple[Pairs, Pairs]:
@@ -74,42 +104,50 @@ def match(sample: Described, training: Described, ratio: float = RATIO) -> tuple
         a feature of the sample is in one pair at most. None with fewer than two features in the training
         image: nothing tells then whether a description stands out.
     """
-    if not len(sample) or len(training) < 2:
-        return _none(), _none()
-    plain, mirror = _Nearest(len(sample)), _Nearest(len(sample))
     sums = training.sums.copy()
     sums[:, -1] = -training.squares
-    room = np.empty((3, min(_BLOCK, len(sample)), len(training)), np.float32)
+    plain, mirror = _Standing(sample, training, ratio), _Standing(sample, training, ratio)
     for first in range(0, len(sample), _BLOCK):
-        rows = slice(first, min(first + _BLOCK, len(sample)))
-        kept, turned, near = room[:, : rows.stop - first]
-        np.matmul(sample.sums[rows], sums.T, out=kept)
-        np.matmul(sample.differences[rows], training.differences.T, out=turned)
-        plain.take_in(rows, np.add(kept, turned, out=near))
-        mirror.take_in(rows, np.subtract(kept, turned, out=near))
-    return plain.standing_out(sample, ratio), mirror.standing_out(sample, ratio)
+        mine = slice(first, min(first + _BLOCK, len(sample)))
+        theirs = _near(sample.rises[mine], training.rises)
+        if theirs.stop - theirs.start < 2:
+            continue
+        kept = sample.sums[mine] @ sums[theirs].T
+        turned = sample.differences[mine] @ training.differences[theirs].T
+        near = kept + turned
+        plain.take_in(mine, theirs, near)
+        mirror.take_in(mine, theirs, np.subtract(kept, turned, out=near))
+    return plain.pairs(), mirror.pairs()
 
 
-class _Nearest:
-    """The nearest and the second nearest of each feature of a sample."""
+def _near(mine: Numbers, theirs: Numbers) -> slice:
+    """Those of a training image that are near to any of these, both ascending."""
+    first = int(np.searchsorted(theirs, mine[0] - NEAR, side="left"))
+    stop = int(np.searchsorted(theirs, mine[-1] + NEAR, side="right"))
+    lacking = max(0, _FEWEST - (stop - first))
+    return slice(max(0, first - lacking), min(len(theirs), stop + lacking))
 
-    def __init__(self, count: int) -> None:
-        self._place = np.empty(count, np.int64)
-        self._first, self._second = np.empty(count, np.float32), np.empty(count, np.float32)
 
-    def take_in(self, rows: slice, near: Numbers) -> None:
-        """Take in 2 s.t - |t|^2 of these rows, which is the larger the nearer; it is written over."""
-        one = np.arange(len(near))
+class _Standing:
+    """Features of a sample of which the nearest one stands out, block by block."""
+
+    def __init__(self, sample: Described, training: Described, ratio: float) -> None:
+        self._sample, self._training, self._ratio = sample, training, ratio
+        self._mine, self._theirs = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+
+    def take_in(self, mine: slice, theirs: slice, near: Numbers) -> None:
+        """Take in 2 s.t - |t|^2 of these features, which is the larger the nearer; it is written over."""
+        rows = np.arange(len(near))
         place = near.argmax(axis=1)
-        self._place[rows], self._first[rows] = place, near[one, place]
-        near[one, place] = -np.inf
-        self._second[rows] = near.max(axis=1)
+        first = near[rows, place]
+        near[rows, place] = -np.inf
+        squares = self._sample.squares[mine].astype(np.float64)
+        kept = np.flatnonzero(squares - first < self._ratio**2 * (squares - near.max(axis=1)))
+        self._mine.append(self._sample.places[mine][kept])
+        self._theirs.append(self._training.places[theirs][place[kept]])
 
-    def standing_out(self, sample: Described, ratio: float) -> Pairs:
-        squares = sample.squares.astype(np.float64)
-        kept = np.flatnonzero(squares - self._first < ratio**2 * (squares - self._second))
-        return kept, self._place[kept]
-
-
-def _none() -> Pairs:
-    return np.empty(0, np.int64), np.empty(0, np.int64)
+    def pairs(self) -> Pairs:
+        """Places in the order of those of the sample."""
+        mine, theirs = np.concatenate(self._mine), np.concatenate(self._theirs)
+        order = np.argsort(mine)
+        return mine[order], theirs[order]

@@ -184,6 +184,40 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class PartSighting:
+    """A canary of a part, which went the way of the samples.
+
+    Attributes:
+        row: of the training image that its part is of.
+        planted: points that it had with it, or a duplicate of it, when it was planted.
+        points: that it had now; 0 where it was not found.
+    """
+
+    row: int
+    planted: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartSightings:
+    """All canaries of parts that a search had to find.
+
+    Attributes:
+        of: one for each canary.
+        stored: canaries of parts that the index has.
+        tried: copies of parts that were planted to have them.
+        found: of them, those that were found.
+        absent: why there are none; empty where there are some.
+    """
+
+    of: tuple[PartSighting, ...] = ()
+    stored: int = 0
+    tried: int = 0
+    found: int = 0
+    absent: str = "none were planted"
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectsFound:
     """What was found of copies of a part.
 
@@ -201,6 +235,7 @@ class ObjectsFound:
         embedding_seconds: that the vectors of the parts of the samples took.
         searching_seconds: that the search for candidates by them took.
         comparing_seconds: that finding the local features of samples, and comparing them, took.
+        canaries: what was seen of copies of parts that were put among the samples; they are no samples.
     """
 
     of: tuple[tuple[Match, ...], ...]
@@ -214,6 +249,7 @@ class ObjectsFound:
     embedding_seconds: float = field(default=0.0, compare=False)
     searching_seconds: float = field(default=0.0, compare=False)
     comparing_seconds: float = field(default=0.0, compare=False)
+    canaries: PartSightings = PartSightings()
 
     @property
     def seconds(self) -> float:

@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -24,7 +25,7 @@ from PIL import Image
 
 from pytest_replication.embedders.base import threads
 from pytest_replication.images.decode import UndecodableImage, decode
-from pytest_replication.images.local import MOST_OF_A_SAMPLE, Features
+from pytest_replication.images.local import MOST_OF_A_SAMPLE
 from pytest_replication.index.objects import check_detector, require_opencv
 from pytest_replication.index.originals import original
 from pytest_replication.index.reader import Index
@@ -91,6 +92,7 @@ def find_objects(
     training = _Training(index)
     looked: list[_Looked] = []
     with (
+        _algebra_in_one_thread(),
         ThreadPoolExecutor(threads(), "objects") as pool,
         tqdm(
             total=len(samples), desc="comparing parts", unit="img", disable=None if progress else True
@@ -98,13 +100,9 @@ def find_objects(
     ):
         stream = enumerate(samples)
         while batch := list(itertools.islice(stream, _BATCH)):
-            mine = list(pool.map(_local, (image for _, image in batch)))
-            wanted = [
-                _candidates(one.features, near.rows[number], votes)
-                for (number, _), one in zip(batch, mine, strict=True)
-            ]
-            training.learn(sorted({row for rows in wanted for row in rows}))
-            for found in pool.map(lambda one, rows: _look(one, rows, training), mine, wanted):
+            proposed = list(pool.map(lambda one: _propose(one[1], near.rows[one[0]], votes), batch))
+            training.learn(sorted({row for _, rows in proposed for row in rows}))
+            for found in pool.map(lambda one: _look(one[0], one[1], training), proposed):
                 looked.append(found)
                 bar.update()
     return ObjectsFound(
@@ -203,14 +201,24 @@ class _Looked:
     features: int
 
 
-def _local(image: Image.Image) -> LocalImage:
-    return LocalImage.of(image, MOST_OF_A_SAMPLE)
+def _propose(
+    image: Image.Image, near: NDArray[np.int64], votes: Votes | None
+) -> tuple[LocalImage, list[int]]:
+    """A sample, and the rows to look at: those with most votes, then those whose vectors are nearest."""
+    mine = LocalImage.of(image, MOST_OF_A_SAMPLE)
+    voted = votes.nearest(mine.features, math.ceil(VOTED * len(near))) if votes else near[:0]
+    rows = [row for row in dict.fromkeys([*voted.tolist(), *near.tolist()]) if row >= 0]
+    return mine, rows[: len(near)]
 
 
-def _candidates(features: Features, near: NDArray[np.int64], votes: Votes | None) -> list[int]:
-    """Rows to look at, as many as are near: those with most votes, then those whose vectors are nearest."""
-    voted = votes.nearest(features, math.ceil(VOTED * len(near))) if votes else near[:0]
-    return [row for row in dict.fromkeys([*voted.tolist(), *near.tolist()]) if row >= 0][: len(near)]
+def _algebra_in_one_thread() -> AbstractContextManager[object]:
+    """Products in threads of their own make those of samples wait for each other, and spin meanwhile."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # slower, no more
+        return nullcontext()
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
 
 
 def _look(mine: LocalImage, rows: Sequence[int], training: _Training) -> _Looked:

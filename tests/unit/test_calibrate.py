@@ -341,3 +341,8 @@ def test_another_embedder_measures_nothing(index: Index, holdout: Path) -> None:
     with pytest.raises(IndexMismatch, match="was made with another embedder"):
         calibrate_index(other, CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert open_index(index.path).manifest.calibration is None
+
+
+def test_a_holdout_in_memory_has_no_option_that_names_it() -> None:
+    told = dict(CalibrateOptions(np.zeros((2, 4, 4, 3), np.uint8), fpr=0.05, objects=7).told)
+    assert told == {"fpr": "0.05", "objects": "7"}

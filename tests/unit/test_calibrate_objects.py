@@ -41,33 +41,13 @@ pytest.importorskip("cv2")
 
 
 @pytest.fixture(scope="module")
-def unseen(unrelated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of 11 small photographs and 15 made-up images that are in no training set."""
-    folder = tmp_path_factory.mktemp("unseen")
-    for path in sorted(unrelated.iterdir()):
-        with Image.open(path) as image:
-            image.convert("RGB").resize((120, 90)).save(folder / f"{path.stem}.png")
-    for seed in range(15):
-        noise = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((40, 30), Image.Resampling.BICUBIC).save(
-            folder / f"made-{seed:02d}.png"
-        )
-    return folder
-
-
-@pytest.fixture(scope="module")
 def options(unseen: Path) -> CalibrateOptions:
     return CalibrateOptions(unseen, fpr=0.4, plant=0, copies_from=0.99, objects=8, progress=False)
 
 
 @pytest.fixture(scope="module")
-def calibrated(
-    objects_index: Index, options: CalibrateOptions, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The index of parts, calibrated with them. Shared: copy it before you change it."""
-    folder = Path(shutil.copytree(objects_index.path, tmp_path_factory.mktemp("calibrated") / "index"))
-    calibrate_index(open_index(folder), options)
-    return folder
+def calibrated(parts_calibrated: Path) -> Path:
+    return parts_calibrated
 
 
 @pytest.fixture
@@ -218,11 +198,16 @@ def test_nothing_is_read_of_nothing() -> None:
     assert parse_objects(None) is None
 
 
-def test_parts_are_calibrated_where_the_index_has_some(objects_index: Index, pixels_index: Index) -> None:
+def test_parts_are_calibrated_where_the_index_has_some(
+    objects_index: Index, pixels_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert module.wanted_images(objects_index, None) == module.IMAGES
     assert module.wanted_images(objects_index, 0) == 0
     assert module.wanted_images(pixels_index, None) == 0
     assert module.wanted_images(pixels_index, 7) == 7
+    monkeypatch.setattr(module, "last_calibration", lambda *_: {"objects": {"points": 9}})
+    assert module.wanted_images(pixels_index, None) == module.IMAGES
+    assert module.wanted_images(pixels_index, 0) == 0
     with pytest.raises(SettingsError, match="-1 images to look for parts of"):
         CalibrateOptions(objects=-1)
 
@@ -248,7 +233,13 @@ def test_training_images_are_compared_with_others(part_photos: Path, tmp_path: P
         image.save(images / "cat-again.bmp")
     index = build_index(images, tmp_path / "twice", BuildOptions(embedder="pixels", progress=False)).index
     found = module.calibrate_objects(
-        open_index(index), module.of_training(open_index(index), 3, None, 0), 0.99, 0.5, 3, progress=False
+        open_index(index),
+        module.of_training(open_index(index), 3, None, 0),
+        0.99,
+        0.5,
+        3,
+        journal=module.journal_of(open_index(index), "", 0.99),
+        progress=False,
     )
     assert len(found) == 3
     assert len(found.counts) <= 8  # itself and its duplicate have hundreds of points
@@ -270,7 +261,15 @@ def test_what_cannot_be_compared_is_no_null(
         path.unlink()
     nothing: Iterator[module.Innocent] = module.of_training(open_index(plain), 3, None, 0)
     with pytest.raises(CalibrationError, match="no image to calibrate parts"):
-        module.calibrate_objects(open_index(plain), nothing, 0.99, 0.5, 3, progress=False)
+        module.calibrate_objects(
+            open_index(plain),
+            nothing,
+            0.99,
+            0.5,
+            3,
+            journal=module.journal_of(open_index(plain), "", 0.99),
+            progress=False,
+        )
 
 
 def test_a_hold_out_that_changed_meanwhile_is_refused(unseen: Path, tmp_path: Path) -> None:
@@ -282,7 +281,7 @@ def test_a_hold_out_that_changed_meanwhile_is_refused(unseen: Path, tmp_path: Pa
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = [module.Innocent(str(n), Image.new("RGB", (10, 10))) for n in range(7)]
+    images = [module.Innocent(str(n), str(n), Image.new("RGB", (10, 10))) for n in range(7)]
     monkeypatch.setattr(module, "_BATCH_IMAGES", 3)
     assert [len(batch) for batch in module._batches(images)] == [3, 3, 1]
     monkeypatch.setattr(module, "_BATCH_PIXELS", 200)
@@ -294,3 +293,63 @@ def test_the_command_that_makes_it_again_names_the_number(calibrated: Path) -> N
 
     assert "--objects 8" in calibrate_again(calibrated, open_index(calibrated).manifest)
     assert calibrate._told("objects", 8) == "8"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda parts: replace(parts, bound=parts.bound / 2),
+        lambda parts: replace(parts, counts=(*[0] * 9, 8)),
+        lambda parts: replace(parts, counts=(*[0] * 9, 8), bound=1.0),  # all images have as many
+    ],
+    ids=["another bound", "other counts", "none proved"],
+)
+def test_points_that_do_not_follow_from_what_was_measured_are_refused(
+    own: Path, wrong: Callable[[ObjectCalibration], ObjectCalibration]
+) -> None:
+    change(own, wrong)
+    with pytest.raises(IndexCorrupt, match="do not follow from what was measured"):
+        find_object_rule(True, open_index(own), None)
+
+
+def test_an_interrupted_calibration_goes_on_where_it_was(
+    own: Path, unseen: Path, options: CalibrateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH_IMAGES", 2)
+    measured: list[int] = []
+    points = module._points
+
+    def broken(index: Index, batch: list[module.Innocent], line: float) -> list[module.MeasuredPart]:
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(len(batch))
+        return points(index, batch, line)
+
+    def counted(index: Index, batch: list[module.Innocent], line: float) -> list[module.MeasuredPart]:
+        measured.append(len(batch))
+        return points(index, batch, line)
+
+    few = replace(options, objects=4, fpr=0.6)
+    monkeypatch.setattr(module, "_points", broken)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_index(open_index(own), few)
+    monkeypatch.setattr(module, "_points", counted)
+    again = calibrate_index(open_index(own), few)
+    assert measured == [2, 2]
+    assert again.objects is not None
+    assert len(again.objects) == 4
+    assert not list(own.glob("*.part"))
+
+
+def test_without_a_holdout_training_images_are_the_null_of_parts_too(own: Path) -> None:
+    change(own, lambda _: None)
+    asked = CalibrateOptions(
+        fpr=0.8, plant=0, objects=2, from_training=True, copies_from=0.99, progress=False
+    )
+    found = calibrate_index(open_index(own), asked)
+    assert found.objects is not None
+    assert len(found.objects) == 2
+    rule = find_object_rule(True, open_index(own), None)
+    assert rule is not None
+    assert rule.source == "calibration, 80 % of 2 training images"
+    assert rule.inliers < 20  # no image is compared with itself

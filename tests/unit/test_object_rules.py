@@ -45,7 +45,8 @@ DEFAULT = ("the default", 8)
         (True, Run(False, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
         (20, Run(True, LINE), ObjectRule(20, "call", overridden=DEFAULT)),
         (np.int64(20), None, ObjectRule(20, "call", overridden=DEFAULT)),
-        (ObjectRule(30, "me"), Run(True, LINE), ObjectRule(30, "me")),
+        (ObjectRule(30, "me"), Run(True, LINE), ObjectRule(30, "me", overridden=DEFAULT)),
+        (ObjectRule(30, "me", 0.1), Run(True, LINE), ObjectRule(30, "me", 0.1)),
     ],
 )
 def test_the_nearest_decides(
@@ -53,7 +54,7 @@ def test_the_nearest_decides(
 ) -> None:
     found = find_object_rule(given, pixels_index, run)
     assert found == expected
-    assert found is None or found.laxer is (found.inliers > 8 and found.source != "me")
+    assert found is None or found.laxer is (found.inliers > 8 and found.false_rate is None)
 
 
 @pytest.mark.parametrize("given", ["8", 8.0, (8,), 3, -1])

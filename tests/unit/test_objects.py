@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_replication.accepted import Acceptance, Accepted
-from pytest_replication.errors import SearchError, SettingsError
+from pytest_replication.controls.judged_parts import PartControl
+from pytest_replication.errors import ControlFailed, SearchError, SettingsError
 from pytest_replication.index import Record
 from pytest_replication.judging import judge, reached, unused_entries
 from pytest_replication.objects import ObjectRule
@@ -21,7 +22,15 @@ from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import headline, render
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.search.matches import LowInformation, ObjectsFound, PartMatch
+from pytest_replication.search.matches import (
+    LowInformation,
+    ObjectsFound,
+    PartMatch,
+    PartSighting,
+    PartSightings,
+    Sighting,
+    Sightings,
+)
 from pytest_replication.verdicts import Outcome
 
 RECORDS = [Record(f"t{row}", f"/t{row}", f"{row}" * 64, 1, 1) for row in range(9)]
@@ -252,11 +261,24 @@ def test_both_false_positive_rates_are_told() -> None:
     assert data["objects"]["points_overridden"] is None
 
 
+def test_a_false_discovery_rate_is_about_scores() -> None:
+    tested = replace(matches_of([0.9], [[]]), p_values=(0.01,), p_least=0.01)
+    policy = replace(POLICY, fdr=0.1)
+    assert "of the samples replicated by their score at most 10 % are innocent" in render(
+        judge(tested, policy)
+    )
+    alone = render(judge(tested, replace(policy, objects=None)))
+    assert "of the replicated samples at most 10 % are innocent" in alone
+
+
 def test_a_laxer_number_and_one_that_was_not_measured_are_warnings() -> None:
     found = matches_of([0.1], [[30]])
     lax = replace(POLICY, objects=ObjectRule(20, "call", 0.001, ("the calibration", 12)))
     text = render(judge(found, lax))
     assert "20 points alike (call; the calibration: 12)" in text
+    assert "copies of small parts" not in text
+    many = render(judge(found, replace(POLICY, objects=ObjectRule(25, "call"))))
+    assert "WARNING    a part counts as a copy from 25 points on: copies of small parts" in many
     assert "WARNING    20 points of a part (call) are laxer than the calibration (12)" in text
     assert "not measured" not in text
     strict = replace(POLICY, objects=ObjectRule(9, "call", None, ("the calibration", 12)))
@@ -303,3 +325,60 @@ def test_parts_that_no_search_finds_are_refused() -> None:
             check_matches(replace(sound, objects=wrong))
     with pytest.raises(ValueError, match="is one of parts, and stands among those of whole images"):
         check_matches(replace(sound, of=((replace(first, sample=0),),)))
+
+
+def sighted(points: int, seen: PartSightings | None = None) -> Matches:
+    """One sample of which nothing is a copy, and a canary of a part that had 30 points, and has these."""
+    found = matches_of([0.1], [[]])
+    assert found.objects is not None
+    seen = seen or PartSightings((PartSighting(3, 30, points),), 1, 4, 3, "")
+    return replace(found, objects=replace(found.objects, canaries=seen))
+
+
+def test_a_part_that_was_planted_and_not_found_lets_nothing_be_told() -> None:
+    verdict = judge(sighted(29), POLICY)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.part_control == PartControl(1, 29, 1, 4, 3, "")
+    assert (
+        "control    1 planted part found (fewest points 29, 8 are enough; 3 of 4 were found when the index was "
+        "calibrated)"
+    ) in render(verdict)
+    with pytest.raises(ControlFailed, match=r"1 of 1 have too few points \(down to 7; they had 30"):
+        judge(sighted(7), POLICY)
+    with pytest.raises(ControlFailed, match="none of 1 had the 31 points"):
+        judge(sighted(30), Policy(0.5, objects=ObjectRule(21)))
+    whole = judge(sighted(7), Policy(0.5))
+    assert (whole.outcome, whole.part_control) == (Outcome.PASS, None)
+
+
+def test_what_is_said_of_planted_parts() -> None:
+    blind = sighted(29, PartSightings((PartSighting(3, 30, 29),), 1, 4, 1, ""))
+    assert "nearly blind to parts: only 1 of 4 planted parts" in render(judge(blind, POLICY))
+    match = matches_of([0.1], [[]]).of[0][0]
+    whole = Sightings((Sighting(0, "grey", 0.9, replace(match, score=0.9)),), 1, 1, 1, 1, 0.1, "")
+    controlled = replace(sighted(0, PartSightings()), canaries=whole)
+    assert "WARNING    no positive control of parts: none were planted" in render(judge(controlled, POLICY))
+    assert "control of parts" not in render(judge(sighted(0, PartSightings()), POLICY))
+    data = verdict_data(judge(controlled, POLICY))["objects"]["control"]
+    assert data["absent"] == "none were planted"
+    assert data["fewest_points"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        PartSightings((PartSighting(3, 30, 29),), 1, 4, 3),
+        PartSightings(absent=""),
+        PartSightings((PartSighting(3, 30, 29),), 0, 4, 3, ""),
+        PartSightings((PartSighting(3, 30, 29),), 4, 4, 3, ""),
+        PartSightings((PartSighting(3, 30, 29),), 1, 2, 3, ""),
+        PartSightings((PartSighting(-1, 30, 29),), 1, 4, 3, ""),
+        PartSightings((PartSighting(3, 0, 29),), 1, 4, 3, ""),
+        PartSightings((PartSighting(3, 30, -1),), 1, 4, 3, ""),
+    ],
+    ids=str,
+)
+def test_planted_parts_that_no_search_sees_are_refused(wrong: PartSightings) -> None:
+    check_matches(sighted(29))
+    with pytest.raises(ValueError, match="canar"):
+        check_matches(sighted(29, wrong))

@@ -15,7 +15,15 @@ from PIL import Image
 from pytest_replication import append_index, compact_index, open_index, remove_images, verify_index
 from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
 from pytest_replication.index import Index, canaries
-from pytest_replication.index.canaries import Canaries, Canary, png, read_canaries, write_canaries
+from pytest_replication.index.canaries import (
+    Canaries,
+    Canary,
+    PartCanaries,
+    PartCanary,
+    png,
+    read_canaries,
+    write_canaries,
+)
 from pytest_replication.index.manifest import read_manifest, write_manifest
 from pytest_replication.index.shard import describe_file
 
@@ -185,3 +193,41 @@ def test_another_file_in_its_place_is_an_error(index: Index) -> None:
     )
     with pytest.raises(IndexCorrupt, match="it holds other columns"):
         read_canaries(index.path, read_manifest(index.path))
+
+
+PARTS = PartCanaries((PartCanary(2, 30, IMAGE), PartCanary(5, 12, IMAGE)), 4, 3)
+
+
+def test_canaries_of_parts_come_back_beside_the_others(index: Index) -> None:
+    write_canaries(index, replace(SOME, parts=PARTS))
+    opened = open_index(index.path)
+    assert opened.canaries == replace(SOME, parts=PARTS)
+    assert opened.manifest.canaries is not None
+    assert opened.manifest.canaries.rows == 1
+    tried = replace(SOME, parts=PartCanaries((), 4, 0))
+    write_canaries(index, tried)
+    assert open_index(index.path).canaries == tried
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(PARTS, found=1),
+        replace(PARTS, tried=2),
+        PartCanaries((PartCanary(999, 30, IMAGE),), 4, 3),
+        PartCanaries((PartCanary(2, 0, IMAGE),), 4, 3),
+    ],
+    ids=["fewer found than kept", "fewer tried than found", "no row", "no points"],
+)
+def test_canaries_of_parts_that_cannot_be_are_refused(index: Index, wrong: PartCanaries) -> None:
+    write_canaries(index, replace(SOME, parts=wrong))
+    with pytest.raises(IndexCorrupt, match="is damaged"):
+        _ = open_index(index.path).canaries
+
+
+def test_pictures_of_parts_go_when_an_index_is_compacted(index: Index) -> None:
+    write_canaries(index, replace(SOME, parts=PARTS))
+    remove_images(index.path, ids=["cat.jpg"])
+    compact_index(index.path)
+    (after,) = index.path.glob("canaries-*")
+    assert b"PNG" not in after.read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,18 +12,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pytest_replication.images.local import FEATURE, mirrored
+from pytest_replication.images.local import FEATURE, mirrored, root
 from pytest_replication.scoring import local_matching
-from pytest_replication.scoring.local_matching import Described, match
+from pytest_replication.scoring.local_matching import NEAR, Described, match
+
+pytest.importorskip("cv2")
 
 Descriptions = NDArray[np.uint8]
+FAR = 1 << 40
 
 
-def reference(sample: Descriptions, training: Descriptions, ratio: float) -> tuple[list[int], list[int]]:
-    """All distances in integers, one feature after another."""
+def cv2() -> Any:
+    return importlib.import_module("cv2")
+
+
+def rises(descriptions: Descriptions) -> NDArray[np.int64]:
+    """How much brightness rises away from each point."""
+    weights = np.rint(local_matching._OUTWARD).astype(np.int64)
+    return np.asarray(descriptions.astype(np.int64) @ weights)
+
+
+def reference(
+    sample: Descriptions, training: Descriptions, ratio: float, near: float
+) -> tuple[list[int], list[int]]:
+    """All distances in integers, one feature after another; those not near are farther than all others."""
     mine, theirs = [], []
+    apart = np.abs(rises(sample)[:, None] - rises(training))
     for number, description in enumerate(sample.astype(np.int64)):
         squares = ((description - training.astype(np.int64)) ** 2).sum(axis=1)
+        squares[apart[number] > near] = FAR
+        if (squares < FAR).sum() < 2:
+            continue
         nearest = int(squares.argmin())
         second = np.delete(squares, nearest).min()
         if squares[nearest] < ratio**2 * second:
@@ -58,16 +79,56 @@ def pictures(draw: st.DrawFn) -> tuple[Descriptions, Descriptions]:
 
 
 @settings(max_examples=60)
-@given(pictures(), st.sampled_from([0.6, 0.85, 1.0]), st.sampled_from([1, 4, 192]))
+@given(
+    pictures(),
+    st.sampled_from([0.6, 0.85, 1.0]),
+    # Blocks of more than one are compared with more than what is near to each.
+    st.sampled_from([(1, 0.0), (1, 700.0), (1, NEAR), (1, np.inf), (4, np.inf), (128, np.inf)]),
+)
 def test_pairs_are_those_of_a_plain_comparison(
-    made: tuple[Descriptions, Descriptions], ratio: float, block: int
+    made: tuple[Descriptions, Descriptions], ratio: float, by: tuple[int, float]
 ) -> None:
     sample, training = made
+    block, near = by
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local_matching, "_BLOCK", block)
+        patch.setattr(local_matching, "NEAR", near)
+        patch.setattr(local_matching, "_FEWEST", 0)
         found = match(Described.of(sample), Described.of(training), ratio)
-    expected = [reference(each, training, ratio) for each in (sample, mirror_image(sample))]
-    assert [(mine.tolist(), theirs.tolist()) for mine, theirs in found] == expected
+    expected = [reference(each, training, ratio, near) for each in (sample, mirror_image(sample))]
+    assert [([*mine], alike(training, theirs)) for mine, theirs in found] == [
+        (mine, alike(training, theirs)) for mine, theirs in expected
+    ]
+
+
+def alike(training: Descriptions, places: Sequence[int] | NDArray[np.int64]) -> list[bytes]:
+    """Of equal descriptions it does not matter which."""
+    return [training[place].tobytes() for place in places]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 7, 128]))
+def test_copies_are_near_in_any_block(seed: int, block: int) -> None:
+    training = np.random.default_rng(seed).integers(0, 256, (40, 128), np.uint8)
+    sample = Described.of(np.concatenate([training[::-2], mirror_image(training)[::-2]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_matching, "_BLOCK", block)
+        plain, mirror = match(sample, Described.of(training))
+    numbers = np.arange(39, 0, -2).tolist()
+    assert set(enumerate(numbers)) <= set(zip(*(part.tolist() for part in plain), strict=True))
+    assert set(enumerate(numbers, 20)) <= set(zip(*(part.tolist() for part in mirror), strict=True))
+
+
+def test_dark_spots_are_not_compared_with_bright_ones() -> None:
+    sift = cv2().SIFT_create()
+    spot = cv2().GaussianBlur(np.pad(np.float32([[1]]), 40), (0, 0), 4)
+    pictures = [np.uint8(128 + sign * 100 * spot / spot.max()) for sign in (-1, 1)]
+    dark, bright = (
+        rises(np.uint8(np.rint(255 * root(sift.compute(picture, [cv2().KeyPoint(40, 40, 12, 0)])[1]))))
+        for picture in pictures
+    )
+    assert dark > NEAR / 2
+    assert bright < -NEAR / 2
 
 
 def test_a_pair_counts_where_the_second_nearest_is_clearly_farther() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,14 @@ def test_what_is_kept_in_memory_changes_nothing(
     monkeypatch.setattr(module, "threads", lambda: 1)
     again = find(index, Samples.of([samples.image(COPIED), samples.image(BLANK)]))
     assert again.of == (found.of[COPIED], found.of[BLANK])
+
+
+def test_threads_of_linear_algebra_change_nothing(
+    index: Index, samples: Samples, found: ObjectsFound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(module, "_AHEAD", 0)
+    assert find(index, samples) == found
 
 
 def test_features_of_a_training_image_are_read_once(
