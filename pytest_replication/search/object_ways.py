@@ -7,8 +7,9 @@ from typing import NamedTuple
 from pytest_replication.images.local import DETECTOR
 from pytest_replication.index.reader import Index
 from pytest_replication.scoring.geometry import EVIDENCE
-from pytest_replication.search.objects import CANDIDATES
+from pytest_replication.search.objects import CANDIDATES, VOTED
 from pytest_replication.search.parts import grid_of
+from pytest_replication.search.votes import ASKED
 
 
 class ObjectWay(NamedTuple):
@@ -18,7 +19,7 @@ class ObjectWay(NamedTuple):
         grid: name of the grid of parts of samples.
         candidates: training images of each sample that are looked at.
         detector: what finds local features and how.
-        evidence: what a point is.
+        evidence: what a point is, and what proposes training images.
     """
 
     grid: str
@@ -29,4 +30,5 @@ class ObjectWay(NamedTuple):
 
 def way_of(index: Index) -> ObjectWay:
     """How this version looks for parts with an index."""
-    return ObjectWay(grid_of(index), CANDIDATES, DETECTOR, EVIDENCE)
+    proposed = f"{VOTED:.0%} of the candidates by votes of {ASKED} features"
+    return ObjectWay(grid_of(index), CANDIDATES, DETECTOR, f"{EVIDENCE}; {proposed}")

@@ -26,11 +26,13 @@ BUDGET = 2 << 30
 """Bytes that descriptions may take in memory: beyond it an image gives fewer, the strongest of each cell."""
 FEWEST = 64
 """Features an image below which votes are of no use: a larger index is searched by vectors alone."""
-_ASKED, _NEAREST, _PROBED = 1024, 8, 4
-"""Features of a sample that vote; nearest of each that get its votes; lists in which these are looked for."""
-_FAR = 200.0
-"""Distance (of descriptions whose length is 255) that is far for a copy: where all that were found are
-nearer, as with many duplicates of one training image, they vote all the same."""
+ASKED = 1024
+"""Features of a sample that vote, the strongest of each cell."""
+_NEAREST, _PROBED = 8, 4
+"""Nearest of each that get its votes; lists in which they are looked for."""
+_FLAT, _NEAREST_OF_FLAT = 1.03, 128
+"""Factor between the distances of the last and the first of them up to which they are all as near; how many
+are looked at then."""
 _LISTS, _LIST, _TRAINED = 4096, 200, 40
 """Inverted lists at most; descriptions in one, at the least; of each, how many the clustering sees."""
 _TURNS, _SCALES = 12, 11
@@ -98,15 +100,30 @@ class Votes:
         """
         if self.lists is None or not len(features):
             return np.empty(0, np.int64)
-        features = features[:_ASKED]
+        features = features[:ASKED]
         asked = np.concatenate([features, mirrored(features)])
-        flipped = np.arange(len(asked)) >= len(features)
-        squared, places = self.lists.search(asked["description"].astype(np.float32), _NEAREST)
-        weights, there = _weights(squared, places)
-        of, places = np.nonzero(there)[0], places[there]
+        of, places, weights = self._weighed(asked["description"].astype(np.float32))
+        flipped = of >= len(features)
         turns = (self.angles[places] - asked["angle"][of].astype(np.float32)) % 360 / (360 / _TURNS)
         scales = np.clip(self.sizes[places] - _log(asked["size"][of]) + _SCALES // 2, 0, _SCALES - 1)
-        return _best(self.rows[places], flipped[of], turns, scales, weights[there], k)
+        return _best(self.rows[places], flipped, turns, scales, weights, k)
+
+    def _weighed(self, described: NDArray[np.float32]) -> tuple[Rows, Rows, NDArray[np.float32]]:
+        """All votes: which description gives it, for which stored one, and what it weighs."""
+        squared, places = self.lists.search(described, _NEAREST)
+        # Of many duplicates of one training image all are as near: what else is there tells how near that is.
+        flat = np.flatnonzero(squared[:, -1] <= _FLAT**2 * squared[:, 0])
+        weights = _weights(squared, places)
+        weights[flat] = 0
+        of, column = np.nonzero(weights)
+        votes = [(of, places[of, column], weights[of, column])]
+        if len(flat):
+            squared, places = self.lists.search(described[flat], _NEAREST_OF_FLAT)
+            weights = _weights(squared, places)
+            of, column = np.nonzero(weights)
+            votes.append((flat[of], places[of, column], weights[of, column]))
+        one, other, third = (np.concatenate(parts) for parts in zip(*votes, strict=True))
+        return one, other, third
 
 
 def require_faiss() -> Any:
@@ -147,7 +164,12 @@ def _lists(described: NDArray[np.uint8]) -> Any:
     dim, count = described.shape[1], len(described)
     lists = max(1, min(_LISTS, count // _LIST))
     found = library.IndexIVFScalarQuantizer(
-        library.IndexFlatL2(dim), dim, lists, library.ScalarQuantizer.QT_8bit_direct
+        library.IndexFlatL2(dim),
+        dim,
+        lists,
+        library.ScalarQuantizer.QT_8bit_direct,
+        library.METRIC_L2,
+        False,  # descriptions as they are: what is left of them beside a centre can be negative
     )
     found.cp.niter, found.cp.seed, found.cp.min_points_per_centroid = 8, _SEED, 1
     drawn = np.random.default_rng(_SEED).permutation(count)[: lists * _TRAINED]
@@ -158,13 +180,13 @@ def _lists(described: NDArray[np.uint8]) -> Any:
     return found
 
 
-def _weights(squared: NDArray[np.float32], places: Rows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Weight of each vote, and which are any: by how much it is nearer than the last one that was found."""
+def _weights(squared: NDArray[np.float32], places: Rows) -> NDArray[np.float32]:
+    """What each vote weighs, 0 to 1: the more the nearer it is than the last one that was found."""
     there = places >= 0
     distance = np.sqrt(np.where(there, np.maximum(squared, 0), 0))
-    last = np.maximum(distance.max(axis=1, keepdims=True), _FAR)
-    weights = np.where(there, 1 - distance / last, 0).astype(np.float32)
-    return weights, weights > 0
+    last = np.maximum(distance.max(axis=1, keepdims=True), 1e-6)
+    weights: NDArray[np.float32] = np.where(there, 1 - distance / last, 0).astype(np.float32) ** 2
+    return weights
 
 
 def _best(

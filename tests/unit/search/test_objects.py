@@ -146,7 +146,7 @@ def test_threads_of_linear_algebra_change_nothing(
     index: Index, samples: Samples, found: ObjectsFound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    monkeypatch.setattr(module, "_AHEAD", 0)
+    monkeypatch.setattr(module, "_BATCH", 1)
     assert find(index, samples) == found
 
 

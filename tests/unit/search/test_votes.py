@@ -96,7 +96,7 @@ def test_images_without_features_leave_nothing_to_ask(tmp_path: Path) -> None:
 
 
 def test_duplicates_of_one_image_vote_all_the_same(photos: list[Path], tmp_path: Path) -> None:
-    image = Image.open(photos[0]).convert("RGB").resize((360, 240))
+    image = Image.open(photos[0]).convert("RGB").resize((320, 320))
     for number in range(12):  # more than there are nearest ones
         image.save(tmp_path / f"{number:02d}.jpg", quality=95)
     paths = [*sorted(tmp_path.glob("*.jpg")), *photos[1:3]]
@@ -108,7 +108,7 @@ def test_duplicates_of_one_image_vote_all_the_same(photos: list[Path], tmp_path:
 
 def test_removed_images_are_proposed_no_more(photos: list[Path], tmp_path: Path) -> None:
     build_index(photos[:3], tmp_path / "index", BuildOptions(embedder="pixels", objects="whole"))
-    remove_images(tmp_path / "index", [open_index(tmp_path / "index").records([1])[1].id])
+    remove_images(tmp_path / "index", ids=[open_index(tmp_path / "index").records([1])[1].id])
     votes = Votes.of(open_index(tmp_path / "index"))
     assert votes is not None
     assert 1 not in votes.rows
