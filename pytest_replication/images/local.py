@@ -87,7 +87,7 @@ def extract(image: Image.Image, most: int = MOST) -> Features:
     _, described = _sift(_BLUR / 2).compute(seen, _without_doubling(chosen, places * seen.shape[::-1] - 0.5))
     found = np.empty(len(chosen), FEATURE)
     found["x"], found["y"] = places.T
-    found["size"] = [point.size / size.max() for point in chosen]
+    found["size"] = np.array([point.size for point in chosen]) / size.max()
     found["angle"] = [point.angle for point in chosen]
     found["description"] = np.rint(255 * root(described))
     return found
