@@ -206,7 +206,7 @@ def test_only_the_training_image_of_the_part_counts(guarded: Path, verdict: Verd
 
 
 def with_points(match: Match, row: int, points: int) -> Match:
-    alignment = Alignment(points, 0.1, False, 1.0, 0.0, ((0, 0),), ((0, 0),))
+    alignment = Alignment(points, points, 0.9, 0.5, 0.1, False, 1.0, 0.0, ((0, 0),), ((0, 0),))
     return replace(match, row=row, part=PartMatch(alignment, "index"))
 
 
