@@ -21,7 +21,7 @@ _LONGEST = 2000
 """Characters of a message that are kept."""
 
 
-def annotations(
+def workflow_commands(
     results: Results, place: Callable[[str], str] = str, errors: int = MOST, warnings: int = MOST
 ) -> list[str]:
     """Workflow commands, a line each, the worst first.

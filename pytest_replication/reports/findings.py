@@ -166,8 +166,8 @@ def relative(path: object) -> str:
 
 def name(value: object, longest: int = LONGEST) -> str:
     """A name that came from data, in one line that is not too long: its beginning and its end."""
-    text = one_line(str(value))
-    half = longest // 2
+    text, half = str(value), longest // 2
+    text = one_line(text if len(text) <= 2 * longest else f"{text[:longest]}…{text[-longest:]}")
     return text if len(text) <= longest else f"{text[:half]}…{text[len(text) - half + 1 :]}"
 
 

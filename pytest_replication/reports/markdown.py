@@ -6,10 +6,12 @@ before that, says what it left out, and names the files of pictures instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_replication.reports.findings import (
+    Finding,
     headline,
     listed,
     measure,
@@ -25,10 +27,12 @@ from pytest_replication.reports.words import plural, threshold_text
 if TYPE_CHECKING:
     from pytest_replication.results import Results
 
+T = TypeVar("T")
 CAP = 1 << 20
 """Bytes of a step summary from which on GitHub drops it."""
 CHECKS, PAIRS, PAIRS_OF_ONE, REASONS = 200, 100, 20, 50
 """Rows that people still read: checks, pairs of all of them and of one, and what broke or weakens the run."""
+_OF_PAIRS = ("", "sample", "seed", "prompt", "training image", "caption", "copies")
 _MESSAGE = 16_000
 _RESERVED = 1_500
 _SIGNS = {"pass": "✅", "fail": "❌", "error": "💥", "inconclusive": "❔", "none": "💥"}
@@ -90,42 +94,48 @@ class _Page:
         self._lines.append(block)
         return True
 
-    def table(self, head: str, columns: tuple[str, ...], rows: Iterable[str], most: int, what: str) -> None:
+    def table(
+        self,
+        head: str,
+        columns: tuple[str, ...],
+        items: Sequence[T],
+        row: Callable[[T], str],
+        most: int,
+        what: str,
+    ) -> None:
         """Add a table with as many rows as fit, `most` of them."""
         begun = f"{head}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
-        self._rows(begun, rows, most, what)
+        self._rows(begun, items, row, most, what)
 
-    def list(self, head: str, items: Iterable[str], most: int, what: str) -> None:
+    def list(self, head: str, items: Sequence[T], told: Callable[[T], str], most: int, what: str) -> None:
         """Add a list with as many items as fit, `most` of them."""
-        self._rows(f"{head}\n", (f"- {item}" for item in items), most, what)
+        self._rows(f"{head}\n", items, lambda item: f"- {told(item)}", most, what)
 
-    def _rows(self, begun: str, rows: Iterable[str], most: int, what: str) -> None:
+    def _rows(self, begun: str, items: Sequence[T], row: Callable[[T], str], most: int, what: str) -> None:
         shown = 0
-        for row in rows:
-            begins = shown or self.add(begun, more=len(row.encode()) + 2) if shown < most else False
-            if begins and self.add(row):
-                shown += 1
-            else:
-                self.left_out[what] = self.left_out.get(what, 0) + 1
-                most = 0
+        for item in items[:most]:
+            line = row(item)
+            if not (shown or self.add(begun, more=len(line.encode()) + 2)) or not self.add(line):
+                break
+            shown += 1
         if shown:
             self.add("")
+        if shown < len(items):
+            self.left_out[what] = self.left_out.get(what, 0) + len(items) - shown
 
 
 def _broken(page: _Page, results: Results) -> None:
     """What broke the run."""
-    broken = of_run(results)
-    told = (
-        f"{code(each.test)} {plain(each.message)}" if each.test else plain(each.message) for each in broken
-    )
-    page.list("### What could not be checked", told, REASONS, "errors")
+    page.list("### What could not be checked", of_run(results), _fault, REASONS, "errors")
+
+
+def _fault(finding: Finding) -> str:
+    return f"{code(finding.test)} {plain(finding.message)}" if finding.test else plain(finding.message)
 
 
 def _checks(page: _Page, results: Results) -> None:
-    checks = ordered(results)
-    rows = (_row(check) for check in checks)
     columns = ("", "check", "what was found", "threshold", "rate of the model", "compared with")
-    page.table("### Checks", columns, rows, CHECKS, "checks")
+    page.table("### Checks", columns, ordered(results), _row, CHECKS, "checks")
 
 
 def _row(check: Mapping[str, Any]) -> str:
@@ -167,15 +177,14 @@ def _worst(page: _Page, results: Results) -> None:
         if not pairs:
             continue
         pictures = any(pair.get("pictures") for pair in pairs)
-        columns = ("", "sample", "seed", "prompt", "training image", "caption", "copies")
-        columns += ("pictures",) if pictures else ()
+        columns = (*_OF_PAIRS, "pictures") if pictures else _OF_PAIRS
         head = f"### Pairs of {code(title(check), 200)}, the worst first"
         most = min(left, PAIRS_OF_ONE)
-        page.table(head, columns, (_pair(pair, pictures) for pair in pairs), most, "pairs")
+        page.table(head, columns, pairs, partial(_pair, pictures=pictures), most, "pairs")
         left -= min(most, len(pairs))
 
 
-def _pair(pair: Mapping[str, Any], pictures: bool) -> str:
+def _pair(pair: Mapping[str, Any], *, pictures: bool) -> str:
     seed, copies = pair.get("seed"), pair.get("copies")
     cells = [
         plain(measure(pair), 60),
@@ -195,7 +204,7 @@ def _pair(pair: Mapping[str, Any], pictures: bool) -> str:
 def _warned(page: _Page, results: Results) -> None:
     """What weakens the checks, each sentence once."""
     told = list(dict.fromkeys(said for check in results.counted for said in warned(check)))
-    page.list("### Warnings", map(plain, told), REASONS, "warnings")
+    page.list("### Warnings", told, plain, REASONS, "warnings")
 
 
 def warned(check: Mapping[str, Any]) -> list[str]:

@@ -35,8 +35,8 @@ def test_no_check_is_told_first():
 def test_it_shows_checks_and_pairs():
     told = summary(made_results(made_check(), made_check(2, "pass", test="tests/b.py::test_b")))
     rows = [line for line in told.splitlines() if line.startswith("| ")]
-    assert "FAIL" in rows[1]
-    assert "PASS" in rows[2]
+    assert "FAIL" in rows[2]
+    assert "PASS" in rows[3]
     assert "score 0.981 | `sample-0` | `0` | `a cat` | `train/0.png` | `a cat on a sofa` | 2 |" in told
     assert "The message of the worst check" in told
     assert "Not shown" not in told
