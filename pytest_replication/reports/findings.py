@@ -152,8 +152,10 @@ def title(check: Mapping[str, Any]) -> str:
 
 def place(check: Mapping[str, Any]) -> tuple[str, int]:
     """File and line of the test of a check; an empty file where that is not known."""
-    line = check.get("line")
-    return relative(check.get("file") or _file(check["test"])), line if type(line) is int and line > 0 else 1
+    line = check.get("test_line")
+    return relative(check.get("test_file") or _file(check["test"])), line if type(
+        line
+    ) is int and line > 0 else 1
 
 
 def relative(path: object) -> str:
@@ -208,7 +210,7 @@ def _broken(results: Results) -> Iterator[Finding]:
     for error in run["errors"]:
         told = error if isinstance(error, Mapping) else {"message": error}
         test, said = one_line(str(told.get("test", ""))), str(told.get("message", ""))
-        file, line = place({"test": test, "file": told.get("file"), "line": told.get("line")})
+        file, line = place({**told, "test": test})
         yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), test, file, line, name(said))
     for fault in run["faults"]:
         yield Finding(BROKEN, True, RULES[BROKEN], name(fault, 2000), key=name(fault))
