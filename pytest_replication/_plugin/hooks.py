@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_replication._plugin.ci import annotations_of, forget_properties, tells, write_summary
+from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
 from pytest_replication._plugin.settings import marked
@@ -37,6 +38,9 @@ class Hooks:
         self._faults: list[str] = []
         self._caught: list[str] = []
         self._rerun: list[str] = []
+        self._gate = Gate(run.settings)
+        if run.settings.value("gate"):
+            config.pluginmanager.register(self._gate, "replication-gate")
         self._report = Report(config, run.settings)
         self._told: list[str] = []
 
@@ -147,17 +151,20 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        if not self._says_nothing():
+        if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
-            summary(terminalreporter, self._rows, self._faults, self._caught)
+            left_out = () if self._only_looking() else self._gate.left_out()
+            summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
         for line in self._told:
             terminalreporter.write_line(line)
 
     def _tell_ci(self, session: pytest.Session) -> None:
         """Write GitHub's step summary, and keep its annotations for the terminal; no verdict hangs on it."""
         settings = self._run.settings
-        if not tells(settings) or self._says_nothing():
+        broken = self._report.errors or self._report.missing
+        told = self._rows or self._faults or self._caught or broken or self._used()
+        if not tells(settings) or not told:
             return
         try:
             results = self._report.results(session, self._rows, self._faults, self._caught)
@@ -169,11 +176,10 @@ class Hooks:
 
         self._told += [one_line(f"replication: {said}")] if said else []
 
-    def _says_nothing(self) -> bool:
-        """Whether this run has nothing to do with replication."""
-        used = self._run.settings.value("index") and not self._only_looking()
-        told = (self._rows, self._faults, self._caught, self._report.errors, self._report.missing)
-        return not used and not any(told)
+    def _used(self) -> bool:
+        """Whether this run was to check something."""
+        asked = self._run.settings.value("index") or self._run.settings.value("gate")
+        return bool(asked) and not self._only_looking()
 
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers
@@ -191,6 +197,9 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif self._no_checks():
             self._faults.append("no replication check was asserted, and --replication-require-checks is set")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif not self._only_looking() and (left := self._gate.faults(self._rows)):
+            self._faults += left
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _no_checks(self) -> bool:
