@@ -60,6 +60,7 @@ def place_of(item: pytest.Item) -> dict[str, Any]:
         file = item.path.relative_to(item.config.rootpath).as_posix()
     except ValueError:  # a test outside the root: no place in a repository
         file = ""
+    file = "" if item.path.is_dir() else file  # ready tests stand in no file
     line = item.location[1]
     return {"test_file": file, "test_line": 1 if line is None else line + 1}
 

@@ -159,10 +159,13 @@ def place(check: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def relative(path: object) -> str:
-    """A relative path with forward slashes; empty for what is none, or leads out of its folder."""
+    """A relative path of a file, with forward slashes; empty for what is none, or leads out of its folder.
+
+    Ready tests stand in no file, and their node has no suffix.
+    """
     text = str(path or "").removeprefix("./")
     outside = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
-    odd = outside or ".." in text.split("/") or "\\" in text or one_line(text) != text
+    odd = outside or not PurePosixPath(text).suffix or ".." in text.split("/") or "\\" in text or one_line(text) != text
     return "" if odd else text
 
 
