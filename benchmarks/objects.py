@@ -12,8 +12,8 @@ recipe of `benchmark.synthetic.pasted`. Its negatives are made by the same recip
 negatives. Where sources are fewer than copies each is used again, with other draws; results tell how many
 there are.
 
-Some negatives do show what a training picture shows: the same animal on the next photograph of a roll, the
-same drawing once more, two wallpapers with one pattern. Those that were seen, by eye, among the negatives that
+Some negatives do show what a training picture shows: the same animal on the next photograph of a roll, a
+drawing once more, two wallpapers with one pattern. Those that were seen, by eye, among the negatives that
 score high, are listed in `object_relations.json` with what they show, and left out of the rows; figures with
 them are in the results, too (``as_dealt``).
 
