@@ -288,7 +288,7 @@ def test_room_and_work_are_told_and_asked_for(
 
 def test_a_grid_that_there_is_not(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
-        SettingsError, match="'tenths' is no grid of parts: name quarters, ninths, sixteenths"
+        SettingsError, match="'tenths' is no grid of parts: name whole, quarters, ninths, sixteenths"
     ):
         BuildOptions(objects="tenths")
     assert cli.main(["build", "--out", str(tmp_path / "x"), str(few), "--objects", "tenths"]) != 0
