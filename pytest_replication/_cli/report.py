@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     parser.add_argument("results", metavar="RESULTS", help="File of results, or folder of a report")
     for renderer in RENDERERS:
-        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=renderer.help)
+        told = f"{renderer.help} (-: print it)"
+        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
     parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
     parser.add_argument(
@@ -90,15 +92,20 @@ def run(args: argparse.Namespace) -> int:
     if args.private:
         results = Results(results.path, without_private(results.data))
     wanted = Wanted(args.budget, args.everything)
-    written = []
+    written: list[str] = []
+    printed = False
     for renderer in RENDERERS:
         path: Path | None = getattr(args, renderer.option.replace("-", "_"))
         if path is not None:
+            if path == Path("-"):
+                sys.stdout.write(renderer.render(results, wanted))
+                printed = True
+                continue
             _write(path, renderer.render(results, wanted))
             written.append(str(path))
     if args.json:
         print_json(results.data)
-    else:
+    elif written or not printed:
         print("\n".join(map(one_line, written or told(results))))
     return 0
 

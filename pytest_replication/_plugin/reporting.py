@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models.samples import Samples
+    from pytest_replication.results import Results
     from pytest_replication.verdicts import Verdict
 
 _STOPPED = {
@@ -75,7 +77,7 @@ class Report:
 
     config: pytest.Config
     settings: Settings
-    errors: list[dict[str, str]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
@@ -127,6 +129,23 @@ class Report:
             told = str(error) if own else f"{type(error).__name__}: {error}"
             return told if own else f"the report cannot be written to {folder} ({told})"
         return unwritten
+
+    def results(
+        self,
+        session: pytest.Session,
+        rows: Sequence[dict[str, Any]],
+        faults: Sequence[str],
+        caught: list[str],
+    ) -> Results:
+        """What `write` writes, as a folder of that name would hold it; private where that is wanted."""
+        from pytest_replication.results.assembled import assemble
+        from pytest_replication.results.file import NAME, Results
+        from pytest_replication.results.private import without_private
+
+        data = assemble(rows, self._run(session, faults, caught))
+        if self.settings.value("report-private"):
+            data = without_private(data)
+        return Results(Path(self._folder() or ".") / NAME, data)
 
     def _folder(self) -> str | None:
         options = self.config.option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
+from pytest_replication._plugin.ci import add_properties, place_of, tells
 from pytest_replication._plugin.gate import is_ready
 from pytest_replication._plugin.settings import Settings, marked
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
@@ -268,8 +269,9 @@ class Run(Surroundings):
         """Put a verdict on the next report of the test, as plain data."""
         item = self._running()
         row = row | {"test": item.nodeid, "asserted": asserted}
-        if self.reports:
-            row |= self._circumstances(item)
+        add_properties(self.settings, item, row)
+        if self.reports or tells(self.settings):
+            row |= self._circumstances(item) | place_of(item)
             if tell is not None:
                 row["message"] = "" if row["outcome"] == "pass" else tell()
         item.stash.setdefault(ROWS, []).append(row)
