@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json, size
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import replace_file
@@ -20,7 +20,6 @@ from pytest_replication.reports.junit import junit
 from pytest_replication.reports.markdown import summary
 from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.sarif import sarif
-from pytest_replication.reports.words import read_size
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
 
@@ -79,7 +78,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
     parser.add_argument(
         "--budget",
-        type=_size,
+        type=size,
         default=BUDGET,
         metavar="SIZE",
         help="Size that a page may have (default: 20MB)",
@@ -140,10 +139,3 @@ def _write(path: Path, content: str) -> None:
         raise ResultsError(
             f"{path} cannot be written ({error}): name a file in a folder that is there"
         ) from error
-
-
-def _size(text: str) -> int:
-    try:
-        return read_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

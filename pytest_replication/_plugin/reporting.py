@@ -15,6 +15,7 @@ from pytest_replication._plugin.settings import Settings
 from pytest_replication.errors import ReplicationError
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models.samples import Samples
     from pytest_replication.results import Results
@@ -29,7 +30,11 @@ UNWRITTEN = "report_error"
 
 
 def tell_all(
-    settings: Settings, row: dict[str, Any], verdict: Verdict, samples: Samples, index: Index
+    settings: Settings,
+    row: dict[str, Any],
+    verdict: Verdict | ExtractionVerdict,
+    samples: Samples,
+    index: Index,
 ) -> None:
     """Add to the row of a check what a report tells of it, and store its pictures.
 
@@ -38,9 +43,11 @@ def tell_all(
     Raises:
         ReplicationError: the calibration of the index is damaged.
     """
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.reports.details import add_pictures, details
 
-    row |= details(verdict, index)
+    if not isinstance(verdict, ExtractionVerdict):  # of which all was said when it was noted
+        row |= details(verdict, index)
     folder = settings.value("report")
     if folder is None or settings.value("report-private"):
         return

@@ -17,6 +17,7 @@ from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsE
 from pytest_replication.surroundings import EngineChoice, Surroundings
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
     from pytest_replication.prompts import Prompts
@@ -227,10 +228,7 @@ class Run(Surroundings):
         Raises:
             ReplicationError: they cannot be drawn.
         """
-        if self.reports:
-            from pytest_replication._plugin.reporting import tell_all
-
-            tell_all(self.settings, self._running().stash[ROWS][-1], verdict, samples, index)
+        self._tell(verdict, samples, index)
         folder = self.settings.value("pictures")
         if folder is None or verdict.passed or self.drawn >= MOST_DRAWN:
             return
@@ -242,6 +240,21 @@ class Run(Surroundings):
         if path is not None:
             self.drawn += 1
             item.stash[ROWS][-1]["pictures"] = str(path)
+
+    @_noting_errors
+    def picture_pixels(self, verdict: ExtractionVerdict, samples: Samples, index: Index) -> None:
+        """Tell a report of a check of pixels.
+
+        Raises:
+            ReplicationError: stored pixels are damaged.
+        """
+        self._tell(verdict, samples, index)
+
+    def _tell(self, verdict: Verdict | ExtractionVerdict, samples: Samples, index: Index) -> None:
+        if self.reports:
+            from pytest_replication._plugin.reporting import tell_all
+
+            tell_all(self.settings, self._running().stash[ROWS][-1], verdict, samples, index)
 
     @property
     def reports(self) -> bool:
