@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_replication._plugin.baselines import Baseline
 from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
@@ -41,11 +42,13 @@ class Hooks:
         if run.settings.value("gate"):
             config.pluginmanager.register(self._gate, "replication-gate")
         self._report = Report(config, run.settings)
+        self._baseline = Baseline(run.settings, self._only_looking())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Find out whether a report can be written, before anything is measured."""
+        """Find out before anything is measured whether the baseline can be read and a report be written."""
         if not self._worker:
+            self._baseline.begin()
             self._report.begin()
 
     @pytest.hookimpl(wrapper=True)
@@ -128,11 +131,31 @@ class Hooks:
         result = yield
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
-        if unwritten := self._report.write(session, self._rows, self._faults, self._caught):
-            self._faults.append(unwritten)
+        if self._baseline.wanted:
+            data = self._report.results(session, self._rows, self._faults, self._caught)
+            self._fail(session, self._baseline.hold_against(session, data))
+            self._tell_of_baseline(session)
+        told = [*self._faults, *filter(None, [self._baseline.regression])]
+        self._fail(session, self._report.write(session, self._rows, told, self._caught))
+        self._fail(session, self._baseline.update(session))
+        return result
+
+    def _fail(self, session: pytest.Session, fault: str) -> None:
+        """Let what could not be done make a green run red."""
+        if fault:
+            self._faults.append(fault)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        return result
+
+    def _tell_of_baseline(self, session: pytest.Session) -> None:
+        """Let a regression make a green run red, and the report tell what was compared."""
+        if self._baseline.comparison is not None:
+            from pytest_replication.baseline.data import comparison_data
+
+            outcome = "fail" if self._baseline.regression else "pass"  # who updates takes what there is
+            self._report.more["baseline"] = comparison_data(self._baseline.comparison) | {"outcome": outcome}
+        if self._baseline.regression and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_report_header(self) -> str | None:
         """Say in one line what samples are checked against."""
@@ -152,6 +175,7 @@ class Hooks:
 
             left_out = () if self._only_looking() else self._gate.left_out()
             summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
+        self._baseline.show(terminalreporter)
 
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers

@@ -64,12 +64,14 @@ class Report:
     Attributes:
         errors: tests that a broken gate ended, with what it said.
         missing: why checks may be missing, where no fault of the gate says it.
+        more: what else is told of the run.
     """
 
     config: pytest.Config
     settings: Settings
     errors: list[dict[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
@@ -103,15 +105,12 @@ class Report:
         if (folder := self._folder()) is None:
             return ""
         from pytest_replication.reports.folder import write_report
-        from pytest_replication.results.assembled import assemble
 
         unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
-        rows = [{name: value for name, value in row.items() if name != UNWRITTEN} for row in rows]
         try:
-            results = assemble(rows, self._run(session, faults, caught))
             write_report(
                 folder,
-                results,
+                self.results(session, rows, faults, caught),
                 budget=budget(self.settings),
                 private=self.settings.value("report-private"),
             )
@@ -120,6 +119,19 @@ class Report:
             told = str(error) if own else f"{type(error).__name__}: {error}"
             return told if own else f"the report cannot be written to {folder} ({told})"
         return unwritten
+
+    def results(
+        self,
+        session: pytest.Session,
+        rows: Sequence[dict[str, Any]],
+        faults: Sequence[str],
+        caught: list[str],
+    ) -> dict[str, Any]:
+        """The results of the run as it stands."""
+        from pytest_replication.results.assembled import assemble
+
+        plain = [{name: value for name, value in row.items() if name != UNWRITTEN} for row in rows]
+        return assemble(plain, self._run(session, faults, caught))
 
     def _folder(self) -> str | None:
         options = self.config.option
@@ -145,6 +157,7 @@ class Report:
             "faults": [*faults, *self.missing, *([stopped] if stopped else [])],
             "caught": list(caught),
             "errors": list(self.errors),
+            **self.more,
         }
 
 
