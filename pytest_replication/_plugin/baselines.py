@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -66,24 +66,22 @@ class Baseline:
             first = "a first one is written by the same command with --replication-update-baseline"
             raise pytest.UsageError(f"the baseline cannot be used: {error}; {first}") from error
 
-    def hold_against(self, session: pytest.Session, data: dict[str, Any]) -> str:
+    def hold_against(self, session: pytest.Session, results: Results) -> str:
         """Compare the run with its baseline.
 
         Args:
             session: that has run.
-            data: its results.
+            results: what it found.
 
         Returns:
             Why they cannot be compared; empty where they can, or there is nothing to compare yet.
         """
         from pytest_replication.results import Results
-        from pytest_replication.results.private import without_private
 
         if session.exitstatus not in _DONE:
             self._told.append("nothing was compared: the run did not come to its end")
             return ""
-        private = self._settings.value("report-private")
-        self._new = Results(Path(_THIS), without_private(data) if private else data)
+        self._new = Results(Path(_THIS), results.data)
         if self._old is None:
             self._told.append(f"there is no baseline {self._path} yet")
             return ""
