@@ -27,6 +27,8 @@ RULES = {
 """What findings are of, in words."""
 ORDER = ("fail", "error", "inconclusive", "pass")
 """Outcomes, the worst first."""
+LEFT_OUT = "what it said was left out"
+"""In the place of a message that private results do not hold."""
 LONGEST = 300
 """Characters of a name that came from data and is quoted in a message."""
 
@@ -133,9 +135,7 @@ def headline(check: Mapping[str, Any]) -> str:
     if check["message"]:
         return one_line(str(check["message"]).split("\n", 1)[0])
     if "kind" in check:
-        return one_line(
-            str(check.get("story") or ", ".join(map(str, check.get("cells") or ["no more is known"])))
-        )
+        return one_line(str(check.get("story") or ", ".join(map(str, check.get("cells") or [LEFT_OUT]))))
     k, n = check["replicated"], check["samples"]
     score = score_text(check["worst_score"], check["threshold"])
     what = f"{k} of {n} samples {'replicates a training image' if k == 1 else 'replicate training images'}"
@@ -218,7 +218,7 @@ def _broken(results: Results) -> Iterator[Finding]:
     run = results.run
     for error in run["errors"]:
         told = error if isinstance(error, Mapping) else {"message": error}
-        test, said = one_line(str(told.get("test", ""))), str(told.get("message", ""))
+        test, said = one_line(str(told.get("test", ""))), str(told.get("message") or LEFT_OUT)
         file, line = place({**told, "test": test})
         yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), test, file, line, name(said))
     for fault in run["faults"]:
