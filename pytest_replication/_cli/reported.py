@@ -73,7 +73,7 @@ class CheckReport:
         begin_report(self.args.report)
 
     def add(self, verdict: Verdict, samples: Samples, index: Index) -> None:
-        """Add the check, with its pictures. What goes wrong here is for `write` to say: the verdict stands."""
+        """Add the check, with its pictures. What goes wrong is for `write` to say: the verdict stands."""
         self.row = verdict_data(verdict, neighbours=0)
         self.row |= {"test": TEST, "asserted": True, "seconds": self._seconds()}
         try:
@@ -83,8 +83,8 @@ class CheckReport:
                 add_pictures(self.row, verdict, samples, index, pictures)
         except Exception as error:
             self.unwritten = (
-                f"the report in {self.args.report} is not whole: what it tells of the check cannot be written "
-                f"({type(error).__name__}: {error})"
+                f"the report in {self.args.report} is not whole: what it tells of the check cannot be "
+                f"written ({type(error).__name__}: {error})"
             )
 
     def write(self, status: int, error: ReplicationError | None = None) -> None:
@@ -104,7 +104,7 @@ class CheckReport:
             "exit_status": status,
             "environment": environment_data(Path.cwd()),
             "settings": [self._setting(name) for name in self.defaults if name not in _NOT_SETTINGS],
-            "faults": [],
+            "faults": [self.unwritten] if self.unwritten else [],
             "caught": [],
             "errors": [] if error is None else [{"test": TEST, "message": str(error)}],
         }

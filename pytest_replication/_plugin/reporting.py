@@ -130,7 +130,7 @@ class Report:
         try:
             write_report(
                 folder,
-                self.results(session, rows, faults, caught).data,
+                self.results(session, rows, [*faults, *([unwritten] if unwritten else [])], caught).data,
                 budget=budget(self.settings),
                 private=self.settings.value("report-private"),
             )
