@@ -27,7 +27,7 @@ Every setting, marker, fixture, verb and public name, with its one line. This pa
 """
 SETTINGS_HEAD = """## Settings
 
-On the command line of pytest or in its ini file. A test's marker comes before both, the option before the key.
+On pytest's command line or in its ini file. A test's marker comes before both, the option before the key.
 """
 PYTHON_HEAD = """## Python
 
