@@ -165,7 +165,13 @@ def relative(path: object) -> str:
     """
     text = str(path or "").removeprefix("./")
     outside = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
-    odd = outside or not PurePosixPath(text).suffix or ".." in text.split("/") or "\\" in text or one_line(text) != text
+    odd = (
+        outside
+        or not PurePosixPath(text).suffix
+        or ".." in text.split("/")
+        or "\\" in text
+        or one_line(text) != text
+    )
     return "" if odd else text
 
 
