@@ -2,10 +2,10 @@
 
     python benchmarks/object_vectors.py --work FOLDER [--embedder sscd-distilled] [--first 24]
 
-Takes the sets that `objects.py --work FOLDER --only-sets` makes. The score of a picture is the largest cosine of
-any of its 14 views (the whole, 4 quarters, 9 ninths) with any of a training picture. The threshold is that which
-1 % of all negatives reach that show nothing of a training picture; a positive is found when it lies above it
-and the right training picture is named. Printed: the share that is found of each row.
+Takes the sets that `objects.py --work FOLDER --only-sets` makes. The score of a picture is the largest
+cosine of any of its 14 views (the whole, 4 quarters, 9 ninths) with any of a training picture. The threshold
+is that which 1 % of all negatives reach that show nothing of a training picture; a positive is found when it
+lies above it and the right training picture is named. Printed: the share that is found of each row.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ from pytest_replication.objects import POINTS
 from pytest_replication.reports.objects import part_data
 from pytest_replication.scoring.geometry import EVIDENCE
 from pytest_replication.search.embed import embed_samples
-from pytest_replication.search.objects import CANDIDATES, find_objects
+from pytest_replication.search.objects import CANDIDATES, VOTED, find_objects
+from pytest_replication.search.votes import ASKED
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 PHOTOGRAPHS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
@@ -188,7 +189,7 @@ def _vectors(work: Path, index: Index, paths: Sequence[Path]) -> NDArray[np.floa
 
 SCORERS: dict[str, Scorer] = {
     "sscd": Scorer(sscd, 0.5, "sscd"),
-    "objects": Scorer(objects, None, f"{DETECTOR}; {EVIDENCE}; {CANDIDATES}"),
+    "objects": Scorer(objects, None, f"{DETECTOR}; {EVIDENCE}; {CANDIDATES}, {VOTED} by votes of {ASKED}"),
 }
 
 
@@ -201,14 +202,17 @@ def answers_of(
     """
     scorer = SCORERS[name]
     file = work / f"answers-{name}.jsonl"
-    kept = file.read_text().splitlines() if file.is_file() else []
+    kept = file.read_text().splitlines(keepends=True) if file.is_file() else []
+    kept = [line for line in kept if line.endswith("\n")]  # the last one may have been cut off
     if kept and json.loads(kept[0]) != scorer.measures:
         raise SystemExit(f"{file} holds answers of {kept[0]}, not of {scorer.measures!r}: remove it")
     told = {Path(one.pop("query")): one for one in map(json.loads, kept[1:])}
     left = [] if answered else [query for query in queries if query not in told]
-    with file.open("a") as out:
-        if not kept:
-            out.write(json.dumps(scorer.measures) + "\n")
+    if not left:
+        return told
+    with file.open("w") as out:
+        out.writelines(kept or [json.dumps(scorer.measures) + "\n"])
+        out.flush()
         for query, answer in zip(left, scorer.run(work, training, left), strict=True):
             told[query] = answer
             out.write(json.dumps({"query": str(query), **answer}) + "\n")
