@@ -217,3 +217,20 @@ def test_a_repository_root_above_or_below_is_found(
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path_factory.mktemp("elsewhere")))
     [line] = commands(run_suite(FAILING))[:1]
     assert line.startswith("::error title=")
+
+
+@pytest.mark.parametrize("private", [(), ("--replication-report-private",)], ids=["open", "private"])
+def test_a_regression_is_told(run_suite: RunSuite, step: Path, private: tuple[str, ...]) -> None:
+    measure = "def test_a(check_replication): check_replication('photos/{}', threshold=0.9)"
+    args = ("--replication-baseline=base.json", *private)
+    assert run_suite(measure.format("unrelated"), *args, "--replication-update-baseline").ret == 0
+    step.unlink()
+    result = run_suite(measure.format("training"), *args)
+    assert result.ret == 1
+    told = step.read_text()
+    assert told.startswith("## ❌ Replication: FAIL: The model copies more than the last release did")
+    assert "| WORSE |" in told
+    assert "0 of 11 (0 %) then, 20 of 20 (100 %) now" in told
+    assert any(
+        "worse than the last release" in line for line in commands(result) if line.startswith("::error")
+    )
