@@ -43,7 +43,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leave links to folders out, which the site has no pages for, and write bars of code in tables as HTML."""
+    """Leave links to folders out, which the site has no pages for; write bars of code in tables as HTML."""
     beside = Path(config.config_file_path).resolve().parent / Path(page.file.src_uri).parent
     linked = FOLDER_LINK.sub(lambda found: found[1] if (beside / found[2]).is_dir() else found[0], markdown)
     return BARRED.sub(lambda found: f"<code>{escape(found[1])}</code>".replace("\\|", "&#124;"), linked)
