@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pytest_replication.policy import Policy
     from pytest_replication.prompts import Prompt, Prompts, load_prompts, sample_prompts
     from pytest_replication.reports.matches_file import SavedMatches, read_matches, save_matches
+    from pytest_replication.results.file import Results, read_results
     from pytest_replication.screen_assertions import assert_prompts_not_memorized
     from pytest_replication.screen_verdicts import ScreenVerdict
     from pytest_replication.screens.options import ScreenOptions
@@ -96,6 +97,7 @@ _HOMES = {
     "prompts": ("Prompt", "Prompts", "load_prompts", "sample_prompts"),
     "policy": ("Policy",),
     "reports.matches_file": ("SavedMatches", "read_matches", "save_matches"),
+    "results.file": ("Results", "read_results"),
     "screen_assertions": ("assert_prompts_not_memorized",),
     "screen_verdicts": ("ScreenVerdict",),
     "screens.options": ("ScreenOptions",),
@@ -150,6 +152,7 @@ __all__ = [
     "RemoveReport",
     "ReplicationDetected",
     "ReplicationError",
+    "Results",
     "Samples",
     "SavedMatches",
     "ScreenOptions",
@@ -186,6 +189,7 @@ __all__ = [
     "open_index",
     "read_accepted",
     "read_matches",
+    "read_results",
     "register_embedder",
     "remove_images",
     "sample_prompts",

@@ -146,6 +146,8 @@ def check_replication(
 def measure(samples: object, asked: Asked, *, asserted: bool) -> Verdict:
     """Do what `check_replication` says, and tell the run whether the verdict fails the test."""
     run = current()
+    if run is not None:
+        run.begin()
     try:
         opened = index_for(asked.index, run)
         policy = _policy(asked, opened, run)

@@ -26,6 +26,7 @@
     ├── SearchError                  the search cannot vouch for its own result
     ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
+    ├── ResultsError                 a file of results is missing or damaged, or cannot be written
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     ├── ExperimentError              an experiment lacks what it measures, or cannot write what it found
@@ -140,6 +141,10 @@ class AcceptedFileError(ReplicationError):
 
 class MatchesFileError(ReplicationError):
     """A file of matches is missing, damaged, of another format, or cannot be written."""
+
+
+class ResultsError(ReplicationError):
+    """A file of results is missing, damaged, of another format, or cannot be written."""
 
 
 class ControlFailed(ReplicationError):

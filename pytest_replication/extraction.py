@@ -9,7 +9,7 @@ from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict, judge_extraction
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
-from pytest_replication.reports.extraction import extraction_row
+from pytest_replication.reports.extraction import extraction_row, render_extraction
 from pytest_replication.scoring.pixel import NEIGHBOURS
 from pytest_replication.search.extraction import match_pixels
 from pytest_replication.surroundings import current
@@ -74,6 +74,8 @@ def measure_extraction(
 ) -> ExtractionVerdict:
     """Do what `check_extraction` says, and tell the run whether the verdict fails the test."""
     run = current()
+    if run is not None:
+        run.begin()
     try:
         if not (limit is None or (isinstance(limit, (int, float)) and not isinstance(limit, bool))):
             raise SettingsError(f"limit is {limit!r}; expected a number")
@@ -90,5 +92,5 @@ def measure_extraction(
             raise
         raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
-        run.note(extraction_row(verdict), asserted)
+        run.note(extraction_row(verdict), asserted, lambda: render_extraction(verdict))
     return verdict

@@ -6,7 +6,7 @@ Kept apart from `pytest_replication.check`, which imports numpy: the plugin need
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -107,6 +107,10 @@ class Surroundings(ABC):
         """From how many points on a part is a copy and the source of the number, None if nothing sets it."""
         return None
 
+    def begin(self) -> None:
+        """Take note that a check begins, which `record` or `note` ends."""
+        return
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
@@ -116,13 +120,14 @@ class Surroundings(ABC):
         return
 
     @abstractmethod
-    def note(self, row: dict[str, Any], asserted: bool) -> None:
+    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         """Take note of a verdict of another kind, and whether it fails the test by itself.
 
         Args:
             row: plain data: ``kind``, ``check``, ``outcome``, ``cells`` (count, closest and rule, in words),
                 ``warnings``, ``searched`` and ``index`` as in a verdict about replication, and its own.
             asserted: whether it fails the test by itself.
+            tell: what makes the text that its failure shows, for runs that want it.
         """
 
     @abstractmethod

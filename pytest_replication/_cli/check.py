@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -261,7 +262,7 @@ class _CommandLine(Surroundings):
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Nothing is kept."""
 
-    def note(self, row: dict[str, Any], asserted: bool) -> None:
+    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         """Nothing is kept."""
 
     def broke(self) -> None:

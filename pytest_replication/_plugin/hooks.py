@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_replication._plugin.run import ROWS, Run
+from pytest_replication._plugin.reporting import Report
+from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
 from pytest_replication._plugin.settings import marked
-from pytest_replication.errors import ReplicationDetected, ReplicationError
+from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
 from pytest_replication.surroundings import surrounded_by
 
 _OURS = (ReplicationError, ReplicationDetected)
@@ -35,6 +36,13 @@ class Hooks:
         self._faults: list[str] = []
         self._caught: list[str] = []
         self._rerun: list[str] = []
+        self._report = Report(config, run.settings)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Find out whether a report can be written, before anything is measured."""
+        if not self._worker:
+            self._report.begin()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -46,8 +54,10 @@ class Hooks:
         finally:
             self._run.item = None
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Refuse a marker that cannot be understood, also where no check would read it."""
+        item.stash[ATTEMPTS] = item.stash.get(ATTEMPTS, 0) + 1
         marked(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -68,6 +78,9 @@ class Hooks:
         if broken and error is not None and not isinstance(error, ReplicationDetected):
             self._show_as_error(report, error)
         report.replication_caught = broken and error is None  # type: ignore[attr-defined]
+        if broken and error is not None and not isinstance(error, (ReplicationDetected, Inconclusive)):
+            own = isinstance(error, ReplicationError)
+            report.replication_broke = str(error) if own else f"{type(error).__name__}: {error}"  # type: ignore[attr-defined]
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -85,16 +98,21 @@ class Hooks:
         if again and any(row["asserted"] and row["outcome"] != "pass" for row in rows):
             self._rerun.append(report.nodeid)
         self._caught += [report.nodeid] if getattr(report, "replication_caught", False) else []
+        if (said := getattr(report, "replication_broke", None)) is not None:
+            self._report.errors.append({"test": report.nodeid, "message": said})
 
     def pytest_internalerror(self) -> None:
         """Remember that pytest, or a worker, broke down."""
         self._internal_error = True
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Ask a worker of pytest-xdist that ends how many checks it made; a crashed one cannot tell."""
         output = getattr(node, "workeroutput", None) or {}
         self._made_by_workers += int(output.get("replication_checks", 0))
+        if error:
+            name = getattr(getattr(node, "gateway", None), "id", "of pytest-xdist")
+            self._report.missing.append(f"the worker {name} died: checks that it was making are missing")
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -106,6 +124,10 @@ class Hooks:
         result = yield
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
+        if unwritten := self._report.write(session, self._rows, self._faults, self._caught):
+            self._faults.append(unwritten)
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         return result
 
     def pytest_report_header(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -28,6 +29,8 @@ SAVED: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were saved."""
 DRAWN: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were to be drawn."""
+ATTEMPTS: pytest.StashKey[int] = pytest.StashKey()
+"""How often a test has begun."""
 MOST_DRAWN = 50
 """Checks that a process draws: thousands of pictures help nobody."""
 
@@ -66,6 +69,7 @@ class Run(Surroundings):
         self.broken = False
         self.recorded = 0
         self.drawn = 0
+        self._began: float | None = None
         self._indexes: dict[str, Index] = {}
         self._model: Model | None = None
         self._samples: dict[tuple[object, ...], Samples] = {}
@@ -214,11 +218,17 @@ class Run(Surroundings):
 
     @_noting_errors
     def picture(self, verdict: Verdict, samples: Samples, index: Index) -> None:
-        """Draw the closest pairs of a check that did not pass, where the run wants that; of the first ones.
+        """Tell a report of a check, and draw its closest pairs if it did not pass, where the run wants that.
+
+        Of the first checks that did not pass, that is.
 
         Raises:
             ReplicationError: they cannot be drawn.
         """
+        if self.reports:
+            from pytest_replication._plugin.reporting import tell_all
+
+            tell_all(self.settings, self._running().stash[ROWS][-1], verdict, samples, index)
         folder = self.settings.value("pictures")
         if folder is None or verdict.passed or self.drawn >= MOST_DRAWN:
             return
@@ -231,10 +241,23 @@ class Run(Surroundings):
             self.drawn += 1
             item.stash[ROWS][-1]["pictures"] = str(path)
 
-    def note(self, row: dict[str, Any], asserted: bool) -> None:
+    @property
+    def reports(self) -> bool:
+        """Whether all that can be told of a check is wanted."""
+        return self.settings.value("report") is not None
+
+    def begin(self) -> None:
+        """Start the clock of a check."""
+        self._began = time.perf_counter()
+
+    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         """Put a verdict on the next report of the test, as plain data."""
         item = self._running()
         row = row | {"test": item.nodeid, "asserted": asserted}
+        if self.reports:
+            row |= self._circumstances(item)
+            if tell is not None:
+                row["message"] = "" if row["outcome"] == "pass" else tell()
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1
 
@@ -249,6 +272,13 @@ class Run(Surroundings):
     def _marked(self, keyword: str) -> Any:
         """What the marker of the running test says, None for nothing."""
         return marked(self._running()).get(keyword)
+
+    def _circumstances(self, item: pytest.Item) -> dict[str, Any]:
+        """How long a check took, and which run of its test it is part of: plugins may run tests again."""
+        seconds = None if self._began is None else round(time.perf_counter() - self._began, 3)
+        self._began = None
+        worker = getattr(item.config, "workerinput", {}).get("workerid", "")
+        return {"seconds": seconds, "attempt": item.stash.get(ATTEMPTS, 1), "worker": worker}
 
     def _running(self) -> pytest.Item:
         if self.item is None:

@@ -113,6 +113,13 @@ def prompts(value: object) -> str | tuple[str, ...]:
     return listed
 
 
+def size(value: str) -> int:
+    """Parse a number of bytes."""
+    from pytest_replication.reports.words import read_size
+
+    return read_size(value)
+
+
 def missing(value: str) -> str:
     """Parse what to do without an index."""
     if value not in ("error", "skip"):
@@ -261,6 +268,14 @@ SETTINGS = (
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting("pictures", text, "Folder for pictures of the closest pairs of checks that do not pass", "PATH"),
+    Setting("report", text, "Folder for the report of the run: results, pictures, pages", "PATH"),
+    Setting("report-budget", size, "Size that the report may have (default: 20MB)", "SIZE"),
+    Setting(
+        "report-private",
+        switch,
+        "Leave names, captions and pictures out of the report: digests, scores and counts only",
+        default=False,
+    ),
     Setting(
         "canaries",
         whole,

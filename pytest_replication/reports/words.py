@@ -47,3 +47,23 @@ def read_number(text: str) -> float:
         except ValueError:
             raise ValueError("is not a number") from None
         raise ValueError(f"is not a number: write {meant:.12g}") from None
+
+
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+def read_size(text: str) -> int:
+    """Take a size in bytes, kB, MB, GB or their binary kin.
+
+    Raises:
+        ValueError: it is none; the message begins with "is".
+    """
+    digits = text.strip().lower().rstrip("kmgib")
+    unit = text.strip().lower()[len(digits) :]
+    try:
+        bytes_ = round(float(digits) * _UNITS[unit])
+    except (KeyError, ValueError, OverflowError):
+        raise ValueError("is no size: write 20MB, 500kB or 1GiB") from None
+    if bytes_ < 1:
+        raise ValueError("is no size: write 20MB, 500kB or 1GiB")
+    return bytes_

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_replication.errors import ModelError, ReplicationError, SampleError
 from pytest_replication.models import Model, load_model
 from pytest_replication.models.diffusers import DiffusersModel
-from pytest_replication.reports.screens import screen_row
+from pytest_replication.reports.screens import render_screen, screen_row
 from pytest_replication.screen_verdicts import CHECK, ScreenedPrompt, ScreenRule, ScreenVerdict
 from pytest_replication.screens.denoiser import Denoiser
 from pytest_replication.screens.judging import (
@@ -100,6 +100,8 @@ def run_screen(model: object, call: Call) -> ScreenVerdict:
         ReplicationError: the model, the prompts or the settings do not allow a verdict.
     """
     run = current()
+    if run is not None:
+        run.begin()
     try:
         verdict = _measure(model, call)
     except Exception as error:
@@ -109,7 +111,7 @@ def run_screen(model: object, call: Call) -> ScreenVerdict:
             raise
         raise ReplicationError(f"the screen broke down: {type(error).__name__}: {error}") from error
     if run is not None:
-        run.note(screen_row(verdict), call.asserted)
+        run.note(screen_row(verdict), call.asserted, lambda: render_screen(verdict))
     return verdict
 
 

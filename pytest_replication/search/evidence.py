@@ -140,7 +140,7 @@ def with_complexity(index: Index, matches: Matches, samples: Sequence[Complexity
     known: dict[int, Complexity | None] = {}
     for match in matches.best:
         if match.row not in known:
-            found = _training_image(index, match)
+            found = training_image(index, match)
             known[match.row] = None if found is None else measure_complexity(found[0])
     pairs = zip(samples, matches.best, strict=True)
     return replace(matches, complexity=tuple(Complexities(mine, known[match.row]) for mine, match in pairs))
@@ -234,7 +234,7 @@ def training_picture(index: Index, match: Match) -> Picture | None:
     Raises:
         IndexCorrupt: stored pixels are damaged.
     """
-    found = _training_image(index, match)
+    found = training_image(index, match)
     if found is None:
         return None
     image, source = found
@@ -242,8 +242,16 @@ def training_picture(index: Index, match: Match) -> Picture | None:
     return Picture(square(image, sides[source]), source)
 
 
-def _training_image(index: Index, match: Match) -> tuple[Image.Image, str] | None:
-    """The best picture of a training image that there is, and where it comes from."""
+def training_image(index: Index, match: Match) -> tuple[Image.Image, str] | None:
+    """The best picture of a training image that there is, and where it comes from; None where none is.
+
+    Returns:
+        An RGB image in its own shape (that of the index is a square), and ``index``, ``original`` or
+        ``thumbnail``, as for `training_picture`.
+
+    Raises:
+        IndexCorrupt: stored pixels are damaged.
+    """
     if index.side is not None:
         return Image.fromarray(take_pixels(index, np.array([match.row]))[0]), "index"
     if (image := original(match.record)) is not None:

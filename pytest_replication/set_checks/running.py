@@ -26,7 +26,7 @@ from pytest_replication.errors import (
 )
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
-from pytest_replication.reports.sets import set_data
+from pytest_replication.reports.sets import render_set, set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.matches import Sightings
@@ -86,6 +86,8 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
         ReplicationError: the samples, the index or the settings do not allow a verdict.
     """
     run = current()
+    if run is not None:
+        run.begin()
     try:
         index = index_for(call.index, run)
         allowed = choose_allowed(call.allow_unproved, run)
@@ -106,7 +108,7 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
             raise
         raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
-        run.note(set_data(verdict), call.asserted)
+        run.note(set_data(verdict), call.asserted, lambda: render_set(verdict))
     return verdict
 
 

@@ -68,7 +68,7 @@ class Run(Surroundings):
     def record(self, verdict: Verdict, asserted: bool) -> None:
         self.verdicts.append((verdict, asserted))
 
-    def note(self, row: dict[str, Any], asserted: bool) -> None:
+    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         self.noted.append((row, asserted))
 
     def broke(self) -> None:

@@ -76,7 +76,7 @@ class Around(Surroundings):
     def record(self, verdict: Verdict, asserted: bool) -> None:
         pass
 
-    def note(self, row: dict[str, Any], asserted: bool) -> None:
+    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         pass
 
     def broke(self) -> None:

@@ -27,6 +27,6 @@ def test_scores_beside_the_figures_of_matched_training_images(
 def test_training_images_that_cannot_be_looked_at(
     captioned: Index, unlike: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_replication.search.evidence._training_image", lambda index, match: None)
+    monkeypatch.setattr("pytest_replication.search.evidence.training_image", lambda index, match: None)
     with pytest.raises(ExperimentError, match="--pixels or --thumbnails"):
         measure_complexities(Samples.of(unlike), captioned, Asked(threshold=0.99))

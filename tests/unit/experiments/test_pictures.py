@@ -32,7 +32,7 @@ def test_no_pictures_without_training_images(
     captioned: Index, unlike: list[Image.Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = check_replication(unlike, 0.99, index=captioned)
-    monkeypatch.setattr("pytest_replication.search.evidence._training_image", lambda index, match: None)
+    monkeypatch.setattr("pytest_replication.search.evidence.training_image", lambda index, match: None)
     assert draw_pictures(verdict, Samples.of(unlike), captioned, tmp_path / "worst.png") == 0
     assert not (tmp_path / "worst.png").exists()
 

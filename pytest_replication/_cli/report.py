@@ -1,0 +1,131 @@
+"""``report``: pages and files of other tools, made of a file of results."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication.errors import ResultsError
+from pytest_replication.escape import one_line
+from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.folder import BUDGET
+from pytest_replication.reports.words import read_size
+from pytest_replication.results.file import Results, read_results
+from pytest_replication.results.private import without_private
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What renderers are told beside the results.
+
+    Attributes:
+        budget: bytes that a page may take.
+        everything: show checks that pass, too.
+    """
+
+    budget: int
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """One way of showing results.
+
+    Attributes:
+        option: without dashes.
+        help: one phrase.
+        render: makes the text.
+    """
+
+    option: str
+    help: str
+    render: Callable[[Results, Wanted], str]
+
+
+RENDERERS: tuple[Renderer, ...] = ()
+"""Every way of showing results, a line each."""
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "report",
+        help="Render the results of a run: pages, summaries, files of other tools",
+        description="Render the results of a run, which --replication-report and check --report write. "
+        "Without an option, tell them in a few lines.",
+    )
+    parser.add_argument("results", metavar="RESULTS", help="File of results, or folder of a report")
+    for renderer in RENDERERS:
+        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=renderer.help)
+    parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
+    parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
+    parser.add_argument(
+        "--budget",
+        type=_size,
+        default=BUDGET,
+        metavar="SIZE",
+        help="Size that a page may have (default: 20MB)",
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb: 0 whatever the results say."""
+    results = read_results(args.results)
+    if args.private:
+        results = Results(results.path, without_private(results.data))
+    wanted = Wanted(args.budget, args.everything)
+    written = []
+    for renderer in RENDERERS:
+        path: Path | None = getattr(args, renderer.option.replace("-", "_"))
+        if path is not None:
+            _write(path, renderer.render(results, wanted))
+            written.append(str(path))
+    if args.json:
+        print_json(results.data)
+    else:
+        print("\n".join(map(one_line, written or told(results))))
+    return 0
+
+
+def told(results: Results) -> list[str]:
+    """Results in a few lines: what came out, and each check."""
+    run = results.run
+    outcomes = Counter(check["outcome"] for check in results.counted)
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    head = f"{results.outcome.upper()}: {plural(len(results.counted), 'check')}"
+    lines = [head + (f" ({counted})" if counted else "")]
+    lines += [f"  {_line(check)}" for check in results.checks]
+    lines += [f"  ERROR {error['test']}: {error['message']}" for error in run["errors"]]
+    return lines + [f"  ERROR {fault}" for fault in run["faults"]]
+
+
+def _line(check: dict[str, Any]) -> str:
+    told = f"{check['outcome'].upper()}{' (run again)' if check['rerun'] else ''} {check['id']}"
+    if "kind" in check:
+        return told
+    return (
+        f"{told}: {check['replicated']} of {check['samples']} replicated, "
+        f"highest {check['worst_score']:.3f}, threshold {check['threshold']:.9g}"
+    )
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        replace_file(path, content.encode(errors="replace"))
+    except OSError as error:
+        raise ResultsError(
+            f"{path} cannot be written ({error}): name a file in a folder that is there"
+        ) from error
+
+
+def _size(text: str) -> int:
+    try:
+        return read_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

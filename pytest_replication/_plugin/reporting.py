@@ -1,0 +1,156 @@
+"""The report of a run: what a check adds to it where it is made, and what the controller writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_replication._plugin.settings import Settings
+from pytest_replication.errors import ReplicationError
+
+if TYPE_CHECKING:
+    from pytest_replication.index.reader import Index
+    from pytest_replication.models.samples import Samples
+    from pytest_replication.verdicts import Verdict
+
+_STOPPED = {
+    int(pytest.ExitCode.INTERRUPTED): "the run was interrupted: checks after that are missing",
+    int(pytest.ExitCode.INTERNAL_ERROR): "pytest broke down: checks may be missing",
+}
+UNWRITTEN = "report_error"
+"""Key of a row: why pictures of its check are missing."""
+
+
+def tell_all(
+    settings: Settings, row: dict[str, Any], verdict: Verdict, samples: Samples, index: Index
+) -> None:
+    """Add to the row of a check what a report tells of it, and store its pictures.
+
+    What cannot be written is noted in the row: it is an error of the run, and no verdict.
+
+    Raises:
+        ReplicationError: the calibration of the index is damaged.
+    """
+    from pytest_replication.reports.details import add_pictures, details
+
+    row |= details(verdict, index)
+    folder = settings.value("report")
+    if folder is None or settings.value("report-private"):
+        return
+    from pytest_replication.reports.folder import pictures_for
+
+    try:
+        add_pictures(row, verdict, samples, index, pictures_for(folder, budget(settings)))
+    except OSError as error:
+        row[UNWRITTEN] = f"pictures cannot be written to {folder} ({error})"
+
+
+def budget(settings: Settings) -> int:
+    """Bytes that the folder of a report may take."""
+    from pytest_replication.reports.folder import BUDGET
+
+    return settings.value("report-budget") or BUDGET
+
+
+@dataclass
+class Report:
+    """The report of one run, in the process that collects its checks.
+
+    Attributes:
+        errors: tests that a broken gate ended, with what it said.
+        missing: why checks may be missing, where no fault of the gate says it.
+    """
+
+    config: pytest.Config
+    settings: Settings
+    errors: list[dict[str, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    _started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _clock: float = field(default_factory=time.perf_counter)
+
+    def begin(self) -> None:
+        """Find out before anything is measured whether a report can be written.
+
+        Raises:
+            pytest.UsageError: it cannot.
+        """
+        if (folder := self._folder()) is None:
+            return
+        from pytest_replication.reports.folder import begin_report
+
+        try:
+            begin_report(folder)
+        except ReplicationError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def write(
+        self,
+        session: pytest.Session,
+        rows: Sequence[dict[str, Any]],
+        faults: Sequence[str],
+        caught: list[str],
+    ) -> str:
+        """Write it, where the run wants one.
+
+        Returns:
+            Why it could not be written; empty where it was, or where none is wanted.
+        """
+        if (folder := self._folder()) is None:
+            return ""
+        from pytest_replication.reports.folder import write_report
+        from pytest_replication.results.assembled import assemble
+
+        unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
+        rows = [{name: value for name, value in row.items() if name != UNWRITTEN} for row in rows]
+        try:
+            results = assemble(rows, self._run(session, faults, caught))
+            write_report(
+                folder,
+                results,
+                budget=budget(self.settings),
+                private=self.settings.value("report-private"),
+            )
+        except Exception as error:  # whatever a renderer raises: the run says it in one sentence
+            own = isinstance(error, ReplicationError)
+            told = str(error) if own else f"{type(error).__name__}: {error}"
+            return told if own else f"the report cannot be written to {folder} ({told})"
+        return unwritten
+
+    def _folder(self) -> str | None:
+        options = self.config.option
+        looking = any(getattr(options, name, False) for name in ("collectonly", "setupplan", "setuponly"))
+        folder: str | None = None if looking else self.settings.value("report")
+        return folder
+
+    def _run(self, session: pytest.Session, faults: Sequence[str], caught: list[str]) -> dict[str, Any]:
+        from pytest_replication.results.environment import environment_data
+
+        stopped = _STOPPED.get(int(session.exitstatus))
+        stopped = stopped or (f"the run was stopped: {why}" if (why := _why_stopped(session)) else None)
+        return {
+            "command": ["pytest", *map(str, self.config.invocation_params.args)],
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - self._clock, 3),
+            "exit_status": int(session.exitstatus),
+            "environment": environment_data(self.config.rootpath),
+            "settings": [
+                {"name": name, "value": resolved.value, "source": resolved.source}
+                for name, resolved in self.settings.items()
+            ],
+            "faults": [*faults, *self.missing, *([stopped] if stopped else [])],
+            "caught": list(caught),
+            "errors": list(self.errors),
+        }
+
+
+def _why_stopped(session: pytest.Session) -> str:
+    """What ended a run before its last test, such as --maxfail; empty for nothing."""
+    for why in (session.shouldstop, session.shouldfail):
+        if why:
+            return str(why)
+    return ""

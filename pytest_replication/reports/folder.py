@@ -1,0 +1,125 @@
+"""The folder of a report: results, their pictures, and what is rendered from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_replication.errors import ResultsError, SettingsError
+from pytest_replication.index.manifest import replace_file
+from pytest_replication.results.file import NAME, Results, write_results
+from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
+from pytest_replication.results.private import without_private
+from pytest_replication.results.sound import KIND, pairs_of, pictures_of
+
+BUDGET = 20_000_000
+"""Bytes that a folder may take, unless somebody says another number."""
+RENDERED: dict[str, Callable[[Results, int], str]] = {}
+"""What is written beside the results: a file, and what makes it of them and of the bytes that are left."""
+_OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
+_HEAD = 4096
+
+
+def begin_report(folder: str | os.PathLike[str]) -> None:
+    """Make the folder, and take what an earlier run has written out of it.
+
+    A run that dies must not leave the report of another one behind.
+
+    Raises:
+        SettingsError: it cannot be written to, or holds a file of the name of the results that is none.
+    """
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        _clear(target)
+        probe = target / f".written-by-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"a report cannot be written to {target} ({error}): name another folder"
+        ) from error
+
+
+def pictures_for(folder: str | os.PathLike[str], budget: int) -> Pictures:
+    """Where a process stores pictures of a report.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    return Pictures(Path(folder), int(budget * SHARE))
+
+
+def write_report(
+    folder: str | os.PathLike[str], data: Mapping[str, Any], *, budget: int = BUDGET, private: bool = False
+) -> Results:
+    """Write the results of a run, and what is rendered from them, the results last.
+
+    Args:
+        folder: as `begin_report` left it, with the pictures that checks have stored since.
+        data: what `pytest_replication.results.assembled.assemble` gives.
+        budget: bytes that all of it may take; pages tell what they leave out for it.
+        private: leave names, captions and pictures out.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
+    target = Path(folder)
+    if private:
+        data = without_private(data)
+    try:
+        used = _keep_named(target, data)
+        results = write_results(target / NAME, data)
+        left = budget - used - results.path.stat().st_size
+        for name, render in RENDERED.items():
+            content = render(results, left).encode(errors="replace")
+            replace_file(target / name, content)
+            left -= len(content)
+    except OSError as error:
+        raise ResultsError(
+            f"a report cannot be written to {target} ({error}): name another folder"
+        ) from error
+    return results
+
+
+def _clear(folder: Path) -> None:
+    path = folder / NAME
+    if path.exists():
+        if not _is_ours(path):
+            raise SettingsError(f"{path} is no file of results: name another folder for the report")
+        for name in RENDERED:
+            (folder / name).unlink(missing_ok=True)
+        path.unlink()
+    for name in _stored(folder):
+        (folder / FOLDER / name).unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file begins as `write_results` begins one."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return json.dumps(KIND).encode() in head
+
+
+def _stored(folder: Path) -> list[str]:
+    """Files in the folder of pictures that are named as ours are."""
+    place = folder / FOLDER
+    names = [path.name for path in place.iterdir()] if place.is_dir() else []
+    return [name for name in names if _OURS.fullmatch(name)]
+
+
+def _keep_named(folder: Path, data: Mapping[str, Any]) -> int:
+    """Delete pictures that no check names, as a worker that died has left them; bytes of the others."""
+    named = {path for check in data["checks"] for pair in pairs_of(check) for path in pictures_of(pair)}
+    used = 0
+    for name in _stored(folder):
+        path = folder / FOLDER / name
+        if f"{FOLDER}/{name}" in named:
+            used += path.stat().st_size
+        else:
+            path.unlink()
+    return used

@@ -1,0 +1,79 @@
+"""Pictures beside the file of results: small, plain, each content once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+
+FOLDER = "pictures"
+LONGEST = 384
+"""Longest side of a picture."""
+SHARE = 0.3
+"""Of the budget of a report that its pictures may take: a page of HTML holds them a second time, as text."""
+_LOSSLESS = 64
+"""Longest side up to which a picture is kept exactly: small images are looked at pixel by pixel."""
+_QUALITY = 80
+
+
+class Pictures:
+    """The pictures of a report, as one process adds to them.
+
+    Several processes may write into one folder: a picture is named by its content, and appears whole.
+
+    Args:
+        folder: of the report.
+        room: bytes that all pictures together may take.
+
+    Attributes:
+        left_out: pictures for which there was no room.
+    """
+
+    def __init__(self, folder: Path, room: int) -> None:
+        self._folder = folder / FOLDER
+        self._room = room
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._used = sum(entry.stat().st_size for entry in os.scandir(self._folder))
+        self.left_out = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether a picture found no room."""
+        return self.left_out > 0
+
+    def add(self, image: Image.Image) -> str | None:
+        """Store a picture.
+
+        Args:
+            image: RGB, of any size.
+
+        Returns:
+            Its path from the folder of the report; None where there is no room for it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content = encoded(image)
+        name = f"{hashlib.sha256(content).hexdigest()[:40]}.webp"
+        path = self._folder / name
+        if not path.exists():
+            if self._used + len(content) > self._room:
+                self.left_out += 1
+                return None
+            self._used += len(content)
+            temporary = path.with_name(f".{name}.{os.getpid()}")
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        return f"{FOLDER}/{name}"
+
+
+def encoded(image: Image.Image) -> bytes:
+    """A picture as WebP, no side longer than `LONGEST`."""
+    small = image.convert("RGB")
+    small.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=_QUALITY, method=2, lossless=max(small.size) <= _LOSSLESS)
+    return buffer.getvalue()

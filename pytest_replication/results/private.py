@@ -1,0 +1,164 @@
+"""Results without what a data set should not leave behind: names, paths, captions, prompts, pictures.
+
+What stays is named here; all other text becomes a digest, so that what a later version adds stays at home.
+Digests are the same in every file: who knows a name can look for it, and two runs can be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_DIGITS = 12
+_KEPT = frozenset(
+    {
+        "assertion",
+        "commit",
+        "created",
+        "day",
+        "decided",
+        "engine",
+        "expires",
+        "fdr_source",
+        "fingerprint",
+        "kind",
+        "max_rate_source",
+        "outcome",
+        "per",
+        "platform",
+        "preprocessing",
+        "python",
+        "rule",
+        "sample_sha256",
+        "sample_view",
+        "source",
+        "started",
+        "training_sha256",
+        "view",
+        "weights_sha256",
+        "writer",
+        "written",
+    }
+)
+"""Keys whose text says nothing of an image: it is chosen by this package, or a digest, or a version."""
+_DROPPED = frozenset(
+    {"pictures", "part", "command", "message", "lines", "cells", "warnings", "story", "notes"}
+)
+"""Keys whose values are about images, or sentences that may name one."""
+_PLAIN_SETTINGS = frozenset(
+    {
+        "allow-approximate",
+        "allow-unproved",
+        "canaries",
+        "complexity",
+        "count",
+        "device",
+        "engine",
+        "fdr",
+        "index-fingerprint",
+        "max-rate",
+        "min-recall",
+        "missing",
+        "object-points",
+        "objects",
+        "report-budget",
+        "report-private",
+        "require-checks",
+        "seed",
+        "seeds-per-prompt",
+        "threshold",
+    }
+)
+_NODE = re.compile(r"(?P<test>[^\[]*)(?P<parameters>\[.*\])?(?P<number>#(rerun)?\d+)?", re.DOTALL)
+
+
+def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of results what names or shows an image.
+
+    Names, paths, captions, prompts, sentences and parameters of tests become 12 digits of their sha256;
+    pictures, corners of parts and the command are left out. Numbers stay.
+
+    Args:
+        data: results, private or not.
+
+    Returns:
+        Others, marked as private; what they are made from is as it was.
+    """
+    if data["private"]:
+        return dict(data)
+    run = data["run"]
+    return {
+        **{name: value for name, value in data.items() if name not in ("run", "checks")},
+        "private": True,
+        "run": {
+            **_plain_run(run),
+            "settings": [_setting(setting) for setting in run["settings"]],
+            "faults": [_hashed(text) for text in run["faults"]],
+            "caught": [_test(name) for name in run["caught"]],
+            "errors": [{**error, "test": _test(error["test"]), "message": ""} for error in run["errors"]],
+        },
+        "checks": [_check(check) for check in data["checks"]],
+    }
+
+
+def _plain_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    environment = run["environment"]
+    plain = {
+        name: value
+        for name, value in run.items()
+        if name not in ("settings", "faults", "caught", "errors", "environment", "command")
+    }
+    return {**_stripped(plain), "command": None, "environment": dict(environment)}
+
+
+def _setting(setting: Mapping[str, Any]) -> dict[str, Any]:
+    value = setting["value"]
+    known = setting["name"] in _PLAIN_SETTINGS
+    return {**setting, "value": value if known else _stripped_value("value", value)}
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    plain = _stripped(check)
+    return {
+        **plain,
+        "id": _test(check["id"]),
+        "test": _test(check["test"]),
+        "check": _hashed(check["check"]) if check["check"] else "",
+        "message": "",
+        **{name: value for name, value in _SENTENCES.items() if name in check},
+    }
+
+
+_SENTENCES: dict[str, Any] = {"cells": [], "warnings": [], "notes": [], "story": ""}
+"""What stands in the place of sentences, which readers of these keys look for."""
+
+
+def _stripped(data: Mapping[str, Any]) -> dict[str, Any]:
+    # Keys are ours, but for tables of groups, whose names come from labels and captions.
+    return {name: _stripped_value(name, value) for name, value in data.items() if name not in _DROPPED}
+
+
+def _stripped_value(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value if name in _KEPT or not value else _hashed(value)
+    if isinstance(value, Mapping):
+        if name == "thresholds":
+            return {_hashed(str(group)): number for group, number in value.items()}
+        return _stripped(value)
+    if isinstance(value, (list, tuple)):
+        return [_stripped_value(name, entry) for entry in value]
+    return value
+
+
+def _test(name: str) -> str:
+    """A test by its file and function, its parameters as a digest."""
+    found = _NODE.fullmatch(name)
+    if found is None or found["parameters"] is None:
+        return name
+    return f"{found['test']}[{_hashed(found['parameters'])}]{found['number'] or ''}"
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
