@@ -14,6 +14,7 @@ from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.folder import BUDGET
+from pytest_replication.reports.html import html_report
 from pytest_replication.reports.words import read_size
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
@@ -47,7 +48,13 @@ class Renderer:
     render: Callable[[Results, Wanted], str]
 
 
-RENDERERS: tuple[Renderer, ...] = ()
+RENDERERS: tuple[Renderer, ...] = (
+    Renderer(
+        "html",
+        "Page to look at, which needs no other file",
+        lambda results, wanted: html_report(results, budget=wanted.budget, everything=wanted.everything),
+    ),
+)
 """Every way of showing results, a line each."""
 
 

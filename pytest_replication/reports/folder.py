@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.html import html_report
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
 from pytest_replication.results.private import without_private
@@ -18,7 +19,9 @@ from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 
 BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
-RENDERED: dict[str, Callable[[Results, int], str]] = {}
+RENDERED: dict[str, Callable[[Results, int], str]] = {
+    "report.html": lambda results, left: html_report(results, budget=left),
+}
 """What is written beside the results: a file, and what makes it of them and of the bytes that are left."""
 _OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
 _HEAD = 4096

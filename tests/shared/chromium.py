@@ -32,7 +32,9 @@ _SECONDS = 60
 def chromium() -> str | None:
     """The program: $CHROMIUM, or what is installed; None where there is none."""
     named = os.environ.get("CHROMIUM")
-    return named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    )
 
 
 class Browser:
@@ -97,7 +99,9 @@ class Browser:
         self.events.clear()
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Emulation.setDeviceMetricsOverride", width=wide, height=high, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=wide, height=high, deviceScaleFactor=1, mobile=False
+        )
         self.call("Page.navigate", url=page.absolute().as_uri())
         self.wait("document.readyState === 'complete'")
 

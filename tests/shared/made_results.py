@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -20,20 +21,44 @@ _PROMPTS = (
 )
 
 
-def picture(folder: Path, image: Image.Image, side: int = 384) -> str:
+def picture(folder: Path, image: Image.Image) -> str:
     """Store a picture as a run does; its path from the folder."""
+    return _written(folder, _encoded(image))
+
+
+def _encoded(image: Image.Image) -> bytes:
     small = image.convert("RGB")
-    small.thumbnail((side, side))
+    small.thumbnail((384, 384))
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=80)
-    name = f"pictures/{hashlib.sha256(buffer.getvalue()).hexdigest()[:40]}.webp"
+    small.save(buffer, "WEBP", quality=80, method=0)
+    return buffer.getvalue()
+
+
+def _written(folder: Path, content: bytes) -> str:
+    name = f"pictures/{hashlib.sha256(content).hexdigest()[:40]}.webp"
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(content)
     return name
 
 
-def made(folder: Path, pairs: int, *, checks: int = 3, outcome: str = "fail", near: int = 6) -> dict[str, Any]:
+@functools.cache
+def _photographs() -> list[tuple[bytes, bytes]]:
+    """An edited copy and its original, of each photograph."""
+    found = []
+    for number, path in enumerate(sorted((PHOTOS / "training").glob("*.jpg"))):
+        with Image.open(path) as image:
+            theirs = image.convert("RGB")
+        theirs.thumbnail((512, 512))
+        wide, high = theirs.size
+        ours = ImageEnhance.Color(theirs).enhance(0.8).crop((wide // 12, high // 14, wide - wide // 20, high))
+        found.append((_encoded(ours.rotate(number % 3 - 1)), _encoded(theirs)))
+    return found
+
+
+def made(
+    folder: Path, pairs: int, *, checks: int = 3, outcome: str = "fail", near: int = 6
+) -> dict[str, Any]:
     """Results of a run with some checks, the first of which found so many copies.
 
     Args:
@@ -45,12 +70,8 @@ def made(folder: Path, pairs: int, *, checks: int = 3, outcome: str = "fail", ne
     """
     photos = sorted((PHOTOS / "training").glob("*.jpg"))
     shown = []
-    for number, path in enumerate(photos):
-        with Image.open(path) as image:
-            theirs = image.convert("RGB")
-        wide, high = theirs.size
-        ours = ImageEnhance.Color(theirs).enhance(0.8).crop((wide // 12, high // 14, wide - wide // 20, high))
-        shown.append({"sample": picture(folder, ours.rotate(number % 3 - 1)), "training": picture(folder, theirs)})
+    for mine, theirs in _photographs():
+        shown.append({"sample": _written(folder, mine), "training": _written(folder, theirs)})
     chance = random.Random(8)
     found = [_pair(number, photos, shown, chance, pairs) for number in range(pairs)]
     samples = max(200, 2 * pairs)
@@ -100,7 +121,9 @@ def stored(folder: Path, data: dict[str, Any]) -> Path:
     return path
 
 
-def _pair(number: int, photos: list[Path], shown: list[Any], chance: random.Random, pairs: int) -> dict[str, Any]:
+def _pair(
+    number: int, photos: list[Path], shown: list[Any], chance: random.Random, pairs: int
+) -> dict[str, Any]:
     place = min(int(chance.expovariate(0.25)), len(photos) - 1)
     part = number % 5 == 3
     pair = _base(number, place, photos, shown, round(0.985 - 0.4 * number / max(pairs, 8), 6))
@@ -126,7 +149,9 @@ def _pair(number: int, photos: list[Path], shown: list[Any], chance: random.Rand
 
 def _near(number: int, photos: list[Path], shown: list[Any], chance: random.Random) -> dict[str, Any]:
     pair = _base(5000 + number, chance.randrange(len(photos)), photos, shown, round(0.54 - 0.02 * number, 6))
-    other = shown[(photos.index(PHOTOS / "training" / pair["training_uri"].rpartition("/")[2]) + 3) % len(shown)]
+    other = shown[
+        (photos.index(PHOTOS / "training" / pair["training_uri"].rpartition("/")[2]) + 3) % len(shown)
+    ]
     return pair | {"pictures": {"sample": other["sample"], "training": pair["pictures"]["training"]}}
 
 
@@ -163,9 +188,6 @@ def _base(number: int, place: int, photos: list[Path], shown: list[Any], score: 
 def _check(
     test: str, outcome: str, samples: int, chance: random.Random, pairs: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    null = [0] * 40
-    for _ in range(3000):
-        null[min(39, max(0, int(chance.gauss(0.24, 0.06) * 40)))] += 1
     scores = [round(chance.gauss(0.25, 0.07), 4) for _ in range(samples - len(pairs))]
     scores += [round(pair["score"], 4) for pair in pairs]
     worst = max(scores)
@@ -204,26 +226,68 @@ def _check(
         "searched": 61234,
         "counts": {"few_prompts": False, "prompts": 4},
         "low_information": {"samples": 0, "undecided": 0, "cleared": 0},
-        "objects": {"points": 20, "points_source": "calibration of the index"},
+        "objects": {
+            "points": 20,
+            "points_source": "calibration of the index",
+            "points_overridden": None,
+            "false_rate": 0.001,
+            "expected_false": 0.2,
+            "replicated": 2,
+            "unchecked_samples": 0,
+            "candidates": 4000,
+            "checked": 4000,
+            "unchecked": 0,
+            "featureless": 0,
+            "control": None,
+            "grid": "3x3",
+            "stored": True,
+            "voting": 64,
+        },
         "control": {
-            "asked": 10, "found": 10, "lowest": 0.71, "reachable": 96, "stored": 100, "planted": 400,
-            "planted_found": 390, "absent": "", "beyond": 0,
+            "asked": 10,
+            "found": 10,
+            "lowest": 0.71,
+            "reachable": 96,
+            "stored": 100,
+            "planted": 400,
+            "planted_found": 390,
+            "absent": "",
+            "beyond": 0,
         },
         "sample_source": "models/release-7",
         "model": {
-            "name": "models/release-7", "fingerprint": "9a" * 32, "options": ["steps=30"], "ready": False,
-            "takes": ["prompt"], "notes": [],
+            "name": "models/release-7",
+            "fingerprint": "9a" * 32,
+            "options": ["steps=30"],
+            "ready": False,
+            "takes": ["prompt"],
+            "notes": [],
         },
         "prompts_source": "prompts.txt",
         "distinct_samples": samples,
         "index": {
-            "path": "index", "rejected": 0, "removed": 0, "unproved": False, "stale_calibration": False,
-            "fingerprint": "5e" * 32, "embedder": "sscd", "preprocessing": "whole image to 288", "canaries": 100,
+            "path": "index",
+            "rejected": 0,
+            "removed": 0,
+            "unproved": False,
+            "stale_calibration": False,
+            "fingerprint": "5e" * 32,
+            "embedder": "sscd",
+            "preprocessing": "whole image to 288",
+            "canaries": 100,
         },
         "accepted": None,
         "pairs": pairs,
         "undecided_pairs": [],
         "near_pairs": [],
         "scores": scores,
-        "null": {"edges": [edge / 40 for edge in range(41)], "counts": null},
+        "null": {"edges": [edge / 40 for edge in range(41)], "counts": _null()},
     }
+
+
+@functools.cache
+def _null() -> list[int]:
+    chance, null = random.Random(3), [0] * 40
+    for _ in range(3000):
+        null[min(39, max(0, int(chance.gauss(0.24, 0.06) * 40)))] += 1
+    return null

@@ -1,120 +1,28 @@
-"""Verdict, checks and run as HTML that is there without a script."""
+"""The checks of a run as HTML that is there without a script."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.html.histogram import histogram
-from pytest_replication.reports.html.told import block, count, limit, listed, many, number, part, percent, score, told
+from pytest_replication.reports.html.told import (
+    block,
+    count,
+    limit,
+    listed,
+    many,
+    number,
+    part,
+    percent,
+    score,
+    told,
+)
+from pytest_replication.reports.html.verdict import chip, duration, story
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 
-WORDS = {
-    "pass": "Pass",
-    "fail": "Fail",
-    "inconclusive": "Inconclusive",
-    "error": "Error",
-    "none": "No verdict",
-}
-ORDER = ("fail", "error", "inconclusive", "pass")
-"""Outcomes of checks, the worst first."""
 DETAILED = 200
 """Checks that are told in full; of more there is a line each."""
-
-
-def icon(outcome: str) -> str:
-    """The sign of an outcome, whose shape tells it as well as its colour."""
-    return f'<svg class="icon" aria-hidden="true"><use href="#icon-{outcome}"/></svg>'
-
-
-def chip(outcome: str) -> str:
-    """An outcome with its sign."""
-    known = outcome if outcome in WORDS else "error"
-    return f'<span class="chip {known}">{icon(known)}{WORDS[known]}</span>'
-
-
-def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
-    """What a run found, in a sentence.
-
-    Args:
-        outcome: of the run.
-        checks: that count.
-        run: of the file of results.
-    """
-    bad = [check for check in checks if check.get("outcome") == outcome and check.get("asserted")]
-    bad = bad or [check for check in checks if check.get("outcome") == outcome]
-    if outcome == "none":
-        return "No check was made: of the model nothing is known."
-    if outcome == "error":
-        faults = len(listed(run, "faults")) + len(listed(run, "errors"))
-        told_ = many(faults, "fault") if faults else "a fault"
-        return f"The gate could not do its work ({told_}): this is no verdict about the model."
-    if outcome == "pass":
-        return _passed(checks)
-    if not bad:
-        return "The run is red, and no check of this file says why."
-    first, more = bad[0], len(bad) - 1
-    also = f", and {many(more, 'more check')} {'does' if more == 1 else 'do'} not pass" if more else ""
-    if outcome == "inconclusive":
-        return f"Too little to tell: {_story(first)}{also}."
-    return f"{_story(first)}{also}."
-
-
-def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
-    of_samples = [check for check in checks if "kind" not in check]
-    copies, samples = (sum(count(check.get(name)) for check in of_samples) for name in ("replicated", "samples"))
-    told_ = many(len(checks), "check")
-    if not of_samples:
-        return f"{told_} passed; none of them compared a sample with training images."
-    if not copies:
-        return f"{told_} passed: none of {many(samples, 'sample')} replicates a training image."
-    return f"{told_} passed: {copies:,} of {many(samples, 'sample')} replicate a training image, which is tolerated."
-
-
-def _story(check: Mapping[str, Any]) -> str:
-    """A check in a few words."""
-    kind = check.get("kind")
-    if kind is None:
-        return (
-            f"{count(check.get('replicated')):,} of {many(count(check.get('samples')), 'sample')} "
-            "replicate a training image"
-        )
-    if kind == "extraction":
-        samples = many(count(check.get("samples")), "sample")
-        return f"{count(check.get('extracted')):,} of {samples} were extracted pixel by pixel"
-    return str(check.get("story") or check.get("test"))
-
-
-def tiles(checks: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
-    """The figures of a run that are asked for first."""
-    of_samples = [check for check in checks if "kind" not in check]
-    outcomes = [check.get("outcome") for check in checks]
-    passed = outcomes.count("pass")
-    copied = {(row["training"]) for row in rows if row["outcome"] == "replicated" and "training" in row}
-    found = [
-        ("Checks passed", f"{passed:,} of {len(checks):,}"),
-        ("Samples judged", f"{sum(count(check.get('samples')) for check in checks):,}"),
-        ("Replicated", f"{sum(count(check.get('replicated')) for check in of_samples):,}"),
-        ("Training images copied", f"{len(copied):,}"),
-    ]
-    worst = [value for check in of_samples if (value := number(check.get("closest_score"))) is not None]
-    found += [("Highest score", score(max(worst)))] if worst else []
-    seconds = number(run.get("seconds"))
-    found += [("Duration", _duration(seconds))] if seconds is not None else []
-    return "".join(f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in found)
-
-
-def faults(run: Mapping[str, Any]) -> str:
-    """What made a run red beside its checks, and errors of checks that tests have caught."""
-    found = [("error", str(said)) for said in (*listed(run, "faults"), *listed(run, "errors"))]
-    found += [
-        ("inconclusive", f"{test} caught an error of a check and passed: that check has no verdict")
-        for test in listed(run, "caught")
-    ]
-    if not found:
-        return ""
-    items = "".join(f'<li class="{kind}">{icon(kind)}<span>{block(said, 4000)}</span></li>' for kind, said in found)
-    return f'<ul class="faults" aria-label="What else went wrong">{items}</ul>'
 
 
 def check_html(check: Mapping[str, Any], place: int, pairs: int, *, opened: bool, whole: bool) -> str:
@@ -134,8 +42,9 @@ def check_html(check: Mapping[str, Any], place: int, pairs: int, *, opened: bool
     marks += '<span class="mark">earlier run of the test</span>' if check.get("rerun") else ""
     seconds = number(check.get("seconds"))
     line = (
-        f'{chip(outcome)}<span class="name">{name}{marks}</span><span class="figures">{_figures(check)}</span>'
-        f'<span class="seconds">{"" if seconds is None else _duration(seconds)}</span>'
+        f'{chip(outcome)}<span class="name">{name}{marks}</span>'
+        f'<span class="figures">{_figures(check)}</span>'
+        f'<span class="seconds">{"" if seconds is None else duration(seconds)}</span>'
     )
     start = f'<li data-outcome="{told(outcome)}" data-check="{place}">'
     if not whole:
@@ -147,37 +56,51 @@ def check_html(check: Mapping[str, Any], place: int, pairs: int, *, opened: bool
 
 
 def _body(check: Mapping[str, Any], place: int, pairs: int) -> str:
-    chart = histogram(check, f"chart-{place}")
-    drawn = ""
-    if chart:
-        null = count(sum(count(value) for value in listed(part(check, "null"), "counts")))
-        key = '<span class="key below">samples</span>'
-        key += '<span class="key above">samples that count as copies</span>' if 'class="above"' in chart else ""
-        key += '<span class="key null">images of the hold-out, which cannot be copies</span>' if null else ""
-        drawn = f'<figure class="chart">{chart}<figcaption>{key}</figcaption></figure>'
-    facts = "".join(f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in _facts(check) if value)
-    warned = "".join(f"<li>{told(said, 2000)}</li>" for said in _warnings(check))
-    warned = f'<ul class="warnings" aria-label="Warnings">{warned}</ul>' if warned else ""
-    shown = (
-        f'<button type="button" class="show-pairs" data-check="{place}">Show its {many(pairs, "pair")}</button>'
-        if pairs
-        else ""
+    facts = "".join(
+        f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in _facts(check) if value
     )
-    message = check.get("message")
-    said = (
-        f'<details class="message"><summary>The message of this check</summary><pre tabindex="0">'
-        f"{block(message)}</pre></details>"
-        if message
-        else ""
+    beside = _chart(check, place) + _warned(check)
+    if pairs:
+        label = f"Show its {many(pairs, 'pair')}"
+        beside += f'<button type="button" class="show-pairs" data-check="{place}">{label}</button>'
+    beside = f'<div class="beside">{beside}</div>' if beside else ""
+    return f'<div class="columns">{beside}<dl class="facts">{facts}</dl></div>{_message(check)}'
+
+
+def _chart(check: Mapping[str, Any], place: int) -> str:
+    """The histogram, and what its colours mean; empty where there are no scores."""
+    drawn = histogram(check, f"chart-{place}")
+    if not drawn:
+        return ""
+    keys = {
+        "below": "samples",
+        "above": "samples that count as copies",
+        "null": "images of the hold-out, which cannot be copies",
+    }
+    shown = "".join(
+        f'<span class="key {name}">{said}</span>' for name, said in keys.items() if f'class="{name}"' in drawn
     )
-    beside = f'<div class="beside">{drawn}{warned}{shown}</div>' if drawn or warned or shown else ""
-    return f'<div class="columns">{beside}<dl class="facts">{facts}</dl></div>{said}'
+    return f'<figure class="chart">{drawn}<figcaption>{shown}</figcaption></figure>'
+
+
+def _warned(check: Mapping[str, Any]) -> str:
+    items = "".join(f"<li>{told(said, 2000)}</li>" for said in _warnings(check))
+    return f'<ul class="warnings" aria-label="Warnings">{items}</ul>' if items else ""
+
+
+def _message(check: Mapping[str, Any]) -> str:
+    if not check.get("message"):
+        return ""
+    return (
+        '<details class="message"><summary>The message of this check</summary><pre tabindex="0">'
+        f"{block(check['message'])}</pre></details>"
+    )
 
 
 def _figures(check: Mapping[str, Any]) -> str:
     kind = check.get("kind")
     if kind is not None:
-        return told(_story(check), 300)
+        return told(story(check), 300)
     undecided = count(part(check, "low_information").get("undecided"))
     figures = [f"{count(check.get('replicated')):,} of {count(check.get('samples')):,} replicated"]
     figures += [f"{undecided:,} undecided"] if undecided else []
@@ -205,12 +128,18 @@ def _facts(check: Mapping[str, Any]) -> list[tuple[str, object]]:
     facts += [
         ("Samples from", check.get("sample_source")),
         ("Prompts", check.get("prompts_source") or check.get("prompt_source")),
-        ("Model", " · ".join(filter(None, [str(model.get("name") or ""), *map(str, listed(model, "options"))]))),
+        (
+            "Model",
+            " · ".join(filter(None, [str(model.get("name") or ""), *map(str, listed(model, "options"))])),
+        ),
         ("Model fingerprint", str(model.get("fingerprint") or "")[:12]),
         ("Index", index.get("path")),
         ("Index fingerprint", str(index.get("fingerprint") or "")[:12]),
         ("Training images", f"{count(check.get('searched')):,}" if count(check.get("searched")) else ""),
-        ("Embedder", ", ".join(str(index[name]) for name in ("embedder", "preprocessing") if index.get(name))),
+        (
+            "Embedder",
+            ", ".join(str(index[name]) for name in ("embedder", "preprocessing") if index.get(name)),
+        ),
     ]
     return facts
 
@@ -221,7 +150,9 @@ def _facts_of_samples(check: Mapping[str, Any]) -> list[tuple[str, object]]:
     if fdr is not None:
         rule = f"false discovery rate {fdr:g} ({check.get('fdr_source')})"
     if objects:
-        rule += f"; or a part with {count(objects.get('points'))} points alike ({objects.get('points_source')})"
+        rule += (
+            f"; or a part with {count(objects.get('points'))} points alike ({objects.get('points_source')})"
+        )
     facts: list[tuple[str, object]] = [("Counts as a copy", rule)]
     if fdr is None:
         bound = f"{percent(check.get('rate_lower'))} to {percent(check.get('rate_upper'))}"
@@ -239,39 +170,3 @@ def _warnings(check: Mapping[str, Any]) -> list[str]:
         return [*map(str, own), *(index_warnings(check["index"]) if check.get("searched") else [])]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return ["what weakens this verdict cannot be told: the file of results lacks what it follows from"]
-
-
-def run_html(run: Mapping[str, Any]) -> str:
-    """How and where a run was made."""
-    environment = part(run, "environment")
-    command = " ".join(map(str, listed(run, "command")))
-    packages = part(environment, "packages")
-    facts = [
-        ("Command", command),
-        ("Commit", environment.get("commit")),
-        ("Python", environment.get("python")),
-        ("Platform", environment.get("platform")),
-        ("Packages", ", ".join(f"{name} {version}" for name, version in packages.items())),
-    ]
-    shown = "".join(f"<div><dt>{name}</dt><dd>{told(value, 4000)}</dd></div>" for name, value in facts if value)
-    settings = "".join(
-        f"<tr><th scope=\"row\">{told(setting.get('name'))}</th><td>{told(setting.get('value'))}</td>"
-        f"<td>{told(setting.get('source'))}</td></tr>"
-        for setting in listed(run, "settings")
-        if isinstance(setting, Mapping)
-    )
-    table = (
-        '<table><caption>Settings</caption><thead><tr><th scope="col">Name</th><th scope="col">Value</th>'
-        f'<th scope="col">From</th></tr></thead><tbody>{settings}</tbody></table>'
-        if settings
-        else ""
-    )
-    return f'<dl class="facts">{shown}</dl>{table}'
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600):,} h {int(seconds % 3600 // 60)} min"

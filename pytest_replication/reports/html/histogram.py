@@ -16,7 +16,7 @@ _BINS = 48
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 10, 1000)
 _FAR = 1e6
 _RUG = 300
-"""Samples at or above the threshold that get a stroke of their own."""
+"""Samples at or above the threshold, up to which each has a stroke of its own; of more the bars are seen."""
 
 
 def histogram(check: Mapping[str, Any], name: str) -> str:
@@ -57,7 +57,7 @@ def histogram(check: Mapping[str, Any], name: str) -> str:
         _area(edges, null, across, up),
         *_bars(own_edges, own, threshold, (low, high), across, up),
         f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{_BASE}" y2="{_BASE}"/>',
-        *(_stroke(across(value)) for value in over[-_RUG:]),
+        *(_stroke(across(value)) for value in over if len(over) <= _RUG),
         *_ticks(low, high, across),
         *([] if threshold is None else _threshold(across(threshold), limit(threshold))),
     ]
@@ -84,7 +84,8 @@ def _null(check: Mapping[str, Any]) -> tuple[list[float], list[int]]:
     edges = [value for edge in listed(given, "edges") if (value := _drawable(edge)) is not None]
     counts = [count(value) for value in listed(given, "counts")]
     rising = all(before < after for before, after in itertools.pairwise(edges))
-    return (edges, counts) if rising and len(edges) == len(counts) + 1 > 1 and sum(counts) else ([], [])
+    sound = len(edges) == len(counts) + 1 and sum(counts) > 0
+    return (edges, counts) if sound and rising else ([], [])
 
 
 def _drawable(value: object) -> float | None:

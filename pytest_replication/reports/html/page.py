@@ -15,21 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.html.checks import (
-    DETAILED,
-    ORDER,
-    WORDS,
-    check_html,
-    chip,
-    faults,
-    headline,
-    icon,
-    run_html,
-    tiles,
-)
+from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
-from pytest_replication.reports.html.told import many, part, size, told
+from pytest_replication.reports.html.told import count, many, part, size, told
+from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -59,19 +49,21 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
         SettingsError: the checks alone take more than the budget.
     """
     checks = list(results.checks)
-    rows = rows_of(checks)
+    rows = rows_of(checks, private=bool(results.data.get("private")))
     for detailed in (DETAILED, 20, 0):
         parts = _parts(results, rows, detailed, everything=everything)
         least = len(_fill(_file("page.html"), parts).encode()) + _SPARE
         if least <= budget:
             return _fill(_file("page.html"), parts | _filled(results, rows, budget - least, budget))
     raise SettingsError(
-        f"the report takes {size(least)} without any pair, and its budget is {size(budget)}: give it more with "
-        "--replication-report-budget"
+        f"the report takes {size(least)} without any pair, and its budget is {size(budget)}: give it "
+        "more with --replication-report-budget, or --budget of the verb report"
     )
 
 
-def write_html(results: Results, path: str | os.PathLike[str], *, budget: int, everything: bool = False) -> Path:
+def write_html(
+    results: Results, path: str | os.PathLike[str], *, budget: int, everything: bool = False
+) -> Path:
     """Write the page of `html_report` by one rename.
 
     Args:
@@ -103,27 +95,25 @@ def _parts(
     failed = any(check.get("outcome") != "pass" for check in results.checks)
     written = str(results.data.get("written"))
     return {
-            "policy": _policy(style, script),
-            "style": style,
-            "script": script,
-            "outcome": outcome,
-            "word": WORDS[outcome],
-            "icon": icon(outcome),
-            "headline": told(headline(outcome, counted, run), 600),
-            "when": _when(run, written),
-            "tiles": tiles(counted, rows, run),
-            "faults": faults(run),
-            "private": _private() if results.data.get("private") else "",
-            "checks": _checks(results.checks, rows, detailed),
-            "run": run_html(run),
-            "writer": told(results.data.get("writer")),
-            "everything": "true" if everything or not failed else "false",
+        "policy": _policy(style, script),
+        "style": style,
+        "script": script,
+        "outcome": outcome,
+        "word": WORDS[outcome],
+        "icon": icon(outcome),
+        "headline": told(headline(outcome, counted, run), 600),
+        "when": _when(run, written),
+        "tiles": tiles(counted, rows, run),
+        "faults": faults(run),
+        "private": _private() if results.data.get("private") else "",
+        "checks": _checks(results.checks, rows, detailed),
+        "run": run_html(run),
+        "writer": told(results.data.get("writer")),
+        "everything": "true" if everything or not failed else "false",
     }
 
 
-def _filled(
-    results: Results, rows: Sequence[Mapping[str, Any]], room: int, budget: int
-) -> dict[str, str]:
+def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budget: int) -> dict[str, str]:
     """As many pairs and pictures as there is room for, and what was left out."""
     kept, used = _fitting(rows, room // 2)
     pictures = embed(_by_importance(kept), results.path.parent, room - used)
@@ -134,21 +124,26 @@ def _filled(
     if len(kept) < len(rows):
         out = len(rows) - len(kept)
         notes.append(
-            f"{out:,} of {many(len(rows), 'pair')} are not in this page, to keep it below {size(budget)}: the worst "
-            f"are, the rest stands in {results.path.name}"
+            f"{out:,} of {many(len(rows), 'pair')} are not in this page, to keep it below {size(budget)}: "
+            f"the worst are, the rest stands in {results.path.name}"
         )
     if pictures.left_out:
         notes.append(
             f"The pictures of {many(pictures.left_out, 'pair')} are not in this page, to keep it below "
             f"{size(budget)}: they lie in the folder pictures beside {results.path.name}"
         )
+    if unstored := sum(count(check.get("pictures_left_out")) for check in results.checks):
+        notes.append(
+            f"Of {many(unstored, 'pair')} no pictures were stored: there was no room for them, or an "
+            "image had gone"
+        )
     if pictures.missing:
         notes.append(f"{many(pictures.missing, 'picture')} named in {results.path.name} could not be read")
     checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
     return {
-            "notes": "".join(f"<li>{told(note)}.</li>" for note in notes),
-            "data": _json({"checks": checks, "rows": kept}),
-            "pictures": _json(pictures.pictures),
+        "notes": "".join(f"<li>{told(note)}.</li>" for note in notes),
+        "data": _json({"checks": checks, "rows": kept}),
+        "pictures": _json(pictures.pictures),
     }
 
 
@@ -167,7 +162,8 @@ def _fitting(rows: Sequence[Mapping[str, Any]], room: int) -> tuple[list[dict[st
 def _by_importance(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The worst of each check before the rest."""
     seen: dict[int, int] = {}
-    first, rest = [], []
+    first: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
     for row in rows:
         seen[row["check"]] = seen.get(row["check"], 0) + 1
         (first if seen[row["check"]] <= FIRST else rest).append(row)
@@ -181,7 +177,10 @@ def _checks(checks: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any
         pairs[row["check"]] += 1
     order = sorted(
         range(len(checks)),
-        key=lambda place: (_COUNTED_ORDER.get(str(checks[place].get("outcome")), 0), bool(checks[place].get("rerun"))),
+        key=lambda place: (
+            _COUNTED_ORDER.get(str(checks[place].get("outcome")), 0),
+            bool(checks[place].get("rerun")),
+        ),
     )
     return "".join(
         check_html(checks[place], place, pairs[place], opened=not rank, whole=rank < detailed)
@@ -199,7 +198,9 @@ def _name(check: Mapping[str, Any]) -> str:
 def _when(run: Mapping[str, Any], written: str) -> str:
     started = str(run.get("started") or written)[:40]
     commit = str(part(run, "environment").get("commit") or "")[:12]
-    return told(started.replace("T", " ").replace("+00:00", " UTC")) + (f" · commit <code>{told(commit)}</code>" if commit else "")
+    return told(started.replace("T", " ").replace("+00:00", " UTC")) + (
+        f" · commit <code>{told(commit)}</code>" if commit else ""
+    )
 
 
 def _private() -> str:

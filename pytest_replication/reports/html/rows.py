@@ -20,7 +20,7 @@ _CORNERS = 64
 _MOST = 1e9
 
 
-def rows_of(checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> list[dict[str, Any]]:
     """Turn the pairs of checks into rows, the worst first.
 
     Worst is what is replicated, then the share of the way from the threshold to an exact copy; of copies of
@@ -28,6 +28,7 @@ def rows_of(checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     Args:
         checks: of a file of results.
+        private: prompts and names are digests, of which nothing can be made again.
 
     Returns:
         Rows without what is not known. ``check`` is the place of the check, ``severity`` in [0, 1].
@@ -38,6 +39,8 @@ def rows_of(checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         times = Counter(str(pair.get("training_uri")) for outcome, pair in found if outcome == "replicated")
         for outcome, pair in found:
             row = _row(check, pair, times[str(pair.get("training_uri"))])
+            if private:
+                row.pop("again", None)
             rows.append({"check": place, "outcome": outcome, **row})
     rows.sort(key=lambda row: (OUTCOMES.index(row["outcome"]), -row["severity"]))
     for rank, row in enumerate(rows):
@@ -58,7 +61,7 @@ def _pairs(check: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _row(check: Mapping[str, Any], pair: Mapping[str, Any], times: int) -> dict[str, Any]:
     copied = part(pair, "part")
     row = {
-        "kind": "part" if copied else "whole",
+        "kind": "part" if copied or pair.get("kind") == "part" else "whole",
         **_measure(check, pair, copied),
         "sample": text(pair.get("sample")),
         "seed": text(pair.get("seed")),
@@ -77,12 +80,12 @@ def _row(check: Mapping[str, Any], pair: Mapping[str, Any], times: int) -> dict[
         "again": _again(check, pair),
         "pictures": _pictures(pair),
     }
-    return {name: value for name, value in row.items() if not (value is None or value is False or value == "")}
+    return {
+        name: value for name, value in row.items() if not (value is None or value is False or value == "")
+    }
 
 
-def _measure(
-    check: Mapping[str, Any], pair: Mapping[str, Any], copied: Mapping[str, Any]
-) -> dict[str, Any]:
+def _measure(check: Mapping[str, Any], pair: Mapping[str, Any], copied: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a pair count, and how clearly."""
     if copied:
         points, needed = count(copied.get("points")), count(part(check, "objects").get("points"))

@@ -94,6 +94,10 @@ const compare = (element, how) => {
   lay(element, how !== "beside");
 };
 
+addEventListener("resize", () => {
+  for (const element of document.querySelectorAll(".stage:not([data-compare=beside])")) lay(element, true);
+});
+
 const stopFlicker = () => {
   clearInterval(flickering?.timer);
   if (flickering) compare(flickering.element, flickering.before);

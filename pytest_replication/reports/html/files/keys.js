@@ -16,6 +16,13 @@ const ofCurrent = (what) => {
   if (article) what(article);
 };
 
+const slide = (by) => {
+  const slider = current()?.querySelector("[data-compare=slider] .slide");
+  if (!slider) return;
+  slider.value = Number(slider.value) + by;
+  slider.dispatchEvent(new Event("input"));
+};
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -23,6 +30,8 @@ const KEYS = {
   p: () => toPage(state.page - 1),
   f: () => ofCurrent((article) => flicker(article.querySelector(".stage"))),
   s: () => ofCurrent((article) => article.querySelector("button.slider")?.click()),
+  ArrowLeft: () => slide(-5),
+  ArrowRight: () => slide(5),
   o: () => document.body.classList.toggle("bare"),
   c: () => ofCurrent((article) => article.querySelector("button.copy")?.click()),
   a: () => showEverything(!state.everything),
@@ -39,6 +48,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (typing || !Object.hasOwn(KEYS, event.key)) return;
+  if (event.key.startsWith("Arrow") && (!current() || event.target.matches(".slide"))) return;
   event.preventDefault();
   KEYS[event.key]();
 });
