@@ -14,7 +14,12 @@ from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.folder import BUDGET
+from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.html import html_report
+from pytest_replication.reports.junit import junit
+from pytest_replication.reports.markdown import summary
+from pytest_replication.reports.model_card import model_card
+from pytest_replication.reports.sarif import sarif
 from pytest_replication.reports.words import read_size
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
@@ -54,6 +59,11 @@ RENDERERS: tuple[Renderer, ...] = (
         "Page to look at, which needs no other file",
         lambda results, wanted: html_report(results, budget=wanted.budget, everything=wanted.everything),
     ),
+    Renderer("markdown", "Summary in markdown, below 1 MiB", lambda results, _: summary(results)),
+    Renderer("junit", "Checks as JUnit XML, for strict readers too", lambda results, _: junit(results)),
+    Renderer("sarif", "Findings as SARIF 2.1.0, for code scanning", lambda results, _: sarif(results)),
+    Renderer("gitlab", "Findings as a code quality report of GitLab", lambda results, _: gitlab(results)),
+    Renderer("model-card", "Section for the card of the model", lambda results, _: model_card(results)),
 )
 """Every way of showing results, a line each."""
 

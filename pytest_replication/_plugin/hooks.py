@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
 from pytest_replication._plugin.settings import marked
@@ -36,6 +37,9 @@ class Hooks:
         self._faults: list[str] = []
         self._caught: list[str] = []
         self._rerun: list[str] = []
+        self._gate = Gate(run.settings)
+        if run.settings.value("gate"):
+            config.pluginmanager.register(self._gate, "replication-gate")
         self._report = Report(config, run.settings)
 
     @pytest.hookimpl(tryfirst=True)
@@ -141,11 +145,13 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        used = self._run.settings.value("index") and not self._only_looking()
+        asked = self._run.settings.value("index") or self._run.settings.value("gate")
+        used = asked and not self._only_looking()
         if self._rows or self._faults or self._caught or used:
             from pytest_replication._plugin.table import summary
 
-            summary(terminalreporter, self._rows, self._faults, self._caught)
+            left_out = () if self._only_looking() else self._gate.left_out()
+            summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
 
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers
@@ -163,6 +169,9 @@ class Hooks:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif self._no_checks():
             self._faults.append("no replication check was asserted, and --replication-require-checks is set")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif not self._only_looking() and (left := self._gate.faults(self._rows)):
+            self._faults += left
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _no_checks(self) -> bool:

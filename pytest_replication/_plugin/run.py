@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
+from pytest_replication._plugin.gate import is_ready
 from pytest_replication._plugin.settings import Settings, marked
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
 from pytest_replication.surroundings import EngineChoice, Surroundings
@@ -317,7 +318,8 @@ class Run(Surroundings):
                 path, embedder=self.settings.value("embedder"), device=self.settings.value("device")
             )
         except IndexNotFound as error:
-            if may_skip and self.settings.value("missing") == "skip":
+            skips = self.settings.value("missing") == "skip" and not is_ready(self.item)
+            if may_skip and skips:
                 pytest.skip(f"{error} (--replication-missing=skip)")
             raise
 

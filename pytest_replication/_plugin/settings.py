@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pytest_replication._plugin.gate import gates
 from pytest_replication.errors import SettingsError
 from pytest_replication.surroundings import FEWEST_POINTS
 
@@ -154,6 +155,7 @@ class Setting(NamedTuple):
         metavar: of the option.
         default: in force if nothing is set.
         many: may be given repeatedly, in the ini file a line each; the value is then a list.
+        bare: what the option without a value stands for; None where it needs one.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Setting(NamedTuple):
     metavar: str = ""
     default: Any = None
     many: bool = False
+    bare: str | None = None
 
     @property
     def option(self) -> str:
@@ -286,6 +289,15 @@ SETTINGS = (
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
     Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),
+    Setting(
+        "gate",
+        gates,
+        "Collect ready tests, in a repository without any, too: no_replication (by itself), rate, control, "
+        "with commas between them",
+        "NAMES",
+        (),
+        bare="true",
+    ),
 )
 
 
@@ -330,7 +342,7 @@ class Settings(Mapping[str, Resolved]):
         """What the user set, with where; empty if that is nothing."""
         given = {name: pair for name in self if (pair := self.given(name)) is not None}
         return ", ".join(
-            f"{name}={' '.join(value) if isinstance(value, list) else value} ({source})"
+            f"{name}={' '.join(value) if isinstance(value, list | tuple) else value} ({source})"
             for name, (value, source) in given.items()
         )
 
@@ -346,7 +358,7 @@ def add_options(parser: pytest.Parser) -> None:
         else:
             shown = (
                 f"{setting.help} (default: {setting.default})"
-                if setting.default is not None
+                if setting.default not in (None, ())
                 else setting.help
             )
             group.addoption(
@@ -356,11 +368,13 @@ def add_options(parser: pytest.Parser) -> None:
                 metavar=setting.metavar,
                 default=None,
                 help=shown,
-                **({"action": "append"} if setting.many else {}),
+                **_taken(setting),
             )
         told = f"{setting.help} ({setting.option})"
         if setting.many:
             parser.addini(setting.key, told, type="linelist", default=None)
+        elif setting.bare is not None:  # words of a line, or an array of TOML
+            parser.addini(setting.key, told, type="args", default=None)
         else:
             parser.addini(setting.key, told, default=None)
 
@@ -430,6 +444,13 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
             raise pytest.UsageError(f"there is no ini key {key}: {meant}") from error
 
 
+def _taken(setting: Setting) -> dict[str, Any]:
+    """How often an option is taken, and with how many values."""
+    if setting.bare is not None:
+        return {"nargs": "?", "const": setting.argument(setting.bare)}
+    return {"action": "append"} if setting.many else {}
+
+
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     value = config.getoption(setting.key)
     if value is not None:
@@ -437,6 +458,8 @@ def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     written = config.getini(setting.key)
     if not written:
         return Resolved(setting.default, "default")
+    if isinstance(written, list) and not setting.many:
+        written = " ".join(map(str, written))
     try:
         parsed = [setting.parse(line) for line in written] if setting.many else setting.parse(str(written))
     except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_replication._plugin.gate import left_out_of_run
 from pytest_replication.escape import one_line
 from pytest_replication.reports.accepted_text import (
     accepted_count,
@@ -29,8 +30,9 @@ def summary(
     rows: Sequence[dict[str, Any]],
     faults: Sequence[str],
     caught: Sequence[str] = (),
+    left_out: Sequence[str] = (),
 ) -> None:
-    """Write a row a check, tests that caught an error of a check, and what made the run red."""
+    """Write a row a check, tests that caught an error or were left out, and what made the run red."""
     reporter.section("replication")
     if not rows:
         reporter.line("no replication check was made", yellow=True)
@@ -56,6 +58,8 @@ def summary(
     for test in caught:
         said = f"WARNING: {test} caught an error of a check and passed: that check has no verdict"
         reporter.line(one_line(said), yellow=True)
+    for test in left_out:
+        reporter.line(one_line(f"WARNING: {left_out_of_run(test)}"), yellow=True)
     for fault in faults:
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 

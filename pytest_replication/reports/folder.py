@@ -12,6 +12,7 @@ from typing import Any
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.html import html_report
+from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
 from pytest_replication.results.private import without_private
@@ -20,6 +21,7 @@ from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
 RENDERED: dict[str, Callable[[Results, int], str]] = {
+    "summary.md": lambda results, left: summary(results, max(0, min(CAP, left))),
     "report.html": lambda results, left: html_report(results, budget=left),
 }
 """What is written beside the results: a file, and what makes it of them and of the bytes that are left."""

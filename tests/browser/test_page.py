@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chromium import Browser, chromium
-from made_results import made, stored
+from made_pages import made, stored
 
 from pytest_replication.reports.html import write_html
 from pytest_replication.results import Results

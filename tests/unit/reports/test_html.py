@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_results import made, picture
+from made_pages import made, picture
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.html import html_report, write_html

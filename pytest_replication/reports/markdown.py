@@ -1,0 +1,242 @@
+"""The results of a run in markdown: the verdict first, then checks, then the worst pairs. Never too large.
+
+GitHub drops a summary of more than 1 MiB whole, and shows no images that are embedded in one: this one stops
+before that, says what it left out, and names the files of pictures instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_replication.reports.findings import (
+    Finding,
+    headline,
+    listed,
+    measure,
+    of_run,
+    ordered,
+    outcome,
+    title,
+)
+from pytest_replication.reports.markdown_text import code, fenced, plain
+from pytest_replication.reports.warnings import check_warnings, index_warnings
+from pytest_replication.reports.words import plural, threshold_text
+
+if TYPE_CHECKING:
+    from pytest_replication.results import Results
+
+T = TypeVar("T")
+CAP = 1 << 20
+"""Bytes of a step summary from which on GitHub drops it."""
+CHECKS, PAIRS, PAIRS_OF_ONE, REASONS = 200, 100, 20, 50
+"""Rows that people still read: checks, pairs of all of them and of one, and what broke or weakens the run."""
+_OF_PAIRS = ("", "sample", "seed", "prompt", "training image", "caption", "copies")
+_MESSAGE = 16_000
+_RESERVED = 1_500
+_SIGNS = {"pass": "✅", "fail": "❌", "error": "💥", "inconclusive": "❔", "none": "💥"}
+_WORDS = {
+    "pass": "PASS: no check found copies of training images",
+    "fail": "FAIL: the model copies training images",
+    "error": "ERROR: a check could not be made, so that nothing is known of the model",
+    "inconclusive": "INCONCLUSIVE: it cannot be told whether the model copies, which is no pass",
+    "none": "NO CHECK was made, so that nothing is known of the model",
+}
+
+
+def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
+    """Render the results of a run for the summary of a step of GitHub, or for a comment.
+
+    Args:
+        results: of a run.
+        cap: bytes of UTF-8 that it may have; too few for its first lines give an empty text.
+        artefact: address of the page with the artefacts of the run, where there is one.
+    """
+    page = _Page(cap)
+    what = outcome(results)
+    if not page.add(f"## {_SIGNS[what]} Replication: {_WORDS[what]}\n"):
+        return ""
+    page.keep(_RESERVED)
+    for section in (_broken, _checks, _worst, _warned, _message):
+        section(page, results)
+    page.keep(0)
+    for line in _ending(page, results, artefact):
+        page.add(line)
+    return page.text
+
+
+class _Page:
+    """Lines that fit into a number of bytes, and what did not.
+
+    Attributes:
+        left_out: numbers of things that were left out, by what they are.
+    """
+
+    def __init__(self, cap: int) -> None:
+        self._left, self._kept, self._lines = cap, 0, list[str]()
+        self.left_out: dict[str, int] = {}
+
+    @property
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)
+
+    def keep(self, count: int) -> None:
+        """Keep bytes for what comes last."""
+        self._kept = count
+
+    def add(self, block: str, more: int = 0) -> bool:
+        """Add lines, where they and so many more bytes fit; say whether they did."""
+        size = len(block.encode()) + 1
+        if size + more > self._left - self._kept:
+            return False
+        self._left -= size
+        self._lines.append(block)
+        return True
+
+    def table(
+        self,
+        head: str,
+        columns: tuple[str, ...],
+        items: Sequence[T],
+        row: Callable[[T], str],
+        most: int,
+        what: str,
+    ) -> None:
+        """Add a table with as many rows as fit, `most` of them."""
+        begun = f"{head}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
+        self._rows(begun, items, row, most, what)
+
+    def list(self, head: str, items: Sequence[T], told: Callable[[T], str], most: int, what: str) -> None:
+        """Add a list with as many items as fit, `most` of them."""
+        self._rows(f"{head}\n", items, lambda item: f"- {told(item)}", most, what)
+
+    def _rows(self, begun: str, items: Sequence[T], row: Callable[[T], str], most: int, what: str) -> None:
+        shown = 0
+        for item in items[:most]:
+            line = row(item)
+            if not (shown or self.add(begun, more=len(line.encode()) + 2)) or not self.add(line):
+                break
+            shown += 1
+        if shown:
+            self.add("")
+        if shown < len(items):
+            self.left_out[what] = self.left_out.get(what, 0) + len(items) - shown
+
+
+def _broken(page: _Page, results: Results) -> None:
+    """What broke the run."""
+    page.list("### What could not be checked", of_run(results), _fault, REASONS, "errors")
+
+
+def _fault(finding: Finding) -> str:
+    return f"{code(finding.test)} {plain(finding.message)}" if finding.test else plain(finding.message)
+
+
+def _checks(page: _Page, results: Results) -> None:
+    columns = ("", "check", "what was found", "threshold", "rate of the model", "compared with")
+    page.table("### Checks", columns, ordered(results), _row, CHECKS, "checks")
+
+
+def _row(check: Mapping[str, Any]) -> str:
+    said = f"{_SIGNS[check['outcome']]} {check['outcome'].upper()}"
+    said += "" if check["asserted"] else " (measured only)"
+    found = plain(headline(check), 400)
+    images = check.get("searched")
+    index = check.get("index") if isinstance(check.get("index"), Mapping) else {}
+    compared = f"{plural(images, 'training image')}, " if isinstance(images, int) and images else ""
+    compared += code(index.get("embedder"), 60) if index and index.get("embedder") else ""
+    return f"| {said} | {code(title(check), 200)} | {found} | {_rule(check)} | {_rate(check)} | {compared} |"
+
+
+def _rule(check: Mapping[str, Any]) -> str:
+    if "kind" in check:
+        return "–"
+    if check.get("fdr") is not None:
+        return plain(f"FDR {check['fdr']:g}", 60)
+    return f"{threshold_text(check['threshold'])} ({plain(check['threshold_source'], 80)})"
+
+
+def _rate(check: Mapping[str, Any]) -> str:
+    upper, lower = check.get("rate_upper"), check.get("rate_lower")
+    if (
+        not isinstance(upper, int | float)
+        or not isinstance(lower, int | float)
+        or check.get("fdr") is not None
+    ):
+        return "–"
+    bounds = f"&gt;= {100 * lower:.3g} %, " if lower else ""
+    return f"{bounds}&lt;= {100 * upper:.3g} %"
+
+
+def _worst(page: _Page, results: Results) -> None:
+    """The pairs of checks that did not pass: the worst of each, as many as there is room for."""
+    left = PAIRS
+    for check in ordered(results):
+        pairs = [*listed(check, "pairs"), *listed(check, "undecided_pairs")]
+        if not pairs:
+            continue
+        pictures = any(pair.get("pictures") for pair in pairs)
+        columns = (*_OF_PAIRS, "pictures") if pictures else _OF_PAIRS
+        head = f"### Pairs of {code(title(check), 200)}, the worst first"
+        most = min(left, PAIRS_OF_ONE)
+        page.table(head, columns, pairs, partial(_pair, pictures=pictures), most, "pairs")
+        left -= min(most, len(pairs))
+
+
+def _pair(pair: Mapping[str, Any], *, pictures: bool) -> str:
+    seed, copies = pair.get("seed"), pair.get("copies")
+    cells = [
+        plain(measure(pair), 60),
+        code(pair.get("sample")),
+        code("" if seed is None else seed, 30),
+        code(pair.get("prompt") or ""),
+        code(pair.get("training_uri") or pair.get("training_id") or ""),
+        code(pair.get("caption") or ""),
+        plain("" if copies is None else copies, 20),
+    ]
+    if pictures:
+        drawn = pair.get("pictures") or {}
+        cells.append(", ".join(code(path) for path in (drawn.get("sample"), drawn.get("training")) if path))
+    return f"| {' | '.join(cells)} |"
+
+
+def _warned(page: _Page, results: Results) -> None:
+    """What weakens the checks, each sentence once."""
+    told = list(dict.fromkeys(said for check in results.counted for said in warned(check)))
+    page.list("### Warnings", told, plain, REASONS, "warnings")
+
+
+def warned(check: Mapping[str, Any]) -> list[str]:
+    """What weakens a check, in sentences; of results that lack what these are made of, nothing."""
+    try:
+        index = index_warnings(check["index"]) if check.get("index") else []
+        return [
+            *index,
+            *(map(str, check.get("warnings") or []) if "kind" in check else check_warnings(check)),
+        ]
+    except (KeyError, TypeError):
+        return []
+
+
+def _message(page: _Page, results: Results) -> None:
+    """The failure that the worst check shows, whole, to be unfolded."""
+    told = [check for check in ordered(results) if check["message"]]
+    if told:
+        text = fenced(str(told[0]["message"]), _MESSAGE)
+        page.add(f"<details><summary>The message of the worst check</summary>\n\n{text}\n\n</details>\n")
+
+
+def _ending(page: _Page, results: Results, artefact: str) -> Iterable[str]:
+    """What was left out, where the rest is, and what wrote this."""
+    if page.left_out:
+        counts = ", ".join(f"{count:,} {what}" for what, count in page.left_out.items())
+        yield f"**Not shown here: {counts}.** All of them are in `results.json`."
+        yield ""
+    where = "the artefacts of this run" if artefact else "the folder of the report"
+    where = f"[{where}]({artefact})" if artefact else where
+    if any(pair.get("pictures") for check in results.checks for pair in listed(check, "pairs")):
+        yield f"Pairs side by side: `report.html`, in {where}."
+        yield ""
+    private = " Names, captions and pictures were left out (private)." if results.private else ""
+    yield f"{plain(results.data['writer'], 60)}, {plain(results.data['written'], 40)}.{private}"

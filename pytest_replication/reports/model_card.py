@@ -1,0 +1,194 @@
+"""A section for the card of a model, in markdown: what was tested, what it proves, what it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_replication.reports.findings import headline, of_run, ordered, outcome, title
+from pytest_replication.reports.markdown import warned
+from pytest_replication.reports.markdown_text import code, plain
+from pytest_replication.reports.words import plural, score_text, threshold_text
+
+if TYPE_CHECKING:
+    from pytest_replication.results import Results
+
+_CHECKS, _LONGEST = 50, 300
+_WORDS = {
+    "pass": "No check found copies of training images.",
+    "fail": "**The model copies training images.**",
+    "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
+    "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
+    "none": "**No check was made.** This section is no evidence.",
+}
+_NOT_SHOWN = (
+    "Anything about images that are not in the index: who trained on more than that has to index more.",
+    "That the model never copies: no more than the rate above is proved, for such prompts and seeds.",
+    "Copies that the embedder takes for other images; the positive control tells which kinds it finds.",
+    "Copies of style, of identity or of facts, and anything that cannot be seen in an image.",
+)
+_WHOLE = "Copies of a part of an image: samples were compared as a whole."
+
+
+def model_card(results: Results) -> str:
+    """Render a section that can be pasted into the card of a model.
+
+    Args:
+        results: of a run.
+    """
+    checks = [check for check in ordered(results) if not check["rerun"]]
+    # Copies that a run found before it was repeated are real, and belong on the card.
+    checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
+    what = outcome(results)
+    lines = ["## Replication of training images", "", _WORDS[what], ""]
+    lines += [f"* {plain(each.message)}" for each in of_run(results)[:_CHECKS]]
+    for check in checks[:_CHECKS]:
+        lines += ["", *_check(results, check)]
+    if len(checks) > _CHECKS:
+        lines += ["", f"{len(checks) - _CHECKS} more checks are in the file of results."]
+    told = dict.fromkeys(said for check in checks for said in warned(check))
+    if told:
+        lines += ["", "### What weakens this", "", *(f"* {plain(said)}" for said in list(told)[:_CHECKS])]
+    lines += ["", "### What this does not show", ""]
+    parts = any(isinstance(check.get("objects"), Mapping) for check in checks)
+    lines += [f"* {said}" for said in (*_NOT_SHOWN, *(() if parts else (_WHOLE,)))]
+    lines += ["", _written(results), ""]
+    return "\n".join(lines)
+
+
+def _check(results: Results, check: Mapping[str, Any]) -> Iterator[str]:
+    yield f"### {plain(title(check), 200)}"
+    yield ""
+    measured = "" if check["asserted"] else " (measured only, no limit was asserted)"
+    yield f"{check['outcome'].upper()}{measured}: {plain(headline(check), 600)}"
+    yield ""
+    rows = list(_of_set(check) if "kind" in check else _of_samples(results, check))
+    if rows:
+        yield "| | |"
+        yield "| --- | --- |"
+        yield from (f"| {name} | {value} |" for name, value in rows)
+
+
+def _of_samples(results: Results, check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from _of_model(check)
+    distinct = check.get("distinct_samples")
+    told = f", {distinct:,} of them distinct" if isinstance(distinct, int) and distinct else ""
+    yield "samples", f"{check['samples']:,} of {_quoted(check.get('sample_source'))}{told}"
+    counts = _mapping(check.get("counts"))
+    if check.get("prompts_source") or counts.get("prompts"):
+        number, source = plain(counts.get("prompts") or "", 20), plain(check.get("prompts_source") or "", 200)
+        yield "prompts", f"{number} {source}".strip()
+    if seeds := _seeds(results, check):
+        yield "seeds", seeds
+    of = plain(counts.get("training_images", "an unknown number"), 20)
+    copied = f", copies of {of} training images" if check["replicated"] else ""
+    yield "replicated", f"{check['replicated']:,} of {check['samples']:,}{copied}"
+    yield "rate of the model", _bound(check)
+    yield "highest score", score_text(check["worst_score"], check["threshold"])
+    yield "threshold", _threshold(check)
+    yield "compared with", _index(check)
+    yield "embedder", _embedder(_mapping(check["index"]))
+    yield "positive control", _control(check)
+    if accepted := _mapping(check.get("accepted")).get("matches"):
+        yield (
+            "accepted by people",
+            plural(len(accepted), "match", "matches") + ", which do not count as replicated",
+        )
+
+
+def _of_set(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A check of another kind: what it has said, and against what."""
+    if check.get("sample_source"):
+        yield "samples", f"{plain(check.get('samples', ''), 20)} of {_quoted(check['sample_source'])}"
+    if check.get("holdout_source"):
+        yield "hold-out", f"{plain(check.get('holdout', ''), 20)} of {_quoted(check['holdout_source'])}"
+    for cell in check.get("cells") or []:
+        yield "found", plain(cell, _LONGEST)
+    if _mapping(check.get("index")).get("fingerprint"):
+        yield "compared with", _index(check)
+
+
+def _of_model(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    model = _mapping(check.get("model"))
+    if not model:
+        return
+    known = f", fingerprint {code(str(model['fingerprint'])[:12])}" if model.get("fingerprint") else ""
+    options = ", ".join(code(option) for option in model.get("options") or [])
+    yield "model", f"{code(model.get('name'))}{known}{f', {options}' if options else ''}"
+
+
+def _seeds(results: Results, check: Mapping[str, Any]) -> str:
+    """The first seed, where a model made the samples in this run."""
+    model = _mapping(check.get("model"))
+    if not model or model.get("ready"):
+        return ""
+    for setting in results.run["settings"]:
+        if _mapping(setting).get("name") == "seed":
+            return f"from {plain(setting.get('value'), 40)} on ({plain(setting.get('source'), 60)})"
+    return ""
+
+
+def _bound(check: Mapping[str, Any]) -> str:
+    if check.get("fdr") is not None:
+        return "none is proved: a false discovery rate decided"
+    least = f"at least {100 * check['rate_lower']:.3g} % and " if check["rate_lower"] else ""
+    per = " of prompts" if _mapping(check.get("counts")).get("per") == "prompt" else ""
+    limit = f"; tolerated: {100 * check['max_rate']:.3g} %" if check["max_rate"] else ""
+    confidence = f"{100 * check['confidence']:.5g} % confidence, Clopper-Pearson"
+    return f"{least}at most {100 * check['rate_upper']:.3g} %{per} ({confidence}){limit}"
+
+
+def _threshold(check: Mapping[str, Any]) -> str:
+    if check.get("fdr") is not None:
+        return f"false discovery rate {check['fdr']:g} ({plain(check.get('fdr_source'), 100)})"
+    chance = check.get("expected_false")
+    told = f"; {chance:.2g} of these samples reach it by chance" if isinstance(chance, float) else ""
+    return f"{threshold_text(check['threshold'])} ({plain(check['threshold_source'], 200)}){told}"
+
+
+def _index(check: Mapping[str, Any]) -> str:
+    index, search = _mapping(check.get("index")), _mapping(check.get("search"))
+    searched = check.get("searched")
+    images = f"{searched:,} training images" if isinstance(searched, int) else "training images"
+    engine, recall = search.get("engine"), search.get("recall")
+    told = ", all of them (exact)" if engine in (None, "exact") else f", by {plain(engine, 60)}"
+    told += f" with a recall above {100 * recall:.5g} %" if isinstance(recall, float) else ""
+    missing = [
+        f"{index[key]:,} {words}"
+        for key, words in (("rejected", "could not be read"), ("removed", "were removed"))
+        if isinstance(index.get(key), int) and index[key]
+    ]
+    aside = f"; {' and '.join(missing)}, and were not compared" if missing else ""
+    return f"{images}{told}; index fingerprint {code(str(index.get('fingerprint') or ''), 80)}{aside}"
+
+
+def _embedder(index: Mapping[str, Any]) -> str:
+    weights = index.get("weights_sha256")
+    known = f", weights {code(str(weights)[:12])}" if weights else ""
+    return f"{code(index.get('embedder'))}, {plain(index.get('preprocessing') or '', _LONGEST)}{known}"
+
+
+def _control(check: Mapping[str, Any]) -> str:
+    control = _mapping(check.get("control"))
+    if not control.get("asked"):
+        return "none: nothing shows that copies would have been found"
+    found = f"{plain(control.get('found'), 20)} of {plain(control['asked'], 20)}"
+    found += " planted copies found in this check"
+    if not control.get("planted"):
+        return found
+    of = f"{plain(control.get('planted_found'), 20)} of {plain(control['planted'], 20)}"
+    return f"{found}; {of} edited copies when the index was calibrated"
+
+
+def _written(results: Results) -> str:
+    commit = _mapping(results.run["environment"]).get("commit")
+    of = f", commit {code(str(commit)[:12])}" if commit else ""
+    return f"Measured {plain(results.run['started'], 40)} by {plain(results.data['writer'], 60)}{of}."
+
+
+def _quoted(value: object) -> str:
+    return code(value) if value else "unknown origin"
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,113 @@
+"""What a run found as SARIF 2.1.0 (OASIS), which code scanning of GitHub and other dashboards take.
+
+A result a training image that a check saw replicated, at the line of the test, with a fingerprint that stays
+the same from run to run: an alert that was looked at stays looked at, another copied image is a new one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pytest_replication.escape import one_line
+from pytest_replication.reports.findings import RULES, Finding, of_pairs, of_run, outcome
+
+if TYPE_CHECKING:
+    from pytest_replication.results import Results
+
+MOST = 5_000
+"""Results of a run: GitHub shows no more, and refuses 25,000."""
+FINGERPRINT = "replication/v1"
+"""Name of what identifies a result from run to run."""
+_HELP = {
+    "replicated": "Open both images of the pair in the report of the run. If it is a copy, the model must "
+    "not be released; if people decide that it is none, 'pytest-replication accept' writes that down.",
+    "inconclusive": "The message of the check says how many samples would settle it.",
+    "error": "The message says what mends it. Until then nothing is known of the model.",
+    "no-check": "Name the test, or give --replication-gate and an index.",
+}
+
+
+def sarif(results: Results) -> str:
+    """Render what a run found as SARIF 2.1.0.
+
+    Args:
+        results: of a run.
+    """
+    return json.dumps(sarif_data(results), indent=1) + "\n"
+
+
+def sarif_data(results: Results) -> dict[str, Any]:
+    """The same as plain data."""
+    found, left_out = of_pairs(results, MOST)
+    rules = list(RULES)
+    writer, _, version = one_line(results.data["writer"]).rpartition(" ")
+    driver: dict[str, Any] = {"name": writer or "pytest-replication"}
+    driver |= {"version": version} if version else {}
+    driver["rules"] = [_rule(rule) for rule in rules]
+    beside = [
+        {"level": "error" if each.failing else "warning", "message": {"text": each.message or each.title}}
+        for each in of_run(results)
+    ]
+    if left_out:
+        said = (
+            f"{left_out} more training images are in the file of results: there are no more than {MOST} here"
+        )
+        beside.append({"level": "warning", "message": {"text": said}})
+    what = outcome(results)
+    invocation: dict[str, Any] = {"executionSuccessful": what not in ("error", "none")}
+    invocation |= {"toolExecutionNotifications": beside} if beside else {}
+    run: dict[str, Any] = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, rules) for finding in found],
+        "properties": {
+            "replication": {"outcome": what, "resultsLeftOut": left_out, "private": results.private}
+        },
+    }
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+
+
+def _rule(rule: str) -> dict[str, Any]:
+    return {
+        "id": f"replication/{rule}",
+        "name": "".join(word.capitalize() for word in f"replication-{rule}".split("-")),
+        "shortDescription": {"text": RULES[rule]},
+        "fullDescription": {"text": f"{RULES[rule]}."},
+        "help": {"text": _HELP[rule]},
+        "defaultConfiguration": {"level": "error"},
+        "properties": {"tags": ["replication", "privacy"]},
+    }
+
+
+def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
+    said = f"{finding.test}: {finding.message}" if finding.test else finding.message
+    # GitHub takes no result without a file. A run has none: the file of results stands for it.
+    uri = quote(finding.file or "results.json", safe="/", errors="replace")
+    return {
+        "ruleId": f"replication/{finding.rule}",
+        "ruleIndex": rules.index(finding.rule),
+        "level": "error" if finding.failing else "warning",
+        "kind": "fail",
+        "message": {"text": _message(said or finding.title)},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": finding.line},
+                }
+            }
+        ],
+        "partialFingerprints": {FINGERPRINT: finding.fingerprint},
+    }
+
+
+def _message(text: str) -> str:
+    """A message as SARIF wants it (section 3.11): braces would be placeholders, ``[…](…)`` a link."""
+    return text.replace("](", "\\](").replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from made_results import made_check, made_pair, made_results
+
+from pytest_replication.reports.findings import headline, of_checks, of_pairs, outcome, place, relative
+
+
+@pytest.mark.parametrize("stated", ["fail", "error", "inconclusive", "none"])
+def test_a_run_that_did_not_pass_is_never_without_a_finding(stated):
+    results = made_results(outcome=stated)
+    assert [finding.failing for finding in of_checks(results)] == [True]
+    assert [finding.failing for finding in of_pairs(results, 10)[0]] == [True]
+
+
+def test_a_run_that_passed_has_none():
+    results = made_results(made_check(outcome="pass"))
+    assert outcome(results) == "pass"
+    assert of_checks(results) == []
+    assert of_pairs(results, 10) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        (made_results(made_check(outcome="fail"), outcome="pass"), "fail"),
+        (made_results(made_check(outcome="inconclusive"), outcome="pass"), "inconclusive"),
+        (made_results(made_check(outcome="pass"), faults=["checks were lost"]), "error"),
+        (made_results(made_check(outcome="pass"), errors=[{"test": "t.py::a", "message": "m"}]), "error"),
+        (made_results(made_check(outcome="fail"), faults=["x"], outcome="error"), "fail"),
+        (made_results(made_check(outcome="fail", rerun=True), made_check(2, "pass"), outcome="pass"), "fail"),
+        (
+            made_results(made_check(outcome="fail", asserted=False), made_check(2, "pass"), outcome="pass"),
+            "pass",
+        ),
+        (made_results(outcome="pass"), "none"),
+        (made_results(), "none"),
+    ],
+)
+def test_the_outcome_is_never_better_than_what_the_checks_say(results, expected):
+    assert outcome(results) == expected
+
+
+def test_what_was_only_measured_does_not_fail():
+    found = of_checks(made_results(made_check(asserted=False), made_check(2, "pass"), outcome="pass"))
+    assert [(finding.rule, finding.failing) for finding in found] == [("replicated", False)]
+    assert "measured only" in found[0].message
+
+
+def test_errors_faults_and_caught_errors_are_findings():
+    errors = [{"test": "tests/test_a.py::test_b", "message": "there is no index"}]
+    results = made_results(made_check(outcome="pass"), errors=errors, faults=["lost"], caught=["t.py::c"])
+    told = {(finding.message, finding.file, finding.failing) for finding in of_checks(results)}
+    assert ("there is no index", "tests/test_a.py", True) in told
+    assert ("lost", "", True) in told
+    assert any(file == "t.py" and not failing for _, file, failing in told)
+
+
+def test_each_training_image_is_one_finding_with_the_number_of_its_samples():
+    found, left_out = of_pairs(made_results(made_check()), 10)
+    assert left_out == 0
+    assert len(found) == 2
+    assert "2 samples of it" in found[0].message
+
+
+def test_the_worst_of_each_check_comes_before_a_second_one_of_any():
+    many = made_check(pairs=[made_pair(k, training_sha256=f"{k:064d}") for k in range(50)])
+    other = made_check(1, test="tests/test_other.py::test_other")
+    found, left_out = of_pairs(made_results(many, other, faults=["lost"]), 3)
+    assert left_out == 50
+    assert found[0].message == "lost"
+    assert {finding.file for finding in found[1:]} == {"tests/test_gate.py", "tests/test_other.py"}
+
+
+def test_a_fingerprint_depends_on_the_test_and_the_training_image_alone():
+    def fingerprints(**changes):
+        return {finding.fingerprint for finding in of_pairs(made_results(made_check(**changes)), 9)[0]}
+
+    usual = fingerprints()
+    other_scores = [made_pair(k, score=0.7, sample=f"other-{k}") for k in range(3)]
+    assert fingerprints(pairs=other_scores, seconds=9.0, message="other") == usual
+    assert not fingerprints(test="tests/test_gate.py::test_other") & usual
+    assert len(fingerprints(pairs=[made_pair(7, training_sha256="9" * 64)]) - usual) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "C:/x.py", "../x.py", "a/../../x.py", "a\\b.py", "a\nb.py", "", None]
+)
+def test_a_place_outside_the_repository_is_none(path):
+    assert relative(path) == ""
+
+
+def test_the_place_of_a_check():
+    assert place(made_check(file="a/b.py", line=7)) == ("a/b.py", 7)
+    assert place(made_check()) == ("tests/test_gate.py", 1)
+    assert place(made_check(test="samples/")) == ("", 1)
+    assert place(made_check(file="a.py", line=-3)) == ("a.py", 1)
+    assert place(made_check(file="a.py", line=True)) == ("a.py", 1)
+
+
+def test_headlines():
+    assert headline(made_check()) == "3 of 256 samples replicate training images"
+    assert headline(made_check(outcome="pass")).startswith(
+        "none of 256 samples replicates a training image (highest"
+    )
+    assert headline(made_check(message="", kind="set", story="a story")) == "a story"
+    assert headline(made_check(message="", kind="extraction", cells=["a", "b"])) == "a, b"

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_results import HOSTILE, hostile_results, made_check, made_pair, made_results
+
+from pytest_replication.reports.markdown import CAP, summary
+from pytest_replication.reports.markdown_text import code, fenced, plain
+
+SPAN = re.compile(r"`[^`\n]*`|<code>[^<>\n]*</code>")
+
+
+def outside_code(text: str) -> str:
+    """Markdown without its blocks and spans of code."""
+    text = re.sub(r"^(`{3,})text\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return SPAN.sub("", text)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [("pass", "PASS"), ("fail", "FAIL"), ("inconclusive", "INCONCLUSIVE"), ("error", "ERROR")],
+)
+def test_the_verdict_comes_first(outcome, word):
+    told = summary(made_results(made_check(outcome="pass"), outcome=outcome))
+    assert word in told.splitlines()[0]
+
+
+def test_no_check_is_told_first():
+    assert "NO CHECK" in summary(made_results()).splitlines()[0]
+
+
+def test_it_shows_checks_and_pairs():
+    told = summary(made_results(made_check(), made_check(2, "pass", test="tests/b.py::test_b")))
+    rows = [line for line in told.splitlines() if line.startswith("| ")]
+    assert "FAIL" in rows[2]
+    assert "PASS" in rows[3]
+    assert "score 0.981 | `sample-0` | `0` | `a cat` | `train/0.png` | `a cat on a sofa` | 2 |" in told
+    assert "The message of the worst check" in told
+    assert "Not shown" not in told
+
+
+def test_ten_thousand_matches_stay_below_the_cap():
+    pairs = [made_pair(k, sample=HOSTILE * 3, prompt=HOSTILE * 3, caption=HOSTILE * 9) for k in range(10_000)]
+    told = summary(made_results(made_check(pairs=pairs)))
+    assert len(told.encode()) < CAP
+    assert "Not shown here: 9,980 pairs" in told
+
+
+def test_thousands_of_checks_with_long_names_stay_below_the_cap():
+    checks = [made_check(k, test=f"t.py::{HOSTILE}{k}", message=HOSTILE * 20) for k in range(3_000)]
+    told = summary(made_results(*checks))
+    assert len(told.encode()) < CAP
+    assert "2,800 checks" in told
+
+
+@given(st.integers(0, 12_000))
+def test_every_cap_is_kept_and_the_verdict_is_the_last_to_go(cap):
+    told = summary(made_results(made_check(), made_check(2, test="t.py::b"), faults=["a fault"]), cap)
+    assert len(told.encode()) <= cap
+    assert not told or "FAIL" in told.splitlines()[0]
+    if cap > 2_000:
+        assert "a fault" in told or "1 errors" in told
+        assert told.count("<details>") == told.count("</details>")
+
+
+def test_hostile_text_is_no_markup():
+    told = summary(hostile_results())
+    rest = outside_code(told)
+    own = ("<details>", "<summary>", "</summary>", "</details>")
+    assert "<" not in re.sub("|".join(own), "", rest)
+    assert not re.search(r"[`\[\]]|www\.|://|@[a-z]|\x1b|\x00", rest)
+    for block in re.split(r"\n\n+", rest):
+        rows = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1
+
+
+@given(st.text())
+def test_code_is_one_span_whatever_it_holds(text):
+    told = code(text)
+    assert told == "–" or SPAN.fullmatch(told)
+    assert "|" not in told
+    told.encode()
+
+
+@given(st.text())
+def test_plain_text_has_no_markup(text):
+    told = plain(text)
+    assert not set("`*_~[]<>|\\#\n!$") & set(re.sub(r"&#\d+;", "", told))
+    assert "www." not in told.lower()
+    told.encode()
+
+
+@given(st.text(alphabet="`a\n|", max_size=40), st.integers(20, 60))
+def test_a_fence_is_longer_than_any_in_it(text, most):
+    first, *body, last = fenced(text, most).splitlines()
+    assert first == f"{last}text"
+    assert not any(line.lstrip().startswith(last) for line in body)
+
+
+def test_pictures_are_named_and_never_embedded():
+    drawn = {"sample": "pictures/aa.webp", "training": "pictures/bb.webp"}
+    told = summary(
+        made_results(made_check(pairs=[made_pair(pictures=drawn)])), artefact="https://ci.example/run#a"
+    )
+    assert "`pictures/aa.webp`, `pictures/bb.webp`" in told
+    assert "`report.html`, in [the artefacts of this run](https://ci.example/run#a)" in told
+    assert "data:" not in told
+
+
+def test_warnings_are_told_once():
+    checks = [made_check(k) for k in range(3)]
+    for check in checks:
+        check["index"] = check["index"] | {"unproved": True}
+    assert summary(made_results(*checks)).count("nothing proves that this embedder made them") == 1
