@@ -127,9 +127,10 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **written)
 
-    def picture(self, path: Path, *, whole: bool = False) -> None:
-        """Take a screenshot, as PNG."""
-        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    def picture(self, path: Path, clip: dict[str, float] | None = None) -> None:
+        """Take a screenshot, as PNG: of the window, or of a part of the page."""
+        given = {} if clip is None else {"clip": clip, "captureBeyondViewport": True}
+        taken = self.call("Page.captureScreenshot", format="png", **given)
         path.write_bytes(base64.b64decode(taken["data"]))
 
     def problems(self) -> list[str]:
