@@ -12,6 +12,11 @@ recipe of `benchmark.synthetic.pasted`. Its negatives are made by the same recip
 negatives. Where sources are fewer than copies each is used again, with other draws; results tell how many
 there are.
 
+Some negatives do show what a training picture shows: the same animal on the next photograph of a roll, a
+drawing once more, two wallpapers with one pattern. Those that were seen, by eye, among the negatives that
+score high, are listed in `object_relations.json` with what they show, and left out of the rows; figures with
+them are in the results, too (``as_dealt``).
+
 A threshold is fixed on half of the negatives, and what it flags is counted on the other half; all copies of
 one source are in one half. A sample is flagged when its score is above the threshold; a positive counts as
 found when the training picture that was named is the right one, too. Bounds are those of Clopper and Pearson,
@@ -61,6 +66,7 @@ CUTOUTS = ("/usr/share/tuxpaint/stamps",)
 WITHOUT = ("symbols", "flags")
 """Stamps that are passed over: letters, digits, coins; flags are among the hard negatives."""
 
+RELATED = Path(__file__).with_name("object_relations.json")
 BLOCK = 100
 """Queries that are looked at together."""
 POOLED, ROW = 0.001, 0.01
@@ -441,7 +447,8 @@ def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> 
             score = np.array([one["score"] for one in told], np.float64)
             return Scored(score, np.array(right, np.bool_), sources, sum(one["seconds"] for one in told))
 
-        results[name] = judged(plan, rows, ask, scorer.fixed)
+        results[name] = judged(plan, rows, ask, scorer.fixed, related(plan))
+        results[name]["as_dealt"] = judged(plan, rows, ask, scorer.fixed, frozenset())
     return {
         "training_pictures": len(training),
         "rows": {row: about_row(plan, row) for row in rows},
@@ -484,10 +491,31 @@ def truth_of(folder: Path, first: int | None = None) -> list[dict[str, Any]]:
 Ask = Callable[[Sequence[Path], Sequence[str]], Scored]
 
 
-def judged(plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None) -> dict[str, Any]:
-    """All figures of one scorer."""
+def related(plan: Plan) -> frozenset[Path]:
+    """Pictures of negatives that show what a training picture shows."""
+    listed = {one["pixels"] for one in json.loads(RELATED.read_text())["pictures"]}
+    folders = ("sources", "pictures/negative-hosts", "hard/photographs")
+    paths = [path for folder in folders for path in sorted((plan.work / folder).rglob("*.png"))]
+    return frozenset(path for path in paths if pixels_of(path) in listed)
+
+
+def pixels_of(path: Path) -> str:
+    """Digest of the pixels of a picture."""
+    return hashlib.sha256(np.asarray(Image.open(path).convert("RGB")).tobytes()).hexdigest()[:16]
+
+
+def made_of(plan: Plan, one: Mapping[str, Any]) -> set[Path]:
+    """The pictures that a negative is made of."""
+    host = Path(one.get("host", "")).name
+    return {plan.work / "sources" / one["source"], plan.work / "pictures" / "negative-hosts" / host}
+
+
+def judged(
+    plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None, without: frozenset[Path]
+) -> dict[str, Any]:
+    """All figures of one scorer, but for negatives that are made of some pictures."""
     positives = {row: asked(plan, row, "positives", ask) for row in rows}
-    negatives = {row: asked(plan, row, "negatives", ask) for row in rows}
+    negatives = {row: asked(plan, row, "negatives", ask, without) for row in rows}
     halves = {row: first_half(scored.source) for row, scored in negatives.items()}
     fixing = np.concatenate([negatives[row].score[halves[row]] for row in rows])
     reading = np.concatenate([negatives[row].score[~halves[row]] for row in rows])
@@ -512,23 +540,26 @@ def judged(plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None) -> di
             "fixed_on": len(fixing),
             "flagged": share(reading > pooled),
         },
+        "negatives": {row: len(scored.score) for row, scored in negatives.items()},
         "rows": table,
-        "hard": hard(plan, ask, {"1 %": pooled_row, "0.1 %": pooled}, fixed),
+        "hard": hard(plan, ask, {"1 %": pooled_row, "0.1 %": pooled}, fixed, without),
     }
 
 
-def asked(plan: Plan, row: str, side: str, ask: Ask) -> Scored:
+def asked(plan: Plan, row: str, side: str, ask: Ask, without: frozenset[Path] = frozenset()) -> Scored:
     folder = plan.folder(row, side)
-    truth = truth_of(folder, plan.first)
+    truth = [one for one in truth_of(folder, plan.first) if not without & made_of(plan, one)]
     return ask([folder / one["picture"] for one in truth], [one["source"] for one in truth])
 
 
-def hard(plan: Plan, ask: Ask, limits: Mapping[str, float], fixed: float | None) -> dict[str, Any]:
+def hard(
+    plan: Plan, ask: Ask, limits: Mapping[str, float], fixed: float | None, without: frozenset[Path]
+) -> dict[str, Any]:
     """How many hard negatives are flagged at thresholds that the pooled negatives give."""
     told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
     scores = []
     for folder in sorted((plan.work / "hard").iterdir()):
-        paths = sorted(folder.glob("*.png"))[: plan.first]
+        paths = [path for path in sorted(folder.glob("*.png"))[: plan.first] if path not in without]
         scores.append(ask(paths, [path.name for path in paths]).score)
         told["families"][folder.name] = _flagged(scores[-1], limits, fixed)
     told["all"] = _flagged(np.concatenate(scores), limits, fixed)

@@ -59,9 +59,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         nargs="?",
         const=USUAL,
         metavar="GRID",
-        help="Store parts of every image too, with local features and a picture of 256 pixels, to find "
-        f"copies of a part; GRID is one of {', '.join(GRIDS)}, {USUAL} where it is left out (IMAGES first "
-        "then). Needs OpenCV; what it takes is told before the build starts (default: none)",
+        help="Store local features of every image too, a picture of 256 pixels, and vectors of its parts, to "
+        f"find copies of a part; GRID of parts is one of {', '.join(GRIDS)}, {USUAL} (no parts) where "
+        "it is left out (IMAGES first then). What it takes is told before the build starts (default: none)",
     )
     return parser
 

@@ -30,8 +30,10 @@ GRIDS: dict[str, tuple[View, ...]] = {
     "sixteenths": (*_NINTHS, *_grid("sixteenth", 4, 0.35)),
 }
 """Presets, each with the boxes of those before: none, 4 of side 60 %, 9 of side 50 %, 16 of side 35 %."""
-USUAL = "ninths"
-"""The grid of whoever names none."""
+USUAL = "whole"
+"""The grid of an index whose builder names none: local features propose, and cost next to nothing."""
+BARE = "ninths"
+"""The grid of samples where the index has no local features, so that vectors alone propose."""
 
 
 def grid(name: str) -> tuple[View, ...]:

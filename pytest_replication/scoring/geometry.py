@@ -27,18 +27,22 @@ TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
 APART = 8.0
 """Points of one square of so many pixels count once."""
-ALIKE = 0.6
-"""Correlation around the points below which two parts are not alike: none of the points counts."""
-PLAIN, PLAIN_COUNTS = 0.82, 4
-"""Share of colours that two tones explain, from which on only one in so many points counts: letters of one
-font are alike wherever they stand."""
+UNLIKE, ALIKE = 0.3, 0.6
+"""Correlation around the points up to which two parts are not alike, so that none of the points counts, and
+from which on all do; between them a share."""
+PLAIN, PLAIN_COUNTS = 0.82, 0.25
+"""Share of colours that two tones explain, from which on a point counts a quarter, and the less the plainer:
+letters of one font are alike wherever they stand."""
 EVIDENCE = (
     f"points, {APART:g} px apart, of a similarity transform within {TOLERANCE:g} of {SIDE} px, "
-    f"that correlate by {ALIKE}, of two tones ({PLAIN}) one in {PLAIN_COUNTS}"
+    f"that correlate by {UNLIKE} to {ALIKE}, of two tones ({PLAIN}) by {PLAIN_COUNTS}"
 )
 """What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
+_ROUNDING = 1e-9
+_SHEARED = 8
+"""Points from which on a part is taken as sheared, too, when the pictures are laid on each other."""
 _FEWEST = 3
 """Pairs below which nothing is fitted: two points always agree."""
 _ITERATIONS, _CONFIDENCE, _REFINED = 1000, 0.999, 5
@@ -151,7 +155,8 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     if count < _FEWEST:
         return None
     hull = _hull(points)
-    alike, plain = _agreement(sample, training, matrix, points, hull, flipped)
+    laid = _sheared(matrix, points, others)
+    alike, plain = _agreement(sample, training, laid, points, hull, flipped)
     here, there = points[hull] / sample.size, others[hull] / training.size
     if flipped:
         here[:, 0] = 1 - here[:, 0]
@@ -189,11 +194,22 @@ def _agreement(
     return correlation(picture, training.picture, matrix, points * smaller), plain
 
 
+def _sheared(matrix: Points, points: Points, others: Points) -> Points:
+    """The affine transform that fits best, (2, 3); the similarity where points do not tell it."""
+    if len(points) < _SHEARED:
+        return matrix
+    ones = np.column_stack([points, np.ones(len(points))])
+    fitted = np.linalg.lstsq(ones, others, rcond=None)[0].T
+    stretched = np.linalg.svd(fitted[:, :2] @ np.linalg.inv(matrix[:, :2]), compute_uv=False)
+    return np.asarray(fitted) if stretched.min() > 0.5 and stretched.max() < 2 else matrix
+
+
 def _counting(inliers: int, alike: float | None, plain: float | None) -> int:
     """Points that count. What cannot be told, for want of a picture, takes none away."""
-    if alike is not None and alike < ALIKE:
-        return 0
-    return inliers // PLAIN_COUNTS if plain is not None and plain >= PLAIN else inliers
+    share = 1.0 if alike is None else min(1.0, max(0.0, (alike - UNLIKE) / (ALIKE - UNLIKE)))
+    if plain is not None and plain >= PLAIN:
+        share *= PLAIN_COUNTS * (1 - plain) / (1 - PLAIN)
+    return int(inliers * share + _ROUNDING)
 
 
 def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:

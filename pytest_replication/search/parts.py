@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.errors import IndexCorrupt, SampleError, SearchError, SettingsError
-from pytest_replication.images.parts import USUAL, grid
+from pytest_replication.images.parts import BARE, grid
 from pytest_replication.images.views import View
 from pytest_replication.index.checksums import Checksum
 from pytest_replication.index.reader import Index, Shard
@@ -42,13 +42,13 @@ _FILES = 2
 
 
 def grid_of(index: Index) -> str:
-    """Name of the grid of parts by which samples are searched: that of the index, else the usual."""
-    return index.objects.grid if index.objects else USUAL
+    """Name of the grid of parts by which samples are searched: that of the index, else `BARE`."""
+    return index.objects.grid if index.objects else BARE
 
 
 def sample_views(index: Index) -> tuple[View, ...]:
     """Views by which samples are searched for parts: those of the index, then parts."""
-    return (*index.manifest.views, *(index.objects.parts if index.objects else grid(USUAL)))
+    return (*index.manifest.views, *(index.objects.parts if index.objects else grid(BARE)))
 
 
 def training_views(index: Index) -> tuple[View, ...]:

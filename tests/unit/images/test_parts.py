@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.images.parts import GRIDS, USUAL, described, grid
+from pytest_replication.images.parts import BARE, GRIDS, USUAL, described, grid
 from pytest_replication.images.views import View, cut, in_pixels
 
 SIDES = {"quarter": (4, 0.6), "ninth": (9, 0.5), "sixteenth": (16, 0.35)}
@@ -21,7 +21,8 @@ def test_each_grid_holds_those_before() -> None:
     assert GRIDS["sixteenths"][:13] == GRIDS["ninths"]
     assert GRIDS["ninths"][:4] == GRIDS["quarters"]
     assert len({part.name for part in GRIDS["sixteenths"]}) == 29
-    assert grid(USUAL) == GRIDS["ninths"]
+    assert grid(USUAL) == ()
+    assert grid(BARE) == GRIDS["ninths"]
     with pytest.raises(SettingsError, match="'halves' is no grid of parts"):
         grid("halves")
 

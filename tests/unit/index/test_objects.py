@@ -254,7 +254,15 @@ def test_without_opencv_nothing_is_begun(
 def test_room_and_work_are_told_and_asked_for(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["build", str(few), "--out", str(tmp_path / "index"), "--embedder", "pixels", "--objects"]
+    arguments = [
+        "build",
+        str(few),
+        "--out",
+        str(tmp_path / "index"),
+        "--embedder",
+        "pixels",
+        "--objects=ninths",
+    ]
     each = 13 * 769 * 4 + 1024 * 140 + 20_000
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(tokens.shutil, "disk_usage", lambda _: usage(0, 0, 7 * each - 1))
@@ -280,7 +288,7 @@ def test_room_and_work_are_told_and_asked_for(
 
 def test_a_grid_that_there_is_not(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
-        SettingsError, match="'tenths' is no grid of parts: name quarters, ninths, sixteenths"
+        SettingsError, match="'tenths' is no grid of parts: name whole, quarters, ninths, sixteenths"
     ):
         BuildOptions(objects="tenths")
     assert cli.main(["build", "--out", str(tmp_path / "x"), str(few), "--objects", "tenths"]) != 0
