@@ -1,7 +1,7 @@
 """Pictures of a report for the documents: a real gate of a made-up release, looked at in Chromium.
 
-The release is a function that shows training photographs now and then, whole or a part of them; of the rest it makes
-cuttings of photographs that are not in the index. Run it with the extras ``objects``, ``faiss`` and ``weights``:
+The release is a function that now and then shows a training photograph, whole or a part of it; its other
+samples are cuttings of photographs that are not in the index. Extras: ``objects`` and ``weights``.
 
     python benchmarks/report_pictures.py [--work FOLDER]
 """
@@ -25,8 +25,9 @@ sys.path.insert(0, str(ROOT / "tests" / "shared"))
 
 from chromium import Browser, chromium  # noqa: E402
 
-SAMPLES = 60
-RELEASE = '''
+from pytest_replication import read_results  # noqa: E402
+
+RELEASE = """
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def cutting(image, draw, least=0.5):
     wide, high = image.size
     share = draw.uniform(least, 1)
     left, top = draw.uniform(0, 1 - share, 2)
-    return image.crop([round(v) for v in (left * wide, top * high, (left + share) * wide, (top + share) * high)])
+    box = (left * wide, top * high, (left + share) * wide, (top + share) * high)
+    return image.crop([round(value) for value in box])
 
 
 def one(seed):
@@ -53,30 +55,39 @@ def one(seed):
         image = ImageOps.fit(cutting(image, draw, 0.85), (512, 384))
         return ImageEnhance.Color(image).enhance(draw.uniform(0.6, 1.3)).rotate(draw.uniform(-2, 2))
     if kind < 0.22:
-        part = ImageOps.contain(cutting(image, draw, 0.6), (250, 250)).rotate(draw.uniform(-8, 8), expand=False)
+        part = ImageOps.contain(cutting(image, draw, 0.6), (250, 250)).rotate(draw.uniform(-8, 8))
         other.paste(part, (int(draw.integers(20, 240)), int(draw.integers(20, 120))))
     return other
 
 
 def generate(seeds, prompts):
     return [one(seed) for seed in seeds]
-'''
-TESTS = '''
+"""
+TESTS = """
 def test_release_copies_nothing(replication_samples, assert_no_replication):
     assert_no_replication(replication_samples, objects=True)
 
 
 def test_photographs_of_others_pass(assert_no_replication):
     assert_no_replication("others", threshold=0.75)
-'''
+"""
 CAPTIONS = ("at dawn", "seen from the left", "35 mm film", "on an overcast day")
-PART = "document.querySelector('#kind').value = 'part'; document.querySelector('#kind').dispatchEvent(new Event('change'))"
+PART = """(() => {
+  const list = document.getElementById("kind");
+  list.value = "part";
+  list.dispatchEvent(new Event("change"));
+})()"""
+BOX = """(() => {
+  const box = document.activeElement.getBoundingClientRect();
+  return {x: box.x + scrollX - 8, y: box.y + scrollY - 8, width: box.width + 16,
+    height: box.height + 16, scale: 1};
+})()"""
 DECODED = "Promise.all([...document.images].map((image) => image.decode())).then(() => 0)"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, help="folder for index and report, kept (default: a temporary one)")
+    parser.add_argument("--work", type=Path, help="folder that is kept (default: a temporary one)")
     work: Path | None = parser.parse_args().work
     program = chromium()
     if program is None:
@@ -104,11 +115,12 @@ def gate(work: Path) -> None:
     if not (work / "index").exists():
         subprocess.run([*program, "build", "photos", "--out", "index", "--objects"], cwd=work, check=True)
         subprocess.run([*program, "duplicates", "index"], cwd=work, check=True)
-    options = ["index=index", "model=release:generate", f"count={SAMPLES}", "prompts=prompts.txt", "report=report"]
+    options = ["index=index", "model=release:generate", "prompts=prompts.txt", "seeds-per-prompt=3"]
+    options.append("report=report")
     tests = [sys.executable, "-m", "pytest", "-q", *(f"--replication-{option}" for option in options)]
     done = subprocess.run(tests, cwd=work, env=os.environ | {"PYTHONPATH": f"{work}:{ROOT}"})
-    if done.returncode != 1:
-        raise SystemExit(f"the gate ended with {done.returncode}, not with a failure")
+    if done.returncode != 1 or read_results(work / "report").outcome != "fail":
+        raise SystemExit(f"the gate ended with {done.returncode}, and not with copies")
 
 
 def look(browser: Browser, page: Path, folder: Path) -> None:
@@ -122,10 +134,7 @@ def look(browser: Browser, page: Path, folder: Path) -> None:
     browser.run(DECODED)
     browser.press("j")
     browser.press("s")
-    box = browser.run(
-        "(() => { const box = document.activeElement.getBoundingClientRect();"
-        " return {x: box.x + scrollX - 8, y: box.y + scrollY - 8, width: box.width + 16, height: box.height + 16, scale: 1}; })()"
-    )
+    box = browser.run(BOX)
     keep(browser, folder, "report-part", clip=box)
 
 

@@ -104,6 +104,9 @@ def _figures(check: Mapping[str, Any]) -> str:
     undecided = count(part(check, "low_information").get("undecided"))
     figures = [f"{count(check.get('replicated')):,} of {count(check.get('samples')):,} replicated"]
     figures += [f"{undecided:,} undecided"] if undecided else []
+    of_accepted = part(check, "accepted")
+    for name, said in (("matches", "accepted"), ("expired", "no longer accepted")):
+        figures += [f"{len(pairs):,} {said}"] if (pairs := listed(of_accepted, name)) else []
     figures += [f"highest {score(check.get('closest_score'), check.get('threshold'))}"]
     figures += [_rule(check)]
     return told(" · ".join(figures))

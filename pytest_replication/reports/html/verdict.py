@@ -58,29 +58,34 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
 
 def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
     of_samples = [check for check in checks if "kind" not in check]
+    passed = sum(check.get("outcome") == "pass" for check in checks)
+    said = f"{many(passed, 'check')} passed"
+    if passed < len(checks):
+        said += f", {many(len(checks) - passed, 'check')} that only measured did not"
+    if not of_samples:
+        return f"{said}; none of them compared a sample with training images."
     copies, samples = (
         sum(count(check.get(name)) for check in of_samples) for name in ("replicated", "samples")
     )
-    said = many(len(checks), "check")
-    if not of_samples:
-        return f"{said} passed; none of them compared a sample with training images."
     if not copies:
-        return f"{said} passed: none of {many(samples, 'sample')} replicates a training image."
-    found = f"{copies:,} of {many(samples, 'sample')} replicate a training image"
-    return f"{said} passed: {found}, which is tolerated."
+        return f"{said}: none of {many(samples, 'sample')} replicates a training image."
+    return f"{said}: {_replicated(copies, samples)}, which is tolerated."
+
+
+def _replicated(copies: int, samples: int) -> str:
+    verb = "replicates" if copies == 1 else "replicate"
+    return f"{copies:,} of {many(samples, 'sample')} {verb} a training image"
 
 
 def story(check: Mapping[str, Any]) -> str:
     """A check in a few words."""
-    kind = check.get("kind")
+    samples, kind = count(check.get("samples")), check.get("kind")
     if kind is None:
-        return (
-            f"{count(check.get('replicated')):,} of {many(count(check.get('samples')), 'sample')} "
-            "replicate a training image"
-        )
+        return _replicated(count(check.get("replicated")), samples)
     if kind == "extraction":
-        samples = many(count(check.get("samples")), "sample")
-        return f"{count(check.get('extracted')):,} of {samples} were extracted pixel by pixel"
+        copies = count(check.get("extracted"))
+        was = "was" if copies == 1 else "were"
+        return f"{copies:,} of {many(samples, 'sample')} {was} extracted pixel by pixel"
     return str(check.get("story") or check.get("test"))
 
 

@@ -115,7 +115,18 @@ def test_copies_that_are_tolerated_are_told_in_a_pass(make: Make) -> None:
         make(3, lambda data: data["checks"][0].update(outcome="pass") or data.update(outcome="pass")),
         budget=PLENTY,
     )
-    assert "3 of 440 samples replicate a training image, which is tolerated." in page
+    assert "3 checks passed: 3 of 440 samples replicate a training image, which is tolerated." in page
+
+
+def test_a_pass_tells_checks_that_only_measured(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["outcome"] = "pass"
+        data["checks"][0]["asserted"] = False
+
+    page = html_report(make(1, change), budget=PLENTY)
+    assert "2 checks passed, 1 check that only measured did not: 1 of 440 samples replicates" in page
+    assert '<span class="mark">measured only</span>' in page
+    assert 'data-everything="false"' in page
 
 
 def test_an_error_that_a_test_caught_is_told(make: Make) -> None:
@@ -295,7 +306,7 @@ def test_checks_of_other_kinds_are_told_in_their_own_words(make: Make) -> None:
         ]
 
     page = html_report(make(0, change), budget=PLENTY)
-    assert "1 of 9 samples were extracted pixel by pixel." in page
+    assert "1 of 9 samples was extracted pixel by pixel." in page
     for said in (
         "the set is sound",
         "<li>few</li>",
