@@ -83,7 +83,8 @@ def measure_extraction(
         opened = index_for(index, run)
         if policy.rule != "relative":  # the only one that the mean matters to
             neighbours = min(neighbours, opened.rows)
-        matches = match_pixels(opened, Samples.of(samples), neighbours, name=name)
+        taken = Samples.of(samples)
+        matches = match_pixels(opened, taken, neighbours, name=name)
         verdict = judge_extraction(matches, policy)
     except Exception as error:
         if run is not None:
@@ -93,4 +94,5 @@ def measure_extraction(
         raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.note(extraction_row(verdict), asserted, lambda: render_extraction(verdict))
+        run.picture_pixels(verdict, taken, opened)
     return verdict

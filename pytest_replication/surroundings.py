@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models.samples import Samples
     from pytest_replication.verdicts import Verdict
@@ -117,6 +118,10 @@ class Surroundings(ABC):
 
     def picture(self, verdict: Verdict, samples: Samples, index: Index) -> None:
         """Draw what a verdict is about, where the run wants that; called after `record`."""
+        return
+
+    def picture_pixels(self, verdict: ExtractionVerdict, samples: Samples, index: Index) -> None:
+        """The same for a verdict about pixels; called after `note`."""
         return
 
     @abstractmethod

@@ -43,6 +43,8 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "fixtures" / "photos"
 _set_aside = [0]
+for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):  # suites that tests run are no steps of a job
+    os.environ.pop(_name, None)
 
 # Processors are shared: how long an example takes says nothing. `make test-all` takes the thorough one.
 settings.register_profile(

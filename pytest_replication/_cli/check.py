@@ -13,10 +13,12 @@ from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
 from pytest_replication._cli.options import Verbs, add_engine, add_index, add_model, loaded_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
+from pytest_replication._cli.reported import CheckReport, add_report
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import Asked, check_replication, require_rule
-from pytest_replication.errors import SettingsError
+from pytest_replication.errors import ReplicationError, ResultsError, SettingsError
+from pytest_replication.escape import lines
 from pytest_replication.index.expected import require_fingerprint
 from pytest_replication.index.reader import Index, open_index
 from pytest_replication.reports.data import verdict_data
@@ -29,7 +31,8 @@ from pytest_replication.verdicts import Outcome, Verdict
 
 _KEPT = 5
 """Training images a sample that are kept, for the text."""
-_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
+_CANNOT_TELL = 3
+_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: _CANNOT_TELL}
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -65,6 +68,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="FILE",
         help="Draw the samples with the highest scores, each beside its nearest training image (.png)",
     )
+    add_report(parser)
     _add_rule(parser)
     _add_samples(parser)
     add_engine(parser)
@@ -154,7 +158,38 @@ def run(args: argparse.Namespace) -> int:
         check_pictures(args.pictures)
     if args.pixels is not None or args.pixel_limit is not None:
         return _STATUS[extracted(args)]
+    if args.report is not None:
+        return _reported(args)
     verdict = _measured(args) if args.matches is None else judged_again(args)
+    return _answer(args, verdict)
+
+
+def _reported(args: argparse.Namespace) -> int:
+    """Answer the verb with a report, which tells errors as well."""
+    if args.matches is not None or args.pixels is not None:
+        raise SettingsError("--report is about a check of scores: leave out --matches and --pixels")
+    parser = add_parser(argparse.ArgumentParser().add_subparsers())
+    report = CheckReport(args, vars(parser.parse_args([])))
+    report.begin()
+    try:
+        status = _answer(args, _measured(args, report))
+    except ReplicationError as error:
+        _tell(report, _CANNOT_TELL, error)
+        raise
+    return status if _tell(report, status) else status or _CANNOT_TELL
+
+
+def _tell(report: CheckReport, status: int, error: ReplicationError | None = None) -> bool:
+    """Write a report; where that fails, say it: the verdict stands."""
+    try:
+        report.write(status, error)
+    except ResultsError as failure:
+        print(lines(f"error: {failure}"), file=sys.stderr)
+        return False
+    return True
+
+
+def _answer(args: argparse.Namespace, verdict: Verdict) -> int:
     if args.save is not None:
         save_matches(args.save, verdict)
     if args.json:
@@ -164,7 +199,7 @@ def run(args: argparse.Namespace) -> int:
     return _STATUS[verdict.outcome]
 
 
-def _measured(args: argparse.Namespace) -> Verdict:
+def _measured(args: argparse.Namespace, report: CheckReport | None = None) -> Verdict:
     if args.index is None or args.model is None:
         raise SettingsError(
             "check needs an index and samples: 'pytest-replication check INDEX SAMPLES'; or what --save has "
@@ -194,6 +229,8 @@ def _measured(args: argparse.Namespace) -> Verdict:
         require_rule(Asked(), args.count)
         samples = draw_asked(args, model, index)
         verdict = check_replication(samples, top_k=max(_KEPT, args.neighbours), accepted=accepted)
+    if report is not None:
+        report.add(verdict, samples, index)
     if args.pictures is not None:
         drawn = draw_pictures(verdict, samples, index, args.pictures)
         told = f"{args.pictures}" if drawn else "no pictures: the training images are not at hand"

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_replication.models import Model, load_model
 from pytest_replication.reports.words import plural as plural
+from pytest_replication.reports.words import read_size
 from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
@@ -123,6 +124,14 @@ def add_work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="Processes that embed (default: %(default)s)"
     )
+
+
+def size(text: str) -> int:
+    """Read a number of bytes, such as 20MB."""
+    try:
+        return read_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
 
 
 def add_max_rejected(parser: argparse.ArgumentParser) -> None:

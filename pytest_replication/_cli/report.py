@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, plural, print_json, size
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import replace_file
@@ -20,7 +21,6 @@ from pytest_replication.reports.junit import junit
 from pytest_replication.reports.markdown import summary
 from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.sarif import sarif
-from pytest_replication.reports.words import read_size
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
 
@@ -78,12 +78,13 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     parser.add_argument("results", metavar="RESULTS", help="File of results, or folder of a report")
     for renderer in RENDERERS:
-        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=renderer.help)
+        told = f"{renderer.help} (-: print it)"
+        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
     parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
     parser.add_argument(
         "--budget",
-        type=_size,
+        type=size,
         default=BUDGET,
         metavar="SIZE",
         help="Size that a page may have (default: 20MB)",
@@ -97,15 +98,20 @@ def run(args: argparse.Namespace) -> int:
     if args.private:
         results = Results(results.path, without_private(results.data))
     wanted = Wanted(args.budget, args.everything)
-    written = []
+    written: list[str] = []
+    printed = False
     for renderer in RENDERERS:
         path: Path | None = getattr(args, renderer.option.replace("-", "_"))
         if path is not None:
+            if path == Path("-"):
+                sys.stdout.write(renderer.render(results, wanted))
+                printed = True
+                continue
             _write(path, renderer.render(results, wanted))
             written.append(str(path))
     if args.json:
         print_json(results.data)
-    else:
+    elif written or not printed:
         print("\n".join(map(one_line, written or told(results))))
     return 0
 
@@ -139,10 +145,3 @@ def _write(path: Path, content: str) -> None:
         raise ResultsError(
             f"{path} cannot be written ({error}): name a file in a folder that is there"
         ) from error
-
-
-def _size(text: str) -> int:
-    try:
-        return read_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_replication._plugin.ci import annotations_of, forget_properties, tells, write_summary
 from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
@@ -41,6 +42,7 @@ class Hooks:
         if run.settings.value("gate"):
             config.pluginmanager.register(self._gate, "replication-gate")
         self._report = Report(config, run.settings)
+        self._told: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -62,6 +64,7 @@ class Hooks:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Refuse a marker that cannot be understood, also where no check would read it."""
         item.stash[ATTEMPTS] = item.stash.get(ATTEMPTS, 0) + 1
+        forget_properties(item)
         marked(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -103,7 +106,9 @@ class Hooks:
             self._rerun.append(report.nodeid)
         self._caught += [report.nodeid] if getattr(report, "replication_caught", False) else []
         if (said := getattr(report, "replication_broke", None)) is not None:
-            self._report.errors.append({"test": report.nodeid, "message": said})
+            file, line, _ = report.location
+            place: dict[str, Any] = {"test_file": Path(file).as_posix(), "test_line": (line or 0) + 1}
+            self._report.errors.append({"test": report.nodeid, "message": said, **place})
 
     def pytest_internalerror(self) -> None:
         """Remember that pytest, or a worker, broke down."""
@@ -132,6 +137,7 @@ class Hooks:
             self._faults.append(unwritten)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        self._tell_ci(session)
         return result
 
     def pytest_report_header(self) -> str | None:
@@ -145,13 +151,35 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        asked = self._run.settings.value("index") or self._run.settings.value("gate")
-        used = asked and not self._only_looking()
-        if self._rows or self._faults or self._caught or used:
+        if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
             left_out = () if self._only_looking() else self._gate.left_out()
             summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
+        for line in self._told:
+            terminalreporter.write_line(line)
+
+    def _tell_ci(self, session: pytest.Session) -> None:
+        """Write GitHub's step summary, and keep its annotations for the terminal; no verdict hangs on it."""
+        settings = self._run.settings
+        broken = self._report.errors or self._report.missing
+        told = self._rows or self._faults or self._caught or broken or self._used()
+        if not tells(settings) or not told:
+            return
+        try:
+            results = self._report.results(session, self._rows, self._faults, self._caught)
+            said = write_summary(settings, results)
+            self._told = annotations_of(settings, self._config, results)
+        except Exception as error:
+            said = f"GitHub cannot be told of the run ({type(error).__name__}: {error})"
+        from pytest_replication.escape import one_line
+
+        self._told += [one_line(f"replication: {said}")] if said else []
+
+    def _used(self) -> bool:
+        """Whether this run was to check something."""
+        asked = self._run.settings.value("index") or self._run.settings.value("gate")
+        return bool(asked) and not self._only_looking()
 
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,10 @@ from pytest_replication._plugin.settings import Settings
 from pytest_replication.errors import ReplicationError
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models.samples import Samples
+    from pytest_replication.results import Results
     from pytest_replication.verdicts import Verdict
 
 _STOPPED = {
@@ -27,7 +30,11 @@ UNWRITTEN = "report_error"
 
 
 def tell_all(
-    settings: Settings, row: dict[str, Any], verdict: Verdict, samples: Samples, index: Index
+    settings: Settings,
+    row: dict[str, Any],
+    verdict: Verdict | ExtractionVerdict,
+    samples: Samples,
+    index: Index,
 ) -> None:
     """Add to the row of a check what a report tells of it, and store its pictures.
 
@@ -36,9 +43,11 @@ def tell_all(
     Raises:
         ReplicationError: the calibration of the index is damaged.
     """
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.reports.details import add_pictures, details
 
-    row |= details(verdict, index)
+    if not isinstance(verdict, ExtractionVerdict):  # of which all was said when it was noted
+        row |= details(verdict, index)
     folder = settings.value("report")
     if folder is None or settings.value("report-private"):
         return
@@ -68,7 +77,7 @@ class Report:
 
     config: pytest.Config
     settings: Settings
-    errors: list[dict[str, str]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
@@ -120,6 +129,23 @@ class Report:
             told = str(error) if own else f"{type(error).__name__}: {error}"
             return told if own else f"the report cannot be written to {folder} ({told})"
         return unwritten
+
+    def results(
+        self,
+        session: pytest.Session,
+        rows: Sequence[dict[str, Any]],
+        faults: Sequence[str],
+        caught: list[str],
+    ) -> Results:
+        """What `write` writes, as a folder of that name would hold it; private where that is wanted."""
+        from pytest_replication.results.assembled import assemble
+        from pytest_replication.results.file import NAME, Results
+        from pytest_replication.results.private import without_private
+
+        data = assemble(rows, self._run(session, faults, caught))
+        if self.settings.value("report-private"):
+            data = without_private(data)
+        return Results(Path(self._folder() or ".") / NAME, data)
 
     def _folder(self) -> str | None:
         options = self.config.option

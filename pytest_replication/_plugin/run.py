@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
+from pytest_replication._plugin.ci import add_properties, place_of, tells
 from pytest_replication._plugin.gate import is_ready
 from pytest_replication._plugin.settings import Settings, marked
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
 from pytest_replication.surroundings import EngineChoice, Surroundings
 
 if TYPE_CHECKING:
+    from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
     from pytest_replication.models import Model, Samples
     from pytest_replication.prompts import Prompts
@@ -226,10 +228,7 @@ class Run(Surroundings):
         Raises:
             ReplicationError: they cannot be drawn.
         """
-        if self.reports:
-            from pytest_replication._plugin.reporting import tell_all
-
-            tell_all(self.settings, self._running().stash[ROWS][-1], verdict, samples, index)
+        self._tell(verdict, samples, index)
         folder = self.settings.value("pictures")
         if folder is None or verdict.passed or self.drawn >= MOST_DRAWN:
             return
@@ -241,6 +240,21 @@ class Run(Surroundings):
         if path is not None:
             self.drawn += 1
             item.stash[ROWS][-1]["pictures"] = str(path)
+
+    @_noting_errors
+    def picture_pixels(self, verdict: ExtractionVerdict, samples: Samples, index: Index) -> None:
+        """Tell a report of a check of pixels.
+
+        Raises:
+            ReplicationError: stored pixels are damaged.
+        """
+        self._tell(verdict, samples, index)
+
+    def _tell(self, verdict: Verdict | ExtractionVerdict, samples: Samples, index: Index) -> None:
+        if self.reports:
+            from pytest_replication._plugin.reporting import tell_all
+
+            tell_all(self.settings, self._running().stash[ROWS][-1], verdict, samples, index)
 
     @property
     def reports(self) -> bool:
@@ -255,8 +269,9 @@ class Run(Surroundings):
         """Put a verdict on the next report of the test, as plain data."""
         item = self._running()
         row = row | {"test": item.nodeid, "asserted": asserted}
-        if self.reports:
-            row |= self._circumstances(item)
+        add_properties(self.settings, item, row)
+        if self.reports or tells(self.settings):
+            row |= self._circumstances(item) | place_of(item)
             if tell is not None:
                 row["message"] = "" if row["outcome"] == "pass" else tell()
         item.stash.setdefault(ROWS, []).append(row)

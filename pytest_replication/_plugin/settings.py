@@ -121,6 +121,14 @@ def size(value: str) -> int:
     return read_size(value)
 
 
+def ci(value: str) -> str:
+    """Parse what CI systems are told."""
+    names = [name.strip() for name in value.split(",")]
+    if value not in ("auto", "off") and not set(names) <= {"summary", "annotations", "properties"}:
+        raise ValueError("is neither auto nor off, nor some of summary,annotations,properties")
+    return ",".join(names)
+
+
 def missing(value: str) -> str:
     """Parse what to do without an index."""
     if value not in ("error", "skip"):
@@ -278,6 +286,13 @@ SETTINGS = (
         switch,
         "Leave names, captions and pictures out of the report: digests, scores and counts only",
         default=False,
+    ),
+    Setting(
+        "ci",
+        ci,
+        "What CI is told unasked: auto, off, or some of summary,annotations,properties",
+        "auto|off|NAMES",
+        "auto",
     ),
     Setting(
         "canaries",

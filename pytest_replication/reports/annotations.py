@@ -22,7 +22,7 @@ _LONGEST = 2000
 
 
 def workflow_commands(
-    results: Results, place: Callable[[str], str] = str, errors: int = MOST, warnings: int = MOST
+    results: Results, place: Callable[[str], str] = str, *, failed_tests: bool = True
 ) -> list[str]:
     """Workflow commands, a line each, the worst first.
 
@@ -30,25 +30,23 @@ def workflow_commands(
         results: of a run.
         place: makes the path of a file, as the results name it, one that begins in the repository; empty for
             a file outside it.
-        errors: that may be written; fewer where something else annotates failed tests, too.
-        warnings: that may be written.
+        failed_tests: annotate those, which something else may do.
     """
     found = of_checks(results)
     weak = dict.fromkeys(said for check in results.counted for said in warned(check))
+    failing = [finding for finding in found if finding.failing and (failed_tests or not finding.test)]
     told = [finding for finding in found if not finding.failing]
     told += [Finding("warning", False, "Replication", said) for said in weak]
     return [
-        *_commands("error", [finding for finding in found if finding.failing], place, errors),
-        *_commands("warning", told, place, warnings),
+        *_commands("error", failing, place),
+        *_commands("warning", told, place),
     ]
 
 
-def _commands(level: str, findings: Sequence[Finding], place: Callable[[str], str], most: int) -> list[str]:
-    if len(findings) <= most:
+def _commands(level: str, findings: Sequence[Finding], place: Callable[[str], str]) -> list[str]:
+    if len(findings) <= MOST:
         return [_command(level, finding, place) for finding in findings]
-    if not most:
-        return []
-    kept = [_command(level, finding, place) for finding in findings[: most - 1]]
+    kept = [_command(level, finding, place) for finding in findings[: MOST - 1]]
     said = f"and {len(findings) - len(kept)} more: the summary of the job lists them"
     return [*kept, _command(level, Finding("more", level == "error", "Replication", said), place)]
 

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pytest_replication.errors import ReplicationError
+from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.reports.data import pair_data
 from pytest_replication.reports.text import render
 from pytest_replication.results.pictures import Pictures
 from pytest_replication.search.evidence import training_image
+from pytest_replication.search.extraction import PixelMatch
 from pytest_replication.search.matches import Match
+from pytest_replication.search.pixels import take_pixels
 from pytest_replication.verdicts import Outcome, Verdict
 
 NEAR = 20
@@ -54,7 +58,11 @@ def near(verdict: Verdict) -> list[Match]:
 
 
 def add_pictures(
-    row: dict[str, Any], verdict: Verdict, samples: Samples, index: Index, pictures: Pictures
+    row: dict[str, Any],
+    verdict: Verdict | ExtractionVerdict,
+    samples: Samples,
+    index: Index,
+    pictures: Pictures,
 ) -> None:
     """Store the sample and the training image of each pair of a check, and name them in its row.
 
@@ -62,7 +70,7 @@ def add_pictures(
     the first for which there is no room on, pairs have none, and ``pictures_left_out`` counts them.
 
     Args:
-        row: what `verdict_data` and `details` say of the check.
+        row: what `verdict_data` and `details`, or `extraction_row`, say of the check.
         verdict: the same.
         samples: what was checked.
         index: what it was compared with.
@@ -80,8 +88,8 @@ def add_pictures(
         try:
             mine = pictures.add(samples.image(match.sample))
             if match.row not in known:
-                found = training_image(index, match)
-                known[match.row] = None if found is None else pictures.add(found[0])
+                theirs = _training(index, match)
+                known[match.row] = None if theirs is None else pictures.add(theirs)
         except ReplicationError:  # a file that has gone since: the verdict stands without its picture
             left_out += 1
             continue
@@ -92,7 +100,20 @@ def add_pictures(
     row["pictures_left_out"] = left_out
 
 
-def _pairs(row: dict[str, Any], verdict: Verdict) -> Iterator[tuple[dict[str, Any], Match]]:
+def _training(index: Index, match: Match | PixelMatch) -> Image.Image | None:
+    if isinstance(match, PixelMatch):  # such an index stores pixels, and compared these
+        return Image.fromarray(take_pixels(index, np.array([match.row]))[0])
+    found = training_image(index, match)
+    return None if found is None else found[0]
+
+
+def _pairs(
+    row: dict[str, Any], verdict: Verdict | ExtractionVerdict
+) -> Iterator[tuple[dict[str, Any], Match | PixelMatch]]:
+    if isinstance(verdict, ExtractionVerdict):
+        yield from zip(row["pairs"], verdict.extracted, strict=True)
+        yield from zip(row["undecided_pairs"], verdict.undecided, strict=True)
+        return
     yield from zip(row["pairs"], verdict.replicated, strict=True)
     yield from zip(row["undecided_pairs"], verdict.undecided, strict=True)
     if row["accepted"] is not None:

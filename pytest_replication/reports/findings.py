@@ -152,15 +152,26 @@ def title(check: Mapping[str, Any]) -> str:
 
 def place(check: Mapping[str, Any]) -> tuple[str, int]:
     """File and line of the test of a check; an empty file where that is not known."""
-    line = check.get("line")
-    return relative(check.get("file") or _file(check["test"])), line if type(line) is int and line > 0 else 1
+    line = check.get("test_line")
+    return relative(check.get("test_file") or _file(check["test"])), line if type(
+        line
+    ) is int and line > 0 else 1
 
 
 def relative(path: object) -> str:
-    """A relative path with forward slashes; empty for what is none, or leads out of its folder."""
+    """A relative path of a file, with forward slashes; empty for what is none, or leads out of its folder.
+
+    Ready tests stand in no file, and their node has no suffix.
+    """
     text = str(path or "").removeprefix("./")
     outside = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
-    odd = outside or ".." in text.split("/") or "\\" in text or one_line(text) != text
+    odd = (
+        outside
+        or not PurePosixPath(text).suffix
+        or ".." in text.split("/")
+        or "\\" in text
+        or one_line(text) != text
+    )
     return "" if odd else text
 
 
@@ -208,7 +219,7 @@ def _broken(results: Results) -> Iterator[Finding]:
     for error in run["errors"]:
         told = error if isinstance(error, Mapping) else {"message": error}
         test, said = one_line(str(told.get("test", ""))), str(told.get("message", ""))
-        file, line = place({"test": test, "file": told.get("file"), "line": told.get("line")})
+        file, line = place({**told, "test": test})
         yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), test, file, line, name(said))
     for fault in run["faults"]:
         yield Finding(BROKEN, True, RULES[BROKEN], name(fault, 2000), key=name(fault))

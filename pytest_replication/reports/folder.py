@@ -62,7 +62,7 @@ def pictures_for(folder: str | os.PathLike[str], budget: int) -> Pictures:
 def write_report(
     folder: str | os.PathLike[str], data: Mapping[str, Any], *, budget: int = BUDGET, private: bool = False
 ) -> Results:
-    """Write the results of a run, and what is rendered from them, the results last.
+    """Write the results of a run, and then what is rendered from them.
 
     Args:
         folder: as `begin_report` left it, with the pictures that checks have stored since.

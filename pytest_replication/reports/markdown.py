@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pytest_replication.results import Results
 
 T = TypeVar("T")
-CAP = 1 << 20
-"""Bytes of a step summary from which on GitHub drops it."""
+CAP = (1 << 20) - 4096
+"""Bytes that a step summary may have: GitHub drops one of more than 1 MiB, and others add to it."""
 CHECKS, PAIRS, PAIRS_OF_ONE, REASONS = 200, 100, 20, 50
 """Rows that people still read: checks, pairs of all of them and of one, and what broke or weakens the run."""
 _OF_PAIRS = ("", "sample", "seed", "prompt", "training image", "caption", "copies")

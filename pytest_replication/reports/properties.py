@@ -28,15 +28,17 @@ _TOLD = (
     "searched",
 )
 _OF_INDEX = ("fingerprint", "embedder", "weights_sha256", "canaries")
+_NAMES = ("check", "threshold_source", "index_embedder", "model")
 _LONGEST = 500
 
 
-def properties(check: Mapping[str, Any], number: int = 1) -> dict[str, str]:
+def properties(check: Mapping[str, Any], number: int = 1, *, private: bool = False) -> dict[str, str]:
     """What a check is about and what it found, by name.
 
     Args:
         check: its row.
         number: of the check in its test, from 1 on: names of the second begin with ``replication_2_``.
+        private: leave out what may name an image, a file or a model.
     """
     prefix = PREFIX if number == 1 else f"{PREFIX}{number}_"
     told: dict[str, Any] = {"check": check.get("check"), "kind": check.get("kind")}
@@ -49,6 +51,7 @@ def properties(check: Mapping[str, Any], number: int = 1) -> dict[str, str]:
         if isinstance(model, Mapping)
         else {}
     )
+    told = {key: value for key, value in told.items() if not private or key not in _NAMES}
     return {f"{prefix}{key}": _text(value) for key, value in told.items() if value not in (None, "")}
 
 

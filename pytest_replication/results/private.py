@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+SOURCES = ("call", "marker", "command line", "ini file", "default")
+"""Where settings come from."""
 _DIGITS = 12
 _KEPT = frozenset(
     {
@@ -21,10 +23,8 @@ _KEPT = frozenset(
         "decided",
         "engine",
         "expires",
-        "fdr_source",
         "fingerprint",
         "kind",
-        "max_rate_source",
         "outcome",
         "per",
         "platform",
@@ -35,6 +35,7 @@ _KEPT = frozenset(
         "sample_view",
         "source",
         "started",
+        "test_file",
         "training_sha256",
         "view",
         "weights_sha256",
@@ -47,11 +48,16 @@ _DROPPED = frozenset(
     {"pictures", "part", "command", "message", "lines", "cells", "warnings", "story", "notes"}
 )
 """Keys whose values are about images, or sentences that may name one."""
+_RULES = frozenset({"fdr_source", "max_rate_source", "points_source", "threshold_source"})
+"""Keys that say where a number comes from, in words of this package."""
+_ABSENT = frozenset({"none were planted", *(f"canaries are 0 ({source})" for source in SOURCES)})
+"""Why there is no positive control, where that names nothing."""
 _PLAIN_SETTINGS = frozenset(
     {
         "allow-approximate",
         "allow-unproved",
         "canaries",
+        "ci",
         "complexity",
         "count",
         "device",
@@ -131,7 +137,7 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_SENTENCES: dict[str, Any] = {"cells": [], "warnings": [], "notes": [], "story": ""}
+_SENTENCES: dict[str, Any] = {"cells": ["", "", ""], "warnings": [], "notes": [], "story": ""}
 """What stands in the place of sentences, which readers of these keys look for."""
 
 
@@ -142,7 +148,7 @@ def _stripped(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stripped_value(name: str, value: Any) -> Any:
     if isinstance(value, str):
-        return value if name in _KEPT or not value else _hashed(value)
+        return _text(name, value)
     if isinstance(value, Mapping):
         if name == "thresholds":
             return {_hashed(str(group)): number for group, number in value.items()}
@@ -150,6 +156,16 @@ def _stripped_value(name: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_stripped_value(name, entry) for entry in value]
     return value
+
+
+def _text(name: str, text: str) -> str:
+    if name in _KEPT or not text:
+        return text
+    if name in _RULES:
+        return text.partition(", as in ")[0]  # matches that are judged again: behind it stands their file
+    if name == "embedder":
+        return text.partition(":")[0]  # behind it stand a path, a function or a model
+    return text if text in _ABSENT else _hashed(text)
 
 
 def _test(name: str) -> str:

@@ -14,7 +14,7 @@ import pytest_replication.results
 from pytest_replication import read_results
 from pytest_replication.cli import main
 
-from .conftest import FAILING, PASSING, RunSuite
+from .conftest import RunSuite
 
 SCHEMA = json.loads((Path(pytest_replication.results.__file__).parent / "schema.json").read_text())
 MANY = """
@@ -22,11 +22,20 @@ MANY = """
 
     @pytest.mark.parametrize("number", range(4))
     def test_many(number, assert_no_replication, check_replication):
-        check_replication("photos/unrelated", threshold=0.9)
-        assert_no_replication("photos/training" if number == 2 else "photos/unrelated", threshold=0.9, name="named")
+        check_replication("photos/unrelated/moon.jpg", threshold=0.9)
+        sample = "photos/training/cat.jpg" if number == 2 else "photos/unrelated/moon.jpg"
+        assert_no_replication(sample, threshold=0.9, name="named")
 
     def test_set(assert_no_duplicates_within):
         assert_no_duplicates_within("photos/unrelated", 0.95)
+"""
+COPY = """
+    def test_copy(assert_no_replication):
+        assert_no_replication("photos/training/cat.jpg", threshold=0.9)
+"""
+PASS = """
+    def test_moon(assert_no_replication):
+        assert_no_replication("photos/unrelated/moon.jpg", threshold=0.9)
 """
 REPORT = "--replication-report=out"
 
@@ -58,10 +67,10 @@ def test_every_check_stands_in_the_results_once(
     ]
     failed = data["checks"][5]
     assert (failed["outcome"], failed["check"], failed["asserted"]) == ("fail", "named", True)
-    assert failed["message"].startswith("20 of 20 samples replicate training images")
-    assert failed["scores"] == [1.0] * 20
+    assert failed["message"].startswith("1 of 1 samples replicates a training image")
+    assert failed["scores"] == [1.0]
     assert 0 < failed["seconds"] < 60
-    for pair in failed["pairs"]:
+    for pair in (failed["pairs"][0], data["checks"][0]["near_pairs"][0]):
         for path in pair["pictures"].values():
             with Image.open(pytester.path / "out" / path) as image:
                 assert (image.format, max(image.size)) == ("WEBP", 384)
@@ -71,7 +80,7 @@ def test_every_check_stands_in_the_results_once(
 def test_the_verb_tells_results_in_a_few_lines(
     run_suite: RunSuite, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_suite(FAILING, REPORT)
+    run_suite(COPY, REPORT)
     capsys.readouterr()
     page = (pytester.path / "out" / "report.html").read_text()
     assert "20 of 20 samples replicate a training image." in page
@@ -84,17 +93,242 @@ def test_the_verb_tells_results_in_a_few_lines(
     assert main(["report", str(pytester.path / "out")]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "FAIL: 1 check (1 fail)"
-    assert "test_copies#1: 20 of 20 replicated, highest 1.000, threshold 0.9" in told[1]
+    assert "test_copy#1: 1 of 1 replicated, highest 1.000, threshold 0.9" in told[1]
     assert main(["report", str(pytester.path / "out" / "results.json"), "--private", "--json"]) == 0
     private = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator(SCHEMA).validate(private)
     assert private["private"] is True
-    assert "astronaut" not in json.dumps(private)
+    assert "cat.jpg" not in json.dumps(private)
 
 
 def test_a_passing_run_says_so(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
-    assert run_suite(PASSING, REPORT).ret == 0
+    assert run_suite(PASS, REPORT).ret == 0
     data = valid(pytester.path / "out")
     assert (data["outcome"], len(data["checks"])) == ("pass", 1)
     assert data["checks"][0]["message"] == ""
-    assert len(data["checks"][0]["near_pairs"]) == 11
+    assert len(data["checks"][0]["near_pairs"]) == 1
+
+
+def test_a_test_that_is_run_again_until_it_passes(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    code = """
+        tries = []
+
+        def test_flaky(assert_no_replication):
+            tries.append(1)
+            name = "training/cat" if len(tries) == 1 else "unrelated/moon"
+            assert_no_replication(f"photos/{name}.jpg", threshold=0.9)
+    """
+    assert run_suite(code, REPORT, "--reruns=2", "-p", "no:xdist").ret == 1
+    data = valid(pytester.path / "out")
+    checks = [(check["id"].partition("::")[2], check["rerun"], check["outcome"]) for check in data["checks"]]
+    assert checks == [("test_flaky#rerun1", True, "fail"), ("test_flaky#1", False, "pass")]
+    assert data["outcome"] == "fail"
+    assert "was run again until it did" in data["run"]["faults"][0]
+
+
+BROKEN = """
+    import pytest
+    from pytest_replication import ReplicationError
+
+    def test_moon(assert_no_replication):
+        assert_no_replication("photos/unrelated/moon.jpg", threshold=0.9)
+
+    def test_empty(assert_no_replication):
+        assert_no_replication([], threshold=0.9)
+
+    def test_claim(assert_no_replication):
+        assert_no_replication("photos/unrelated/moon.jpg", threshold=0.9, max_rate=0.1)
+
+    def test_caught(assert_no_replication):
+        with pytest.raises(ReplicationError):
+            assert_no_replication([], threshold=0.9)
+"""
+
+
+def test_what_broke_is_told_and_is_no_pass(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    assert run_suite(BROKEN, REPORT, "-p", "no:xdist").ret == 1
+    data = valid(pytester.path / "out")
+    assert data["outcome"] == "error"
+    ((test, said),) = [(error["test"], error["message"]) for error in data["run"]["errors"]]
+    assert test.endswith("::test_empty")
+    assert said.startswith("an empty list holds no samples")
+    assert [name.partition("::")[2] for name in data["run"]["caught"]] == ["test_caught"]
+    assert [check["outcome"] for check in data["checks"]] == ["inconclusive", "pass"]
+
+
+def test_a_run_that_was_stopped_is_no_pass(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    code = PASS + "\n    def test_other(): assert False\n    def test_third(): pass\n"
+    assert run_suite(code, REPORT, "-x").ret == 1
+    data = valid(pytester.path / "out")
+    assert data["outcome"] == "error"
+    assert "the run was stopped" in data["run"]["faults"][0]
+    assert data["checks"][0]["outcome"] == "pass"
+
+
+def test_a_worker_that_died_is_told(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    code = PASS + "\n    def test_dies():\n        import os\n        os._exit(9)\n"
+    assert run_suite(code, REPORT, "-n1").ret != 0
+    data = valid(pytester.path / "out")
+    assert data["outcome"] == "error"
+    assert any("the worker gw0 died" in fault for fault in data["run"]["faults"])
+
+
+@pytest.mark.parametrize("where", ["a file", "a file below", "results of others"])
+def test_a_folder_that_cannot_be_written_to_ends_the_run_at_once(
+    run_suite: RunSuite, pytester: pytest.Pytester, where: str
+) -> None:
+    if where == "results of others":
+        (pytester.path / "out").mkdir()
+        (pytester.path / "out" / "results.json").write_text("{}")
+    else:
+        (pytester.path / "out").write_text("mine")
+    below = "/below" if where == "a file below" else ""
+    result = run_suite(COPY, f"{REPORT}{below}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *: name another folder*"])
+    kept = pytester.path / "out" / ("results.json" if where == "results of others" else "")
+    assert kept.read_text() in ("mine", "{}")
+
+
+@pytest.mark.parametrize(("code", "status"), [(PASS, 3), (COPY, 1)])
+@pytest.mark.parametrize("what", ["pages", "pictures"])
+def test_a_full_disk_is_an_error_of_the_run_and_no_verdict(
+    run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch, code: str, status: int, what: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if what == "pages":
+        monkeypatch.setattr("pytest_replication.results.file.replace_file", full)
+    else:
+        monkeypatch.setattr("pytest_replication.results.pictures.Pictures.add", full)
+    result = run_suite(code, REPORT, "-p", "no:xdist")
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["ERROR: *cannot be written *No space left on device*"])
+    result.stdout.fnmatch_lines([f"{'PASS' if code == PASS else 'FAIL'} *"])
+
+
+def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise KeyError("score")
+
+    monkeypatch.setattr("pytest_replication.reports.folder.RENDERED", {"page": broken})
+    result = run_suite(PASS, REPORT, "-p", "no:xdist")
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["ERROR: the report cannot be written to *(KeyError: 'score')"])
+
+
+def test_a_run_leaves_nothing_of_the_one_before(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    out = pytester.path / "out"
+    run_suite(COPY, REPORT)
+    before = {path.name for path in (out / "pictures").iterdir()}
+    (out / "pictures" / "mine.webp").write_text("mine")
+    run_suite(PASS, REPORT)
+    after = {path.name for path in (out / "pictures").iterdir()}
+    assert before
+    assert not before & after
+    assert "mine.webp" in after
+    assert run_suite("def test_nothing(): pass", REPORT).ret == 0
+    assert valid(out)["outcome"] == "none"
+    run_suite(PASS, REPORT, "--collect-only")
+    assert valid(out)["outcome"] == "none"
+
+
+def test_a_private_report_shows_and_names_no_image(
+    run_suite: RunSuite, pytester: pytest.Pytester, built_calibrated: Path
+) -> None:
+    private = "--replication-report-private"
+    assert run_suite(COPY, REPORT, private, index=built_calibrated).ret == 1
+    data = valid(pytester.path / "out")
+    assert data["private"] is True
+    assert not (pytester.path / "out" / "pictures").exists()
+    for path in (pytester.path / "out").iterdir():
+        assert "cat" not in path.read_text().lower().replace("replicat", "").replace("indicat", "")
+    null = data["checks"][0]["null"]
+    assert len(null["edges"]) == len(null["counts"]) + 1
+    assert sum(null["counts"]) == 120
+    assert null["edges"][-1] >= 1.0
+
+
+def test_a_budget_is_kept(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    code = """
+        def test_copies(assert_no_replication):
+            assert_no_replication("photos/training", threshold=0.9)
+    """
+    assert run_suite(code, REPORT, "--replication-report-budget=200kB").ret == 1
+    out = pytester.path / "out"
+    assert sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) <= 200_000
+    check = valid(out)["checks"][0]
+    shown = ["pictures" in pair for pair in check["pairs"]]
+    assert 0 < sum(shown) < 20
+    assert check["pictures_left_out"] == 20 - sum(shown)
+
+
+def test_pixels_have_pictures_too(
+    run_suite: RunSuite, pytester: pytest.Pytester, tmp_path_factory: pytest.TempPathFactory, training: Path
+) -> None:
+    from pytest_replication import BuildOptions, build_index
+
+    index = tmp_path_factory.mktemp("stored") / "index"
+    build_index(
+        [training / "cat.jpg", training / "coins.jpg"], index, BuildOptions(embedder="pixels", pixels=32)
+    )
+    code = """
+        def test_pixels(assert_no_extraction):
+            assert_no_extraction("photos/training/cat.jpg", "rmse")
+    """
+    assert run_suite(code, REPORT, index=index).ret == 1
+    (check,) = valid(pytester.path / "out")["checks"]
+    assert check["kind"] == "extraction"
+    with Image.open(pytester.path / "out" / check["pairs"][0]["pictures"]["training"]) as image:
+        assert image.size == (32, 32)
+
+
+def test_check_writes_a_report(
+    built_pixels: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, index = tmp_path / "out", str(built_pixels)
+    arguments = ["check", index, str(training / "cat.jpg"), "--threshold=0.9", f"--report={out}"]
+    assert main(arguments) == 1
+    data = valid(out)
+    assert [(check["id"], check["outcome"]) for check in data["checks"]] == [
+        ("pytest-replication check#1", "fail")
+    ]
+    assert {"name": "threshold", "value": 0.9, "source": "command line"} in data["run"]["settings"]
+    assert (out / data["checks"][0]["pairs"][0]["pictures"]["training"]).is_file()
+    assert main([*arguments, "--report-private"]) == 1
+    assert valid(out)["private"] is True
+    assert main(["check", index, str(tmp_path / "nowhere"), "--threshold=0.9", f"--report={out}"]) == 3
+    assert (valid(out)["outcome"], valid(out)["checks"]) == ("error", [])
+    assert main(["check", "--matches=run.json", f"--report={out}"]) == 2
+    assert "leave out --matches" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["pages", "pictures"])
+def test_check_gives_its_verdict_where_a_report_cannot_be_written(
+    built_pixels: Path,
+    unrelated: Path,
+    training: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    name = "results.file.replace_file" if what == "pages" else "results.pictures.Pictures.add"
+    monkeypatch.setattr(f"pytest_replication.{name}", full)
+    for sample, status, said in ((unrelated / "moon.jpg", 3, "PASS:"), (training / "cat.jpg", 1, "FAIL:")):
+        arguments = [
+            "check",
+            str(built_pixels),
+            str(sample),
+            "--threshold=0.9",
+            f"--report={tmp_path / 'out'}",
+        ]
+        assert main(arguments) == status
+        told = capsys.readouterr()
+        assert told.out.startswith(said)
+        assert "No space left on device" in told.err

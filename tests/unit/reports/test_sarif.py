@@ -61,7 +61,7 @@ def results_of(text: str) -> list[dict]:
 
 
 def test_a_result_a_training_image():
-    found = results_of(sarif(made_results(made_check(file="tests/a b.py", line=12))))
+    found = results_of(sarif(made_results(made_check(test_file="tests/a b.py", test_line=12))))
     assert [result["ruleId"] for result in found] == ["replication/replicated"] * 2
     where = found[0]["locations"][0]["physicalLocation"]
     assert where["artifactLocation"]["uri"] == "tests/a%20b.py"
@@ -116,7 +116,7 @@ def test_hostile_text_is_text():
 
 def test_gitlab_takes_the_report():
     issues = json.loads(
-        gitlab(made_results(made_check(line=12), made_check(2, "inconclusive"), faults=["lost"]))
+        gitlab(made_results(made_check(test_line=12), made_check(2, "inconclusive"), faults=["lost"]))
     )
     for issue in issues:
         assert issue.keys() == {"description", "check_name", "fingerprint", "severity", "location"}

@@ -1,0 +1,78 @@
+"""Results that may leave the house: no name, caption or picture in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_replication.results.private import without_private
+from pytest_replication.results.sound import require_sound
+
+from .test_file import SCHEMA
+
+Make = Callable[..., dict[str, Any]]
+
+
+def test_names_go_and_numbers_stay(put_together: Make, row: dict[str, Any]) -> None:
+    picture = {"sample": f"pictures/{'a' * 40}.webp", "training": None}
+    row = row | {"pairs": [pair | {"pictures": picture, "caption": "a secret cat"} for pair in row["pairs"]]}
+    part = {"points": 12, "sample": [[0.1, 0.2]], "training": [[0.3, 0.4]]}
+    row["near_pairs"] = [row["near_pairs"][0] | {"part": part}]
+    row["group_thresholds"] = {"by": "label", "thresholds": {"secret": 0.5}, "rest": 0.6}
+    whole = put_together(
+        row | {"check": "secret", "threshold_source": "call, as in secret.json"},
+        row | {"kind": "set", "cells": ["secret"] * 3, "story": "secret", "findings": [{"said": "secret"}]},
+        faults=["test_secret was lost"],
+        caught=["test_gate.py::test_caught[secret]"],
+        errors=[{"test": "test_gate.py::test_broken[secret]", "message": "secret/index is gone"}],
+    )
+    private = without_private(whole)
+    text = json.dumps(private)
+    for word in ("secret", "coins", ".jpg", "webp", "photos", "0.3, 0.4"):
+        assert word not in text.replace("--replication", "")
+    jsonschema.Draft202012Validator(SCHEMA).validate(private)
+    require_sound(private)
+    check = private["checks"][0]
+    assert private["private"] is True
+    for kept in ("scores", "rate_upper", "threshold", "outcome", "worst_score", "counts"):
+        assert check[kept] == row[kept]
+    assert (check["threshold_source"], check["message"]) == ("call", "")
+    assert check["index"]["fingerprint"] == row["index"]["fingerprint"]
+    assert [pair["score"] for pair in check["pairs"]] == [pair["score"] for pair in row["pairs"]]
+    assert check["test"].startswith("test_gate.py::test_release[")
+    assert check["id"] == f"{check['test']}#1"
+    assert len(check["group_thresholds"]["thresholds"]) == 1
+    assert private["checks"][1]["cells"] == ["", "", ""]
+    values = {setting["name"]: setting["value"] for setting in private["run"]["settings"]}
+    assert values["threshold"] == 0.9
+    assert private["run"]["command"] is None
+    assert whole["checks"][0]["check"] == "secret"
+
+
+def test_a_name_has_the_same_digits_everywhere(put_together: Make, row: dict[str, Any]) -> None:
+    found = [without_private(put_together(row | changed)) for changed in ({}, {"test": "other.py::test"})]
+    names = [[pair["training_uri"] for pair in data["checks"][0]["pairs"]] for data in found]
+    assert names[0] == names[1]
+    assert len(set(names[0])) == 2
+    assert found[1]["checks"][0]["test"] == "other.py::test"
+    assert without_private(found[0]) == found[0]
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.just("TREASURE"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+)
+
+
+@given(plain)
+def test_text_under_a_key_that_nobody_knows_stays_at_home(value: Any) -> None:
+    run = {"settings": [], "faults": [], "caught": [], "errors": [], "environment": {}, "new": value}
+    check = {"id": "t#1", "test": "t", "check": "", "new": value}
+    found = without_private({"private": False, "run": run, "checks": [check]})
+    assert "TREASURE" not in json.dumps(found)
+    assert found["run"].keys() == run.keys() | {"command"}
