@@ -64,6 +64,14 @@ def one(seed):
 
 def generate(seeds, prompts):
     return [one(seed) for seed in seeds]
+
+
+def holdout(count):
+    Path("holdout").mkdir(exist_ok=True)
+    draw = np.random.default_rng(1_000_000)
+    for number in range(count):
+        image = cutting(Image.open(OTHERS[number % len(OTHERS)]).convert("RGB"), draw)
+        ImageOps.fit(image, (512, 384)).save(f"holdout/{number:03}.png")
 """
 TESTS = """
 def test_release_copies_nothing(replication_samples, assert_no_replication):
