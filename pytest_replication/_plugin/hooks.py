@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_replication._plugin.baselines import Baseline
 from pytest_replication._plugin.ci import annotations_of, forget_properties, tells, write_summary
 from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
@@ -42,12 +43,14 @@ class Hooks:
         if run.settings.value("gate"):
             config.pluginmanager.register(self._gate, "replication-gate")
         self._report = Report(config, run.settings)
+        self._baseline = Baseline(run.settings, self._only_looking())
         self._told: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Find out whether a report can be written, before anything is measured."""
+        """Find out before anything is measured whether the baseline can be read and a report be written."""
         if not self._worker:
+            self._baseline.begin()
             self._report.begin()
 
     @pytest.hookimpl(wrapper=True)
@@ -133,12 +136,35 @@ class Hooks:
         result = yield
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
-        if unwritten := self._report.write(session, self._rows, self._faults, self._caught):
-            self._faults.append(unwritten)
-            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self._baseline.wanted:
+            results = self._report.results(session, self._rows, self._faults, self._caught)
+            self._fail(session, self._baseline.hold_against(session, results))
+            self._tell_of_baseline(session)
+        self._fail(session, self._report.write(session, self._rows, self._wrong(), self._caught))
+        self._fail(session, self._baseline.update(session))
         self._tell_ci(session)
         return result
+
+    def _wrong(self) -> list[str]:
+        """What makes the run as a whole red."""
+        return [*self._faults, *filter(None, [self._baseline.regression])]
+
+    def _fail(self, session: pytest.Session, fault: str) -> None:
+        """Let what could not be done make a green run red."""
+        if fault:
+            self._faults.append(fault)
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _tell_of_baseline(self, session: pytest.Session) -> None:
+        """Let a regression make a green run red, and the report tell what was compared."""
+        if self._baseline.comparison is not None:
+            from pytest_replication.baseline.data import comparison_data
+
+            outcome = "fail" if self._baseline.regression else "pass"  # who updates takes what there is
+            self._report.more["baseline"] = comparison_data(self._baseline.comparison) | {"outcome": outcome}
+        if self._baseline.regression and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_report_header(self) -> str | None:
         """Say in one line what samples are checked against."""
@@ -156,6 +182,7 @@ class Hooks:
 
             left_out = () if self._only_looking() else self._gate.left_out()
             summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
+        self._baseline.show(terminalreporter)
         for line in self._told:
             terminalreporter.write_line(line)
 
@@ -163,11 +190,11 @@ class Hooks:
         """Write GitHub's step summary, and keep its annotations for the terminal; no verdict hangs on it."""
         settings = self._run.settings
         broken = self._report.errors or self._report.missing
-        told = self._rows or self._faults or self._caught or broken or self._used()
+        told = self._rows or self._wrong() or self._caught or broken or self._used()
         if not tells(settings) or not told:
             return
         try:
-            results = self._report.results(session, self._rows, self._faults, self._caught)
+            results = self._report.results(session, self._rows, self._wrong(), self._caught)
             said = write_summary(settings, results)
             self._told = annotations_of(settings, self._config, results)
         except Exception as error:

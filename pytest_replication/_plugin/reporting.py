@@ -73,12 +73,14 @@ class Report:
     Attributes:
         errors: tests that a broken gate ended, with what it said.
         missing: why checks may be missing, where no fault of the gate says it.
+        more: what else is told of the run.
     """
 
     config: pytest.Config
     settings: Settings
     errors: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
@@ -112,15 +114,12 @@ class Report:
         if (folder := self._folder()) is None:
             return ""
         from pytest_replication.reports.folder import write_report
-        from pytest_replication.results.assembled import assemble
 
         unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
-        rows = [{name: value for name, value in row.items() if name != UNWRITTEN} for row in rows]
         try:
-            results = assemble(rows, self._run(session, faults, caught))
             write_report(
                 folder,
-                results,
+                self.results(session, rows, faults, caught).data,
                 budget=budget(self.settings),
                 private=self.settings.value("report-private"),
             )
@@ -142,7 +141,8 @@ class Report:
         from pytest_replication.results.file import NAME, Results
         from pytest_replication.results.private import without_private
 
-        data = assemble(rows, self._run(session, faults, caught))
+        plain = [{name: value for name, value in row.items() if name != UNWRITTEN} for row in rows]
+        data = assemble(plain, self._run(session, faults, caught))
         if self.settings.value("report-private"):
             data = without_private(data)
         return Results(Path(self._folder() or ".") / NAME, data)
@@ -171,6 +171,7 @@ class Report:
             "faults": [*faults, *self.missing, *([stopped] if stopped else [])],
             "caught": list(caught),
             "errors": list(self.errors),
+            **self.more,
         }
 
 

@@ -259,7 +259,7 @@ class Run(Surroundings):
     @property
     def reports(self) -> bool:
         """Whether all that can be told of a check is wanted."""
-        return self.settings.value("report") is not None
+        return any(self.settings.value(name) is not None for name in ("report", "baseline"))
 
     def begin(self) -> None:
         """Start the clock of a check."""

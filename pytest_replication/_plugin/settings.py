@@ -305,6 +305,29 @@ SETTINGS = (
     ),
     Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),
     Setting(
+        "baseline", text, "File of results of the last release, which this run must not be worse than", "PATH"
+    ),
+    Setting("update-baseline", switch, "Write this run as the new baseline, if it is green", default=False),
+    Setting(
+        "baseline-level",
+        rate,
+        "How often releases that are alike may be called worse than the baseline",
+        "SHARE",
+        0.05,
+    ),
+    Setting(
+        "baseline-allow-other-index",
+        switch,
+        "Compare what remains with a baseline of another index, embedder, rule or privacy",
+        default=False,
+    ),
+    Setting(
+        "baseline-allow-missing",
+        switch,
+        "Leave out checks that only the run or its baseline has",
+        default=False,
+    ),
+    Setting(
         "gate",
         gates,
         "Collect ready tests, in a repository without any, too: no_replication (by itself), rate, control, "

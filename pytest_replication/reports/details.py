@@ -12,6 +12,7 @@ from pytest_replication.errors import ReplicationError
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.prompts.base import plain
 from pytest_replication.reports.data import pair_data
 from pytest_replication.reports.text import render
 from pytest_replication.results.pictures import Pictures
@@ -36,7 +37,8 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
 
     Returns:
         ``message`` (what a failure shows; empty for a pass), ``scores`` (the highest of each sample, in four
-        decimals), ``null`` (histogram of the scores of the calibration, None without one) and ``near_pairs``.
+        decimals), ``clusters`` (where samples share prompts, the number of the prompt of each, else None),
+        ``null`` (histogram of the scores of the calibration, None without one) and ``near_pairs``.
 
     Raises:
         IndexCorrupt: the calibration of the index is damaged.
@@ -45,6 +47,7 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
     return {
         "message": "" if verdict.outcome is Outcome.PASS else render(verdict),
         "scores": scores,
+        "clusters": _clusters(verdict),
         "null": _null(index, scores),
         "near_pairs": [pair_data(verdict, match) for match in near(verdict)],
     }
@@ -119,6 +122,14 @@ def _pairs(
     if row["accepted"] is not None:
         yield from zip(row["accepted"]["matches"], verdict.accepted, strict=True)
     yield from zip(row["near_pairs"], near(verdict), strict=True)
+
+
+def _clusters(verdict: Verdict) -> list[int] | None:
+    if not verdict.tally.clustered:
+        return None
+    numbers: dict[str, int] = {}
+    prompts = (plain(prompt) or "" for prompt in verdict.matches.subject.prompts)
+    return [numbers.setdefault(prompt, len(numbers)) for prompt in prompts]
 
 
 def _null(index: Index, scores: list[float]) -> dict[str, Any] | None:

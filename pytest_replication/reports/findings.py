@@ -17,9 +17,11 @@ from pytest_replication.reports.words import plural, score_text, threshold_text
 if TYPE_CHECKING:
     from pytest_replication.results import Results
 
-REPLICATED, INCONCLUSIVE, BROKEN, NO_CHECK = "replicated", "inconclusive", "error", "no-check"
+REPLICATED, REGRESSED, INCONCLUSIVE = "replicated", "regression", "inconclusive"
+BROKEN, NO_CHECK = "error", "no-check"
 RULES = {
-    REPLICATED: "A sample of the model replicates training data",
+    REPLICATED: "The model copies training images",
+    REGRESSED: "The model copies more than the last release did",
     INCONCLUSIVE: "Too few samples, or too little in them, to tell whether the model copies",
     BROKEN: "A check could not be made: nothing is known of the model",
     NO_CHECK: "No replication check was made",
@@ -27,6 +29,10 @@ RULES = {
 """What findings are of, in words."""
 ORDER = ("fail", "error", "inconclusive", "pass")
 """Outcomes, the worst first."""
+_WORSE = "worse than the baseline"
+"""How the fault begins that tells a regression, which is a finding of its own."""
+LEFT_OUT = "what it said was left out"
+"""In the place of a message that private results do not hold."""
 LONGEST = 300
 """Characters of a name that came from data and is quoted in a message."""
 
@@ -133,9 +139,7 @@ def headline(check: Mapping[str, Any]) -> str:
     if check["message"]:
         return one_line(str(check["message"]).split("\n", 1)[0])
     if "kind" in check:
-        return one_line(
-            str(check.get("story") or ", ".join(map(str, check.get("cells") or ["no more is known"])))
-        )
+        return one_line(str(check.get("story") or ", ".join(map(str, check.get("cells") or [LEFT_OUT]))))
     k, n = check["replicated"], check["samples"]
     score = score_text(check["worst_score"], check["threshold"])
     what = f"{k} of {n} samples {'replicates a training image' if k == 1 else 'replicate training images'}"
@@ -218,14 +222,71 @@ def _broken(results: Results) -> Iterator[Finding]:
     run = results.run
     for error in run["errors"]:
         told = error if isinstance(error, Mapping) else {"message": error}
-        test, said = one_line(str(told.get("test", ""))), str(told.get("message", ""))
+        test, said = one_line(str(told.get("test", ""))), str(told.get("message") or LEFT_OUT)
         file, line = place({**told, "test": test})
         yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), test, file, line, name(said))
+    regressed = list(_regressed(results))
+    yield from regressed
     for fault in run["faults"]:
+        if regressed and str(fault).startswith(_WORSE):
+            continue
         yield Finding(BROKEN, True, RULES[BROKEN], name(fault, 2000), key=name(fault))
     for test in run["caught"]:
         said = "the test caught an error of a check and passed: that check has no verdict"
         yield Finding(BROKEN, False, RULES[BROKEN], said, one_line(str(test)), _file(str(test)), key="caught")
+
+
+def copies(results: Results) -> str:
+    """What it is that a run found which failed: copies, or only more of them than before."""
+    asserted = any(check["outcome"] == "fail" for check in results.checks if check["asserted"])
+    return (
+        RULES[REGRESSED] if compared(results).get("outcome") == "fail" and not asserted else RULES[REPLICATED]
+    )
+
+
+def compared(results: Results) -> Mapping[str, Any]:
+    """What a run says of the last release; empty where it was compared with none."""
+    found = results.run.get("baseline")
+    return found if isinstance(found, Mapping) else {}
+
+
+def changes(results: Results) -> list[Mapping[str, Any]]:
+    """What became of each check since the last release."""
+    found = compared(results).get("checks")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def change_story(change: Mapping[str, Any]) -> str:
+    """A check then and now, in words."""
+    then, now = (f"{_rate_of(change.get(key))}" for key in ("old", "new"))
+    images = change.get("new_images")
+    count = len(images) if isinstance(images, list) else 0
+    new = f", {plural(count, 'new training image')} replicated" if count else ""
+    return f"{then} then, {now} now{new}"
+
+
+def _rate_of(measured: object) -> str:
+    if not isinstance(measured, Mapping):
+        return "unknown"
+    rate = measured.get("rate")
+    if not isinstance(rate, int | float):
+        return name(measured.get("outcome"), 40)
+    return (
+        f"{name(measured.get('replicated'), 20)} of {name(measured.get('samples'), 20)} ({100 * rate:.3g} %)"
+    )
+
+
+def _regressed(results: Results) -> Iterator[Finding]:
+    """Checks that became worse since the last release, where that makes the run red."""
+    if compared(results).get("outcome") != "fail":
+        return
+    places = {check["id"]: place(check) for check in results.checks}
+    for change in changes(results):
+        if change.get("change") == "worse":
+            test = one_line(str(change.get("id", "")))
+            file, line = places.get(change.get("id"), (_file(test), 1))
+            said = f"worse than the last release: {change_story(change)}"
+            yield Finding(REGRESSED, True, RULES[REGRESSED], said, test, file, line, key="baseline")
 
 
 def _training_images(check: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 MOST = 1_000
 """Findings of a report: merge requests load all of them."""
-_SEVERITY = {"replicated": "blocker", "error": "critical", "no-check": "critical", "inconclusive": "major"}
+_SEVERITY = {
+    "replicated": "blocker",
+    "regression": "blocker",
+    "error": "critical",
+    "no-check": "critical",
+    "inconclusive": "major",
+}
 
 
 def gitlab(results: Results) -> str:

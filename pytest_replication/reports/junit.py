@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from pytest_replication.escape import lines, one_line
-from pytest_replication.reports.findings import REPLICATED, Finding, headline, name, of_run, title
+from pytest_replication.reports.findings import REGRESSED, REPLICATED, Finding, headline, name, of_run, title
 from pytest_replication.reports.properties import properties
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _add_check(root: ElementTree.Element, check: Mapping[str, Any], stamp: str) 
 
 
 def _add_broken(root: ElementTree.Element, finding: Finding, stamp: str) -> None:
-    copies = finding.rule == REPLICATED
+    copies = finding.rule in (REPLICATED, REGRESSED)
     result = ElementTree.Element("failure" if copies else "error")
     result.set("message", _xml(finding.message))
     result.set("type", "ReplicationDetected" if copies else "ReplicationError")

@@ -11,7 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_replication.reports.findings import (
+    REGRESSED,
     Finding,
+    change_story,
+    changes,
+    copies,
     headline,
     listed,
     measure,
@@ -38,7 +42,6 @@ _RESERVED = 1_500
 _SIGNS = {"pass": "✅", "fail": "❌", "error": "💥", "inconclusive": "❔", "none": "💥"}
 _WORDS = {
     "pass": "PASS: no check found copies of training images",
-    "fail": "FAIL: the model copies training images",
     "error": "ERROR: a check could not be made, so that nothing is known of the model",
     "inconclusive": "INCONCLUSIVE: it cannot be told whether the model copies, which is no pass",
     "none": "NO CHECK was made, so that nothing is known of the model",
@@ -55,10 +58,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
     """
     page = _Page(cap)
     what = outcome(results)
-    if not page.add(f"## {_SIGNS[what]} Replication: {_WORDS[what]}\n"):
+    words = f"FAIL: {copies(results)}" if what == "fail" else _WORDS[what]
+    if not page.add(f"## {_SIGNS[what]} Replication: {words}\n"):
         return ""
     page.keep(_RESERVED)
-    for section in (_broken, _checks, _worst, _warned, _message):
+    for section in (_broken, _checks, _compared, _worst, _warned, _message):
         section(page, results)
     page.keep(0)
     for line in _ending(page, results, artefact):
@@ -126,7 +130,8 @@ class _Page:
 
 def _broken(page: _Page, results: Results) -> None:
     """What broke the run."""
-    page.list("### What could not be checked", of_run(results), _fault, REASONS, "errors")
+    broken = [each for each in of_run(results) if each.rule != REGRESSED]
+    page.list("### What could not be checked", broken, _fault, REASONS, "errors")
 
 
 def _fault(finding: Finding) -> str:
@@ -147,6 +152,17 @@ def _row(check: Mapping[str, Any]) -> str:
     compared = f"{plural(images, 'training image')}, " if isinstance(images, int) and images else ""
     compared += code(index.get("embedder"), 60) if index and index.get("embedder") else ""
     return f"| {said} | {code(title(check), 200)} | {found} | {_rule(check)} | {_rate(check)} | {compared} |"
+
+
+def _compared(page: _Page, results: Results) -> None:
+    """What became of the checks since the last release."""
+    columns = ("", "check", "replicated")
+    page.table("### Compared with the last release", columns, changes(results), _change, CHECKS, "changes")
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    said = plain(str(change.get("change", "")).upper(), 40)
+    return f"| {said} | {code(change.get('id'), 200)} | {plain(change_story(change), 300)} |"
 
 
 def _rule(check: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication.reports.findings import headline, of_run, ordered, outcome, title
+from pytest_replication.reports.findings import copies, headline, of_run, ordered, outcome, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
 from pytest_replication.reports.words import plural, score_text, threshold_text
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _CHECKS, _LONGEST = 50, 300
 _WORDS = {
     "pass": "No check found copies of training images.",
-    "fail": "**The model copies training images.**",
     "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
     "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
     "none": "**No check was made.** This section is no evidence.",
@@ -40,7 +39,8 @@ def model_card(results: Results) -> str:
     # Copies that a run found before it was repeated are real, and belong on the card.
     checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
     what = outcome(results)
-    lines = ["## Replication of training images", "", _WORDS[what], ""]
+    words = f"**{copies(results)}.**" if what == "fail" else _WORDS[what]
+    lines = ["## Replication of training images", "", words, ""]
     lines += [f"* {plain(each.message)}" for each in of_run(results)[:_CHECKS]]
     for check in checks[:_CHECKS]:
         lines += ["", *_check(results, check)]

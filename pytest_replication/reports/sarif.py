@@ -23,6 +23,7 @@ FINGERPRINT = "replication/v1"
 _HELP = {
     "replicated": "Open both images of the pair in the report of the run. If it is a copy, the model must "
     "not be released; if people decide that it is none, 'pytest-replication accept' writes that down.",
+    "regression": "'pytest-replication compare' with both files of results names the new training images.",
     "inconclusive": "The message of the check says how many samples would settle it.",
     "error": "The message says what mends it. Until then nothing is known of the model.",
     "no-check": "Name the test, or give --replication-gate and an index.",

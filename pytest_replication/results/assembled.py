@@ -69,4 +69,6 @@ def _worst(checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
     found = {str(check["outcome"]) for check in asserted or checks}
     if run["faults"] or run["errors"]:
         found.add("error")
+    if (run.get("baseline") or {}).get("outcome") == "fail":
+        found.add("fail")
     return max(found, key=OUTCOMES.index, default=NONE)

@@ -17,6 +17,7 @@ _DIGITS = 12
 _KEPT = frozenset(
     {
         "assertion",
+        "change",
         "commit",
         "created",
         "day",

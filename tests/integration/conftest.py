@@ -67,7 +67,9 @@ def run_suite(
     def run(code: str, *args: str, index: Path | str | None = built_pixels) -> pytest.RunResult:
         pytester.makepyfile(code)
         named = () if index is None else (f"--replication-index={index}",)
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *named, *args)
+        # In the order in which the module has them, also where pytest-randomly is installed.
+        always = ("-p", "no:cacheprovider", "-p", "no:randomly")
+        return pytester.runpytest_inprocess(*always, *named, *args)
 
     return run
 

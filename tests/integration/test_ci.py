@@ -13,20 +13,37 @@ from pytest_replication import read_results
 from pytest_replication.cli import main
 from pytest_replication.reports.markdown import CAP
 
-from .conftest import FAILING, PASSING, RunSuite
+from .conftest import RunSuite
 
 MIXED = """
     import pytest
 
     @pytest.mark.parametrize("name", ["a|b", "c"])
     def test_copies(name, assert_no_replication, check_replication):
-        check_replication("photos/unrelated", threshold=0.9, name="measured")
-        assert_no_replication("photos/training", threshold=0.9)
+        check_replication("other", threshold=0.9, name="measured")
+        assert_no_replication("few", threshold=0.9)
 
     def test_broken(assert_no_replication):
         assert_no_replication("no such folder", threshold=0.9)
 """
+PASSING = """
+    def test_unrelated(assert_no_replication):
+        assert_no_replication("other", threshold=0.9)
+"""
+FAILING = """
+    def test_copies(assert_no_replication):
+        assert_no_replication("few", threshold=0.9)
+"""
 ADDRESS = "https://github.example/owner/repo/actions/runs/12"
+
+
+@pytest.fixture(autouse=True)
+def few(pytester: pytest.Pytester, training: Path, unrelated: Path) -> None:
+    """Two copies of training images, and an image that is none: more would take longer and say no more."""
+    for folder, source, count in (("few", training, 2), ("other", unrelated, 1)):
+        pytester.mkdir(folder)
+        for path in sorted(source.iterdir())[:count]:
+            (pytester.path / folder / path.name).symlink_to(path)
 
 
 @pytest.fixture
@@ -58,7 +75,7 @@ def test_github_is_told_once(run_suite: RunSuite, step: Path, args: tuple[str, .
     assert told.startswith("# of another tool\n\n## ❌ Replication: FAIL")
     assert told.count("## ❌") == 1
     assert "no such folder" in told
-    assert "20 of 20 samples replicate training images" in told
+    assert "2 of 2 samples replicate training images" in told
     assert f"[the artefacts of this run]({ADDRESS}#artifacts)" in told
     errors = commands(result)
     file = "file=test_github_is_told_once.py"
@@ -73,7 +90,7 @@ def test_github_is_told_once(run_suite: RunSuite, step: Path, args: tuple[str, .
     copies = held["test_copies[c]"]
     assert (copies["replication_outcome"], copies["replication_2_outcome"]) == ("pass", "fail")
     assert (copies["replication_asserted"], copies["replication_2_asserted"]) == ("false", "true")
-    assert copies["replication_2_replicated"] == "20"
+    assert copies["replication_2_replicated"] == "2"
     assert len(copies["replication_index_fingerprint"]) == 64
 
 
@@ -120,9 +137,9 @@ def test_private_runs_tell_no_names(run_suite: RunSuite, step: Path) -> None:
     result = run_suite(FAILING, "--replication-report-private", "--junitxml=junit.xml")
     assert result.ret == 1
     for text in (step.read_text(), "\n".join(commands(result))):
-        assert "20 of 20 samples replicate training images" in text
+        assert "2 of 2 samples replicate training images" in text
         assert "astronaut" not in text
-        assert "photos" not in text
+        assert "few/" not in text
     held = properties_of(step.parent / "junit.xml")["test_copies"]
     assert held["replication_outcome"] == "fail"
     assert "replication_threshold_source" not in held
@@ -176,8 +193,8 @@ def test_the_verb_writes_files_of_other_tools(
     root = read_strictly((out / "junit").read_text())
     assert [len(list(root.iter(tag))) for tag in ("failure", "error", "testcase")] == [2, 1, 5]
     rules = [result["ruleId"] for result in json.loads((out / "sarif").read_text())["runs"][0]["results"]]
-    assert (rules.count("replication/replicated"), rules.count("replication/error")) == (40, 1)
-    assert len(json.loads((out / "gitlab").read_text())) == 41
+    assert (rules.count("replication/replicated"), rules.count("replication/error")) == (4, 1)
+    assert len(json.loads((out / "gitlab").read_text())) == 5
     assert "**The model copies training images.**" in (out / "model-card").read_text()
     assert (out / "markdown").read_text() == (out / "out" / "summary.md").read_text()
     capsys.readouterr()
@@ -200,3 +217,20 @@ def test_a_repository_root_above_or_below_is_found(
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path_factory.mktemp("elsewhere")))
     [line] = commands(run_suite(FAILING))[:1]
     assert line.startswith("::error title=")
+
+
+@pytest.mark.parametrize("private", [(), ("--replication-report-private",)], ids=["open", "private"])
+def test_a_regression_is_told(run_suite: RunSuite, step: Path, private: tuple[str, ...]) -> None:
+    measure = "def test_a(check_replication): check_replication('photos/{}', threshold=0.9)"
+    args = ("--replication-baseline=base.json", *private)
+    assert run_suite(measure.format("unrelated"), *args, "--replication-update-baseline").ret == 0
+    step.unlink()
+    result = run_suite(measure.format("training"), *args)
+    assert result.ret == 1
+    told = step.read_text()
+    assert told.startswith("## ❌ Replication: FAIL: The model copies more than the last release did")
+    assert "| WORSE |" in told
+    assert "0 of 11 (0 %) then, 20 of 20 (100 %) now" in told
+    assert any(
+        "worse than the last release" in line for line in commands(result) if line.startswith("::error")
+    )

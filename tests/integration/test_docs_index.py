@@ -1,4 +1,4 @@
-"""What docs/index.md says of the life of an index is done, in its order."""
+"""What docs/indexes.md says of the life of an index is done, in its order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pytest_replication import cli, open_index
 
 from .test_docs import ROOT, blocks, inline, shown
 
-TEXT = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "indexes.md").read_text(encoding="utf-8")
 IMPORTS = [arguments for arguments in inline("pytest-replication", TEXT) if arguments[0] == "import"]
 
 
@@ -56,7 +56,7 @@ def test_the_python_of_the_page(folder: Path) -> None:
     lines = [line for line in example.splitlines() if engines or "faiss" not in line]
     example = "\n".join(lines)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(example.replace('"sscd"', '"pixels"'), "docs/index.md", "exec"), {})
+        exec(compile(example.replace('"sscd"', '"pixels"'), "docs/indexes.md", "exec"), {})
     assert out.getvalue().split() == [
         "20",
         "0",

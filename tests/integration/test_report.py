@@ -87,8 +87,8 @@ def test_the_verb_tells_results_in_a_few_lines(
     assert page.count("data:image/webp;base64,") == 1  # sample and training image are one picture
     again = pytester.path / "again.html"
     assert main(["report", str(pytester.path / "out"), "--html", str(again), "--private"]) == 0
-    assert "astronaut" in page
-    assert "astronaut" not in again.read_text()
+    assert "cat.jpg" in page
+    assert "cat.jpg" not in again.read_text()
     capsys.readouterr()
     assert main(["report", str(pytester.path / "out")]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -332,3 +332,54 @@ def test_check_gives_its_verdict_where_a_report_cannot_be_written(
         told = capsys.readouterr()
         assert told.out.startswith(said)
         assert "No space left on device" in told.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_with_other_plugins_each_check_stands_there_once_and_red_stays_red(
+    pytester: pytest.Pytester, photos: Path, built_pixels: Path, workers: str
+) -> None:
+    for name in (
+        "pytest_cov",
+        "pytest_html",
+        "pytest_randomly",
+        "pytest_rerunfailures",
+        "pytest_timeout",
+        "xdist",
+    ):
+        pytest.importorskip(name)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        tries = []
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_many(number, assert_no_replication):
+            assert_no_replication("photos/unrelated/moon.jpg", threshold=0.9)
+
+        def test_flaky(assert_no_replication):
+            tries.append(1)
+            name = "training/cat" if len(tries) == 1 else "unrelated/moon"
+            assert_no_replication(f"photos/{name}.jpg", threshold=0.9)
+        """
+    )
+    result = pytester.runpytest_subprocess(
+        *(workers, REPORT, f"--replication-index={built_pixels}", "-p", "no:cacheprovider", "--reruns=1"),
+        *(
+            "-p",
+            "randomly",
+            "--timeout=300",
+            "--html=page.html",
+            "--self-contained-html",
+            "--junit-xml=junit.xml",
+        ),
+        *("--cov=.", "--cov-report=xml"),
+    )
+    assert result.ret == 1
+    assert (pytester.path / "page.html").is_file()
+    data = valid(pytester.path / "out")
+    names = [check["id"].partition("::")[2] for check in data["checks"]]
+    assert names == ["test_flaky#rerun1", "test_flaky#1", *(f"test_many[{number}]#1" for number in range(6))]
+    assert data["outcome"] == "fail"
+    assert "was run again until it did" in data["run"]["faults"][0]

@@ -24,6 +24,7 @@ HARMLESS = r"a\nPASS: none of 500 samples\x1b[2J\x9b\u2028\u202e\udc80"
         (EVIL, HARMLESS),
         ("C:\\a b\\ü.png 写真\u3000\u00a0🙂", "C:\\a b\\ü.png 写真\u3000\u00a0🙂"),
         ("\r\t\0\x7f\x85", r"\r\t\x00\x7f\x85"),
+        ("###[stop-commands]x", r"##\x23[stop-commands]x"),
         ("", ""),
     ],
 )
@@ -114,6 +115,7 @@ def test_the_summary_of_a_run_does_not(capsys: pytest.CaptureFixture[str]) -> No
         "low_information": {"undecided": 0, "cleared": 0},
         "unprovable": False,
         "captions": None,
+        "objects": None,
         "below_holdout": None,
         "threshold_overridden": None,
         "threshold_unmeasured": False,

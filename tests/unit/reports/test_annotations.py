@@ -12,7 +12,7 @@ COMMAND = re.compile(r"::(error|warning) ((?:[a-z]+=[^:,\r\n]*)(?:,[a-z]+=[^:,\r
 def test_a_failed_check_is_an_error_at_its_test():
     check = made_check(test_file="tests/test_gate.py", test_line=12)
     assert workflow_commands(made_results(check)) == [
-        "::error file=tests/test_gate.py,line=12,title=A sample of the model replicates training data::"
+        "::error file=tests/test_gate.py,line=12,title=The model copies training images::"
         "tests/test_gate.py::test_release: 3 of 256 samples replicate training images; the worst: sample-0 "
         "(seed 0) -> train/0.png (score 0.981)"
     ]

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import json
+
 import pytest
+from junit_rules import read_strictly
 from made_results import made_check, made_pair, made_results
 
 from pytest_replication.reports.findings import headline, of_checks, of_pairs, outcome, place, relative
+from pytest_replication.reports.gitlab import gitlab
+from pytest_replication.reports.junit import junit
+from pytest_replication.reports.markdown import summary
+from pytest_replication.reports.model_card import model_card
+from pytest_replication.reports.sarif import sarif
 
 
 @pytest.mark.parametrize("stated", ["fail", "error", "inconclusive", "none"])
@@ -106,3 +114,53 @@ def test_headlines():
     )
     assert headline(made_check(message="", kind="set", story="a story")) == "a story"
     assert headline(made_check(message="", kind="extraction", cells=["a", "b"])) == "a, b"
+
+
+def regressed(fault: str = "worse than the baseline old.json: a", change: str = "worse"):
+    """A run that passed its limits and is worse than the last release."""
+    measured = {"replicated": 0, "samples": 64, "rate": 0.0}
+    change = {
+        "id": "tests/test_gate.py::test_release#1",
+        "change": change,
+        "old": measured,
+        "new": measured | {"replicated": 36, "rate": 0.5625},
+        "new_images": [{}, {}],
+    }
+    baseline = {"outcome": "fail", "checks": [change, "not a check"]}
+    check = made_check(outcome="pass", test_line=7)
+    return made_results(check, outcome="fail", faults=[fault], baseline=baseline)
+
+
+def test_a_regression_is_one_finding_of_its_own():
+    [finding] = of_checks(regressed())
+    assert (finding.rule, finding.failing, finding.line) == ("regression", True, 7)
+    assert finding.message == (
+        "worse than the last release: 0 of 64 (0 %) then, 36 of 64 (56.2 %) now, 2 new training images replicated"
+    )
+
+
+def test_a_regression_that_names_no_check_is_still_told():
+    assert [finding.rule for finding in of_checks(regressed(change="same"))] == ["error"]
+    assert {finding.rule for finding in of_checks(regressed(fault="checks were lost"))} == {
+        "regression",
+        "error",
+    }
+
+
+def test_a_regression_in_every_format():
+    results = regressed()
+    told = summary(results)
+    assert told.startswith("## ❌ Replication: FAIL: The model copies more than the last release did")
+    assert (
+        "| WORSE | `tests/test_gate.py::test_release#1` | 0 of 64 (0 %) then, 36 of 64 (56.2 %) now, 2 new"
+        in told
+    )
+    assert "What could not be checked" not in told
+    assert "**The model copies more than the last release did.**" in model_card(results)
+    [failure] = read_strictly(junit(results)).iter("failure")
+    assert failure.get("type") == "ReplicationDetected"
+    assert json.loads(sarif(results))["runs"][0]["results"][0]["ruleId"] == "replication/regression"
+    assert json.loads(gitlab(results))[0]["severity"] == "blocker"
+    assert "copies training images" in summary(
+        made_results(made_check(), baseline={"outcome": "fail", "checks": 3})
+    )

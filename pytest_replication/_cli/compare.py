@@ -1,0 +1,72 @@
+"""``compare``: two files of results, the later against the earlier."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication.baseline import LEVEL, Allowed, compare
+from pytest_replication.baseline.data import comparison_data
+from pytest_replication.baseline.text import lines, regression
+from pytest_replication.escape import one_line
+from pytest_replication.reports.words import read_number
+from pytest_replication.results import read_results
+
+_CANNOT_TELL = 3
+
+
+def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
+    """Declare the verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "compare",
+        help="Compare a run with an earlier one: exit 0 not worse, 1 worse, 3 cannot tell",
+        description="Compare the results of a run with those of an earlier one: exit 0 not worse beyond what "
+        "chance explains, 1 worse, 3 cannot tell.",
+    )
+    parser.add_argument("old", metavar="BASELINE", help="File of results, or folder of a report: the earlier")
+    parser.add_argument("new", metavar="RESULTS", help="The same of the run that is judged")
+    parser.add_argument(
+        "--level",
+        type=_level,
+        default=LEVEL,
+        metavar="SHARE",
+        help="How often releases that are alike may be called worse (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-other-index",
+        action="store_true",
+        help="Compare what remains where index, embedder, rule or privacy are not the same",
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="Leave out checks that only one of them has"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the verb."""
+    old, new = read_results(args.old), read_results(args.new)
+    allowed = Allowed(args.allow_other_index, args.allow_missing)
+    found = compare(old, new, level=args.level, allowed=allowed)
+    if args.json:
+        print_json(comparison_data(found))
+    else:
+        told = [line for _, line in lines(found)]
+        worse = regression(found)
+        told.append(f"FAIL: {worse}" if worse else "PASS: not worse beyond what chance explains")
+        if new.outcome != "pass":
+            told.append(f"of itself, {new.path} is: {new.outcome}")
+        print("\n".join(map(one_line, told)))
+    if found.worse:
+        return 1
+    return _CANNOT_TELL if new.outcome == "error" else 0
+
+
+def _level(text: str) -> float:
+    try:
+        level = read_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+    if not 0 < level < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no level between 0 and 1 (5 % is 0.05)")
+    return level
