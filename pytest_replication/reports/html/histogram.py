@@ -15,6 +15,8 @@ _TOP, _BASE, _LEFT, _RIGHT = 26, 192, 8, 8
 _BINS = 48
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 10, 1000)
 _FAR = 1e6
+_LEAST = 0.005
+_NARROWEST = 1e-6
 _RUG = 300
 """Samples at or above the threshold, up to which each has a stroke of its own; of more the bars are seen."""
 
@@ -39,7 +41,7 @@ def histogram(check: Mapping[str, Any], name: str) -> str:
     edges, counts = _null(check)
     low = min([scores[0], *edges[:1], *([] if threshold is None else [threshold])])
     high = max([scores[-1], *edges[-1:], *([] if threshold is None else [threshold])])
-    margin = 0.03 * (high - low) or 0.05
+    margin = max(0.03 * (high - low), _LEAST)
     low, high = low - margin, high + margin
     own_edges = _edges(low, high, threshold)
     own = _densities(own_edges, _counted(scores, own_edges))
@@ -83,7 +85,7 @@ def _null(check: Mapping[str, Any]) -> tuple[list[float], list[int]]:
     given = part(check, "null")
     edges = [value for edge in listed(given, "edges") if (value := _drawable(edge)) is not None]
     counts = [count(value) for value in listed(given, "counts")]
-    rising = all(before < after for before, after in itertools.pairwise(edges))
+    rising = all(after - before > _NARROWEST for before, after in itertools.pairwise(edges))
     sound = len(edges) == len(counts) + 1 and sum(counts) > 0
     return (edges, counts) if sound and rising else ([], [])
 

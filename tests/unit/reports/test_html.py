@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_pages import made, picture
 
@@ -343,6 +343,8 @@ def test_a_sample_at_the_threshold_alone_is_a_bar_above_it() -> None:
     st.floats() | st.none(),
     st.lists(st.floats(), max_size=6),
 )
+@example([2.2250738585e-313], 0.0, [])
+@example([0.5], None, [0.0, 5e-324])
 def test_a_histogram_is_drawn_of_anything(
     scores: list[Any], threshold: float | None, edges: list[float]
 ) -> None:
