@@ -35,7 +35,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,12 +53,15 @@ from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.benchmark.synthetic.pasted import object_paste
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
 from pytest_replication.benchmark.synthetic.segmented import Segmented
+from pytest_replication.embedders.sscd import PAPER_THRESHOLD
 from pytest_replication.images.decode import decode
 from pytest_replication.images.local import DETECTOR
+from pytest_replication.objects import POINTS
 from pytest_replication.reports.objects import part_data
 from pytest_replication.scoring.geometry import EVIDENCE
 from pytest_replication.search.embed import embed_samples
-from pytest_replication.search.objects import CANDIDATES, find_objects
+from pytest_replication.search.objects import CANDIDATES, VOTED, find_objects
+from pytest_replication.search.votes import ASKED
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 PHOTOGRAPHS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
@@ -70,6 +73,8 @@ RELATED = Path(__file__).with_name("object_relations.json")
 BLOCK = 100
 """Queries that are looked at together."""
 POOLED, ROW = 0.001, 0.01
+JUST_BELOW = 0.999999
+"""A check flags from its threshold on, scorers above it."""
 TAIL = 0.975
 FAMILY_TRAINING, FAMILY_QUERIES = 20, 100
 OBJECT_WIDTH = 0.6
@@ -169,37 +174,45 @@ def _index_of(work: Path, training: Sequence[Path]) -> Index:
 
 
 def _vectors(work: Path, index: Index, paths: Sequence[Path]) -> NDArray[np.float32]:
-    """Vectors of pictures, kept: they are the same for every scorer."""
-    names = "\n".join(str(path) for path in paths)
-    kept = work / "vectors" / f"{hashlib.sha256(names.encode()).hexdigest()[:16]}.npy"
-    if not kept.is_file():
-        kept.parent.mkdir(exist_ok=True)
-        np.save(kept.with_suffix(".new.npy"), embed_samples(index, Samples.of(list(paths))))
-        kept.with_suffix(".new.npy").rename(kept)
-    vectors: NDArray[np.float32] = np.load(kept)
-    return vectors
+    """Vectors of pictures, kept one by one: they are the same for every scorer."""
+    folder = work / "vectors"
+    folder.mkdir(exist_ok=True)
+    kept = [folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:20]}.npy" for path in paths]
+    new = [place for place, file in enumerate(kept) if not file.is_file()]
+    if new:
+        made = embed_samples(index, Samples.of([paths[place] for place in new]))
+        for place, vector in zip(new, made, strict=True):
+            np.save(kept[place].with_suffix(".new.npy"), vector)
+            kept[place].with_suffix(".new.npy").rename(kept[place])
+    return np.stack([np.load(file) for file in kept])
 
 
 SCORERS: dict[str, Scorer] = {
     "sscd": Scorer(sscd, 0.5, "sscd"),
-    "objects": Scorer(objects, None, f"{DETECTOR}; {EVIDENCE}; {CANDIDATES}"),
+    "objects": Scorer(objects, None, f"{DETECTOR}; {EVIDENCE}; {CANDIDATES}, {VOTED} by votes of {ASKED}"),
 }
 
 
 def answers_of(
-    work: Path, name: str, training: Sequence[Path], queries: Sequence[Path]
+    work: Path, name: str, training: Sequence[Path], queries: Sequence[Path], answered: bool
 ) -> dict[Path, dict[str, Any]]:
-    """What a scorer says of every query; kept as it comes, so that a run that was stopped goes on."""
+    """What a scorer says of every query; kept as it comes, so that a run that was stopped goes on.
+
+    With `answered` it is asked nothing more.
+    """
     scorer = SCORERS[name]
     file = work / f"answers-{name}.jsonl"
-    kept = file.read_text().splitlines() if file.is_file() else []
+    kept = file.read_text().splitlines(keepends=True) if file.is_file() else []
+    kept = [line for line in kept if line.endswith("\n")]  # the last one may have been cut off
     if kept and json.loads(kept[0]) != scorer.measures:
         raise SystemExit(f"{file} holds answers of {kept[0]}, not of {scorer.measures!r}: remove it")
     told = {Path(one.pop("query")): one for one in map(json.loads, kept[1:])}
-    left = [query for query in queries if query not in told]
-    with file.open("a") as out:
-        if not kept:
-            out.write(json.dumps(scorer.measures) + "\n")
+    left = [] if answered else [query for query in queries if query not in told]
+    if not left:
+        return told
+    with file.open("w") as out:
+        out.writelines(kept or [json.dumps(scorer.measures) + "\n"])
+        out.flush()
         for query, answer in zip(left, scorer.run(work, training, left), strict=True):
             told[query] = answer
             out.write(json.dumps({"query": str(query), **answer}) + "\n")
@@ -219,6 +232,7 @@ class Plan:
         negatives: of each row.
         seed: of all chance.
         first: pictures of each row, side and family that are measured; None for all.
+        answered: whether only those count that all scorers were asked about before.
     """
 
     work: Path
@@ -226,6 +240,7 @@ class Plan:
     negatives: int
     seed: int
     first: int | None = None
+    answered: bool = False
 
     def folder(self, row: str, side: str) -> Path:
         """Where the positives or negatives of a row are."""
@@ -236,7 +251,7 @@ def main() -> None:
     args = parsed()
     work = args.work or Path(tempfile.gettempdir()) / "pytest-replication-objects"
     work.mkdir(parents=True, exist_ok=True)
-    plan = Plan(work, args.positives, args.negatives, args.seed, args.first)
+    plan = Plan(work, args.positives, args.negatives, args.seed, args.first, args.answered)
     given = (tuple(args.photographs), tuple(args.cutouts), tuple(args.without))
     wanted = Wanted(*given, least=args.least, seed=args.seed)
     dealt = deal(work / "pictures", wanted)
@@ -245,7 +260,7 @@ def main() -> None:
     (work / "README.txt").write_text(LAYOUT)
     if args.only_sets:
         return
-    results = measured(plan, args.rows, {name: SCORERS[name] for name in args.scorer})
+    results = measured(plan, args.rows, args.scorer)
     save(args.name, {"pictures": dealt, "seed": args.seed, **results}, show=False)
     for name, result in results["scorers"].items():
         print(f"\n{name}\n\n{as_table(result)}")
@@ -265,6 +280,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="That make sets")
     parser.add_argument("--scorer", nargs="+", choices=list(SCORERS), default=["sscd"])
     parser.add_argument("--first", type=int, metavar="N", help="Measure no more of each row, side and family")
+    parser.add_argument("--answered", action="store_true", help="Ask nothing: judge what was answered")
     parser.add_argument("--only-sets", action="store_true", help="Measure nothing")
     parser.add_argument("--name", default="objects", help="Of the results")
     return parser.parse_args()
@@ -424,36 +440,68 @@ class Scored:
         return self.right & (self.score > threshold)
 
 
-def measured(plan: Plan, rows: Sequence[str], scorers: Mapping[str, Scorer]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a scorer said of queries.
+
+    Attributes:
+        of: of each query.
+        ids: names of the training pictures, in their order.
+    """
+
+    of: Mapping[Path, dict[str, Any]]
+    ids: Sequence[str]
+
+    def known(self, queries: Iterable[Path]) -> list[Path]:
+        """Those that it was asked about."""
+        return [query for query in queries if query in self.of]
+
+    def scored(self, queries: Sequence[Path], sources: Sequence[str]) -> Scored:
+        """All of these, and whether their training pictures were named."""
+        told = [self.of[path] for path in queries]
+        right = [
+            one["found"] is not None and self.ids[one["found"]] == source
+            for one, source in zip(told, sources, strict=True)
+        ]
+        score = np.array([one["score"] for one in told], np.float64)
+        return Scored(score, np.array(right, np.bool_), sources, sum(one["seconds"] for one in told))
+
+
+def measured(plan: Plan, rows: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     """Run scorers over all queries, and judge them."""
     training = sorted((plan.work / "training").rglob("*.png"))
     ids = [path.relative_to(plan.work / "training").as_posix() for path in training]
-    results: dict[str, Any] = {}
-    for name, scorer in scorers.items():
-        every = queries_of(plan, rows)
+    every = queries_of(plan, rows)
+    found: dict[str, Answers] = {}
+    for name in names:
         say(f"{name}: {len(training)} training pictures, {len(every)} queries")
-        answers = answers_of(plan.work, name, training, every)
-
-        def ask(
-            queries: Sequence[Path],
-            sources: Sequence[str],
-            answers: Mapping[Path, dict[str, Any]] = answers,
-        ) -> Scored:
-            told = [answers[path] for path in queries]
-            right = [
-                one["found"] is not None and ids[one["found"]] == source
-                for one, source in zip(told, sources, strict=True)
-            ]
-            score = np.array([one["score"] for one in told], np.float64)
-            return Scored(score, np.array(right, np.bool_), sources, sum(one["seconds"] for one in told))
-
-        results[name] = judged(plan, rows, ask, scorer.fixed, related(plan))
-        results[name]["as_dealt"] = judged(plan, rows, ask, scorer.fixed, frozenset())
+        found[name] = Answers(answers_of(plan.work, name, training, every, plan.answered), ids)
+    fixed = {name: SCORERS[name].fixed for name in names}
+    if {"sscd", "objects"} <= set(names):
+        found["gate"], fixed["gate"] = Answers(gate(found), ids), JUST_BELOW
+    left_out = related(plan)
     return {
         "training_pictures": len(training),
         "rows": {row: about_row(plan, row) for row in rows},
-        "scorers": results,
+        "scorers": {
+            name: judged(plan, rows, answers, fixed[name], left_out)
+            | {"as_dealt": judged(plan, rows, answers, fixed[name], frozenset())}
+            for name, answers in found.items()
+        },
     }
+
+
+def gate(found: Mapping[str, Answers]) -> dict[Path, dict[str, Any]]:
+    """What a check with ``objects`` says by itself: 1 from its threshold, or from enough points, on."""
+    told = {}
+    for query, part in found["objects"].of.items():
+        if (whole := found["sscd"].of.get(query)) is None:
+            continue
+        scores = part["score"] / POINTS, whole["score"] / PAPER_THRESHOLD.value
+        best = part if scores[0] >= scores[1] else whole
+        seconds = part["seconds"] + whole["seconds"]
+        told[query] = {"score": max(scores), "found": best["found"], "seconds": seconds}
+    return told
 
 
 def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
@@ -461,8 +509,9 @@ def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
     folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
     folders += [folder for folder in sorted((plan.work / "hard").iterdir()) if folder.is_dir()]
     listed = [sorted(folder.rglob("*.png"))[: plan.first] for folder in folders]
-    # The first of each, then the second: what is known half-way tells of all.
-    return [path for turn in itertools.zip_longest(*listed) for path in turn if path is not None]
+    # The first of each, then the second: what is known half-way tells of all. Copies come before the rest.
+    every = [path for turn in itertools.zip_longest(*listed) for path in turn if path is not None]
+    return sorted(every, key=lambda path: "positives" not in path.parts)
 
 
 def about_row(plan: Plan, row: str) -> dict[str, Any]:
@@ -488,9 +537,6 @@ def truth_of(folder: Path, first: int | None = None) -> list[dict[str, Any]]:
     return truth[:first]
 
 
-Ask = Callable[[Sequence[Path], Sequence[str]], Scored]
-
-
 def related(plan: Plan) -> frozenset[Path]:
     """Pictures of negatives that show what a training picture shows."""
     listed = {one["pixels"] for one in json.loads(RELATED.read_text())["pictures"]}
@@ -511,11 +557,11 @@ def made_of(plan: Plan, one: Mapping[str, Any]) -> set[Path]:
 
 
 def judged(
-    plan: Plan, rows: Sequence[str], ask: Ask, fixed: float | None, without: frozenset[Path]
+    plan: Plan, rows: Sequence[str], answers: Answers, fixed: float | None, without: frozenset[Path]
 ) -> dict[str, Any]:
     """All figures of one scorer, but for negatives that are made of some pictures."""
-    positives = {row: asked(plan, row, "positives", ask) for row in rows}
-    negatives = {row: asked(plan, row, "negatives", ask, without) for row in rows}
+    positives = {row: asked(plan, row, "positives", answers) for row in rows}
+    negatives = {row: asked(plan, row, "negatives", answers, without) for row in rows}
     halves = {row: first_half(scored.source) for row, scored in negatives.items()}
     fixing = np.concatenate([negatives[row].score[halves[row]] for row in rows])
     reading = np.concatenate([negatives[row].score[~halves[row]] for row in rows])
@@ -542,25 +588,29 @@ def judged(
         },
         "negatives": {row: len(scored.score) for row, scored in negatives.items()},
         "rows": table,
-        "hard": hard(plan, ask, {"1 %": pooled_row, "0.1 %": pooled}, fixed, without),
+        "hard": hard(plan, answers, {"1 %": pooled_row, "0.1 %": pooled}, fixed, without),
     }
 
 
-def asked(plan: Plan, row: str, side: str, ask: Ask, without: frozenset[Path] = frozenset()) -> Scored:
+def asked(
+    plan: Plan, row: str, side: str, answers: Answers, without: frozenset[Path] = frozenset()
+) -> Scored:
     folder = plan.folder(row, side)
     truth = [one for one in truth_of(folder, plan.first) if not without & made_of(plan, one)]
-    return ask([folder / one["picture"] for one in truth], [one["source"] for one in truth])
+    truth = [one for one in truth if answers.known([folder / one["picture"]])]
+    return answers.scored([folder / one["picture"] for one in truth], [one["source"] for one in truth])
 
 
 def hard(
-    plan: Plan, ask: Ask, limits: Mapping[str, float], fixed: float | None, without: frozenset[Path]
+    plan: Plan, answers: Answers, limits: Mapping[str, float], fixed: float | None, without: frozenset[Path]
 ) -> dict[str, Any]:
     """How many hard negatives are flagged at thresholds that the pooled negatives give."""
     told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
     scores = []
     for folder in sorted((plan.work / "hard").iterdir()):
         paths = [path for path in sorted(folder.glob("*.png"))[: plan.first] if path not in without]
-        scores.append(ask(paths, [path.name for path in paths]).score)
+        paths = answers.known(paths)
+        scores.append(answers.scored(paths, [path.name for path in paths]).score)
         told["families"][folder.name] = _flagged(scores[-1], limits, fixed)
     told["all"] = _flagged(np.concatenate(scores), limits, fixed)
     return told

@@ -107,9 +107,12 @@ def _of_calibration(index: Index) -> ObjectRule | None:
         )
     kind = index.calibration.described.partition(" ")[2]
     told = f"calibration, {100 * found.rate:g} % of {len(found):,} {kind}"
-    return ObjectRule(
-        found.points, told if found.proved else f"{told}, which are too few to prove it", found.bound
-    )
+    if found.proved:
+        return ObjectRule(found.points, told, found.bound)
+    told = f"{told}, which are too few to prove it"
+    # One related image among them can raise the number: every verdict tells what it took the place of.
+    raised = ("the default", POINTS) if found.points > POINTS else None
+    return ObjectRule(found.points, told, found.bound, overridden=raised)
 
 
 def _compared(rule: ObjectRule, index: Index) -> ObjectRule:

@@ -12,11 +12,11 @@ from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.search.matches import Match, Matches, ObjectsFound
 from pytest_replication.surroundings import FEWEST_POINTS
 
-POINTS = 8
-"""Distinct points from which on a part counts as a copy.
+POINTS = 10
+"""Points from which on a part counts as a copy, where no calibration says so.
 
-Where nothing was calibrated: unrelated pairs of photographs have 5 at most but for few, logos in one font
-more.
+Set by pictures that are alike and copy nothing (lettering, emblems, patterns, drawings of one style), of
+which one in a thousand has as many; photographs have 5 at most (docs/objects.md).
 """
 
 

@@ -73,22 +73,19 @@ class CheckReport:
         begin_report(self.args.report)
 
     def add(self, verdict: Verdict, samples: Samples, index: Index) -> None:
-        """Add the check, with its pictures. That these cannot be written is for `write` to say.
-
-        Raises:
-            ReplicationError: the calibration of the index is damaged.
-        """
-        row = verdict_data(verdict, neighbours=0) | details(verdict, index)
-        row |= {"test": TEST, "asserted": True, "seconds": self._seconds()}
-        self.row = row
-        if self.args.report_private:
-            return
+        """Add the check, with its pictures. What goes wrong is for `write` to say: the verdict stands."""
+        self.row = verdict_data(verdict, neighbours=0)
+        self.row |= {"test": TEST, "asserted": True, "seconds": self._seconds()}
         try:
-            add_pictures(
-                row, verdict, samples, index, pictures_for(self.args.report, self.args.report_budget)
+            self.row |= details(verdict, index)
+            if not self.args.report_private:
+                pictures = pictures_for(self.args.report, self.args.report_budget)
+                add_pictures(self.row, verdict, samples, index, pictures)
+        except Exception as error:
+            self.unwritten = (
+                f"the report in {self.args.report} is not whole: what it tells of the check cannot be "
+                f"written ({type(error).__name__}: {error})"
             )
-        except OSError as error:
-            self.unwritten = f"pictures cannot be written to {self.args.report} ({error})"
 
     def write(self, status: int, error: ReplicationError | None = None) -> None:
         """Write it.
@@ -107,7 +104,7 @@ class CheckReport:
             "exit_status": status,
             "environment": environment_data(Path.cwd()),
             "settings": [self._setting(name) for name in self.defaults if name not in _NOT_SETTINGS],
-            "faults": [],
+            "faults": [self.unwritten] if self.unwritten else [],
             "caught": [],
             "errors": [] if error is None else [{"test": TEST, "message": str(error)}],
         }

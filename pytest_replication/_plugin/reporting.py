@@ -38,25 +38,36 @@ def tell_all(
 ) -> None:
     """Add to the row of a check what a report tells of it, and store its pictures.
 
-    What cannot be written is noted in the row: it is an error of the run, and no verdict.
-
-    Raises:
-        ReplicationError: the calibration of the index is damaged.
+    What goes wrong here is noted in the row: it is an error of the run, and changes no verdict.
     """
+    try:
+        _tell_all(settings, row, verdict, samples, index)
+    except Exception as error:
+        told = (
+            str(error)
+            if isinstance(error, (OSError, ReplicationError))
+            else f"{type(error).__name__}: {error}"
+        )
+        row[UNWRITTEN] = f"what a report tells of {row['test']} cannot be written ({told})"
+
+
+def _tell_all(
+    settings: Settings,
+    row: dict[str, Any],
+    verdict: Verdict | ExtractionVerdict,
+    samples: Samples,
+    index: Index,
+) -> None:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.reports.details import add_pictures, details
 
     if not isinstance(verdict, ExtractionVerdict):  # of which all was said when it was noted
         row |= details(verdict, index)
     folder = settings.value("report")
-    if folder is None or settings.value("report-private"):
-        return
-    from pytest_replication.reports.folder import pictures_for
+    if folder is not None and not settings.value("report-private"):
+        from pytest_replication.reports.folder import pictures_for
 
-    try:
         add_pictures(row, verdict, samples, index, pictures_for(folder, budget(settings)))
-    except OSError as error:
-        row[UNWRITTEN] = f"pictures cannot be written to {folder} ({error})"
 
 
 def budget(settings: Settings) -> int:
@@ -109,17 +120,17 @@ class Report:
         """Write it, where the run wants one.
 
         Returns:
-            Why it could not be written; empty where it was, or where none is wanted.
+            What could not be written, or told of a check, and why; empty for nothing.
         """
+        unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
         if (folder := self._folder()) is None:
-            return ""
+            return unwritten  # what a baseline is held against lacks it, too
         from pytest_replication.reports.folder import write_report
 
-        unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
         try:
             write_report(
                 folder,
-                self.results(session, rows, faults, caught).data,
+                self.results(session, rows, [*faults, *([unwritten] if unwritten else [])], caught).data,
                 budget=budget(self.settings),
                 private=self.settings.value("report-private"),
             )

@@ -241,13 +241,8 @@ class Run(Surroundings):
             self.drawn += 1
             item.stash[ROWS][-1]["pictures"] = str(path)
 
-    @_noting_errors
     def picture_pixels(self, verdict: ExtractionVerdict, samples: Samples, index: Index) -> None:
-        """Tell a report of a check of pixels.
-
-        Raises:
-            ReplicationError: stored pixels are damaged.
-        """
+        """Tell a report of a check of pixels."""
         self._tell(verdict, samples, index)
 
     def _tell(self, verdict: Verdict | ExtractionVerdict, samples: Samples, index: Index) -> None:

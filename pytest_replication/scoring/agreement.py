@@ -42,7 +42,7 @@ def correlation(sample: Picture, training: Picture, matrix: Points, points: Poin
         sample: see `picture_of`.
         training: likewise.
         matrix: (2, 3) transform of places in the sample to places in the training image, in pixels of these
-            pictures.
+            pictures; places run from 0 at the outer edge of the first pixel on.
         points: (n, 2) in the sample, at least one.
 
     Returns:
@@ -54,9 +54,13 @@ def correlation(sample: Picture, training: Picture, matrix: Points, points: Poin
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     # The finer of the two is smoothed to the other one.
     mine, theirs = _smoothed(sample @ _LUMA, 1 / scale), _smoothed(training @ _LUMA, scale)
+    turn = np.asarray(matrix[:, :2], np.float64)
+    to_centres = (
+        matrix[:, 2] + 0.5 * turn.sum(axis=1) - 0.5
+    )  # OpenCV counts from the middle of the first pixel
     laid = opencv.warpAffine(
         theirs,
-        matrix,
+        np.column_stack([turn, to_centres]),
         (mine.shape[1], mine.shape[0]),
         flags=opencv.INTER_LINEAR | opencv.WARP_INVERSE_MAP,
         borderMode=opencv.BORDER_REPLICATE,

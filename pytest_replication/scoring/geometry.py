@@ -30,17 +30,24 @@ APART = 8.0
 UNLIKE, ALIKE = 0.3, 0.6
 """Correlation around the points up to which two parts are not alike, so that none of the points counts, and
 from which on all do; between them a share."""
-PLAIN, PLAIN_COUNTS = 0.82, 0.25
-"""Share of colours that two tones explain, from which on a point counts a quarter, and the less the plainer:
-letters of one font are alike wherever they stand."""
+PLAIN, BARE = 0.82, 0.95
+"""Share of colours that two tones explain from which on a part is plain, and from which on it has nothing
+else."""
+NARROW = 18.0
+"""Pixels by which points stray from a line, below which they stand in one, as lettering does."""
+PLAIN_COUNTS = 0.25
+"""What a point counts of a part that is bare, or plain and narrow: letters of one font are alike wherever
+they stand."""
 EVIDENCE = (
-    f"points, {APART:g} px apart, of a similarity transform within {TOLERANCE:g} of {SIDE} px, "
-    f"that correlate by {UNLIKE} to {ALIKE}, of two tones ({PLAIN}) by {PLAIN_COUNTS}"
+    f"2: points, {APART:g} px apart, of a similarity transform within {TOLERANCE:g} of {SIDE} px, that "
+    f"correlate by {UNLIKE} to {ALIKE}, of two tones ({BARE}, in a line {PLAIN}) by {PLAIN_COUNTS}"
 )
 """What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
 _ROUNDING = 1e-9
+_ROUNDS = 3
+"""Parts of a pair that are looked at."""
 _SHEARED = 8
 """Points from which on a part is taken as sheared, too, when the pictures are laid on each other."""
 _FEWEST = 3
@@ -140,17 +147,40 @@ def align(sample: LocalImage, training: LocalImage) -> Alignment | None:
 
 
 def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Alignment | None:
+    """The best of the parts on which pairs agree.
+
+    A caption that both have must not hide a part that was copied beside it: where points do not count in
+    full, what is left without them is looked at, too.
+    """
     mine, theirs = pairs
-    if len(mine) < _FEWEST:
-        return None
-    points, others = sample.points(mine), training.points(theirs)
-    if flipped:
-        points[:, 0] = sample.size[0] - points[:, 0]
-    fitted = _fit(points, others)
-    if fitted is None:
-        return None
-    matrix, agree = fitted
-    points, others = points[agree], others[agree]
+    best: Alignment | None = None
+    for _ in range(_ROUNDS):
+        if len(mine) < _FEWEST:
+            break
+        points, others = sample.points(mine), training.points(theirs)
+        if flipped:
+            points[:, 0] = sample.size[0] - points[:, 0]
+        if (fitted := _fit(points, others)) is None:
+            break
+        matrix, agree = fitted
+        found = _described(sample, training, matrix, points[agree], others[agree], flipped)
+        if found is None:
+            break
+        best = found if best is None else max(best, found, key=_strength)
+        if found.inliers < _SHEARED or found.points == found.inliers:
+            break
+        mine, theirs = mine[~agree], theirs[~agree]
+    return best
+
+
+def _strength(found: Alignment) -> tuple[int, int]:
+    return found.points, found.inliers
+
+
+def _described(
+    sample: LocalImage, training: LocalImage, matrix: Points, points: Points, others: Points, flipped: bool
+) -> Alignment | None:
+    """A part by the points that agree on it; None where they are too few."""
     count = min(_distinct(points), _distinct(others))
     if count < _FEWEST:
         return None
@@ -161,7 +191,7 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     if flipped:
         here[:, 0] = 1 - here[:, 0]
     return Alignment(
-        points=_counting(count, alike, plain),
+        points=_counting(count, alike, plain, _width(points)),
         inliers=count,
         correlation=alike,
         two_tones=plain,
@@ -204,12 +234,17 @@ def _sheared(matrix: Points, points: Points, others: Points) -> Points:
     return np.asarray(fitted) if stretched.min() > 0.5 and stretched.max() < 2 else matrix
 
 
-def _counting(inliers: int, alike: float | None, plain: float | None) -> int:
+def _counting(inliers: int, alike: float | None, plain: float | None, width: float) -> int:
     """Points that count. What cannot be told, for want of a picture, takes none away."""
     share = 1.0 if alike is None else min(1.0, max(0.0, (alike - UNLIKE) / (ALIKE - UNLIKE)))
-    if plain is not None and plain >= PLAIN:
-        share *= PLAIN_COUNTS * (1 - plain) / (1 - PLAIN)
+    if plain is not None and (plain >= BARE or (plain >= PLAIN and width < NARROW)):
+        share *= PLAIN_COUNTS
     return int(inliers * share + _ROUNDING)
+
+
+def _width(points: Points) -> float:
+    """By how much points stray from the line along which they lie: the smaller standard deviation."""
+    return float(np.sqrt(max(0.0, np.linalg.eigvalsh(np.cov(points.T))[0])))
 
 
 def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:

@@ -9,7 +9,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.scoring.geometry import EVIDENCE
 from pytest_replication.search.objects import CANDIDATES, VOTED
 from pytest_replication.search.parts import grid_of
-from pytest_replication.search.votes import ASKED
+from pytest_replication.search.votes import ASKED, features_that_vote
 
 
 class ObjectWay(NamedTuple):
@@ -30,5 +30,8 @@ class ObjectWay(NamedTuple):
 
 def way_of(index: Index) -> ObjectWay:
     """How this version looks for parts with an index."""
-    proposed = f"{VOTED:.0%} of the candidates by votes of {ASKED} features"
+    voting = features_that_vote(index)
+    proposed = (
+        f"{VOTED:.0%} of the candidates by votes of {ASKED} for {voting} features" if voting else "vectors"
+    )
     return ObjectWay(grid_of(index), CANDIDATES, DETECTOR, f"{EVIDENCE}; {proposed}")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import threads
+from pytest_replication.errors import SampleError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.local import MOST_OF_A_SAMPLE
 from pytest_replication.index.objects import check_detector, require_opencv
@@ -87,24 +88,27 @@ def find_objects(
     parts = with_parts(index, samples, vectors)
     embedded = time.perf_counter()
     near = nearest_parts(index, parts, k)
-    votes = Votes.of(index)
+    with _algebra_in_one_thread():  # so that the same lists are made whatever the machine
+        votes = Votes.of(index)
     searched = time.perf_counter()
     training = _Training(index)
     looked: list[_Looked] = []
     with (
         _algebra_in_one_thread(),
-        ThreadPoolExecutor(threads(), "objects") as pool,
+        ThreadPoolExecutor(threads(), "objects", _search_in_one_thread) as pool,
         tqdm(
             total=len(samples), desc="comparing parts", unit="img", disable=None if progress else True
         ) as bar,
     ):
-        stream = enumerate(samples)
+        stream = zip(range(len(vectors)), samples, strict=False)  # as many as were embedded
         while batch := list(itertools.islice(stream, _BATCH)):
             proposed = list(pool.map(lambda one: _propose(one[1], near.rows[one[0]], votes), batch))
             training.learn(sorted({row for _, rows in proposed for row in rows}))
             for found in pool.map(lambda one: _look(one[0], one[1], training), proposed):
                 looked.append(found)
                 bar.update()
+    if len(looked) != len(vectors):
+        raise SampleError(f"there are {len(looked)} samples and vectors of {len(vectors)}")
     return ObjectsFound(
         of=_named(index, parts, looked, training.source),
         unchecked=tuple(found.unchecked for found in looked),
@@ -206,7 +210,7 @@ def _propose(
 ) -> tuple[LocalImage, list[int]]:
     """A sample, and the rows to look at: those with most votes, then those whose vectors are nearest."""
     mine = LocalImage.of(image, MOST_OF_A_SAMPLE)
-    voted = votes.nearest(mine.features, math.ceil(VOTED * len(near))) if votes else near[:0]
+    voted = votes.nearest(mine.features, math.floor(VOTED * len(near))) if votes else near[:0]
     rows = [row for row in dict.fromkeys([*voted.tolist(), *near.tolist()]) if row >= 0]
     return mine, rows[: len(near)]
 
@@ -219,6 +223,11 @@ def _algebra_in_one_thread() -> AbstractContextManager[object]:
         return nullcontext()
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
+
+
+def _search_in_one_thread() -> None:
+    """Tell faiss, which counts its threads anew for each thread that asks it."""
+    require_faiss().omp_set_num_threads(1)
 
 
 def _look(mine: LocalImage, rows: Sequence[int], training: _Training) -> _Looked:

@@ -75,7 +75,7 @@ def with_parts(
     """
     wanted = sample_views(index)[len(index.manifest.views) :]
     if not wanted:
-        return vectors
+        return vectors  # `search.objects` finds out whether there are as many samples
     parts = embed_images(index, images, wanted)
     if len(parts) != len(vectors):
         raise SampleError(f"there are {len(parts)} samples and vectors of {len(vectors)}")

@@ -20,10 +20,14 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.images.local import FEATURE, Features, mirrored
 from pytest_replication.index.checksums import check_file
 from pytest_replication.index.manifest import FEATURES
-from pytest_replication.index.reader import Index
+from pytest_replication.index.reader import Index, Shard
 
 BUDGET = 2 << 30
-"""Bytes that descriptions may take in memory: beyond it an image gives fewer, the strongest of each cell."""
+"""Bytes that they may take in memory, twice that while they are laid out: beyond it an image gives fewer, the
+strongest of each cell."""
+_BYTES = 160
+"""What one takes: its description, its number in the lists, its row, angle and size."""
+_TAKEN = np.dtype([(name, FEATURE[name]) for name in ("size", "angle", "description")])
 FEWEST = 64
 """Features an image below which votes are of no use: a larger index is searched by vectors alone."""
 ASKED = 1024
@@ -76,11 +80,7 @@ class Votes:
             IndexCorrupt: a file of features is damaged.
             SettingsError: faiss is not installed.
         """
-        if index.objects is None:
-            return None
-        described = int(FEATURE["description"].itemsize)
-        per_image = min(index.objects.features, budget // described // max(1, index.rows))
-        if per_image < FEWEST:
+        if not (per_image := features_that_vote(index, budget)):
             return None
         if (made := _made.get(index)) is None or made.per_image != per_image:
             rows, taken = _taken(index, per_image)
@@ -118,8 +118,9 @@ class Votes:
         of, column = np.nonzero(weights)
         votes = [(of, places[of, column], weights[of, column])]
         if len(flat):
+            usual = float(np.sqrt(np.median(squared[:, -1])))
             squared, places = self.lists.search(described[flat], _NEAREST_OF_FLAT)
-            weights = _weights(squared, places)
+            weights = _weights(squared, places, usual)
             of, column = np.nonzero(weights)
             votes.append((flat[of], places[of, column], weights[of, column]))
         one, other, third = (np.concatenate(parts) for parts in zip(*votes, strict=True))
@@ -142,18 +143,40 @@ def require_faiss() -> Any:
     return faiss
 
 
+def features_that_vote(index: Index, budget: int = BUDGET) -> int:
+    """How many of each training image propose it; 0 where vectors alone do.
+
+    Args:
+        index: an open index.
+        budget: bytes, see `BUDGET`.
+    """
+    if index.objects is None:
+        return 0
+    per_image = min(index.objects.features, budget // _BYTES // max(1, index.rows))
+    return per_image if per_image >= FEWEST else 0
+
+
 def _taken(index: Index, per_image: int) -> tuple[Rows, NDArray[np.void]]:
     """The strongest features of every image that was not removed, and their rows."""
-    rows, taken = [], []
-    for shard in index.shards:
-        check_file(shard.features_path, shard.entry.files[FEATURES])
-        stored = shard.features()[0]
-        numbers = np.ascontiguousarray(stored["row"]).astype(np.int64)
-        turn = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
-        kept = np.flatnonzero((turn < per_image) & ~np.isin(numbers + shard.first, index.removed))
-        rows.append(numbers[kept] + shard.first)
-        taken.append(stored[kept])
-    return np.concatenate(rows), np.concatenate(taken)
+    kept = [_kept(index, shard, per_image) for shard in index.shards]
+    rows = np.empty(sum(len(places) for places, _ in kept), np.int64)
+    taken = np.empty(len(rows), _TAKEN)
+    end = 0
+    for shard, (places, numbers) in zip(index.shards, kept, strict=True):
+        here, end = slice(end, end + len(places)), end + len(places)
+        stored, rows[here] = shard.features()[0], numbers
+        for name in _TAKEN.names or ():
+            taken[name][here] = stored[name][places]
+    return rows, taken
+
+
+def _kept(index: Index, shard: Shard, per_image: int) -> tuple[Rows, Rows]:
+    """Places of these features in the file of a shard, and rows of the index that they are of."""
+    check_file(shard.features_path, shard.entry.files[FEATURES])
+    numbers = np.ascontiguousarray(shard.features()[0]["row"]).astype(np.int64)
+    turn = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+    places = np.flatnonzero((turn < per_image) & ~np.isin(numbers + shard.first, index.removed))
+    return places, numbers[places] + shard.first
 
 
 def _lists(described: NDArray[np.uint8]) -> Any:
@@ -180,11 +203,11 @@ def _lists(described: NDArray[np.uint8]) -> Any:
     return found
 
 
-def _weights(squared: NDArray[np.float32], places: Rows) -> NDArray[np.float32]:
-    """What each vote weighs, 0 to 1: the more the nearer it is than the last one that was found."""
+def _weights(squared: NDArray[np.float32], places: Rows, far: float = 0) -> NDArray[np.float32]:
+    """What each vote weighs, 0 to 1: the more the nearer it is than the last one, or than what is far."""
     there = places >= 0
     distance = np.sqrt(np.where(there, np.maximum(squared, 0), 0))
-    last = np.maximum(distance.max(axis=1, keepdims=True), 1e-6)
+    last = np.maximum(distance.max(axis=1, keepdims=True), max(far, 1e-6))
     weights: NDArray[np.float32] = np.where(there, 1 - distance / last, 0).astype(np.float32) ** 2
     return weights
 

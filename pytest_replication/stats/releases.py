@@ -9,6 +9,7 @@ together, which makes the test careful: it finds less than there is.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def more_hits(old: tuple[int, int], new: tuple[int, int]) -> float:
@@ -25,10 +26,11 @@ def more_hits(old: tuple[int, int], new: tuple[int, int]) -> float:
         ValueError: counts that make no sense.
     """
     _check(old, new)
-    from scipy.stats import hypergeom
-
     (k, n), (more, m) = old, new
-    return min(1.0, float(hypergeom.sf(more - 1, n + m, k + more, m)))
+    hits = k + more
+    as_many = np.arange(more, min(m, hits) + 1)  # to deal so many to the second, the rest to the first
+    ways = _ways(m, as_many) + _ways(n, hits - as_many) - _ways(n + m, np.array([hits]))
+    return min(1.0, float(np.exp(ways).sum()))
 
 
 def detectable_rate(old: tuple[int, int], samples: int, level: float, power: float = 0.8) -> float | None:
@@ -65,6 +67,14 @@ def percentiles(scores: tuple[float, ...], levels: tuple[float, ...]) -> tuple[f
     ordered = np.sort(np.asarray(scores, np.float64))
     places = [max(1, int(np.ceil(level * len(ordered) - 1e-9))) for level in levels]
     return tuple(float(ordered[place - 1]) for place in places)
+
+
+def _ways(of: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithm of the number of ways to choose so many."""
+    from scipy.special import gammaln  # scipy.stats takes a second to load
+
+    found: NDArray[np.float64] = gammaln(of + 1) - gammaln(chosen + 1) - gammaln(of - chosen + 1)
+    return found
 
 
 def _check(*counts: tuple[int, int]) -> None:

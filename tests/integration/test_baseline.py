@@ -150,6 +150,7 @@ def test_what_cannot_be_told_is_no_pass_of_the_verb(
     assert "nothing was compared" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_worker_brings_all_that_is_compared(gate: Run, baseline: Path) -> None:
     result = gate("second", BASE, "-n1")
     assert result.ret == 1
@@ -240,6 +241,9 @@ def test_a_check_that_is_missing_is_an_error(gate: Run, baseline: Path, pytester
     )
     assert gate("first", BASE, "--replication-baseline-allow-missing").ret == 0
     assert gate("first", BASE, "-k", "other", "--replication-baseline-allow-missing").ret == 3
+    pytester.makeini("[pytest]\nreplication_baseline = base.json")
+    assert gate("first", "-k", "other").ret == 3
+    assert gate("first", "-k", "other", "-o", "replication_baseline=").ret == 0
 
 
 def test_another_index_and_another_rule_are_not_compared(

@@ -29,6 +29,7 @@ from pytest_replication.accepted.entries import today
 from pytest_replication.errors import SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.models import Samples
+from pytest_replication.objects import POINTS
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.search.objects import CANDIDATES
 
@@ -82,7 +83,7 @@ def test_assertions_take_it(objects_index: Index, pasted: Samples) -> None:
     with pytest.raises(SettingsError, match=r"1 points \(call\) tell no copy of a part"):
         assert_no_replication(copied, ABOVE, index=objects_index, objects=1)
     verdict = assert_no_replication(copied, ABOVE, index=objects_index, objects=1000)
-    assert verdict.policy.objects == ObjectRule(1000, "call", overridden=("the default", 8))
+    assert verdict.policy.objects == ObjectRule(1000, "call", overridden=("the default", POINTS))
 
 
 def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tmp_path: Path) -> None:
@@ -98,9 +99,10 @@ def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tm
     assert call("check", "--matches", path, "--threshold", 0.999).returncode == 1
     laxer = call("check", "--matches", path, "--object-points", 1000)
     assert laxer.returncode == 0
-    assert "a part with 1000 points alike (command line; the check of then: 8)" in laxer.stdout
+    assert "a part with 1000 points alike (command line; the check of then: 10)" in laxer.stdout
     assert (
-        "WARNING    1000 points of a part (command line) are laxer than the check of then (8)" in laxer.stdout
+        "WARNING    1000 points of a part (command line) are laxer than the check of then (10)"
+        in laxer.stdout
     )
     refused = call("check", "--matches", path, "--objects")
     assert refused.returncode == 2
@@ -181,7 +183,7 @@ def test_a_run_asks_for_it(run_suite: RunSuite, objects_index: Index, folder: Pa
     result = run_suite(suite, "--replication-objects", index=objects_index.path)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*1 by a part alone: * points, 8 are enough*", "* points  *0.png -> *motorcycle.jpg"]
+        ["*1 by a part alone: * points, 10 are enough*", "* points  *0.png -> *motorcycle.jpg"]
     )
 
 

@@ -194,7 +194,12 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run_at_once(
 @pytest.mark.parametrize(("code", "status"), [(PASS, 3), (COPY, 1)])
 @pytest.mark.parametrize("what", ["pages", "pictures"])
 def test_a_full_disk_is_an_error_of_the_run_and_no_verdict(
-    run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch, code: str, status: int, what: str
+    run_suite: RunSuite,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    status: int,
+    what: str,
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -207,6 +212,10 @@ def test_a_full_disk_is_an_error_of_the_run_and_no_verdict(
     assert result.ret == status
     result.stdout.fnmatch_lines(["ERROR: *cannot be written *No space left on device*"])
     result.stdout.fnmatch_lines([f"{'PASS' if code == PASS else 'FAIL'} *"])
+    if what == "pictures":
+        data = valid(pytester.path / "out")
+        assert data["outcome"] == ("error" if code == PASS else "fail")
+        assert "No space left on device" in data["run"]["faults"][0]
 
 
 def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from pytest_replication.index import calibration as storing
 from pytest_replication.index.object_calibration import ObjectCalibration, parse_objects
 from pytest_replication.models.samples import Samples
 from pytest_replication.object_rules import find_object_rule
+from pytest_replication.objects import POINTS
 from pytest_replication.reports.calibration import calibration_data, calibration_text
 from pytest_replication.search.embed import embed_images
 from pytest_replication.search.objects import find_objects
@@ -142,7 +143,7 @@ def test_points_that_were_found_otherwise_are_refused(own: Path, way: dict[str, 
     index = open_index(own)
     with pytest.raises(CalibrationError, match=r"were calibrated by .* calibrate it again"):
         find_object_rule(True, index, None)
-    assert find_object_rule(12, index, None) == ObjectRule(12, "call", overridden=("the default", 8))
+    assert find_object_rule(12, index, None) == ObjectRule(12, "call", overridden=("the default", POINTS))
 
 
 def test_an_index_that_changed_has_no_calibrated_parts(own: Path) -> None:
@@ -150,7 +151,7 @@ def test_an_index_that_changed_has_no_calibrated_parts(own: Path) -> None:
     index = open_index(own)
     with pytest.raises(CalibrationError, match="has changed since it was calibrated, and parts with it"):
         find_object_rule(True, index, None)
-    assert find_object_rule(12, index, None) == ObjectRule(12, "call", overridden=("the default", 8))
+    assert find_object_rule(12, index, None) == ObjectRule(12, "call", overridden=("the default", POINTS))
     (own / index.manifest.calibration.name).unlink()  # type: ignore[union-attr]
     with pytest.raises(CalibrationError, match="has changed"):
         find_object_rule(True, open_index(own), None)

@@ -8,7 +8,7 @@ import pytest
 from pytest_replication import Index
 from pytest_replication.errors import SettingsError
 from pytest_replication.object_rules import find_object_rule
-from pytest_replication.objects import ObjectRule
+from pytest_replication.objects import POINTS, ObjectRule
 from pytest_replication.surroundings import Surroundings
 
 
@@ -29,7 +29,7 @@ class Run(Surroundings):
 
 
 LINE = (12, "command line")
-DEFAULT = ("the default", 8)
+DEFAULT = ("the default", POINTS)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_nearest_decides(
 ) -> None:
     found = find_object_rule(given, pixels_index, run)
     assert found == expected
-    assert found is None or found.laxer is (found.inliers > 8 and found.false_rate is None)
+    assert found is None or found.laxer is (found.inliers > POINTS and found.false_rate is None)
 
 
 @pytest.mark.parametrize("given", ["8", 8.0, (8,), 3, -1])

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from pytest_replication.images.local import FEATURE, extract
-from pytest_replication.scoring.geometry import Alignment, LocalImage, align
+from pytest_replication.images.local import FEATURE
+from pytest_replication.scoring.geometry import Alignment, LocalImage, _counting, _sheared, align
 
 pytest.importorskip("cv2")
 CLEAR = 8
 
 
 def local(image: Image.Image) -> LocalImage:
-    return LocalImage(extract(image), *image.size)
+    return LocalImage.of(image)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,9 @@ def test_a_part_that_was_moved_scaled_turned_and_mirrored_is_found_in_its_place(
     sample.paste(part, at, part)
     found = align(local(sample), local(source))
     assert found is not None
-    assert found.inliers >= CLEAR
+    assert found.points == found.inliers >= CLEAR
+    assert found.correlation is not None
+    assert found.correlation > 0.8
     assert found.mirrored == flip
     # Longest sides are made equal, of both images.
     assert found.scale == pytest.approx(1 / scale * (480 / 480), rel=0.05)
@@ -103,3 +105,71 @@ def test_a_sample_that_was_prepared_aligns_as_it_did(
     ready = one.prepare()
     assert ready.prepare() is ready
     assert align(ready, other) == align(one, other)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("turn", [90, 180])
+def test_pictures_lie_on_each_other_however_they_are_turned(
+    photos: tuple[list[Image.Image], list[Image.Image]], turn: int, flip: bool
+) -> None:
+    source = photos[0][0].resize((480, 360))
+    sample = ImageOps.mirror(source) if flip else source
+    found = align(local(sample.rotate(turn, expand=True)), local(source))
+    assert found is not None
+    assert found.correlation is not None
+    assert found.correlation > 0.95
+    assert found.points == found.inliers > 50
+
+
+def test_a_caption_that_both_have_does_not_hide_a_copy(
+    photos: tuple[list[Image.Image], list[Image.Image]],
+) -> None:
+    font = ImageFont.load_default(26)
+
+    def captioned(image: Image.Image, top: int) -> Image.Image:
+        image = image.copy()
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((0, top - 4, 512, top + 36), fill="white")
+        draw.text((10, top), "Pack my box with five dozen jugs", fill="black", font=font)
+        return image
+
+    training = captioned(photos[0][0].resize((512, 512)), 440)
+    alone = photos[1][0].resize((512, 512))
+    alone.paste(training.crop((150, 60, 290, 200)), (30, 200))
+    both = captioned(alone, 60)
+    by_part, by_both = align(local(alone), local(training)), align(local(both), local(training))
+    assert by_part is not None
+    assert by_both is not None
+    assert by_part.points >= CLEAR
+    assert by_both.points >= 0.8 * by_part.points
+
+
+@pytest.mark.parametrize(
+    ("alike", "plain", "width", "points"),
+    [
+        (None, None, 40.0, 20),
+        (0.9, 0.5, 40.0, 20),
+        (0.6, 0.5, 40.0, 20),
+        (0.45, 0.5, 40.0, 10),
+        (0.3, 0.5, 40.0, 0),
+        (-0.5, 0.5, 40.0, 0),
+        (0.9, 0.9, 40.0, 20),  # a photograph of high contrast
+        (0.9, 0.9, 10.0, 5),  # a line of letters
+        (0.9, 0.97, 40.0, 5),  # a checkerboard
+        (None, 0.97, 40.0, 5),
+    ],
+)
+def test_points_count_as_far_as_parts_look_alike_and_are_not_plain(
+    alike: float | None, plain: float | None, width: float, points: int
+) -> None:
+    assert _counting(20, alike, plain, width) == points
+
+
+def test_shear_is_taken_where_points_tell_it() -> None:
+    same = np.array([[1.0, 0, 0], [0, 1, 0]])
+    grid = np.array([(x, y) for x in range(0, 90, 30) for y in range(0, 90, 30)], np.float64)
+    sheared = grid @ np.array([[1, 0], [0.2, 1]])
+    assert _sheared(same, grid, sheared) == pytest.approx(np.array([[1, 0.2, 0], [0, 1, 0]]), abs=1e-9)
+    assert _sheared(same, grid[:5], sheared[:5]) is same
+    line = np.column_stack([np.arange(20.0), np.zeros(20)])
+    assert _sheared(same, line, line) is same

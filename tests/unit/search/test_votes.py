@@ -72,12 +72,12 @@ def test_they_are_laid_out_once_an_open_index(made: Made) -> None:
 
 def test_beyond_the_budget_each_image_gives_fewer_and_then_none(made: Made) -> None:
     index = open_index(made.index.path)
-    few = Votes.of(index, budget=6 * 100 * 128)
+    few = Votes.of(index, budget=6 * 100 * 160)
     assert few is not None
     assert few.per_image == 100
     assert np.bincount(few.rows).max() == 100
     assert few.nearest(extract(Image.open(made.paths[4]).convert("RGB")), 1).tolist() == [4]
-    assert Votes.of(open_index(made.index.path), budget=6 * (module.FEWEST - 1) * 128) is None
+    assert Votes.of(open_index(made.index.path), budget=6 * (module.FEWEST - 1) * 160) is None
 
 
 def test_an_index_without_features_has_none(photos: list[Path], tmp_path: Path) -> None:
