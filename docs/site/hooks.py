@@ -7,6 +7,7 @@ Pages of docs/ link to files beside docs/. What they reach of the repository com
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 FOLDER_LINK = re.compile(r"\[([^\[\]]+)\]\((?!\w+:)([^)#\s]+)\)")
+BARRED = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 
@@ -41,9 +43,10 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leave links to folders out, which the site has no pages for."""
+    """Leave links to folders out, which the site has no pages for; write bars of code in tables as HTML."""
     beside = Path(config.config_file_path).resolve().parent / Path(page.file.src_uri).parent
-    return FOLDER_LINK.sub(lambda found: found[1] if (beside / found[2]).is_dir() else found[0], markdown)
+    linked = FOLDER_LINK.sub(lambda found: found[1] if (beside / found[2]).is_dir() else found[0], markdown)
+    return BARRED.sub(lambda found: f"<code>{escape(found[1])}</code>".replace("\\|", "&#124;"), linked)
 
 
 def _below(path: Path, folder: Path) -> bool:
