@@ -16,6 +16,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
+from pytest_replication.reports.html import html_report
 from pytest_replication.reports.junit import junit
 from pytest_replication.reports.markdown import summary
 from pytest_replication.reports.model_card import model_card
@@ -53,6 +54,11 @@ class Renderer:
 
 
 RENDERERS: tuple[Renderer, ...] = (
+    Renderer(
+        "html",
+        "Page to look at, which needs no other file",
+        lambda results, wanted: html_report(results, budget=wanted.budget, everything=wanted.everything),
+    ),
     Renderer("markdown", "Summary in markdown, below 1 MiB", lambda results, _: summary(results)),
     Renderer("junit", "Checks as JUnit XML, for strict readers too", lambda results, _: junit(results)),
     Renderer("sarif", "Findings as SARIF 2.1.0, for code scanning", lambda results, _: sarif(results)),

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.html import html_report
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
@@ -21,6 +22,7 @@ BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
 RENDERED: dict[str, Callable[[Results, int], str]] = {
     "summary.md": lambda results, left: summary(results, max(0, min(CAP, left))),
+    "report.html": lambda results, left: html_report(results, budget=left),
 }
 """What is written beside the results: a file, and what makes it of them and of the bytes that are left."""
 _OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")

@@ -18,6 +18,7 @@ def model_data(model: ModelIdentity | None) -> dict[str, Any] | None:
         "fingerprint": model.fingerprint,
         "options": list(model.options),
         "ready": bool(model.ready),
+        "takes": list(model.takes),
         "notes": list(model.notes),
     }
 

@@ -82,6 +82,14 @@ def test_the_verb_tells_results_in_a_few_lines(
 ) -> None:
     run_suite(COPY, REPORT)
     capsys.readouterr()
+    page = (pytester.path / "out" / "report.html").read_text()
+    assert "1 of 1 sample replicates a training image." in page
+    assert page.count("data:image/webp;base64,") == 1  # sample and training image are one picture
+    again = pytester.path / "again.html"
+    assert main(["report", str(pytester.path / "out"), "--html", str(again), "--private"]) == 0
+    assert "cat.jpg" in page
+    assert "cat.jpg" not in again.read_text()
+    capsys.readouterr()
     assert main(["report", str(pytester.path / "out")]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "FAIL: 1 check (1 fail)"

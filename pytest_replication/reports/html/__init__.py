@@ -1,0 +1,6 @@
+"""The results of a run as one page that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+from pytest_replication.reports.html.page import html_report as html_report
+from pytest_replication.reports.html.page import write_html as write_html

@@ -1,0 +1,64 @@
+// What the page holds, and how it is put into words. Everything from data becomes text, never markup.
+
+const data = JSON.parse(document.getElementById("data").textContent || '{"checks":[],"rows":[]}');
+const byId = (id) => document.getElementById(id);
+
+let pictures = null;
+const picture = (place) => {
+  pictures ??= JSON.parse(byId("pictures").textContent || "[]");
+  return pictures[place];
+};
+
+/** An element with attributes and children; strings become text. */
+const make = (tag, attributes = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null && child !== ""));
+  return element;
+};
+
+const drawing = (tag, attributes, ...children) => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+};
+
+const OUTCOMES = {
+  replicated: ["Replicated", "fail"],
+  undecided: ["Undecided", "inconclusive"],
+  expired: ["Acceptance expired", "fail"],
+  accepted: ["Accepted", "none"],
+  near: ["Close, no copy", "pass"],
+};
+const FAILED = new Set(["replicated", "undecided", "expired"]);
+
+const icon = (name) =>
+  drawing("svg", { class: "icon", "aria-hidden": "true" }, drawing("use", { href: `#icon-${name}` }));
+
+const plural = (count, one, several = `${one}s`) =>
+  `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
+
+/** Three digits, or more where three would show a score as a threshold that it is not. */
+const score = (value, threshold) => {
+  const short = value.toFixed(3);
+  return threshold != null && threshold !== value && threshold.toFixed(3) === short ? value.toFixed(6) : short;
+};
+
+/** The one figure of a pair, and what it has to reach. */
+const measure = (row) => {
+  if (row.points != null) {
+    return [String(row.points), row.points === 1 ? "point alike" : "points alike", row.needed ? `${row.needed} are enough` : ""];
+  }
+  if (row.score != null) {
+    return [score(row.score, row.threshold), "score", row.threshold == null ? "" : `threshold ${row.threshold.toPrecision(4) * 1}`];
+  }
+  if (row.distance != null) {
+    return [row.distance.toPrecision(3), row.rule || "distance", row.limit == null ? "" : `limit ${row.limit.toPrecision(3) * 1}`];
+  }
+  return ["–", "not measured", ""];
+};

@@ -1,0 +1,167 @@
+"""What a run found, in words and figures, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
+
+WORDS = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "inconclusive": "Inconclusive",
+    "error": "Error",
+    "none": "No verdict",
+}
+ORDER = ("fail", "error", "inconclusive", "pass")
+"""Outcomes of checks, the worst first."""
+
+
+def icon(outcome: str) -> str:
+    """The sign of an outcome, whose shape tells it as well as its colour."""
+    return f'<svg class="icon" aria-hidden="true"><use href="#icon-{outcome}"/></svg>'
+
+
+def chip(outcome: str) -> str:
+    """An outcome with its sign."""
+    known = outcome if outcome in WORDS else "error"
+    return f'<span class="chip {known}">{icon(known)}{WORDS[known]}</span>'
+
+
+def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
+    """What a run found, in a sentence.
+
+    Args:
+        outcome: of the run.
+        checks: that count.
+        run: of the file of results.
+    """
+    bad = [check for check in checks if check.get("outcome") == outcome and check.get("asserted")]
+    bad = bad or [check for check in checks if check.get("outcome") == outcome]
+    if outcome == "none":
+        return "No check was made: of the model nothing is known."
+    if outcome == "error":
+        faults = len(listed(run, "faults")) + len(listed(run, "errors"))
+        said = many(faults, "fault") if faults else "a fault"
+        return f"The gate could not do its work ({said}): this is no verdict about the model."
+    if outcome == "pass":
+        return _passed(checks)
+    if not bad:
+        return "The run is red, and no check of this file says why."
+    first, more = bad[0], len(bad) - 1
+    also = f", and {many(more, 'more check')} {'does' if more == 1 else 'do'} not pass" if more else ""
+    if outcome == "inconclusive":
+        return f"Too little to tell: {story(first)}{also}."
+    return f"{story(first)}{also}."
+
+
+def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
+    of_samples = [check for check in checks if "kind" not in check]
+    passed = sum(check.get("outcome") == "pass" for check in checks)
+    said = f"{many(passed, 'check')} passed"
+    if passed < len(checks):
+        said += f", {many(len(checks) - passed, 'check')} that only measured did not"
+    if not of_samples:
+        return f"{said}; none of them compared a sample with training images."
+    copies, samples = (
+        sum(count(check.get(name)) for check in of_samples) for name in ("replicated", "samples")
+    )
+    if not copies:
+        return f"{said}: none of {many(samples, 'sample')} replicates a training image."
+    return f"{said}: {_replicated(copies, samples)}, which is tolerated."
+
+
+def _replicated(copies: int, samples: int) -> str:
+    verb = "replicates" if copies == 1 else "replicate"
+    return f"{copies:,} of {many(samples, 'sample')} {verb} a training image"
+
+
+def story(check: Mapping[str, Any]) -> str:
+    """A check in a few words."""
+    samples, kind = count(check.get("samples")), check.get("kind")
+    if kind is None:
+        return _replicated(count(check.get("replicated")), samples)
+    if kind == "extraction":
+        copies = count(check.get("extracted"))
+        was = "was" if copies == 1 else "were"
+        return f"{copies:,} of {many(samples, 'sample')} {was} extracted pixel by pixel"
+    return str(check.get("story") or check.get("test"))
+
+
+def tiles(
+    checks: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]
+) -> str:
+    """The figures of a run that are asked for first."""
+    of_samples = [check for check in checks if "kind" not in check]
+    outcomes = [check.get("outcome") for check in checks]
+    passed = outcomes.count("pass")
+    copied = {(row["training"]) for row in rows if row["outcome"] == "replicated" and "training" in row}
+    found = [
+        ("Checks passed", f"{passed:,} of {len(checks):,}"),
+        ("Samples judged", f"{sum(count(check.get('samples')) for check in checks):,}"),
+        ("Replicated", f"{sum(count(check.get('replicated')) for check in of_samples):,}"),
+        ("Training images copied", f"{len(copied):,}"),
+    ]
+    worst = [value for check in of_samples if (value := number(check.get("closest_score"))) is not None]
+    found += [("Highest score", score(max(worst)))] if worst else []
+    seconds = number(run.get("seconds"))
+    found += [("Duration", duration(seconds))] if seconds is not None else []
+    return "".join(f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in found)
+
+
+def faults(run: Mapping[str, Any]) -> str:
+    """What made a run red beside its checks, and errors of checks that tests have caught."""
+    found = [("error", str(said)) for said in listed(run, "faults")]
+    for error in listed(run, "errors"):
+        said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
+        found.append(("error", said))
+    found += [
+        ("inconclusive", f"{test} caught an error of a check and passed: that check has no verdict")
+        for test in listed(run, "caught")
+    ]
+    if not found:
+        return ""
+    items = "".join(
+        f'<li class="{kind}">{icon(kind)}<span>{block(said, 4000)}</span></li>' for kind, said in found
+    )
+    return f'<ul class="faults" aria-label="What else went wrong">{items}</ul>'
+
+
+def run_html(run: Mapping[str, Any]) -> str:
+    """How and where a run was made."""
+    environment = part(run, "environment")
+    command = " ".join(map(str, listed(run, "command")))
+    packages = part(environment, "packages")
+    facts = [
+        ("Command", command),
+        ("Commit", environment.get("commit")),
+        ("Python", environment.get("python")),
+        ("Platform", environment.get("platform")),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in packages.items())),
+    ]
+    shown = "".join(
+        f"<div><dt>{name}</dt><dd>{told(value, 4000)}</dd></div>" for name, value in facts if value
+    )
+    settings = "".join(
+        f'<tr><th scope="row">{told(setting.get("name"))}</th><td>{told(setting.get("value"))}</td>'
+        f"<td>{told(setting.get('source'))}</td></tr>"
+        for setting in listed(run, "settings")
+        if isinstance(setting, Mapping)
+    )
+    table = (
+        '<table><caption>Settings</caption><thead><tr><th scope="col">Name</th><th scope="col">Value</th>'
+        f'<th scope="col">From</th></tr></thead><tbody>{settings}</tbody></table>'
+        if settings
+        else ""
+    )
+    return f'<dl class="facts">{shown}</dl>{table}'
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600):,} h {int(seconds % 3600 // 60)} min"

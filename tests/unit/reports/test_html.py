@@ -1,0 +1,467 @@
+"""The page of a run: what stands in it, what it keeps to, and that data stays data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from made_pages import made, picture
+
+from pytest_replication.errors import SettingsError
+from pytest_replication.reports.html import html_report, write_html
+from pytest_replication.reports.html.histogram import histogram
+from pytest_replication.reports.html.rows import rows_of
+from pytest_replication.results import Results, write_results
+
+HOSTILE = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{data}}<!--\u202e\u2028\x00\ud800"
+)
+PLENTY = 20_000_000
+
+
+class Page(HTMLParser):
+    """Tags of a page, and the text of each script by its id."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: dict[str, str] = {}
+        self._script: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._script = str(dict(attrs).get("id")) if tag == "script" else None
+
+    def handle_data(self, data: str) -> None:
+        if self._script is not None:
+            self.scripts[self._script] = self.scripts.get(self._script, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.scripts["data"])["rows"]
+        return found
+
+    @property
+    def pictures(self) -> list[str]:
+        found: list[str] = json.loads(self.scripts["pictures"])
+        return found
+
+
+Make = Callable[..., Results]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Results of a made-up run, stored."""
+
+    def stored(
+        pairs: int = 6, change: Callable[[dict[str, Any]], object] = lambda data: None, **given: Any
+    ) -> Results:
+        data = made(tmp_path, pairs, **given)
+        change(data)
+        return write_results(tmp_path / "results.json", data)
+
+    return stored
+
+
+def test_the_verdict_comes_first_in_words(make: Make) -> None:
+    page = html_report(make(), budget=PLENTY)
+    assert "<h1>" in page
+    assert "<span>Fail</span></h1>" in page
+    assert "6 of 200 samples replicate a training image." in page
+    assert page.index("</h1>") < page.index('id="checks"') < page.index('id="pairs"')
+    assert html_report(make(), budget=PLENTY) == page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word", "said"),
+    [
+        ("pass", "Pass", "3 checks passed: none of 440 samples replicates a training image."),
+        ("inconclusive", "Inconclusive", "Too little to tell: 0 of 200 samples replicate a training image."),
+        ("error", "Error", "The gate could not do its work (2 faults): this is no verdict about the model."),
+        ("none", "No verdict", "No check was made: of the model nothing is known."),
+    ],
+)
+def test_each_outcome_has_its_words(make: Make, outcome: str, word: str, said: str) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["outcome"] = outcome
+        data["checks"][0]["outcome"] = "inconclusive" if outcome == "inconclusive" else "pass"
+        if outcome == "error":
+            data["run"]["faults"] = ["the disk is full"]
+            data["run"]["errors"] = [{"test": "test_a", "message": "the index is gone"}]
+        if outcome == "none":
+            data["checks"] = []
+
+    page = html_report(make(0, change), budget=PLENTY)
+    assert f"<span>{word}</span></h1>" in page
+    assert said in page
+    assert ("the disk is full" in page) == ("test_a: the index is gone" in page) == (outcome == "error")
+
+
+def test_copies_that_are_tolerated_are_told_in_a_pass(make: Make) -> None:
+    page = html_report(
+        make(3, lambda data: data["checks"][0].update(outcome="pass") or data.update(outcome="pass")),
+        budget=PLENTY,
+    )
+    assert "3 checks passed: 3 of 440 samples replicate a training image, which is tolerated." in page
+
+
+def test_a_pass_tells_checks_that_only_measured(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["outcome"] = "pass"
+        data["checks"][0]["asserted"] = False
+
+    page = html_report(make(1, change), budget=PLENTY)
+    assert "2 checks passed, 1 check that only measured did not: 1 of 440 samples replicates" in page
+    assert '<span class="mark">measured only</span>' in page
+    assert 'data-everything="false"' in page
+
+
+def test_an_error_that_a_test_caught_is_told(make: Make) -> None:
+    page = html_report(make(0, lambda data: data["run"]["caught"].append("test_b")), budget=PLENTY)
+    assert "test_b caught an error of a check and passed: that check has no verdict" in page
+
+
+def test_pairs_stand_there_worst_first_with_all_that_is_known(make: Make) -> None:
+    rows = Page(html_report(make(10), budget=PLENTY)).rows
+    assert [row["rank"] for row in rows] == list(range(16))
+    assert [row["outcome"] for row in rows] == ["replicated"] * 10 + ["near"] * 6
+    severities = [row["severity"] for row in rows[:10]]
+    assert severities == sorted(severities, reverse=True)
+    first, part = rows[0], next(row for row in rows if row["kind"] == "part")
+    assert first["score"] == 0.985
+    assert first["seed"] == "1000"
+    assert first["prompt"] == "a stream in a mossy forest, long exposure"
+    assert first["again"] == (
+        "pytest-replication sample models/release-7 --model-option steps=30 --seed=1000 "
+        "'--prompt=a stream in a mossy forest, long exposure' --out sample.png"
+    )
+    assert part["needed"] == 20
+    assert part["correlation"] == 0.94
+    assert len(part["inSample"]) == len(part["inTraining"]) == 4
+    assert {row.get("copies") for row in rows if row["training"].endswith("astronaut.jpg")} <= {14}
+
+
+def test_undecided_and_accepted_pairs_stand_between(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        check = data["checks"][0]
+        pairs = check["pairs"]
+        check["accepted"] = {"matches": [pairs.pop() | {"reason": "a logo"}], "expired": [pairs.pop()]}
+        check["undecided_pairs"] = [pairs.pop()]
+
+    rows = Page(html_report(make(6, change), budget=PLENTY)).rows
+    assert [row["outcome"] for row in rows[:6]] == ["replicated"] * 3 + ["undecided", "expired", "accepted"]
+    assert rows[5]["reason"] == "a logo"
+
+
+def test_only_what_did_not_pass_is_shown_at_first(make: Make) -> None:
+    assert 'data-everything="false"' in html_report(make(), budget=PLENTY)
+    assert 'data-everything="true"' in html_report(make(), budget=PLENTY, everything=True)
+    assert 'data-everything="true"' in html_report(make(0, outcome="pass"), budget=PLENTY)
+
+
+def test_all_that_it_needs_is_in_the_page(make: Make) -> None:
+    page = Page(html_report(make(), budget=PLENTY))
+    policy = next(
+        given["content"] for tag, given in page.tags if given.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:")), (tag, name, value)
+        assert not any(name.startswith("on") or name == "style" for name in attributes), (tag, attributes)
+    assert len(page.pictures) == len(set(page.pictures)) > 0
+    assert all(uri.startswith("data:image/webp;base64,UklGR") for uri in page.pictures)
+    assert all(isinstance(place, int) for row in page.rows for place in row["pictures"])
+
+
+def test_what_comes_from_data_stays_data(make: Make) -> None:
+    def hostile(data: Any, name: str = "") -> Any:
+        if isinstance(data, dict):
+            return {key: hostile(value, key) for key, value in data.items()}
+        if isinstance(data, list):
+            return [hostile(value, name) for value in data]
+        kept = {"outcome", "kind", "id", "written", "rule", "pictures", "sample_sha256"}
+        return HOSTILE if isinstance(data, str) and name not in kept | {"training"} else data
+
+    clean = make(4)
+    data = hostile(clean.data)
+    for check, original in zip(data["checks"], clean.checks, strict=True):
+        for pair, given_ in zip(check["pairs"], original["pairs"], strict=True):
+            pair["pictures"] = given_["pictures"]
+        check["message"], check["null"] = HOSTILE, original["null"]
+    page = Page(html_report(Results(clean.path, data), budget=PLENTY))
+    harmless = Page(html_report(clean, budget=PLENTY))
+    assert {tag for tag, _ in page.tags} <= {tag for tag, _ in harmless.tags} | {"li", "ul"}
+    assert sum(tag == "script" for tag, _ in page.tags) == 3
+    assert not any(tag == "img" for tag, _ in page.tags)
+    assert page.rows[0]["prompt"].startswith("</script><script>alert(1)</script><img")
+    assert not re.search("[\u202e\u2028\x00\ud800]", json.dumps(page.rows, ensure_ascii=False))
+
+
+@pytest.mark.parametrize("budget", [90_000, 300_000, 600_000])
+def test_a_budget_is_kept_and_what_was_left_out_is_told(make: Make, budget: int) -> None:
+    results = make(60)
+    page = html_report(results, budget=budget)
+    assert len(page.encode()) <= budget
+    read = Page(page)
+    if left := sum(any(isinstance(place, str) for place in row["pictures"]) for row in read.rows):
+        assert f"The pictures of {left} pairs are not in this page, to keep it below" in page
+        assert all(isinstance(place, int) for place in read.rows[0]["pictures"]) or budget == 90_000
+    if (out := 66 - len(read.rows)) > 0:
+        assert f"{out} of 66 pairs are not in this page" in page
+    assert left or out or budget == 600_000
+
+
+def test_a_budget_that_the_checks_alone_exceed_is_refused(make: Make) -> None:
+    with pytest.raises(SettingsError, match=r"without any pair, and its budget is 20 kB: give it more"):
+        html_report(make(), budget=20_000)
+
+
+def test_many_checks_are_told_in_a_line_each(make: Make) -> None:
+    results = make(2, checks=300)
+    page = html_report(results, budget=PLENTY)
+    assert page.count('<details class="check"') == 200
+    assert page.count('<div class="check line">') == 100
+    small = html_report(results, budget=500_000)
+    assert small.count('<details class="check"') == 20
+
+
+def test_pictures_that_are_not_there_or_none_are_told(make: Make, tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        gone, other = (f"pictures/{digit * 40}.webp" for digit in "ab")
+        (tmp_path / other).write_text("<svg onload=alert(1)>")
+        data["checks"][0]["pairs"][0]["pictures"] = {"sample": gone, "training": other}
+        data["checks"][0]["pictures_left_out"] = 7
+
+    page = html_report(make(2, change), budget=PLENTY)
+    assert "2 pictures named in results.json could not be read." in page
+    assert "Of 7 pairs no pictures were stored" in page
+    assert Page(page).rows[0]["pictures"] == [
+        "pictures/" + "a" * 40 + ".webp",
+        "pictures/" + "b" * 40 + ".webp",
+    ]
+
+
+def test_no_file_outside_the_folder_of_pictures_is_opened(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "secret.webp").write_bytes(b"RIFF secret")
+    clean = make(1)
+    clean.checks[0]["pairs"][0]["pictures"] = {
+        "sample": "../secret.webp",
+        "training": "pictures/../secret.webp",
+    }
+    assert "pictures" not in Page(html_report(clean, budget=PLENTY)).rows[0]
+
+
+def test_a_private_page_has_no_commands(make: Make) -> None:
+    page = html_report(make(2, lambda data: data.update(private=True)), budget=PLENTY)
+    assert "Private: names, paths, captions, prompts and pictures were left out" in page
+    assert not any("again" in row for row in Page(page).rows)
+
+
+def test_checks_of_other_kinds_are_told_in_their_own_words(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        common = {"asserted": True, "rerun": False, "seconds": None, "check": "", "message": "what it said"}
+        finding = {"name": "copying", "said": "samples come nearer than unseen images do"}
+        data["checks"] = [
+            {
+                "kind": "set",
+                "id": "1",
+                "test": "a",
+                "outcome": "pass",
+                "story": "the set is sound",
+                "warnings": ["few"],
+                "findings": [finding],
+                "searched": 0,
+            }
+            | common,
+            {
+                "kind": "extraction",
+                "id": "2",
+                "test": "b",
+                "outcome": "fail",
+                "samples": 9,
+                "extracted": 1,
+                "rule": "relative",
+                "limit": 0.1,
+                "warnings": [],
+                "pairs": [{"sample": "x", "training_uri": "y", "relative": 0.02}],
+            }
+            | common,
+        ]
+
+    page = html_report(make(0, change), budget=PLENTY)
+    assert "1 of 9 samples was extracted pixel by pixel." in page
+    for said in (
+        "the set is sound",
+        "<li>few</li>",
+        "samples come nearer than unseen images do",
+        "what it said",
+    ):
+        assert said in page
+    assert Page(page).rows[0] | {"distance": 0.02, "rule": "relative", "limit": 0.1} == Page(page).rows[0]
+
+
+def test_a_page_is_written_whole(make: Make, tmp_path: Path) -> None:
+    path = write_html(make(), tmp_path / "page.html", budget=PLENTY)
+    assert path.read_bytes() == html_report(make(), budget=PLENTY).encode()
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_html(make(), tmp_path / "missing" / "page.html", budget=PLENTY)
+
+
+def test_the_histogram_parts_bars_at_the_threshold() -> None:
+    drawn = histogram({"scores": [0.1, 0.2, 0.5499, 0.55, 0.9], "threshold": 0.55}, "c")
+    assert drawn.count('class="rug"') == 2
+    assert drawn.count('class="above"') == 2
+    assert "5 samples: median 0.550, highest 0.900; 2 at or above the threshold 0.55" in drawn
+    assert histogram({"scores": []}, "c") == ""
+
+
+def test_a_sample_at_the_threshold_alone_is_a_bar_above_it() -> None:
+    drawn = histogram({"scores": [0.55] * 3, "threshold": 0.55}, "c")
+    assert 'class="above"' in drawn
+    assert 'class="below"' not in drawn
+
+
+@given(
+    st.lists(st.floats() | st.none() | st.text(), max_size=30),
+    st.floats() | st.none(),
+    st.lists(st.floats(), max_size=6),
+)
+@example([2.2250738585e-313], 0.0, [])
+@example([0.5], None, [0.0, 5e-324])
+def test_a_histogram_is_drawn_of_anything(
+    scores: list[Any], threshold: float | None, edges: list[float]
+) -> None:
+    check = {
+        "scores": scores,
+        "threshold": threshold,
+        "null": {"edges": edges, "counts": [3] * (len(edges) - 1)},
+    }
+    drawn = histogram(check, "c")
+    assert "nan" not in drawn
+    assert "inf" not in drawn
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            (
+                "score",
+                "threshold",
+                "part",
+                "pictures",
+                "copies",
+                "seed",
+                "prompt",
+                "training_uri",
+                "view",
+                "p_value",
+                "class",
+                "kind",
+                "caption",
+            ),
+            json_values,
+        ),
+    ),
+    json_values,
+)
+def test_rows_are_made_of_anything(pair: dict[str, Any], model: Any) -> None:
+    check = {
+        "pairs": [pair, model],
+        "model": {"name": "m", "options": model, "takes": model},
+        "objects": model,
+    }
+    for row in rows_of([check]):
+        json.dumps(row, allow_nan=False)
+        assert 0 <= row["severity"] <= 1
+
+
+def test_more_copies_of_a_part_are_worse() -> None:
+    def pair(points: int) -> dict[str, Any]:
+        return {"sample": str(points), "part": {"points": points}}
+
+    whole = [
+        {"sample": "0.99", "score": 0.99, "threshold": 0.5},
+        {"sample": "0.51", "score": 0.51, "threshold": 0.5},
+    ]
+    rows = rows_of([{"pairs": [pair(30), pair(90), *whole], "objects": {"points": 20}}])
+    assert [row["sample"] for row in rows] == ["0.99", "90", "30", "0.51"]
+
+
+def test_pictures_of_the_worst_of_each_check_come_first(make: Make, tmp_path: Path) -> None:
+    from PIL import Image
+
+    def change(data: dict[str, Any]) -> None:
+        other = data["checks"][1]
+        own = picture(tmp_path, Image.new("RGB", (384, 384), (7, 99, 3)))
+        least = data["checks"][0]["pairs"][-1] | {
+            "score": 0.551,
+            "pictures": {"sample": own, "training": own},
+        }
+        other.update(outcome="fail", replicated=1, pairs=[least])
+
+    rows = Page(html_report(make(200, change), budget=1_000_000)).rows
+    last = next(row for row in rows if row["check"] == 1)
+    assert last["severity"] < 0.01
+    assert isinstance(last["pictures"][0], int)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_told_from_its_ground(scheme: str) -> None:
+    style = (resources.files("pytest_replication.reports.html") / "files" / "page.css").read_text()
+    light, dark = (
+        dict(re.findall(r"--([a-z]+): (#[0-9a-f]+)", block)) for block in style.split(":root {")[1:3]
+    )
+    colours = {name: _rgb(value) for name, value in (light if scheme == "light" else light | dark).items()}
+    tint = 0.07 if scheme == "light" else 0.12
+    for own in ("fail", "pass", "inconclusive", "error", "none"):
+        header = [
+            tint * one + (1 - tint) * two for one, two in zip(colours[own], colours["panel"], strict=True)
+        ]
+        chip = [0.09 * one + 0.91 * two for one, two in zip(colours[own], colours["panel"], strict=True)]
+        for ground in (header, chip):
+            assert _contrast(colours[own], ground) >= 4.5, own
+        assert _contrast(colours["quiet"], header) >= 4.5, own
+    for text in ("ink", "quiet", "link"):
+        for name in ("panel", "ground", "mark"):
+            assert _contrast(colours[text], colours[name]) >= 4.5, (text, name)
+
+
+def _rgb(value: str) -> list[float]:
+    digits = value[1:] if len(value) == 7 else "".join(2 * digit for digit in value[1:])
+    return [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+
+
+def _contrast(one: list[float], two: list[float]) -> float:
+    """The contrast ratio of WCAG 2."""
+
+    def luminance(colour: list[float]) -> float:
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
