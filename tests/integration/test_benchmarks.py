@@ -384,10 +384,10 @@ def test_objects_deals_out_distinct_pictures_and_judges_what_is_made_of_them(
             ImageOps.mirror(image).save(tmp_path / part / "mirrored.png")
     asked = []
 
-    def omniscient(training: list[Path], queries: list[Path]) -> list[dict[str, Any]]:
+    def omniscient(folder: Path, training: list[Path], queries: list[Path]) -> list[dict[str, Any]]:
         """Finds positives, with one wrong picture; scores the flags as high."""
         asked.extend(queries)
-        names = [path.relative_to(work / "training").as_posix() for path in training]
+        names = [path.relative_to(folder / "training").as_posix() for path in training]
         told = []
         for path in queries:
             truth = path.parent / "truth.json"
@@ -401,7 +401,7 @@ def test_objects_deals_out_distinct_pictures_and_judges_what_is_made_of_them(
         return told
 
     work = tmp_path / "work"
-    monkeypatch.setattr(objects, "SCORERS", {"omniscient": objects.Scorer(omniscient, 0.85)})
+    monkeypatch.setattr(objects, "SCORERS", {"omniscient": objects.Scorer(omniscient, 0.85, "all")})
     monkeypatch.setenv("BENCHMARK_RESULTS", str(tmp_path))
     monkeypatch.setattr(load(monkeypatch, "measure"), "RESULTS", tmp_path)
     command = [

@@ -66,7 +66,7 @@ def commands(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if line.startswith("::")]
 
 
-@pytest.mark.parametrize("args", [(), ("-n1",)])
+@pytest.mark.parametrize("args", [(), pytest.param(("-n1",), marks=pytest.mark.slow)])
 def test_github_is_told_once(run_suite: RunSuite, step: Path, args: tuple[str, ...]) -> None:
     step.write_text("# of another tool")
     result = run_suite(MIXED, "--replication-report=out", "--junitxml=junit.xml", *args)

@@ -167,6 +167,7 @@ def test_a_run_that_was_stopped_is_no_pass(run_suite: RunSuite, pytester: pytest
     assert data["checks"][0]["outcome"] == "pass"
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_is_told(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     code = PASS + "\n    def test_dies():\n        import os\n        os._exit(9)\n"
     assert run_suite(code, REPORT, "-n1").ret != 0
