@@ -15,8 +15,8 @@ from pytest_replication.surroundings import FEWEST_POINTS
 POINTS = 10
 """Points from which on a part counts as a copy, where no calibration says so.
 
-Set by pictures that are alike and copy nothing (lettering, emblems, patterns, drawings of one style), of
-which one in a thousand has as many; photographs have 5 at most (docs/objects.md).
+Unrelated photographs have 5 at most (docs/objects.md); lettering, emblems and flags have more now and then:
+a calibration tells.
 """
 
 
