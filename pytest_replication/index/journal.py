@@ -1,18 +1,13 @@
-"""What an interrupted calibration has measured so far, kept in the folder of the index.
-
-A line of JSON a batch, appended when the batch is done: what was torn off at the end is measured again.
-The file is named like an attachment that no manifest names, so that whoever changes the index deletes it.
-"""
+"""What an interrupted calibration has measured of whole images: a line a batch (`index.kept_lines`)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_replication.errors import CalibrationError
+from pytest_replication.index.kept_lines import KeptLines
 
 _MOST_BYTES = 1 << 30
 
@@ -66,33 +61,19 @@ class Journal:
     Args:
         folder: of the index.
         job: what is measured; another job has another file.
-
-    Attributes:
-        batches: those that an earlier run has done.
     """
 
     def __init__(self, folder: Path, job: str) -> None:
-        digest = hashlib.sha256(job.encode("utf-8", "surrogatepass")).hexdigest()
-        self._path = folder / f"calibration-{digest[:16]}.part"
-        self.batches: list[Batch] = []
-        self._end = 0
+        self._lines = KeptLines(folder, job, Batch.parse, _MOST_BYTES)
+
+    @property
+    def batches(self) -> list[Batch]:
+        """Those that an earlier run, or this one, has done."""
+        return self._lines.kept
 
     def read(self) -> None:
         """Take up what an earlier run has done."""
-        try:
-            if self._path.stat().st_size > _MOST_BYTES:
-                return
-            lines = self._path.read_bytes().splitlines(keepends=True)
-        except OSError:
-            return
-        for line in lines:
-            try:
-                if not line.endswith(b"\n"):
-                    break
-                self.batches.append(Batch.parse(line))
-            except (ValueError, TypeError):
-                break
-            self._end += len(line)
+        self._lines.read()
 
     def add(self, batch: Batch) -> None:
         """Keep a batch.
@@ -100,30 +81,11 @@ class Journal:
         Raises:
             CalibrationError: the disk cannot be written.
         """
-        self.batches.append(batch)
-        try:
-            if self._end and self._path.exists():  # another writer may have cleared it away
-                with self._path.open("r+b") as file:
-                    file.truncate(self._end)  # a line that was torn off
-                    file.seek(self._end)
-                    self._end += file.write(_line(batch))
-            else:
-                self._end = self._path.write_bytes(b"".join(map(_line, self.batches)))
-        except OSError as error:
-            raise CalibrationError(
-                f"{self._path} cannot be written ({error.strerror or error}): what is measured could not be "
-                "kept; free some space, or allow writing to the index"
-            ) from error
+        self._lines.add([batch])
 
     def drop(self) -> None:
         """Forget all of it."""
-        self.batches.clear()
-        self._end = 0
-        self._path.unlink(missing_ok=True)
-
-
-def _line(batch: Batch) -> bytes:
-    return json.dumps(asdict(batch), allow_nan=False).encode() + b"\n"
+        self._lines.drop()
 
 
 def _refuse(constant: str) -> Any:

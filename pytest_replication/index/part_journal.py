@@ -1,19 +1,14 @@
-"""What an interrupted calibration has measured of parts so far, kept in the folder of the index.
-
-A line of JSON an image, appended when its batch is done: what was torn off at the end is measured again. The
-file is named like that of `index.journal`, so that whoever changes the index deletes it.
-"""
+"""What an interrupted calibration has measured of parts so far: a line an image (`index.kept_lines`)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_replication.errors import CalibrationError
+from pytest_replication.index.kept_lines import KeptLines
 
 _MOST_BYTES = 1 << 28
 
@@ -66,27 +61,13 @@ class PartJournal:
     """
 
     def __init__(self, folder: Path, job: str) -> None:
-        digest = hashlib.sha256(f"parts\0{job}".encode("utf-8", "surrogatepass")).hexdigest()
-        self._path = folder / f"calibration-{digest[:16]}.part"
+        self._lines = KeptLines(folder, f"parts\0{job}", MeasuredPart.parse, _MOST_BYTES)
         self.done: dict[str, MeasuredPart] = {}
-        self._sound = False
 
     def read(self) -> None:
         """Take up what an earlier run has done."""
-        try:
-            if self._path.stat().st_size > _MOST_BYTES:
-                return
-            lines = self._path.read_bytes().splitlines(keepends=True)
-        except OSError:
-            return
-        for line in lines:
-            try:
-                if not line.endswith(b"\n"):
-                    break
-                found = MeasuredPart.parse(line)
-            except (ValueError, TypeError):
-                break
-            self.done[found.key] = found
+        self._lines.read()
+        self.done = {one.key: one for one in self._lines.kept}
 
     def add(self, found: Sequence[MeasuredPart]) -> None:
         """Keep a batch.
@@ -95,24 +76,9 @@ class PartJournal:
             CalibrationError: the disk cannot be written.
         """
         self.done |= {one.key: one for one in found}
-        try:
-            if self._sound and self._path.exists():  # another writer may have cleared it away
-                with self._path.open("ab") as file:
-                    file.write(_lines(found))
-            else:  # without what was torn off
-                self._path.write_bytes(_lines(list(self.done.values())))
-                self._sound = True
-        except OSError as error:
-            raise CalibrationError(
-                f"{self._path} cannot be written ({error.strerror or error}): what is measured could not be "
-                "kept; free some space, or allow writing to the index"
-            ) from error
+        self._lines.add(found)
 
     def drop(self) -> None:
         """Forget all of it."""
         self.done.clear()
-        self._path.unlink(missing_ok=True)
-
-
-def _lines(found: Sequence[MeasuredPart]) -> bytes:
-    return b"".join(json.dumps(asdict(one)).encode() + b"\n" for one in found)
+        self._lines.drop()
