@@ -26,6 +26,7 @@ _HELP = {
     "regression": "'pytest-replication compare' with both files of results names the new training images.",
     "inconclusive": "The message of the check says how many samples would settle it.",
     "error": "The message says what mends it. Until then nothing is known of the model.",
+    "no-verdict": "The message says how the test failed. What it was to check is not known until it ends.",
     "no-check": "Name the test, or give --replication-gate and an index.",
 }
 

@@ -105,9 +105,15 @@ def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
             "faults": [_hashed(text) for text in run["faults"]],
             "caught": [_test(name) for name in run["caught"]],
             "errors": [{**error, "test": _test(error["test"]), "message": ""} for error in run["errors"]],
+            **({"skipped": _skipped(run["skipped"])} if "skipped" in run else {}),
         },
         "checks": [_check(check) for check in data["checks"]],
     }
+
+
+def _skipped(tests: object) -> list[dict[str, Any]]:
+    entries = [test for test in tests if isinstance(test, Mapping)] if isinstance(tests, list) else []
+    return [{**_stripped(test), "test": _test(str(test.get("test", ""))), "message": ""} for test in entries]
 
 
 def _plain_run(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def _plain_run(run: Mapping[str, Any]) -> dict[str, Any]:
     plain = {
         name: value
         for name, value in run.items()
-        if name not in ("settings", "faults", "caught", "errors", "environment", "command")
+        if name not in ("settings", "faults", "caught", "errors", "skipped", "environment", "command")
     }
     return {**_stripped(plain), "command": None, "environment": dict(environment)}
 
