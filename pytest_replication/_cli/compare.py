@@ -9,6 +9,7 @@ from pytest_replication.baseline import LEVEL, Allowed, Comparison, compare
 from pytest_replication.baseline.data import comparison_data
 from pytest_replication.baseline.text import lines, regression
 from pytest_replication.escape import one_line
+from pytest_replication.faults import is_regression
 from pytest_replication.reports.words import plural, read_number
 from pytest_replication.results import Results, read_results
 
@@ -73,7 +74,7 @@ def _verdict(found: Comparison, new: Results, broken: int) -> str:
 
 def _broken(new: Results) -> int:
     """How many things went wrong in a run beside what its checks found."""
-    faults = [fault for fault in new.run["faults"] if not str(fault).startswith("worse than")]
+    faults = [fault for fault in new.run["faults"] if not is_regression(fault)]
     return (len(faults) + len(new.run["errors"])) or int(new.outcome == "error")
 
 

@@ -145,7 +145,10 @@ def test_what_cannot_be_told_is_no_pass_of_the_verb(
     assert main(["compare", str(baseline), str(tmp_path / "broken.json")]) == 3
     assert "is: error" in capsys.readouterr().out
     data["outcome"] = "fail"
-    for changes in ({"errors": [{"test": "t", "message": "no index"}]}, {"faults": ["lost"]}):
+    for changes in (
+        {"errors": [{"test": "t", "message": "no index"}]},
+        {"faults": [{"kind": "lost", "text": "lost"}]},
+    ):
         (tmp_path / "broken.json").write_text(json.dumps(data | {"run": data["run"] | changes}))
         assert main(["compare", str(baseline), str(tmp_path / "broken.json")]) == 3
         said = capsys.readouterr().out
