@@ -13,7 +13,9 @@ from typing import Any
 from pytest_replication._cli.options import Verbs, plural, print_json, size
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
+from pytest_replication.faults import fault_text
 from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.annotations import workflow_commands
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.html import html_report
@@ -23,6 +25,7 @@ from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
+from pytest_replication.results.status import held_against
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Renderer:
     render: Callable[[Results, Wanted], str]
 
 
+def _place(file: str) -> str:
+    """A file of a test, as far as it is one of the folder that the verb runs in."""
+    return file if Path(file).is_file() else ""
+
+
 RENDERERS: tuple[Renderer, ...] = (
     Renderer(
         "html",
@@ -63,6 +71,11 @@ RENDERERS: tuple[Renderer, ...] = (
     Renderer("junit", "Checks as JUnit XML, for strict readers too", lambda results, _: junit(results)),
     Renderer("sarif", "Findings as SARIF 2.1.0, for code scanning", lambda results, _: sarif(results)),
     Renderer("gitlab", "Findings as a code quality report of GitLab", lambda results, _: gitlab(results)),
+    Renderer(
+        "annotations",
+        "Annotations of GitHub Actions, lines for the log of a step",
+        lambda results, _: "".join(f"{line}\n" for line in workflow_commands(results, _place)),
+    ),
     Renderer("model-card", "Section for the card of the model", lambda results, _: model_card(results)),
 )
 """Every way of showing results, a line each."""
@@ -81,6 +94,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         told = f"{renderer.help} (-: print it)"
         parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
+    parser.add_argument(
+        "--exit-status",
+        type=int,
+        metavar="STATUS",
+        help="Exit status of the run: results that tell another one are an error",
+    )
     parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
     parser.add_argument(
         "--budget",
@@ -95,6 +114,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb: 0 whatever the results say."""
     results = read_results(args.results)
+    if args.exit_status is not None:
+        results = held_against(results, args.exit_status)
     if args.private:
         results = Results(results.path, without_private(results.data))
     wanted = Wanted(args.budget, args.everything)
@@ -104,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         path: Path | None = getattr(args, renderer.option.replace("-", "_"))
         if path is not None:
             if path == Path("-"):
-                sys.stdout.write(renderer.render(results, wanted))
+                _print(renderer.render(results, wanted))
                 printed = True
                 continue
             _write(path, renderer.render(results, wanted))
@@ -112,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(results.data)
     elif written or not printed:
-        print("\n".join(map(one_line, written or told(results))))
+        _print("\n".join(map(one_line, written or told(results))) + "\n")
     return 0
 
 
@@ -125,7 +146,7 @@ def told(results: Results) -> list[str]:
     lines = [head + (f" ({counted})" if counted else "")]
     lines += [f"  {_line(check)}" for check in results.checks]
     lines += [f"  ERROR {error['test']}: {error['message']}" for error in run["errors"]]
-    return lines + [f"  ERROR {fault}" for fault in run["faults"]]
+    return lines + [f"  ERROR {fault_text(fault)}" for fault in run["faults"]]
 
 
 def _line(check: dict[str, Any]) -> str:
@@ -136,6 +157,13 @@ def _line(check: dict[str, Any]) -> str:
         f"{told}: {check['replicated']} of {check['samples']} replicated, "
         f"highest {check['worst_score']:.3f}, threshold {check['threshold']:.9g}"
     )
+
+
+def _print(text: str) -> None:
+    """Print text in UTF-8, whatever the terminal takes: a pipe into a summary may say that it takes ASCII."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="replace"))
+    sys.stdout.flush()
 
 
 def _write(path: Path, content: str) -> None:
