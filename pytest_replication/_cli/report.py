@@ -13,6 +13,7 @@ from typing import Any
 from pytest_replication._cli.options import Verbs, plural, print_json, size
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
+from pytest_replication.faults import fault_text
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         path: Path | None = getattr(args, renderer.option.replace("-", "_"))
         if path is not None:
             if path == Path("-"):
-                sys.stdout.write(renderer.render(results, wanted))
+                _print(renderer.render(results, wanted))
                 printed = True
                 continue
             _write(path, renderer.render(results, wanted))
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(results.data)
     elif written or not printed:
-        print("\n".join(map(one_line, written or told(results))))
+        _print("\n".join(map(one_line, written or told(results))) + "\n")
     return 0
 
 
@@ -125,7 +126,7 @@ def told(results: Results) -> list[str]:
     lines = [head + (f" ({counted})" if counted else "")]
     lines += [f"  {_line(check)}" for check in results.checks]
     lines += [f"  ERROR {error['test']}: {error['message']}" for error in run["errors"]]
-    return lines + [f"  ERROR {fault}" for fault in run["faults"]]
+    return lines + [f"  ERROR {fault_text(fault)}" for fault in run["faults"]]
 
 
 def _line(check: dict[str, Any]) -> str:
@@ -136,6 +137,13 @@ def _line(check: dict[str, Any]) -> str:
         f"{told}: {check['replicated']} of {check['samples']} replicated, "
         f"highest {check['worst_score']:.3f}, threshold {check['threshold']:.9g}"
     )
+
+
+def _print(text: str) -> None:
+    """Print text in UTF-8, whatever the terminal takes: a pipe into a summary may say that it takes ASCII."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="replace"))
+    sys.stdout.flush()
 
 
 def _write(path: Path, content: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_replication._cli.options import size
 from pytest_replication.errors import ReplicationError, ResultsError
+from pytest_replication.faults import UNWRITTEN, fault
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.reports.data import verdict_data
@@ -104,7 +105,7 @@ class CheckReport:
             "exit_status": status,
             "environment": environment_data(Path.cwd()),
             "settings": [self._setting(name) for name in self.defaults if name not in _NOT_SETTINGS],
-            "faults": [self.unwritten] if self.unwritten else [],
+            "faults": [fault(UNWRITTEN, self.unwritten)] if self.unwritten else [],
             "caught": [],
             "errors": [] if error is None else [{"test": TEST, "message": str(error)}],
         }

@@ -15,6 +15,19 @@ from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
 from pytest_replication._plugin.settings import marked
 from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
+from pytest_replication.faults import (
+    BASELINE,
+    BROKE_DOWN,
+    GATE,
+    LOST,
+    NO_CHECK,
+    REGRESSION,
+    RERUN,
+    UNWRITTEN,
+    WORKER,
+    fault,
+    fault_text,
+)
 from pytest_replication.surroundings import surrounded_by
 
 _OURS = (ReplicationError, ReplicationDetected)
@@ -36,7 +49,7 @@ class Hooks:
         self._rows: list[dict[str, Any]] = []
         self._made_by_workers = 0
         self._internal_error = False
-        self._faults: list[str] = []
+        self._faults: list[dict[str, str]] = []
         self._caught: list[str] = []
         self._rerun: list[str] = []
         self._gate = Gate(run.settings)
@@ -124,7 +137,8 @@ class Hooks:
         self._made_by_workers += int(output.get("replication_checks", 0))
         if error:
             name = getattr(getattr(node, "gateway", None), "id", "of pytest-xdist")
-            self._report.missing.append(f"the worker {name} died: checks that it was making are missing")
+            said = f"the worker {name} died: checks that it was making are missing"
+            self._report.missing.append(fault(WORKER, said))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -138,21 +152,22 @@ class Hooks:
             self._keep_honest(session)
         if self._baseline.wanted:
             results = self._report.results(session, self._rows, self._faults, self._caught)
-            self._fail(session, self._baseline.hold_against(session, results))
+            self._fail(session, BASELINE, self._baseline.hold_against(session, results))
             self._tell_of_baseline(session)
-        self._fail(session, self._report.write(session, self._rows, self._wrong(), self._caught))
-        self._fail(session, self._baseline.update(session))
+        self._fail(session, UNWRITTEN, self._report.write(session, self._rows, self._wrong(), self._caught))
+        self._fail(session, BASELINE, self._baseline.update(session))
         self._tell_ci(session)
         return result
 
-    def _wrong(self) -> list[str]:
+    def _wrong(self) -> list[dict[str, str]]:
         """What makes the run as a whole red."""
-        return [*self._faults, *filter(None, [self._baseline.regression])]
+        worse = self._baseline.regression
+        return [*self._faults, *([fault(REGRESSION, worse)] if worse else [])]
 
-    def _fail(self, session: pytest.Session, fault: str) -> None:
+    def _fail(self, session: pytest.Session, kind: str, said: str) -> None:
         """Let what could not be done make a green run red."""
-        if fault:
-            self._faults.append(fault)
+        if said:
+            self._faults.append(fault(kind, said))
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
@@ -181,7 +196,8 @@ class Hooks:
             from pytest_replication._plugin.table import summary
 
             left_out = () if self._only_looking() else self._gate.left_out()
-            summary(terminalreporter, self._rows, self._faults, self._caught, left_out)
+            said = [fault_text(each) for each in self._faults]
+            summary(terminalreporter, self._rows, said, self._caught, left_out)
         self._baseline.show(terminalreporter)
         for line in self._told:
             terminalreporter.write_line(line)
@@ -211,22 +227,26 @@ class Hooks:
     def _keep_honest(self, session: pytest.Session) -> None:
         made = self._run.recorded + self._made_by_workers
         if self._internal_error:
-            self._faults.append("pytest or a worker broke down: the run is not to be trusted")
+            said = "pytest or a worker broke down: the run is not to be trusted"
+            self._faults.append(fault(BROKE_DOWN, said))
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif len(self._rows) < made:
-            self._faults.append(f"{made} checks were made but only {len(self._rows)} arrived: some were lost")
+            said = f"{made} checks were made but only {len(self._rows)} arrived: some were lost"
+            self._faults.append(fault(LOST, said))
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         elif self._rerun:
-            self._faults.append(
+            said = (
                 f"a check did not pass and {self._rerun[0]} was run again until it did: what was found in "
                 "its samples is real, so that another run takes nothing back"
             )
+            self._faults.append(fault(RERUN, said))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif self._no_checks():
-            self._faults.append("no replication check was asserted, and --replication-require-checks is set")
+            said = "no replication check was asserted, and --replication-require-checks is set"
+            self._faults.append(fault(NO_CHECK, said))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif not self._only_looking() and (left := self._gate.faults(self._rows)):
-            self._faults += left
+            self._faults += [fault(GATE, each) for each in left]
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _no_checks(self) -> bool:

@@ -13,6 +13,8 @@ import pytest
 
 from pytest_replication._plugin.settings import Settings
 from pytest_replication.errors import ReplicationError
+from pytest_replication.faults import STOPPED, fault
+from pytest_replication.faults import UNWRITTEN as NOT_WRITTEN
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
@@ -90,7 +92,7 @@ class Report:
     config: pytest.Config
     settings: Settings
     errors: list[dict[str, Any]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    missing: list[dict[str, str]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
@@ -114,7 +116,7 @@ class Report:
         self,
         session: pytest.Session,
         rows: Sequence[dict[str, Any]],
-        faults: Sequence[str],
+        faults: Sequence[dict[str, str]],
         caught: list[str],
     ) -> str:
         """Write it, where the run wants one.
@@ -127,10 +129,11 @@ class Report:
             return unwritten  # what a baseline is held against lacks it, too
         from pytest_replication.reports.folder import write_report
 
+        more = [fault(NOT_WRITTEN, unwritten)] if unwritten else []
         try:
             write_report(
                 folder,
-                self.results(session, rows, [*faults, *([unwritten] if unwritten else [])], caught).data,
+                self.results(session, rows, [*faults, *more], caught).data,
                 budget=budget(self.settings),
                 private=self.settings.value("report-private"),
             )
@@ -144,7 +147,7 @@ class Report:
         self,
         session: pytest.Session,
         rows: Sequence[dict[str, Any]],
-        faults: Sequence[str],
+        faults: Sequence[dict[str, str]],
         caught: list[str],
     ) -> Results:
         """What `write` writes, as a folder of that name would hold it; private where that is wanted."""
@@ -164,7 +167,9 @@ class Report:
         folder: str | None = None if looking else self.settings.value("report")
         return folder
 
-    def _run(self, session: pytest.Session, faults: Sequence[str], caught: list[str]) -> dict[str, Any]:
+    def _run(
+        self, session: pytest.Session, faults: Sequence[dict[str, str]], caught: list[str]
+    ) -> dict[str, Any]:
         from pytest_replication.results.environment import environment_data
 
         stopped = _STOPPED.get(int(session.exitstatus))
@@ -179,7 +184,7 @@ class Report:
                 {"name": name, "value": resolved.value, "source": resolved.source}
                 for name, resolved in self.settings.items()
             ],
-            "faults": [*faults, *self.missing, *([stopped] if stopped else [])],
+            "faults": [*faults, *self.missing, *([fault(STOPPED, stopped)] if stopped else [])],
             "caught": list(caught),
             "errors": list(self.errors),
             **self.more,

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.faults import fault_text, is_regression
 from pytest_replication.reports.words import plural, score_text, threshold_text
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ RULES = {
 """What findings are of, in words."""
 ORDER = ("fail", "error", "inconclusive", "pass")
 """Outcomes, the worst first."""
-_WORSE = "worse than the baseline"
-"""How the fault begins that tells a regression, which is a finding of its own."""
 LEFT_OUT = "what it said was left out"
 """In the place of a message that private results do not hold."""
 LONGEST = 300
@@ -139,7 +138,8 @@ def headline(check: Mapping[str, Any]) -> str:
     if check["message"]:
         return one_line(str(check["message"]).split("\n", 1)[0])
     if "kind" in check:
-        return one_line(str(check.get("story") or ", ".join(map(str, check.get("cells") or [LEFT_OUT]))))
+        cells = ", ".join(str(cell) for cell in check.get("cells") or [] if cell)  # private ones are empty
+        return one_line(str(check.get("story") or cells or LEFT_OUT))
     k, n = check["replicated"], check["samples"]
     score = score_text(check["worst_score"], check["threshold"])
     what = f"{k} of {n} samples {'replicates a training image' if k == 1 else 'replicate training images'}"
@@ -228,9 +228,10 @@ def _broken(results: Results) -> Iterator[Finding]:
     regressed = list(_regressed(results))
     yield from regressed
     for fault in run["faults"]:
-        if regressed and str(fault).startswith(_WORSE):
+        if regressed and is_regression(fault):  # which is a finding of its own
             continue
-        yield Finding(BROKEN, True, RULES[BROKEN], name(fault, 2000), key=name(fault))
+        said = fault_text(fault)
+        yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), key=name(said))
     for test in run["caught"]:
         said = "the test caught an error of a check and passed: that check has no verdict"
         yield Finding(BROKEN, False, RULES[BROKEN], said, one_line(str(test)), _file(str(test)), key="caught")

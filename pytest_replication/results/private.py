@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_replication.faults import KINDS, fault
+
 SOURCES = ("call", "marker", "command line", "ini file", "default")
 """Where settings come from."""
 _DIGITS = 12
@@ -101,8 +103,9 @@ def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
         "private": True,
         "run": {
             **_plain_run(run),
+            **({"baseline": _baseline(run["baseline"])} if "baseline" in run else {}),
             "settings": [_setting(setting) for setting in run["settings"]],
-            "faults": [_hashed(text) for text in run["faults"]],
+            "faults": [_fault(each) for each in run["faults"]],
             "caught": [_test(name) for name in run["caught"]],
             "errors": [{**error, "test": _test(error["test"]), "message": ""} for error in run["errors"]],
         },
@@ -115,9 +118,25 @@ def _plain_run(run: Mapping[str, Any]) -> dict[str, Any]:
     plain = {
         name: value
         for name, value in run.items()
-        if name not in ("settings", "faults", "caught", "errors", "environment", "command")
+        if name not in ("settings", "faults", "caught", "errors", "environment", "command", "baseline")
     }
     return {**_stripped(plain), "command": None, "environment": dict(environment)}
+
+
+def _fault(found: Mapping[str, str]) -> dict[str, str]:
+    """What kind of fault it is, in words: its own may name anything."""
+    kind = found["kind"]
+    return fault(kind, KINDS[kind]) if kind in KINDS else fault(_hashed(kind), _hashed(found["text"]))
+
+
+def _baseline(compared: Mapping[str, Any]) -> dict[str, Any]:
+    """A comparison, in which checks are called as they are in the run."""
+    return {
+        **_stripped(compared),
+        "checks": [{**_stripped(check), "id": _test(check["id"])} for check in compared["checks"]],
+        "missing": [_test(name) for name in compared.get("missing", [])],
+        "added": [_test(name) for name in compared.get("added", [])],
+    }
 
 
 def _setting(setting: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +154,7 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
         "check": _hashed(check["check"]) if check["check"] else "",
         "message": "",
         **{name: value for name, value in _SENTENCES.items() if name in check},
+        **({"index": plain["index"] | {"path": "INDEX"}} if isinstance(check.get("index"), Mapping) else {}),
     }
 
 

@@ -6,6 +6,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_replication.results.fields import (
+    CHANGE,
+    CHECK,
+    COMPARED,
+    ERROR,
+    FAULT,
+    MORE_OF_CHECK,
+    MORE_OF_PAIR,
+    MORE_OF_RUN,
+    OF_SAMPLES,
+    PARTS,
+    RUN,
+    SETTING,
+    WHOLE,
+    Types,
+)
+
 FORMAT = 1
 KIND = "pytest-replication results"
 OUTCOMES = ("pass", "inconclusive", "error", "fail")
@@ -15,58 +32,8 @@ NONE = "none"
 PAIRS = ("pairs", "undecided_pairs", "near_pairs")
 """Lists of pairs in a check."""
 _PICTURE = re.compile(r"pictures/[0-9a-f]{32,64}\.webp")
-_WHOLE: dict[str, tuple[type, ...]] = {
-    "format": (int,),
-    "kind": (str,),
-    "written": (str,),
-    "writer": (str,),
-    "outcome": (str,),
-    "private": (bool,),
-    "run": (dict,),
-    "checks": (list,),
-}
-_NUMBER: tuple[type, ...] = (int, float)
-_RUN: dict[str, tuple[type, ...]] = {
-    "command": (list, type(None)),
-    "started": (str,),
-    "seconds": _NUMBER,
-    "environment": (dict,),
-    "settings": (list,),
-    "faults": (list,),
-    "caught": (list,),
-    "errors": (list,),
-}
-_CHECK: dict[str, tuple[type, ...]] = {
-    "id": (str,),
-    "test": (str,),
-    "check": (str,),
-    "asserted": (bool,),
-    "rerun": (bool,),
-    "outcome": (str,),
-    "seconds": (*_NUMBER, type(None)),
-    "message": (str,),
-}
-_OF_SAMPLES: dict[str, tuple[type, ...]] = {
-    "samples": (int,),
-    "replicated": (int,),
-    "rate": _NUMBER,
-    "rate_lower": _NUMBER,
-    "rate_upper": _NUMBER,
-    "confidence": _NUMBER,
-    "threshold": _NUMBER,
-    "threshold_source": (str,),
-    "max_rate": _NUMBER,
-    "worst_score": _NUMBER,
-    "closest_score": _NUMBER,
-    "searched": (int,),
-    "index": (dict,),
-    "pairs": (list,),
-    "undecided_pairs": (list,),
-    "near_pairs": (list,),
-    "scores": (list,),
-    "null": (dict, type(None)),
-}
-"""Of a check of each sample, which has no ``kind``."""
+_MOST = 1e300
+"""Numbers beyond that are none that a report could show."""
 
 
 def require_sound(data: Any) -> None:
@@ -75,24 +42,52 @@ def require_sound(data: Any) -> None:
     Raises:
         ValueError: says what was found.
     """
-    _require(data, _WHOLE, "the file")
+    _require(data, WHOLE, "the file")
     if data["kind"] != KIND or data["format"] != FORMAT:
         raise ValueError(f"it is of the kind {data['kind'][:40]!r}")
     if data["outcome"] not in (*OUTCOMES, NONE):
         raise ValueError(f"its outcome is {data['outcome'][:20]!r}")
-    _require(data["run"], _RUN, "the run")
+    _require_finite(data)
+    _require_run(data["run"])
     seen: set[str] = set()
     for check in data["checks"]:
-        _require(check, _CHECK, "a check")
-        if check["outcome"] not in OUTCOMES:
-            raise ValueError(f"the outcome of a check is {check['outcome'][:20]!r}")
+        _require_check(check)
         if check["id"] in seen:
             raise ValueError(f"two checks have the id {check['id'][:80]!r}")
         seen.add(check["id"])
-        if "kind" not in check:
-            _require(check, _OF_SAMPLES, f"the check {check['id'][:80]!r}")
-        for pair in pairs_of(check):
-            _require_pictures(pair)
+
+
+def _require_run(run: Any) -> None:
+    _require(run, RUN, "the run", MORE_OF_RUN)
+    for name, kinds, where in (
+        ("faults", FAULT, "a fault"),
+        ("errors", ERROR, "an error"),
+        ("settings", SETTING, "a setting"),
+    ):
+        for each in run[name]:
+            _require(each, kinds, where)
+    _require_texts(run["caught"], "a test that caught an error")
+    if "baseline" in run:
+        compared = run["baseline"]
+        _require(compared, COMPARED, "the comparison")
+        for each in compared["checks"]:
+            _require(each, CHANGE, "a check of the comparison")
+        for name in ("missing", "added"):
+            _require_texts(compared.get(name, []), "a check of the comparison")
+
+
+def _require_check(check: Any) -> None:
+    _require(check, CHECK, "a check")
+    if check["outcome"] not in OUTCOMES:
+        raise ValueError(f"the outcome of a check is {check['outcome'][:20]!r}")
+    of_samples = {} if "kind" in check else OF_SAMPLES
+    _require(check, of_samples, f"the check {check['id'][:80]!r}", MORE_OF_CHECK)
+    for name, (where, more) in PARTS.items():
+        if check.get(name) is not None:
+            _require(check[name], {}, where, more)
+    for pair in pairs_of(check):
+        _require(pair, {}, "a pair", MORE_OF_PAIR)
+        _require_pictures(pair)
 
 
 def pairs_of(check: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -129,12 +124,35 @@ def _require_pictures(pair: Mapping[str, Any]) -> None:
             raise ValueError(f"a picture is {str(path)[:80]!r}, which is none of the folder of pictures")
 
 
-def _require(data: Any, kinds: Mapping[str, tuple[type, ...]], where: str) -> None:
+def _require(data: Any, kinds: Types, where: str, more: Types | None = None) -> None:
+    """Refuse what is no object, lacks a field, or has one of another type."""
     if not isinstance(data, dict):
         raise ValueError(f"{where} is no object")
-    for name, kind in kinds.items():
+    for name in kinds:
         if name not in data:
             raise ValueError(f"{where} has no {name}")
+    there = {name: kind for name, kind in (more or {}).items() if name in data}
+    for name, kind in (there | kinds).items():
         value = data[name]
         if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind):
             raise ValueError(f"{name} of {where} is {str(value)[:40]!r}")
+
+
+def _require_texts(found: Any, where: str) -> None:
+    if not isinstance(found, list):
+        raise ValueError(f"{where} is {str(found)[:40]!r}")
+    for each in found:
+        if not isinstance(each, str):
+            raise ValueError(f"{where} is {str(each)[:40]!r}")
+
+
+def _require_finite(data: Any) -> None:
+    """Refuse numbers that no report could show; 1e999 is read as infinity."""
+    if isinstance(data, dict):
+        for value in data.values():
+            _require_finite(value)
+    elif isinstance(data, list):
+        for value in data:
+            _require_finite(value)
+    elif isinstance(data, int | float) and not abs(data) <= _MOST:
+        raise ValueError("a number is not finite, or beyond all that can be shown")

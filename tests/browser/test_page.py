@@ -250,7 +250,7 @@ def test_hostile_data_does_nothing(browser: Browser, make: Make) -> None:
             pair.update(
                 sample=bad, prompt=bad, training_uri=f"javascript:{bad}", caption=bad, label=bad, seed=bad
             )
-        data["run"].update(command=[bad], faults=[bad])
+        data["run"].update(command=[bad], faults=[{"kind": "lost", "text": bad}])
 
     browser.open(make(4, change))
     assert browser.run(DECODED) == 8

@@ -114,7 +114,7 @@ def test_a_release_that_is_worse_fails_though_the_limit_holds(
     jsonschema.Draft202012Validator(SCHEMA).validate(data)
     assert data["outcome"] == "fail"
     assert [check["outcome"] for check in data["checks"]] == ["pass"]
-    assert data["run"]["faults"][0].startswith("worse than the baseline")
+    assert data["run"]["faults"][0]["text"].startswith("worse than the baseline")
     assert len(data["run"]["baseline"]["checks"][0]["new_images"]) == 9
 
 

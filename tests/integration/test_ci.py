@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from junit_rules import read_strictly
+from made_results import made_check, made_results
 
 from pytest_replication import read_results
 from pytest_replication.cli import main
 from pytest_replication.reports.markdown import CAP
+from pytest_replication.results import write_results
 
 from .conftest import RunSuite
 
@@ -202,6 +206,17 @@ def test_the_verb_writes_files_of_other_tools(
     assert capsys.readouterr().out == (out / "markdown").read_text()
 
 
+def test_a_summary_reaches_a_pipe_that_takes_ascii(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_results(pytester.path / "results.json", made_results(made_check(check="ä")).data)
+    for options in ([], ["--markdown", "-"]):
+        pipe = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe, encoding="ascii"))
+        assert main(["report", str(pytester.path), *options]) == 0
+        assert "ä" in pipe.getvalue().decode() or not options
+
+
 def test_settings_that_cannot_be(run_suite: RunSuite) -> None:
     result = run_suite(PASSING, "--replication-ci=sumary")
     assert result.ret == 4
@@ -231,6 +246,7 @@ def test_a_regression_is_told(run_suite: RunSuite, step: Path, private: tuple[st
     assert told.startswith("## ❌ Replication: FAIL: The model copies more than the last release did")
     assert "| WORSE |" in told
     assert "0 of 11 (0 %) then, 20 of 20 (100 %) now" in told
-    assert any(
-        "worse than the last release" in line for line in commands(result) if line.startswith("::error")
-    )
+    assert "What could not be checked" not in told
+    [line] = [line for line in commands(result) if line.startswith("::error")]
+    assert line.startswith("::error file=test_a_regression_is_told.py,line=1,")
+    assert "worse than the last release" in line

@@ -125,7 +125,7 @@ def test_a_test_that_is_run_again_until_it_passes(run_suite: RunSuite, pytester:
     checks = [(check["id"].partition("::")[2], check["rerun"], check["outcome"]) for check in data["checks"]]
     assert checks == [("test_flaky#rerun1", True, "fail"), ("test_flaky#1", False, "pass")]
     assert data["outcome"] == "fail"
-    assert "was run again until it did" in data["run"]["faults"][0]
+    assert "was run again until it did" in data["run"]["faults"][0]["text"]
 
 
 BROKEN = """
@@ -163,7 +163,7 @@ def test_a_run_that_was_stopped_is_no_pass(run_suite: RunSuite, pytester: pytest
     assert run_suite(code, REPORT, "-x").ret == 1
     data = valid(pytester.path / "out")
     assert data["outcome"] == "error"
-    assert "the run was stopped" in data["run"]["faults"][0]
+    assert "the run was stopped" in data["run"]["faults"][0]["text"]
     assert data["checks"][0]["outcome"] == "pass"
 
 
@@ -173,7 +173,7 @@ def test_a_worker_that_died_is_told(run_suite: RunSuite, pytester: pytest.Pytest
     assert run_suite(code, REPORT, "-n1").ret != 0
     data = valid(pytester.path / "out")
     assert data["outcome"] == "error"
-    assert any("the worker gw0 died" in fault for fault in data["run"]["faults"])
+    assert any("the worker gw0 died" in fault["text"] for fault in data["run"]["faults"])
 
 
 @pytest.mark.parametrize("where", ["a file", "a file below", "results of others"])
@@ -217,7 +217,7 @@ def test_a_full_disk_is_an_error_of_the_run_and_no_verdict(
     if what == "pictures":
         data = valid(pytester.path / "out")
         assert data["outcome"] == ("error" if code == PASS else "fail")
-        assert "No space left on device" in data["run"]["faults"][0]
+        assert "No space left on device" in data["run"]["faults"][0]["text"]
 
 
 def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,4 +393,4 @@ def test_with_other_plugins_each_check_stands_there_once_and_red_stays_red(
     names = [check["id"].partition("::")[2] for check in data["checks"]]
     assert names == ["test_flaky#rerun1", "test_flaky#1", *(f"test_many[{number}]#1" for number in range(6))]
     assert data["outcome"] == "fail"
-    assert "was run again until it did" in data["run"]["faults"][0]
+    assert "was run again until it did" in data["run"]["faults"][0]["text"]

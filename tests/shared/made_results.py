@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.faults import LOST, fault
 from pytest_replication.results import Results
 
 HOSTILE = (
@@ -94,15 +96,20 @@ def made_pair(number: int = 0, **changes: Any) -> dict[str, Any]:
     }
 
 
-def made_results(*checks: dict[str, Any], outcome: str | None = None, **run: Any) -> Results:
-    """The results of a run with these checks; its outcome is the first one's."""
+def made_results(
+    *checks: dict[str, Any],
+    outcome: str | None = None,
+    faults: Sequence[str | dict[str, str]] = (),
+    **run: Any,
+) -> Results:
+    """The results of a run with these checks; its outcome is the first one's. A fault that is text is any."""
     told = {
         "command": ["pytest"],
         "started": "2026-11-29T12:00:00+00:00",
         "seconds": 3.5,
         "environment": {"python": "3.11.9", "platform": "Linux", "packages": {}, "commit": "12" * 20},
         "settings": [{"name": "seed", "value": 0, "source": "default"}],
-        "faults": [],
+        "faults": [fault(LOST, each) if isinstance(each, str) else each for each in faults],
         "caught": [],
         "errors": [],
         **run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_replication.faults import fault_text
 from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
 
 WORDS = {
@@ -112,7 +113,7 @@ def tiles(
 
 def faults(run: Mapping[str, Any]) -> str:
     """What made a run red beside its checks, and errors of checks that tests have caught."""
-    found = [("error", str(said)) for said in listed(run, "faults")]
+    found = [("error", fault_text(each)) for each in listed(run, "faults")]
     for error in listed(run, "errors"):
         said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
         found.append(("error", said))

@@ -9,9 +9,10 @@ from made_results import made_check, made_pair, made_results
 from pytest_replication.reports.findings import headline, of_checks, of_pairs, outcome, place, relative
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.junit import junit
-from pytest_replication.reports.markdown import summary
+from pytest_replication.reports.markdown import summary, warned
 from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.sarif import sarif
+from pytest_replication.results.private import without_private
 
 
 @pytest.mark.parametrize("stated", ["fail", "error", "inconclusive", "none"])
@@ -114,9 +115,19 @@ def test_headlines():
     )
     assert headline(made_check(message="", kind="set", story="a story")) == "a story"
     assert headline(made_check(message="", kind="extraction", cells=["a", "b"])) == "a, b"
+    private = without_private(made_results(made_check(kind="set", story="a story", cells=["a", "b"])).data)
+    assert headline(private["checks"][0]) == "what it said was left out"
 
 
-def regressed(fault: str = "worse than the baseline old.json: a", change: str = "worse"):
+def test_a_private_warning_names_no_command_that_cannot_be_given():
+    check = made_check(outcome="pass")
+    check["index"] |= {"canaries": None}
+    private = without_private(made_results(check).data)
+    [said] = warned(private["checks"][0])
+    assert "'pytest-replication info INDEX'" in said
+
+
+def regressed(kind: str = "regression", change: str = "worse"):
     """A run that passed its limits and is worse than the last release."""
     measured = {"replicated": 0, "samples": 64, "rate": 0.0}
     change = {
@@ -126,9 +137,10 @@ def regressed(fault: str = "worse than the baseline old.json: a", change: str = 
         "new": measured | {"replicated": 36, "rate": 0.5625},
         "new_images": [{}, {}],
     }
-    baseline = {"outcome": "fail", "checks": [change, "not a check"]}
+    baseline = {"outcome": "fail", "checks": [change]}
     check = made_check(outcome="pass", test_line=7)
-    return made_results(check, outcome="fail", faults=[fault], baseline=baseline)
+    faults = [{"kind": kind, "text": "worse than the baseline old.json: a"}]
+    return made_results(check, outcome="fail", faults=faults, baseline=baseline)
 
 
 def test_a_regression_is_one_finding_of_its_own():
@@ -141,7 +153,7 @@ def test_a_regression_is_one_finding_of_its_own():
 
 def test_a_regression_that_names_no_check_is_still_told():
     assert [finding.rule for finding in of_checks(regressed(change="same"))] == ["error"]
-    assert {finding.rule for finding in of_checks(regressed(fault="checks were lost"))} == {
+    assert {finding.rule for finding in of_checks(regressed(kind="lost"))} == {
         "regression",
         "error",
     }
@@ -162,5 +174,5 @@ def test_a_regression_in_every_format():
     assert json.loads(sarif(results))["runs"][0]["results"][0]["ruleId"] == "replication/regression"
     assert json.loads(gitlab(results))[0]["severity"] == "blocker"
     assert "copies training images" in summary(
-        made_results(made_check(), baseline={"outcome": "fail", "checks": 3})
+        made_results(made_check(), baseline={"outcome": "fail", "checks": []})
     )

@@ -99,7 +99,7 @@ def test_each_outcome_has_its_words(make: Make, outcome: str, word: str, said: s
         data["outcome"] = outcome
         data["checks"][0]["outcome"] = "inconclusive" if outcome == "inconclusive" else "pass"
         if outcome == "error":
-            data["run"]["faults"] = ["the disk is full"]
+            data["run"]["faults"] = [{"kind": "unwritten", "text": "the disk is full"}]
             data["run"]["errors"] = [{"test": "test_a", "message": "the index is gone"}]
         if outcome == "none":
             data["checks"] = []

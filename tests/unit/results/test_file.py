@@ -89,6 +89,20 @@ def changed(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("checks.0.pairs.0.pictures", {"sample": "../../etc/passwd"}, "none of the folder of pictures"),
         ("checks.0.near_pairs.0.pictures", {"sample": f"pictures/{'0' * 40}.webp\n"}, "none of the folder"),
         ("checks.0.pairs.1.pictures", {"training": 1}, "none of the folder of pictures"),
+        ("checks.0.fdr", "x", "fdr of the check 'test_gate.py.* is 'x'"),
+        ("checks.0.model", {"options": 1}, "options of a model is '1'"),
+        ("checks.0.accepted", {"matches": 1}, "matches of what was accepted is '1'"),
+        ("checks.0.worst_score", 10**400, "a number is not finite"),
+        ("run.faults", ["lost"], "a fault is no object"),
+        ("run.errors", [{"test": "t"}], "an error has no message"),
+        ("run.caught", [1], "a test that caught an error is '1'"),
+        (
+            "run.baseline",
+            {"outcome": "fail", "checks": [{"id": ["a"], "change": "worse"}]},
+            "id of a check of",
+        ),
+        ("run.baseline", {"outcome": "fail", "checks": [], "added": "x"}, "a check of the comparison is 'x'"),
+        ("run.settings.0.source", None, "a setting has no source"),
     ],
 )
 def test_what_reports_cannot_be_made_of_is_refused(
@@ -106,6 +120,13 @@ def test_checks_with_one_id_are_refused(put_together: Make, tmp_path: Path) -> N
     data = put_together()
     (tmp_path / "results.json").write_text(json.dumps(data | {"checks": data["checks"] * 2}))
     with pytest.raises(ResultsError, match="two checks have the id"):
+        read_results(tmp_path)
+
+
+def test_a_number_beyond_all_is_none(put_together: Make, tmp_path: Path) -> None:
+    text = json.dumps(put_together())
+    (tmp_path / "results.json").write_text(text.replace('"seconds": 1.5', '"seconds": 1e999'))
+    with pytest.raises(ResultsError, match="a number is not finite"):
         read_results(tmp_path)
 
 

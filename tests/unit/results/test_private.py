@@ -27,7 +27,7 @@ def test_names_go_and_numbers_stay(put_together: Make, row: dict[str, Any]) -> N
     whole = put_together(
         row | {"check": "secret", "threshold_source": "call, as in secret.json"},
         row | {"kind": "set", "cells": ["secret"] * 3, "story": "secret", "findings": [{"said": "secret"}]},
-        faults=["test_secret was lost"],
+        faults=[{"kind": "lost", "text": "test_secret was lost"}, {"kind": "secret", "text": "secret"}],
         caught=["test_gate.py::test_caught[secret]"],
         errors=[{"test": "test_gate.py::test_broken[secret]", "message": "secret/index is gone"}],
     )
@@ -52,6 +52,31 @@ def test_names_go_and_numbers_stay(put_together: Make, row: dict[str, Any]) -> N
     assert values["threshold"] == 0.9
     assert private["run"]["command"] is None
     assert whole["checks"][0]["check"] == "secret"
+
+
+def test_faults_keep_their_kind_and_checks_of_a_comparison_their_test(put_together: Make) -> None:
+    faults = [
+        {"kind": "regression", "text": "worse than the baseline secret.json: secret"},
+        {"kind": "secret", "text": "secret"},
+    ]
+    change = {
+        "id": "test_gate.py::test_release[secret]#1",
+        "change": "worse",
+        "new_images": [{"id": "secret"}],
+    }
+    compared = {
+        "outcome": "fail",
+        "baseline": "secret.json",
+        "checks": [change],
+        "missing": ["a.py::b#1"],
+        "added": [],
+    }
+    private = without_private(put_together(faults=faults, baseline=compared))
+    assert "secret" not in json.dumps(private["run"])
+    assert private["run"]["faults"][0] == {"kind": "regression", "text": "worse than the baseline"}
+    told = private["run"]["baseline"]
+    assert told["checks"][0]["id"] == private["checks"][0]["id"]
+    assert (told["checks"][0]["change"], told["missing"]) == ("worse", ["a.py::b#1"])
 
 
 def test_a_name_has_the_same_digits_everywhere(put_together: Make, row: dict[str, Any]) -> None:

@@ -1,0 +1,43 @@
+"""What makes a run as a whole not to be trusted, whatever its checks say. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LOST, BROKE_DOWN, WORKER, STOPPED = "lost", "broke-down", "worker", "stopped"
+RERUN, NO_CHECK, GATE, REGRESSION = "rerun", "no-check", "gate", "regression"
+BASELINE, UNWRITTEN, STATUS = "baseline", "unwritten", "status"
+KINDS = {
+    LOST: "checks were made and did not arrive",
+    BROKE_DOWN: "pytest or a worker broke down",
+    WORKER: "a worker died: checks that it was making are missing",
+    STOPPED: "the run was interrupted or stopped before its last test: checks are missing",
+    RERUN: "a check did not pass and its test was run again until it did",
+    NO_CHECK: "no replication check was asserted, and --replication-require-checks is set",
+    GATE: "a ready test was left out, was skipped, or checked nothing",
+    REGRESSION: "worse than the baseline",
+    BASELINE: "the baseline could not be compared or written",
+    UNWRITTEN: "the report could not be written whole",
+    STATUS: "pytest ended with another exit status than the results tell",
+}
+"""Kinds of faults, each in words that name nothing: they are all that private results tell."""
+
+
+def fault(kind: str, text: str) -> dict[str, str]:
+    """A fault of a run, as results have it.
+
+    Args:
+        kind: one of `KINDS`.
+        text: what happened, one sentence.
+    """
+    return {"kind": kind, "text": text}
+
+
+def fault_text(found: object) -> str:
+    """What a fault of a file of results says."""
+    return str(found.get("text", "")) if isinstance(found, Mapping) else str(found)
+
+
+def is_regression(found: object) -> bool:
+    """Whether a fault is that the run is worse than its baseline."""
+    return isinstance(found, Mapping) and found.get("kind") == REGRESSION
