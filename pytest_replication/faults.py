@@ -18,7 +18,7 @@ KINDS = {
     REGRESSION: "worse than the baseline",
     BASELINE: "the baseline could not be compared or written",
     UNWRITTEN: "the report could not be written whole",
-    STATUS: "pytest ended with another exit status than the results tell",
+    STATUS: "the run ended with another exit status than the results tell",
 }
 """Kinds of faults, each in words that name nothing: they are all that private results tell."""
 

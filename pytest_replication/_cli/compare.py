@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 
 from pytest_replication._cli.options import Verbs, print_json
-from pytest_replication.baseline import LEVEL, Allowed, compare
+from pytest_replication.baseline import LEVEL, Allowed, Comparison, compare
 from pytest_replication.baseline.data import comparison_data
 from pytest_replication.baseline.text import lines, regression
 from pytest_replication.escape import one_line
-from pytest_replication.reports.words import read_number
-from pytest_replication.results import read_results
+from pytest_replication.faults import is_regression
+from pytest_replication.reports.words import plural, read_number
+from pytest_replication.results import Results, read_results
 
 _CANNOT_TELL = 3
 
@@ -48,18 +49,33 @@ def run(args: argparse.Namespace) -> int:
     old, new = read_results(args.old), read_results(args.new)
     allowed = Allowed(args.allow_other_index, args.allow_missing)
     found = compare(old, new, level=args.level, allowed=allowed)
+    broken = _broken(new)
     if args.json:
-        print_json(comparison_data(found))
+        data = comparison_data(found)
+        print_json(data | {"outcome": "error" if broken and not found.worse else data["outcome"]})
     else:
-        told = [line for _, line in lines(found)]
-        worse = regression(found)
-        told.append(f"FAIL: {worse}" if worse else "PASS: not worse beyond what chance explains")
+        told = [*(line for _, line in lines(found)), _verdict(found, new, broken)]
         if new.outcome != "pass":
             told.append(f"of itself, {new.path} is: {new.outcome}")
         print("\n".join(map(one_line, told)))
     if found.worse:
         return 1
-    return _CANNOT_TELL if new.outcome == "error" else 0
+    return _CANNOT_TELL if broken else 0
+
+
+def _verdict(found: Comparison, new: Results, broken: int) -> str:
+    if found.worse:
+        return f"FAIL: {regression(found)}"
+    if broken:
+        return f"CANNOT TELL: the run {new.path} has {plural(broken, 'fault')}, so that checks may be missing"
+    said = "not worse beyond what chance explains"
+    return f"PASS: {said}" if new.outcome == "pass" else said
+
+
+def _broken(new: Results) -> int:
+    """How many things went wrong in a run beside what its checks found."""
+    faults = [fault for fault in new.run["faults"] if not is_regression(fault)]
+    return (len(faults) + len(new.run["errors"])) or int(new.outcome == "error")
 
 
 def _level(text: str) -> float:

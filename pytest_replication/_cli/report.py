@@ -15,6 +15,7 @@ from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
 from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.annotations import workflow_commands
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.html import html_report
@@ -24,6 +25,7 @@ from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
+from pytest_replication.results.status import held_against
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Renderer:
     render: Callable[[Results, Wanted], str]
 
 
+def _place(file: str) -> str:
+    """A file of a test, as far as it is one of the folder that the verb runs in."""
+    return file if Path(file).is_file() else ""
+
+
 RENDERERS: tuple[Renderer, ...] = (
     Renderer(
         "html",
@@ -64,6 +71,11 @@ RENDERERS: tuple[Renderer, ...] = (
     Renderer("junit", "Checks as JUnit XML, for strict readers too", lambda results, _: junit(results)),
     Renderer("sarif", "Findings as SARIF 2.1.0, for code scanning", lambda results, _: sarif(results)),
     Renderer("gitlab", "Findings as a code quality report of GitLab", lambda results, _: gitlab(results)),
+    Renderer(
+        "annotations",
+        "Annotations of GitHub Actions, lines for the log of a step",
+        lambda results, _: "".join(f"{line}\n" for line in workflow_commands(results, _place)),
+    ),
     Renderer("model-card", "Section for the card of the model", lambda results, _: model_card(results)),
 )
 """Every way of showing results, a line each."""
@@ -82,6 +94,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         told = f"{renderer.help} (-: print it)"
         parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
+    parser.add_argument(
+        "--exit-status",
+        type=int,
+        metavar="STATUS",
+        help="Exit status of the run: results that tell another one are an error",
+    )
     parser.add_argument("--everything", action="store_true", help="Show checks that pass, too")
     parser.add_argument(
         "--budget",
@@ -96,6 +114,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb: 0 whatever the results say."""
     results = read_results(args.results)
+    if args.exit_status is not None:
+        results = held_against(results, args.exit_status)
     if args.private:
         results = Results(results.path, without_private(results.data))
     wanted = Wanted(args.budget, args.everything)

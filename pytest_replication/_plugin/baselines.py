@@ -148,6 +148,7 @@ class Baseline:
             other_index=self._updates or value("baseline-allow-other-index"),
             missing=value("baseline-allow-missing"),
             nothing=self._updates,
+            added=self._updates,
         )
 
     def _require_outside_of_the_report(self, path: Path) -> None:

@@ -78,9 +78,9 @@ class Comparison:
         old_outcome: of its run.
         new: file of the run, empty where there is none yet.
         level: adjusted p-value from which on a change is one.
-        checks: those of both runs.
-        missing: ids of checks that only the baseline has.
-        added: ids of checks that only the run has.
+        checks: those of both runs; of a test that was run again, those of each time.
+        missing: checks that only the baseline has: id, and name where there is one.
+        added: checks that only the run has.
         notes: what holds for all checks.
     """
 

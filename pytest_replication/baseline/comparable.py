@@ -24,8 +24,8 @@ def require_alike(old: Measured, new: Measured, file: str) -> None:
     """
     if found := differences(old, new):
         raise BaselineError(
-            f"{new.id} was not measured as in the baseline {file}: {'; '.join(found)}: write a new baseline "
-            "with --replication-update-baseline, or have what remains compared with "
+            f"{new.label} was not measured as in the baseline {file}: {'; '.join(found)}: write a new "
+            "baseline with --replication-update-baseline, or have what remains compared with "
             "--replication-baseline-allow-other-index (compare: --allow-other-index)"
         )
 
@@ -55,6 +55,8 @@ def same_scores(old: Measured, new: Measured) -> bool:
 def remarks(old: Measured, new: Measured) -> list[str]:
     """What differs and may explain a change, though it makes no comparison wrong by itself."""
     found = []
+    if new.rerun:
+        found.append("a run of its test that was repeated: what was found in its samples is real")
     if _named(old.prompts_source) != _named(new.prompts_source):
         found.append(
             f"prompts are other ones: {_named(old.prompts_source)} then, {_named(new.prompts_source)} now"

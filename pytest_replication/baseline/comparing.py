@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pytest_replication.baseline.changes import Change, Compared, Comparison, Test
 from pytest_replication.baseline.comparable import differences, remarks, require_alike
 from pytest_replication.baseline.images import only_in
-from pytest_replication.baseline.measured import Measured, measured
-from pytest_replication.baseline.tested import tests_of
+from pytest_replication.baseline.matching import earlier, last
+from pytest_replication.baseline.measured import Measured
+from pytest_replication.baseline.tested import rate_of, tests_of
 from pytest_replication.errors import BaselineError
 from pytest_replication.results import Results
 from pytest_replication.results.private import without_private
+from pytest_replication.results.sound import OUTCOMES
 from pytest_replication.stats.holm import holm
 
 LEVEL = 0.05
@@ -33,11 +35,13 @@ class Allowed:
         other_index: another index, embedder, rule or privacy: what remains is compared.
         missing: checks that only one of the runs has.
         nothing: that they have no check in common, or none at all.
+        added: checks that only the run has, as one that becomes the baseline may.
     """
 
     other_index: bool = False
     missing: bool = False
     nothing: bool = False
+    added: bool = False
 
 
 NOTHING_ALLOWED = Allowed()
@@ -47,6 +51,8 @@ def compare(
     old: Results, new: Results, *, level: float = LEVEL, allowed: Allowed = NOTHING_ALLOWED
 ) -> Comparison:
     """Compare a run with an earlier one, check by check.
+
+    A check that was made again, because its test was, is compared as often as it was made.
 
     Args:
         old: the baseline.
@@ -67,17 +73,16 @@ def compare(
     if old.private != new.private:
         old, new = _both_private(old, new, allowed)
         notes.append("one of the files is private: images are told apart by digests")
-    then = {check["id"]: measured(check, str(old.path)) for check in old.counted}
-    now = {check["id"]: measured(check, str(new.path)) for check in new.counted}
-    missing = tuple(name for name in then if name not in now)
-    added = tuple(name for name in now if name not in then)
+    then, now, repeated = last(old), last(new), earlier(new)
+    missing = tuple(one.label for key, one in then.items() if key not in now)
+    added = tuple(one.label for key, one in (*now.items(), *repeated) if key not in then)
     _require_all(old, missing, added, allowed)
+    pairs = [(then[key], one) for key, one in (*now.items(), *repeated) if key in then]
     if not (set(then) & set(now) or allowed.nothing):
         raise BaselineError(
             f"no check of this run is in the baseline {old.path}, so that nothing was compared: a test that "
             "is called otherwise needs a new baseline (--replication-update-baseline)"
         )
-    pairs = [(then[name], now[name]) for name in now if name in then]
     if not allowed.other_index:
         for pair in pairs:
             require_alike(*pair, str(old.path))
@@ -106,14 +111,16 @@ def _both_private(old: Results, new: Results, allowed: Allowed) -> tuple[Results
 
 
 def _require_all(old: Results, missing: tuple[str, ...], added: tuple[str, ...], allowed: Allowed) -> None:
-    if allowed.missing or not (missing or added):
+    new = () if allowed.added else added
+    if allowed.missing or not (missing or new):
         return
     told = [f"{name} was not made in this run" for name in missing]
     told += [f"{name} is not in the baseline" for name in added]
+    ways = "leave out what is missing with --replication-baseline-allow-missing (compare: --allow-missing)"
+    if not allowed.added:
+        ways = f"write a new baseline with --replication-update-baseline, or {ways}"
     raise BaselineError(
-        f"not all checks can be compared with the baseline {old.path}: {'; '.join(told)}: write a new "
-        "baseline with --replication-update-baseline, or leave out what is missing with "
-        "--replication-baseline-allow-missing (compare: --allow-missing)"
+        f"not all checks can be compared with the baseline {old.path}: {'; '.join(told)}: {ways}"
     )
 
 
@@ -132,6 +139,8 @@ def _compared(pairs: list[tuple[Measured, Measured]], level: float) -> tuple[Com
 
 def _tested(old: Measured, new: Measured, level: float) -> tuple[list[Test], list[str]]:
     if old.kind or new.kind:
+        if old.kind == new.kind and old.samples and new.samples:
+            return [rate_of(old, new, level)], []
         return [], ["not a check of each sample: outcomes alone are compared"]
     return tests_of(old, new, level)
 
@@ -146,10 +155,11 @@ def _one(
     level: float,
 ) -> Compared:
     change = Change.NO_DIFFERENCE
-    if any(p <= level for p in better) or (old.kind and _bad(old) and new.outcome == "pass"):
+    by_outcome = bool(old.kind or new.kind)
+    if any(p <= level for p in better) or (by_outcome and old.outcome != "pass" == new.outcome):
         change = Change.BETTER
     # What is worse in one respect is worse, whatever became better beside it.
-    if any(p <= level for p in worse) or (old.kind and _bad(new) and old.outcome == "pass"):
+    if any(p <= level for p in worse) or (by_outcome and _rank(new) > _rank(old)):
         change = Change.WORSE
     alike = [f"not measured alike: {told}" for told in differences(old, new)]
     return Compared(
@@ -165,5 +175,5 @@ def _one(
     )
 
 
-def _bad(one: Measured) -> bool:
-    return one.outcome in ("fail", "error")
+def _rank(one: Measured) -> int:
+    return OUTCOMES.index(one.outcome)

@@ -32,6 +32,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
 def _check(check: Compared) -> dict[str, Any]:
     return {
         "id": check.new.id,
+        "check": check.new.name,
         "change": check.change.value,
         "old": _measured(check.old),
         "new": _measured(check.new),
@@ -47,18 +48,25 @@ def _check(check: Compared) -> dict[str, Any]:
 
 def _measured(one: Measured) -> dict[str, Any]:
     if one.kind:
-        return {"kind": one.kind, "outcome": one.outcome}
+        return {"kind": one.kind, "outcome": one.outcome} | (_counts(one) if one.samples else {})
     found = percentiles(one.scores, LEVELS)
     return {
         "outcome": one.outcome,
+        **_counts(one),
+        "percentiles": {f"{100 * level:g}": score for level, score in zip(LEVELS, found, strict=True)},
+        "rule": one.rule,
+        "embedder": one.embedder[0],
+        "index": one.index,
+    }
+
+
+def _counts(one: Measured) -> dict[str, Any]:
+    """Samples, and those that count as copies."""
+    return {
         "samples": one.samples,
         "replicated": one.replicated,
         "rate": one.replicated / one.samples,
         "rate_lower": one.bounds[0],
         "rate_upper": one.bounds[1],
         "confidence": one.confidence,
-        "percentiles": {f"{100 * level:g}": score for level, score in zip(LEVELS, found, strict=True)},
-        "rule": one.rule,
-        "embedder": one.embedder[0],
-        "index": one.index,
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_replication.errors import BaselineError
 
+_EXTRACTION = "extraction"
+"""Kind of the checks that count samples as those of each sample do."""
 _SLACK = 1e-3
 """By how much a cosine may be beyond 1."""
 
@@ -21,7 +23,8 @@ class Measured:
         id: of the check within its run.
         outcome: ``pass``, ``inconclusive``, ``error`` or ``fail``.
         asserted: whether it fails its test.
-        kind: empty for a check of each sample; else a name, and nothing below is known.
+        kind: empty for a check of each sample. Of others only the rule, embedder and index are known; of
+            extraction the numbers of samples, and of those that were extracted as replicated, too.
         samples: number of samples.
         replicated: those that are replicated.
         distinct: number of different samples.
@@ -41,6 +44,8 @@ class Measured:
         accepted: number of matches that were set aside.
         pairs: best match of each replicated sample.
         near: closest ones below the threshold.
+        name: that the check was given; empty for none.
+        rerun: whether it is of a run of its test that was repeated.
     """
 
     id: str
@@ -66,6 +71,13 @@ class Measured:
     accepted: int = 0
     pairs: tuple[Mapping[str, Any], ...] = ()
     near: tuple[Mapping[str, Any], ...] = ()
+    name: str = ""
+    rerun: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its id and its name, as people are told of it."""
+        return f"{self.id} [{self.name}]" if self.name else self.id
 
     @property
     def clustered(self) -> bool:
@@ -99,9 +111,54 @@ def measured(check: Mapping[str, Any], file: str) -> Measured:
 
 
 def _measured(check: Mapping[str, Any]) -> Measured:
+    found = _of_kind(check) if "kind" in check else _of_samples(check)
+    return replace(found, name=str(check["check"]), rerun=bool(check["rerun"]))
+
+
+def _of_kind(check: Mapping[str, Any]) -> Measured:
+    kind, index = check["kind"], check.get("index") or {}
+    if not isinstance(kind, str) or not kind:
+        raise ValueError(f"its kind is {str(kind)[:40]!r}")
+    found = Measured(
+        str(check["id"]),
+        str(check["outcome"]),
+        bool(check["asserted"]),
+        kind=kind,
+        embedder=(
+            str(index.get("embedder") or ""),
+            str(index.get("weights_sha256") or ""),
+            str(index.get("preprocessing") or ""),
+        ),
+        index=str(index.get("fingerprint") or ""),
+        index_path=str(index.get("path") or ""),
+        rule=_rule_of_kind(check),
+    )
+    if kind != _EXTRACTION:
+        return found
+    found = replace(
+        found,
+        samples=_count(check, "samples"),
+        replicated=_count(check, "extracted"),
+        distinct=_count(check, "distinct_samples"),
+        bounds=(float(check["rate_lower"]), float(check["rate_upper"])),
+        confidence=float(check["confidence"]),
+    )
+    _require_counts(found)
+    return found
+
+
+def _rule_of_kind(check: Mapping[str, Any]) -> str:
+    """What was asserted, and from which limit on: another limit gives another outcome."""
+    said = [str(check["assertion"])] if check.get("assertion") else []
+    for name in ("rule", "limit", "screens", "fpr", "per"):
+        if (value := check.get(name)) is not None:
+            told = ", ".join(map(str, value)) if isinstance(value, list) else value
+            said.append(f"{name} {f'{told:.6g}' if isinstance(told, float) else told}")
+    return ", ".join(said)
+
+
+def _of_samples(check: Mapping[str, Any]) -> Measured:
     name, outcome, asserted = str(check["id"]), str(check["outcome"]), bool(check["asserted"])
-    if "kind" in check:
-        return Measured(name, outcome, asserted, kind=str(check["kind"]))
     counts, index, search = check["counts"], check["index"], check["search"]
     found = Measured(
         name,
@@ -131,11 +188,15 @@ def _measured(check: Mapping[str, Any]) -> Measured:
     return found
 
 
-def _require_whole(found: Measured) -> None:
+def _require_counts(found: Measured) -> None:
     if found.samples < 1 or found.replicated > found.samples or found.distinct > found.samples:
         raise ValueError(
             f"{found.replicated} replicated and {found.distinct} distinct of {found.samples} samples"
         )
+
+
+def _require_whole(found: Measured) -> None:
+    _require_counts(found)
     if found.replicated_prompts > found.prompts or found.prompts > found.samples:
         raise ValueError(f"{found.replicated_prompts} of {found.prompts} prompts, {found.samples} samples")
     if len(found.scores) != found.samples:

@@ -35,7 +35,7 @@ def tests_of(old: Measured, new: Measured, level: float) -> tuple[list[Test], li
             "rates were not tested: what a false discovery rate finds depends on the number of samples"
         )
     else:
-        tests.append(_rate(old, new, level))
+        tests.append(rate_of(old, new, level))
     if reason := _untested(old, new):
         notes.append(f"scores were not tested: {reason}")
     else:
@@ -53,8 +53,8 @@ def units(one: Measured) -> tuple[float, ...]:
     return tuple(highest.values())
 
 
-def _rate(old: Measured, new: Measured, level: float) -> Test:
-    """Fisher's exact test, of the distinct samples; their hits are rounded so that it finds less."""
+def rate_of(old: Measured, new: Measured, level: float) -> Test:
+    """Fisher's exact test of a rate, from the distinct samples; hits are rounded so that it finds less."""
     (k, n), (more, m) = old.counted, new.counted
     then, now = (n, m) if new.clustered else (old.distinct or n, new.distinct or m)
     at_most, at_least = math.ceil(k * then / n), more * now // m

@@ -30,7 +30,7 @@ def lines(comparison: Comparison, *, images: int = _IMAGES) -> list[tuple[Change
     ]
     told += [(None, f"  {note}") for note in comparison.notes]
     for check in comparison.checks:
-        told.append((check.change, f"{check.change.value.upper()}  {check.new.id}"))
+        told.append((check.change, f"{check.change.value.upper()}  {check.new.label}"))
         told += [(None, f"      {line}") for line in _about(check, images)]
     told += [(None, f"MISSING  {name}: only in the baseline") for name in comparison.missing]
     told += [(None, f"ADDED  {name}: not in the baseline") for name in comparison.added]
@@ -49,15 +49,17 @@ def regression(comparison: Comparison) -> str:
 def _reason(check: Compared, level: float) -> str:
     found = [(p, test) for p, test in zip(check.worse, check.tests, strict=True) if p <= level]
     if not found:
-        return f"{check.new.id} was {check.old.outcome}, is {check.new.outcome}"
+        return f"{check.new.label} was {check.old.outcome}, is {check.new.outcome}"
     p, test = found[0]  # the rate, where it rose
     new = f", {_count(len(check.new_images), 'new training image')} replicated" if check.new_images else ""
-    return f"{check.new.id}: {_change(test)} (p {_p(p)}){new}"
+    return f"{check.new.label}: {_change(test)} (p {_p(p)}){new}"
 
 
 def _about(check: Compared, images: int) -> Iterator[str]:
     if check.new.kind:
         yield f"{check.new.kind}: {check.old.outcome} then, {check.new.outcome} now"
+        if check.tests:
+            yield f"extracted   {_rate(check.old)} then, {_rate(check.new)} now"
     else:
         yield f"replicated  {_rate(check.old)} then, {_rate(check.new)} now"
         yield f"scores      {_scores(check)}"

@@ -21,6 +21,8 @@ TOKENS = "tokens.npy"
 PIXELS = "pixels.npy"
 PARTS = "parts.npy"
 FEATURES = "features.npy"
+NAMING = ("records.parquet", "rejected.parquet")
+"""Files of a shard that hold names and places of images."""
 FORMAT = 2
 ATTACHED = ("removed", "duplicates", "calibration", "canaries")
 """Files beside the shards that a manifest may name."""
@@ -87,6 +89,8 @@ class ShardEntry:
         files: entries by file name.
         source: number of its source.
         dropped: listed images that are gone because they were removed from the index.
+        content: digest of its images (`index.shard.content_of`), the same wherever they lay; empty in
+            indexes of before there was one.
     """
 
     name: str
@@ -96,6 +100,7 @@ class ShardEntry:
     files: Mapping[str, FileEntry]
     source: int = 0
     dropped: int = 0
+    content: str = ""
 
     @property
     def listed(self) -> int:
@@ -114,6 +119,8 @@ class Attachment:
         of: `Manifest.generation` that it was made for, empty where it holds for any.
         threshold: for duplicates, the score from which on two images are.
         clusters: for duplicates, groups of them.
+        content: for what was removed, digest of rows and images, the same whenever that was; empty as
+            for shards.
     """
 
     name: str
@@ -122,6 +129,7 @@ class Attachment:
     of: str = ""
     threshold: float | None = None
     clusters: int = 0
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +236,11 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of all that can change a verdict: the same training set gives the same."""
+        """Digest of all that can change a verdict: the same training set gives the same, wherever it lies.
+
+        Vectors, images (by sha256, caption and label), masked rows and how all was made are in it; names,
+        places, times and pictures for reports are not. Where a shard has no `ShardEntry.content`, they are.
+        """
         content = self._body()
         for volatile in ("created", "writer", "probe", "duplicates", "calibration", "canaries"):
             content.pop(volatile, None)
@@ -236,6 +248,8 @@ class Manifest:
             del content["embedder"][local]
         for source in content["sources"]:
             del source["added"]
+        if all(shard.content for shard in self.shards):
+            _leave_out_places(content)
         return _digest(content)
 
     @property
@@ -263,6 +277,9 @@ class Manifest:
         for later in ("tokens", "pixels", "calibration", "canaries", "objects"):
             if body[later] is None:  # manifests without them are as they were before there were any
                 del body[later]
+        for entry in (*body["shards"], *(body.get(name) or {} for name in ATTACHED)):
+            if entry.get("content") == "":  # so it is here
+                del entry["content"]
         return body
 
 
@@ -409,6 +426,19 @@ def _inside(left: float, top: float, right: float, bottom: float) -> bool:
 def _shard(entry: dict[str, Any]) -> ShardEntry:
     files = {name: FileEntry(**values) for name, values in entry.pop("files").items()}
     return ShardEntry(**entry, files=files)
+
+
+def _leave_out_places(content: dict[str, Any]) -> None:
+    """Take out of the body of a manifest what depends on where and when its images were read."""
+    for source in content["sources"]:
+        del source["name"]
+    for shard in content["shards"]:
+        for local in ("name", "listing"):
+            del shard[local]
+        for named in NAMING:
+            shard["files"].pop(named, None)
+    if (removed := content["removed"]) and "content" in removed:
+        content["removed"] = {"rows": removed["rows"], "content": removed["content"]}
 
 
 def _digest(body: Mapping[str, Any]) -> str:

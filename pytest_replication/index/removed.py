@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Sequence
@@ -165,7 +166,14 @@ def attach_removed(writer: IndexWriter, entries: Sequence[RemovedEntry]) -> Atta
     columns = {name: [getattr(entry, name) for entry in entries] for name in schema.names}
     content = io.BytesIO()
     pq.write_table(pa.Table.from_pydict(columns, schema=schema), content)
-    return writer.attach("removed", ".parquet", content.getvalue(), len(entries))
+    attachment = writer.attach("removed", ".parquet", content.getvalue(), len(entries))
+    return replace(attachment, content=_content_of(entries))
+
+
+def _content_of(entries: Sequence[RemovedEntry]) -> str:
+    """Digest of what was removed, whenever and in whatever order that was."""
+    what = sorted(f"{'' if entry.row is None else entry.row} {entry.sha256 or ''}" for entry in entries)
+    return hashlib.sha256("\n".join(what).encode()).hexdigest()
 
 
 def _commit(writer: IndexWriter, folder: Path, new: Sequence[StoredImage]) -> None:

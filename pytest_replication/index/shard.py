@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.beside import FILE_OF, Beside, kinds_of
-from pytest_replication.index.manifest import VECTORS, FileEntry, Manifest, sync_folder
+from pytest_replication.index.manifest import NAMING, VECTORS, FileEntry, Manifest, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EMBEDDINGS, RECORDS, REJECTED = VECTORS, "records.parquet", "rejected.parquet"
+EMBEDDINGS, (RECORDS, REJECTED) = VECTORS, NAMING
 FILES = (EMBEDDINGS, RECORDS, REJECTED)
 HALF = "<f2"
 BYTE = "|u1"
@@ -65,6 +66,18 @@ class Rejected:
     uri: str
     reason: str
     version: str | None = None
+
+
+def content_of(records: Sequence[Record]) -> str:
+    """Digest of the images of a shard, in order: sha256, caption and label, and not where they lay.
+
+    What was imported without its sha256 is known by its id alone.
+    """
+    digest = hashlib.sha256()
+    for record in records:
+        known = record.sha256 or {"id": record.id}
+        digest.update(json.dumps([known, record.caption, record.label]).encode())
+    return digest.hexdigest()
 
 
 def files_of(manifest: Manifest) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pytest_replication.index import layout
 from pytest_replication.index.attachments import write_attachment
 from pytest_replication.index.beside import Beside
 from pytest_replication.index.manifest import Attachment, ShardEntry, SourceEntry
-from pytest_replication.index.shard import Record, Rejected, files_of, sync_shard, write_shard
+from pytest_replication.index.shard import Record, Rejected, content_of, files_of, sync_shard, write_shard
 from pytest_replication.index.staging import check_beside, check_vectors, describe_shard, staged
 from pytest_replication.index.state import IndexState
 
@@ -73,7 +73,8 @@ class IndexWriter(IndexState):
         """
         check_vectors(embeddings, len(records), self.manifest)
         check_beside(beside, len(records), self.manifest)
-        entry = ShardEntry("", len(records), len(rejected), listing, {}, self._last_source, dropped)
+        counts, content = (len(records), len(rejected)), content_of(records)
+        entry = ShardEntry("", *counts, listing, {}, self._last_source, dropped, content)
         with self._new_shard(entry) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
 
@@ -105,7 +106,9 @@ class IndexWriter(IndexState):
         with staged(self._folder, old.name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         files = describe_shard(self._folder_of(old), files_of(self.manifest))
-        entry = replace(old, rows=len(records), rejected=len(rejected), files=files)
+        entry = replace(
+            old, rows=len(records), rejected=len(rejected), files=files, content=content_of(records)
+        )
         shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
         self._commit(replace(self.manifest, shards=shards))
 
@@ -138,7 +141,7 @@ class IndexWriter(IndexState):
         check_beside(beside, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
-        entry = replace(old, name=name, rows=len(records), dropped=dropped)
+        entry = replace(old, name=name, rows=len(records), dropped=dropped, content=content_of(records))
         with staged(self._folder, name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))

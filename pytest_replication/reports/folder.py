@@ -25,6 +25,8 @@ RENDERED: dict[str, Callable[[Results, int], str]] = {
     "report.html": lambda results, left: html_report(results, budget=left),
 }
 """What is written beside the results: a file, and what makes it of them and of the bytes that are left."""
+OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
+"""What CI makes of the results, into the same folder."""
 _OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
 _HEAD = 4096
 
@@ -96,7 +98,7 @@ def _clear(folder: Path) -> None:
     if path.exists():
         if not _is_ours(path):
             raise SettingsError(f"{path} is no file of results: name another folder for the report")
-        for name in RENDERED:
+        for name in (*RENDERED, *OF_OTHER_TOOLS):
             (folder / name).unlink(missing_ok=True)
         path.unlink()
     for name in _stored(folder):

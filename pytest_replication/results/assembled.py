@@ -56,7 +56,8 @@ def _checks(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         own = {name: value for name, value in row.items() if name not in (ATTEMPT, WORKER)}
         defaults = _DETAILS if "kind" in row else _DETAILS | _DETAILS_OF_SAMPLES
         named = f"{test}#{'rerun' if rerun else ''}{numbers[(test, rerun)]}"
-        checks.append({"id": named, **defaults, **own, "rerun": rerun})
+        again = {"attempt": row.get(ATTEMPT, 1)} if rerun else {}
+        checks.append({"id": named, **defaults, **own, "rerun": rerun, **again})
     return checks
 
 

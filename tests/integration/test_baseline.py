@@ -144,6 +144,23 @@ def test_what_cannot_be_told_is_no_pass_of_the_verb(
     (tmp_path / "broken.json").write_text(json.dumps(data))
     assert main(["compare", str(baseline), str(tmp_path / "broken.json")]) == 3
     assert "is: error" in capsys.readouterr().out
+    data["outcome"] = "fail"
+    for changes in (
+        {"errors": [{"test": "t", "message": "no index"}]},
+        {"faults": [{"kind": "lost", "text": "lost"}]},
+    ):
+        (tmp_path / "broken.json").write_text(json.dumps(data | {"run": data["run"] | changes}))
+        assert main(["compare", str(baseline), str(tmp_path / "broken.json")]) == 3
+        said = capsys.readouterr().out
+        assert "CANNOT TELL: the run" in said
+        assert "PASS:" not in said
+        assert main(["compare", str(baseline), str(tmp_path / "broken.json"), "--json"]) == 3
+        assert json.loads(capsys.readouterr().out)["outcome"] == "error"
+    (tmp_path / "failed.json").write_text(json.dumps(data))
+    assert main(["compare", str(baseline), str(tmp_path / "failed.json")]) == 0
+    said = capsys.readouterr().out
+    assert "not worse beyond what chance explains\nof itself" in said
+    assert "PASS:" not in said
     data["checks"] = []
     (tmp_path / "empty.json").write_text(json.dumps(data))
     assert main(["compare", str(tmp_path / "empty.json"), str(baseline), "--allow-missing"]) == 3
@@ -230,6 +247,36 @@ def test_an_update_loses_no_check_silently(gate: Run, baseline: Path, pytester: 
     assert baseline.read_bytes() == before
     assert gate("first", BASE, UPDATE, "--replication-baseline-allow-missing").ret == 0
     assert [check["id"].rpartition("::")[2] for check in read_results(baseline).checks] == ["test_other#1"]
+
+
+def test_an_update_takes_a_new_check(gate: Run, baseline: Path, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_gate=GATE + GATE.replace("test_release", "test_other"))
+    result = gate("first", BASE, UPDATE)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["ADDED  *test_other#1: not in the baseline", "the baseline * 2 checks"])
+    assert gate("first", BASE).ret == 0
+
+
+def test_a_run_that_is_repeated_hides_no_regression(
+    gate: Run, baseline: Path, pytester: pytest.Pytester, releases: Path
+) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(
+        test_gate=f"""
+        runs = []
+
+        def test_release(replication_samples, assert_no_replication):
+            runs.append(1)
+            release = {str(releases / "second")!r} if len(runs) == 1 else replication_samples
+            assert_no_replication(release)
+            assert len(runs) == 2, "something else"
+        """
+    )
+    result = gate("first", BASE, "--reruns=1")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["WORSE  *::test_release#rerun1", "FAIL: worse than the baseline*#rerun1: rate*"]
+    )
 
 
 def test_a_check_that_is_missing_is_an_error(gate: Run, baseline: Path, pytester: pytest.Pytester) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 from junit_rules import read_strictly
+from made_results import made_check, made_results
+
+from pytest_replication.results import write_results
 
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[2]
@@ -41,11 +44,13 @@ BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
 """How the runner of GitHub calls it."""
 
 
-def run_step(name: str, folder: Path, inputs: dict[str, str], path: Path | None = None) -> Any:
+def run_step(
+    name: str, folder: Path, inputs: dict[str, str], path: Path | None = None, status: int = 1
+) -> Any:
     """Run a step of the action as the runner does: expressions of its environment become values, no others."""
     defaults = {key: str(value.get("default", "")) for key, value in ACTION["inputs"].items()}
     values = {f"inputs.{key}": value for key, value in (defaults | inputs).items()}
-    values["github.action_path"] = str(ROOT)
+    values |= {"github.action_path": str(ROOT), "steps.gate.outputs.status": str(status)}
     step = STEPS[name]
     held = {
         key: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text)
@@ -54,9 +59,8 @@ def run_step(name: str, folder: Path, inputs: dict[str, str], path: Path | None 
     search = os.pathsep.join(
         filter(None, (str(path or ""), str(Path(sys.executable).parent), os.environ["PATH"]))
     )
-    env = (
-        os.environ | held | {"PATH": search, "GITHUB_OUTPUT": str(folder / "output"), "PYTHONPATH": str(ROOT)}
-    )
+    own = {"PATH": search, "GITHUB_OUTPUT": str(folder / "output"), "RUNNER_TEMP": str(folder)}
+    env = os.environ | held | own | {"PYTHONPATH": str(ROOT)}
     return run(step["run"], folder, env, BASH)
 
 
@@ -152,8 +156,80 @@ def test_the_action_gates_a_folder_of_samples(tmp_path: Path, photos: Path, buil
 
 
 def test_without_results_the_outcome_is_an_error(tmp_path: Path, recorded: Path) -> None:
-    assert run_step("Write files of other tools", tmp_path, {}, recorded).returncode == 0
+    result = run_step("Write files of other tools", tmp_path, {}, recorded, status=4)
+    assert result.returncode == 0
+    assert result.stdout.startswith("::error::pytest ended with exit status 4 before")
     assert (tmp_path / "output").read_text() == "outcome=error\n"
+
+
+DERIVED = (
+    "junit.xml",
+    "replication.sarif",
+    "code-quality.json",
+    "model-card.md",
+    "report.html",
+    "summary.md",
+)
+
+
+@pytest.mark.parametrize("of", ["action", "gitlab"])
+def test_what_an_earlier_run_left_is_gone_before_the_next_begins(
+    tmp_path: Path, recorded: Path, of: str
+) -> None:
+    report = tmp_path / "replication-report"
+    report.mkdir()
+    write_results(report / "results.json", made_results(made_check(outcome="pass")).data)
+    for name in (*DERIVED, "kept"):
+        (report / name).write_text("stale")
+    if of == "action":
+        assert run_step("Run the gate", tmp_path, {"index": "index"}, recorded).returncode == 0
+    else:
+        variables = {key: str(value) for key, value in JOB["variables"].items()}
+        env = os.environ | variables | {"PATH": f"{recorded}{os.pathsep}{os.environ['PATH']}"}
+        assert run(JOB["script"][0], tmp_path, env, ("sh", "-e")).returncode == 0
+    assert [path.name for path in report.iterdir()] == ["kept"]
+    assert len(calls(tmp_path)) == 1
+
+
+def test_a_file_of_somebody_else_is_left_to_be_refused(tmp_path: Path, recorded: Path) -> None:
+    (tmp_path / "results.json").write_text("{}")
+    assert run_step("Run the gate", tmp_path, {"report": "."}, recorded).returncode == 0
+    assert (tmp_path / "results.json").exists()
+    result = run_step("Run the gate", tmp_path, {"report": ""}, recorded)
+    assert (result.returncode, result.stdout) == (2, "::error::the input report names a folder\n")
+
+
+def test_a_status_that_the_results_do_not_tell_is_an_error(tmp_path: Path) -> None:
+    report = tmp_path / "replication-report"
+    report.mkdir()
+    write_results(report / "results.json", made_results(made_check(outcome="pass"), exit_status=0).data)
+    assert run_step("Write files of other tools", tmp_path, {}, status=3).returncode == 0
+    assert (tmp_path / "output").read_text().splitlines()[0] == "outcome=error"
+    assert len(list(read_strictly((report / "junit.xml").read_text()).iter("error"))) == 1
+
+
+def test_a_private_log_names_nothing(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    data = made_results(made_check(test_file="t.py", test="t.py::test_a[secret]"), exit_status=1).data
+    (programs / "python").write_text(f"""#!/bin/sh
+if [ "$2" != pytest ]; then exec {sys.executable} "$@"; fi
+echo secret; echo secret >&2
+mkdir replication-report
+cp data.json replication-report/results.json
+exit 1
+""")
+    (programs / "python").chmod(0o755)
+    (tmp_path / "t.py").write_text("")
+    write_results(tmp_path / "data.json", data)
+    steps = ("Run the gate", "Write files of other tools")
+    gate, files = (run_step(name, tmp_path, {"private": "true"}, programs) for name in steps)
+    log = gate.stdout + gate.stderr + files.stdout + files.stderr
+    assert (gate.returncode, files.returncode) == (1, 0)
+    assert "secret" not in log
+    assert "outcome: fail" in log
+    assert "::error file=t.py,line=1,title=" in log
+    assert [path.read_text() for path in tmp_path.glob("replication-log-*")] == ["secret\nsecret\n"]
 
 
 @pytest.mark.parametrize("shell", [("bash", "-eo", "pipefail"), ("sh", "-e")])
@@ -185,10 +261,11 @@ def test_a_red_gate_stays_red_and_files_that_cannot_be_written_are_no_pass(
 ) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "python").write_text(f'#!/bin/sh\nif [ "$2" = pytest ]; then exit {gate}; fi\nexit {files}\n')
+    (programs / "python").write_text(
+        f'#!/bin/sh\nif [ "$2" = pytest ]; then echo {{}} > replication-report/results.json; exit {gate}; fi\nexit {files}\n'
+    )
     (programs / "python").chmod(0o755)
     (tmp_path / "replication-report").mkdir()
-    (tmp_path / "replication-report" / "results.json").write_text("{}")
     variables = {key: str(value) for key, value in JOB["variables"].items()}
     env = os.environ | variables | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     assert run(JOB["script"][0], tmp_path, env, ("bash", "-eo", "pipefail")).returncode == expected

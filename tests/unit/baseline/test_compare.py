@@ -192,9 +192,67 @@ def test_nothing_in_common_is_an_error_whatever_is_allowed(old: Results) -> None
     assert compare(run(), run(), allowed=Allowed(nothing=True)).checks == ()
 
 
-def test_runs_that_were_repeated_do_not_count() -> None:
-    again = a_check(150, number=2, rerun=True)
-    assert not compare(run(a_check()), run(a_check(), again)).worse
+def again(check: dict[str, Any], attempt: int, number: int = 1) -> dict[str, Any]:
+    """The same check as one of a run of its test that was repeated."""
+    return check | {"id": f"{check['test']}#rerun{number}", "rerun": True, "attempt": attempt}
+
+
+def test_what_a_run_found_that_was_repeated_is_a_regression_all_the_same() -> None:
+    comparison = compare(run(a_check()), run(a_check(seed=1), again(a_check(150), 1)))
+    assert [(check.new.id, check.change) for check in comparison.checks] == [
+        ("tests/test_gate.py::test_release#1", Change.NO_DIFFERENCE),
+        ("tests/test_gate.py::test_release#rerun1", Change.WORSE),
+    ]
+    assert any("was repeated" in note for note in comparison.checks[1].notes)
+    assert "#rerun1: rate 0 % → 75 %" in regression(comparison)
+
+
+def test_each_run_of_a_test_numbers_its_checks_anew() -> None:
+    two = [a_check(2, number=1), a_check(150, number=2)]
+    repeated = [again(check, attempt, 2 * attempt + n) for attempt in (1, 2) for n, check in enumerate(two)]
+    assert not compare(run(*two), run(*two, *repeated)).worse
+    with pytest.raises(BaselineError, match="#rerun9 is not in the baseline"):
+        compare(run(*two), run(*two, *repeated, again(a_check(), 2, 9)))
+
+
+def test_a_baseline_of_a_test_that_was_repeated_is_its_last_run() -> None:
+    assert compare(run(a_check(), again(a_check(150), 1)), run(a_check(150))).worse
+
+
+def test_checks_are_known_by_their_names_in_whatever_order_they_are_made() -> None:
+    cats, dogs = ({"check": name} for name in ("cats", "dogs"))
+    old = run(a_check(0, number=1, **cats), a_check(150, number=2, **dogs))
+    swapped = run(a_check(150, number=1, **dogs), a_check(0, seed=1, number=2, **cats))
+    assert [check.change for check in compare(old, swapped).checks] == [Change.NO_DIFFERENCE] * 2
+    worse = run(a_check(0, number=1, **dogs), a_check(150, seed=1, number=2, **cats))
+    assert [check.new.name for check in compare(old, worse).worse] == ["cats"]
+    assert "#2 [cats]: rate 0 % → 75 %" in regression(compare(old, worse))
+    private = [Results(each.path, without_private(each.data)) for each in (old, worse)]
+    assert len(compare(*private).worse) == 1
+
+
+def test_a_check_of_another_name_is_another_check() -> None:
+    old, new = run(a_check(150, check="dogs")), run(a_check(150, check="cats"))
+    with pytest.raises(BaselineError, match=r"#1 \[dogs\] was not made .*#1 \[cats\] is not in the baseline"):
+        compare(old, new)
+
+
+def test_numbers_tell_checks_of_one_name_apart() -> None:
+    old = run(*(a_check(hits, number=n, check="a") for n, hits in ((1, 0), (2, 150))))
+    new = run(
+        a_check(7, number=1, check="b"), *(a_check(h, number=n, check="a") for n, h in ((2, 0), (3, 150)))
+    )
+    assert not compare(old, new, allowed=Allowed(missing=True)).worse
+
+
+def test_a_run_that_becomes_the_baseline_may_have_more_checks_not_fewer() -> None:
+    both, more = run(a_check()), run(a_check(), a_check(number=2))
+    updates = Allowed(other_index=True, nothing=True, added=True)
+    assert compare(both, more, allowed=updates).added == ("tests/test_gate.py::test_release#2",)
+    with pytest.raises(BaselineError, match="#2 was not made in this run") as refused:
+        compare(more, both, allowed=updates)
+    assert "--replication-baseline-allow-missing" in str(refused.value)
+    assert "update-baseline" not in str(refused.value)
 
 
 def test_private_files() -> None:
@@ -261,6 +319,57 @@ def test_checks_of_another_kind_are_compared_by_their_outcomes() -> None:
     comparison = compare(run(a_check(**good)), run(a_check(**bad)))
     assert "was pass, is fail" in regression(comparison)
     assert comparison_data(comparison)["checks"][0]["new"] == {"kind": "set", "outcome": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "change"),
+    [
+        ("pass", "inconclusive", Change.WORSE),
+        ("pass", "error", Change.WORSE),
+        ("inconclusive", "error", Change.WORSE),
+        ("inconclusive", "fail", Change.WORSE),
+        ("error", "fail", Change.WORSE),
+        ("error", "error", Change.NO_DIFFERENCE),
+        ("fail", "error", Change.NO_DIFFERENCE),  # of which nothing is known
+        ("error", "pass", Change.BETTER),
+    ],
+)
+def test_an_outcome_that_is_worse_is_a_change_for_the_worse(then: str, now: str, change: Change) -> None:
+    old, new = (a_check(kind="set", outcome=outcome) for outcome in (then, now))
+    assert one(old, new).change is change
+
+
+def extraction(hits: int, **changes: Any) -> dict[str, Any]:
+    """A check of pixels that found so many of 100 samples extracted, and failed."""
+    counted = {"extracted": hits, "samples": 100, "distinct_samples": 100}
+    return a_check(
+        **{"kind": "extraction", "outcome": "fail", "rule": "rmse", "limit": 0.1} | counted | changes
+    )
+
+
+def test_rates_of_extraction_are_tested() -> None:
+    comparison = compare(run(extraction(1)), run(extraction(90)))
+    assert [check.change for check in comparison.checks] == [Change.WORSE]
+    assert "rate 1 % → 90 %" in regression(comparison)
+    assert "extracted   1 of 100 (1 %" in told(comparison)
+    assert comparison_data(comparison)["checks"][0]["new"]["replicated"] == 90
+    assert one(extraction(2), extraction(3)).change is Change.NO_DIFFERENCE
+    assert one(extraction(90), extraction(1)).change is Change.BETTER
+    for changes in ({"extracted": 101}, {"samples": 0}, {"extracted": True}, {"kind": ""}):
+        with pytest.raises(BaselineError, match="cannot be compared"):
+            one(extraction(1), extraction(1, **changes))
+
+
+@pytest.mark.parametrize("kind", ["set", "extraction"])
+def test_checks_of_another_kind_are_measured_alike_or_not_compared(kind: str) -> None:
+    old, other = extraction(1, kind=kind), extraction(1, kind=kind)
+    for part, said in (("fingerprint", "index cdcdcdcdcdcd then"), ("embedder", "embedder sscd then")):
+        changed = other | {"index": other["index"] | {part: "another"}}
+        with pytest.raises(BaselineError, match=said):
+            one(old, changed)
+        assert one(old, changed, allowed=Allowed(other_index=True)).notes
+    with pytest.raises(BaselineError, match=r"limit 0.1 then, .*limit 0.2 now"):
+        one(old, other | {"limit": 0.2})
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,14 @@ text = st.text(max_size=8)
 entries = st.builds(FileEntry, st.integers(0, 2**60), text, text)
 names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,7}", fullmatch=True)
 attachments = st.builds(
-    Attachment, names, st.integers(0, 10**9), entries, text, st.none() | st.floats(-1, 1), st.integers(0, 99)
+    Attachment,
+    names,
+    st.integers(0, 10**9),
+    entries,
+    text,
+    st.none() | st.floats(-1, 1),
+    st.integers(0, 99),
+    text,
 )
 manifests = st.builds(
     Manifest,
@@ -87,6 +94,7 @@ manifests = st.builds(
             st.dictionaries(text, entries, max_size=3),
             st.just(0),
             st.integers(0, 10**9),
+            text,
         ),
         max_size=3,
     ).map(tuple),
@@ -125,6 +133,36 @@ def test_the_fingerprint_is_that_of_the_content() -> None:
     assert same.fingerprint == MANIFEST.fingerprint
     other = replace(MANIFEST, embedder=replace(MANIFEST.embedder, weights_sha256="x"))
     assert other.fingerprint != MANIFEST.fingerprint
+
+
+def test_indexes_of_before_there_was_a_digest_of_images_keep_their_fingerprint() -> None:
+    assert MANIFEST.fingerprint == "0930c78f53eff1f3634cd0fe99fba8df1b56eee355e0d06d2aff0be53d070110"
+    assert '"content"' not in MANIFEST.to_json()
+    shards = (replace(MANIFEST.shards[0], content="c"), MANIFEST.shards[1])  # what was appended since has one
+    assert replace(MANIFEST, shards=shards).fingerprint != MANIFEST.fingerprint
+
+
+def test_the_fingerprint_leaves_out_where_images_lay_and_nothing_else() -> None:
+    files = {"embeddings.npy": ENTRY, "records.parquet": ENTRY, "rejected.parquet": ENTRY}
+    shards = (ShardEntry("000000", 4, 1, "l", files, content="c"),)
+    index = replace(MANIFEST, shards=shards, removed=Attachment("removed-1.parquet", 1, ENTRY, content="r"))
+    other = FileEntry(11, "ef" * 32, "01" * 8)
+    moved = replace(
+        index,
+        sources=(replace(index.sources[0], name="folder y"),),
+        shards=(replace(shards[0], listing="m", files=files | {"records.parquet": other}),),
+        removed=Attachment("removed-2.parquet", 1, other, content="r"),
+    )
+    assert moved.fingerprint == index.fingerprint
+    changed = (
+        replace(index, shards=(replace(shards[0], content="d"),)),
+        replace(index, shards=(replace(shards[0], rejected=2),)),
+        replace(index, shards=(replace(shards[0], files=files | {"embeddings.npy": other}),)),
+        replace(index, removed=Attachment("removed-1.parquet", 1, ENTRY, content="s")),
+        replace(index, removed=None),
+        replace(index, sources=(replace(index.sources[0], listed=6),)),
+    )
+    assert len({index.fingerprint, *(one.fingerprint for one in changed)}) == 1 + len(changed)
 
 
 def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
