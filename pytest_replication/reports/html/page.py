@@ -18,7 +18,7 @@ from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
-from pytest_replication.reports.html.told import count, many, part, size, told
+from pytest_replication.reports.html.told import count, many, part, size, text, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "compare.js", "card.js", "list.js", "keys.js")
 FIRST = 20
 """Pairs of each check whose pictures come before those of any other pair."""
+MARK = b'<meta name="generator" content="pytest-replication">'
+"""What tells a page of this package from those of others, near its beginning."""
 _SPARE = 2_000
 """Bytes kept for what the page says of itself."""
+_SMALLEST, _NAMED = 100, 100
+"""Bytes that no row is below, and characters of names in a row that has to be short."""
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _COUNTED_ORDER = {outcome: place for place, outcome in enumerate(ORDER)}
 
@@ -46,18 +50,19 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
             well opens so anyway.
 
     Raises:
-        SettingsError: the checks alone take more than the budget.
+        SettingsError: the checks alone, with the worst pair, take more than the budget.
     """
     checks = list(results.checks)
     rows = rows_of(checks, private=bool(results.data.get("private")))
+    first = min((_size(row) for row in (*rows[:1], *map(_short, rows[:1]))), default=0)
     for detailed in (DETAILED, 20, 0):
         parts = _parts(results, rows, detailed, everything=everything)
         least = len(_fill(_file("page.html"), parts).encode()) + _SPARE
-        if least <= budget:
+        if least + first <= budget:
             return _fill(_file("page.html"), parts | _filled(results, rows, budget - least, budget))
     raise SettingsError(
-        f"the report takes {size(least)} without any pair, and its budget is {size(budget)}: give it "
-        "more with --replication-report-budget, or --budget of the verb report"
+        f"the report takes {size(least + first)} with no more than the worst pair, and its budget is "
+        f"{size(budget)}: give it more with --replication-report-budget, or --budget of the verb report"
     )
 
 
@@ -110,7 +115,14 @@ def _parts(
         "run": run_html(run),
         "writer": told(results.data.get("writer")),
         "everything": "true" if everything or not failed else "false",
+        "data": _data(results, ()),
     }
+
+
+def _data(results: Results, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the script reads."""
+    checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
+    return _json({"checks": checks, "rows": rows})
 
 
 def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budget: int) -> dict[str, str]:
@@ -123,9 +135,11 @@ def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budg
     notes = []
     if len(kept) < len(rows):
         out = len(rows) - len(kept)
+        worst = kept[-1]["rank"] == len(kept) - 1
+        which = "the worst are" if worst else "the worst is, and so are the next that are short enough"
         notes.append(
             f"{out:,} of {many(len(rows), 'pair')} are not in this page, to keep it below {size(budget)}: "
-            f"the worst are, the rest stands in {results.path.name}"
+            f"{which}, the rest stands in {results.path.name}"
         )
     if pictures.left_out:
         notes.append(
@@ -139,24 +153,40 @@ def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budg
         )
     if pictures.missing:
         notes.append(f"{many(pictures.missing, 'picture')} named in {results.path.name} could not be read")
-    checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
     return {
         "notes": "".join(f"<li>{told(note)}.</li>" for note in notes),
-        "data": _json({"checks": checks, "rows": kept}),
+        "data": _data(results, kept),
         "pictures": _json(pictures.pictures),
     }
 
 
 def _fitting(rows: Sequence[Mapping[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
-    """The first rows for which there is room, and what they take."""
-    kept, used = [], 0
+    """The first rows for which there is room, the worst whatever it takes; and what they take."""
+    kept: list[dict[str, Any]] = []
+    used = 0
     for row in rows:
-        need = len(_json(row)) + 1
-        if used + need > room:
+        if not kept and _size(row) > room:
+            row = _short(row)
+        need = _size(row)
+        if kept and used + _SMALLEST > room:
             break
-        used += need
-        kept.append(dict(row))
+        if not kept or used + need <= room:
+            used += need
+            kept.append(dict(row))
     return kept, used
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its longest texts, and names cut."""
+    kept = {
+        name: value for name, value in row.items() if name not in ("prompt", "caption", "again", "reason")
+    }
+    return {name: text(value, _NAMED) if isinstance(value, str) else value for name, value in kept.items()}
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    """Bytes that a row takes in the page, with its comma."""
+    return len(_json(row)) + 1
 
 
 def _by_importance(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ _OF_ACCEPTED = {"expired": "expired", "accepted": "matches"}
 _CORNERS = 64
 """Corners of an outline that are drawn."""
 _MOST = 1e9
+_COMMAND = 4_000
+"""Characters of a command that people still copy."""
 
 
 def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> list[dict[str, Any]]:
@@ -154,6 +156,7 @@ def _again(check: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
     prompt, label = pair.get("prompt"), pair.get("class")
     if isinstance(takes, list):
         prompt, label = prompt if "prompt" in takes else None, label if "label" in takes else None
-    return command(
+    told = command(
         identity, seed, None if prompt is None else str(prompt), None if label is None else str(label)
     )
+    return told if len(told) <= _COMMAND else ""  # cut, it would make another sample

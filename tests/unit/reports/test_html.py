@@ -229,8 +229,32 @@ def test_a_budget_is_kept_and_what_was_left_out_is_told(make: Make, budget: int)
 
 
 def test_a_budget_that_the_checks_alone_exceed_is_refused(make: Make) -> None:
-    with pytest.raises(SettingsError, match=r"without any pair, and its budget is 20 kB: give it more"):
+    with pytest.raises(
+        SettingsError, match=r"with no more than the worst pair, and its budget is 20 kB: give it more"
+    ):
         html_report(make(), budget=20_000)
+
+
+def test_long_texts_leave_the_worst_pair_in_the_page(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        for pair in data["checks"][0]["pairs"][:2]:
+            pair |= {"prompt": "\x00" * 60_000, "caption": "<" * 60_000}
+
+    page = Page(html_report(make(60, change), budget=75_000))
+    assert page.rows[0]["rank"] == 0
+    assert page.rows[0].keys() >= {"score", "sample", "training"}
+    assert "again" not in page.rows[0]
+    assert [row["rank"] for row in page.rows][:2] != [0, 1]  # too long, where shorter ones have room
+    assert len(page.rows) > 3
+    said = f"{66 - len(page.rows)} of 66 pairs are not in this page, to keep it below 75 kB: the worst is, and so"
+    assert said in html_report(make(60, change), budget=75_000)
+
+
+def test_a_command_that_nobody_could_copy_is_left_out() -> None:
+    model = {"name": "m:f", "options": [], "ready": False, "takes": ["prompt"]}
+    for prompt, told in (("a cat", True), ("a" * 5_000, False)):
+        (row,) = rows_of([{"model": model, "pairs": [{"seed": 1, "prompt": prompt, "score": 1.0}]}])
+        assert ("again" in row) is told
 
 
 def test_many_checks_are_told_in_a_line_each(make: Make) -> None:
