@@ -38,8 +38,8 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
     Returns:
         ``message`` (what a failure shows; empty for a pass), ``scores`` (the highest of each sample, as
         `rounded` tells it), ``clusters`` (where samples share prompts, the number of the prompt of each, else
-        None),
-        ``null`` (histogram of the scores of the calibration, None without one) and ``near_pairs``.
+        None), ``seeds`` (first and last, None where samples have none), ``null`` (histogram of the scores of
+        the calibration, None without one) and ``near_pairs``.
 
     Raises:
         IndexCorrupt: the calibration of the index is damaged.
@@ -50,6 +50,7 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
         "message": "" if verdict.outcome is Outcome.PASS else render(verdict),
         "scores": scores,
         "clusters": _clusters(verdict),
+        "seeds": _seeds(verdict),
         "null": _null(index, scores),
         "near_pairs": [pair_data(verdict, match) for match in near(verdict)],
     }
@@ -66,6 +67,11 @@ def rounded(score: float, threshold: float | None) -> float:
     if threshold is None or (told >= threshold) == (score >= threshold):
         return told
     return round(told + (1e-4 if score >= threshold else -1e-4), 4)
+
+
+def _seeds(verdict: Verdict) -> dict[str, int] | None:
+    seeds = verdict.matches.subject.seeds
+    return {"first": min(seeds), "last": max(seeds), "distinct": len(set(seeds))} if seeds else None
 
 
 def near(verdict: Verdict) -> list[Match]:

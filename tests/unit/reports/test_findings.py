@@ -22,6 +22,40 @@ def test_a_run_that_did_not_pass_is_never_without_a_finding(stated):
     assert [finding.failing for finding in of_pairs(results, 10)[0]] == [True]
 
 
+ENDED = {"test": "tests/test_a.py::test_b", "message": "has no verdict: out of memory", "kind": "test"}
+
+
+@pytest.mark.parametrize(
+    ("run", "rule", "said"),
+    [
+        ({"errors": [ENDED]}, "no-verdict", "has no verdict: out of memory"),
+        ({"errors": [ENDED | {"kind": "gate"}]}, "error", "has no verdict: out of memory"),
+        (
+            {"exit_status": 1},
+            "error",
+            "the outcome of the run is error and its exit status 1, which nothing in its results explains",
+        ),
+    ],
+)
+def test_a_red_run_whose_checks_passed_is_never_without_a_finding(run, rule, said):
+    results = made_results(made_check(outcome="pass"), **run)
+    assert outcome(results) == "error"
+    [finding] = of_checks(results)
+    assert (finding.rule, finding.failing, finding.message) == (rule, True, said)
+    assert of_pairs(results, 10)[0] == [finding]
+    assert not summary(results).startswith("## ✅")
+    assert json.loads(sarif(results))["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
+def test_a_test_that_was_skipped_is_a_warning():
+    skipped = [{"test": "tests/test_a.py::test_b", "message": "not today"}, "no entry"]
+    results = made_results(made_check(outcome="pass"), skipped=skipped)
+    [finding] = of_checks(results)
+    assert (finding.rule, finding.failing, finding.file) == ("no-check", False, "tests/test_a.py")
+    assert finding.message == "skipped, so that it has checked nothing: not today"
+    assert of_checks(made_results(made_check(outcome="pass"), skipped=3)) == []
+
+
 def test_a_run_that_passed_has_none():
     results = made_results(made_check(outcome="pass"))
     assert outcome(results) == "pass"
@@ -70,6 +104,14 @@ def test_each_training_image_is_one_finding_with_the_number_of_its_samples():
     assert left_out == 0
     assert len(found) == 2
     assert "2 samples of it" in found[0].message
+
+
+def test_an_undecided_pair_says_why_it_is_undecided():
+    check = made_check(
+        outcome="inconclusive", message="it cannot be told\nmore", undecided_pairs=[made_pair()]
+    )
+    [finding] = of_pairs(made_results(check), 10)[0]
+    assert finding.message == "it cannot be told: sample-0 (seed 0) -> train/0.png (score 0.981)"
 
 
 def test_the_worst_of_each_check_comes_before_a_second_one_of_any():
