@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.html.checks import DETAILED, check_html
+from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.told import count, many, part, size, text, told
@@ -53,7 +54,8 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
         SettingsError: the checks alone, with the worst pair, take more than the budget.
     """
     checks = list(results.checks)
-    rows = rows_of(checks, private=bool(results.data.get("private")))
+    private = bool(results.data.get("private"))
+    rows = rows_of(checks, private=private, new=new_since(part(results.data, "run")))
     first = min((_size(row) for row in (*rows[:1], *map(_short, rows[:1]))), default=0)
     for detailed in (DETAILED, 20, 0):
         parts = _parts(results, rows, detailed, everything=everything)
@@ -94,7 +96,6 @@ def _parts(
 ) -> dict[str, str]:
     """All of the page but pairs and pictures."""
     style, script = _file("page.css"), _script()
-    counted = [check for check in results.checks if not check.get("rerun")]
     outcome = results.outcome if results.outcome in WORDS else "error"
     run = part(results.data, "run")
     failed = any(check.get("outcome") != "pass" for check in results.checks)
@@ -106,9 +107,10 @@ def _parts(
         "outcome": outcome,
         "word": WORDS[outcome],
         "icon": icon(outcome),
-        "headline": told(headline(outcome, counted, run), 600),
+        "headline": told(headline(outcome, results.checks, run), 600),
         "when": _when(run, written),
-        "tiles": tiles(counted, rows, run),
+        "tiles": tiles(results.checks, rows, run),
+        "compared": compared_html(run, {name: icon(name) for name in WORDS}),
         "faults": faults(run),
         "private": _private() if results.data.get("private") else "",
         "checks": _checks(results.checks, rows, detailed),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.reports.html.compared import image_key
 from pytest_replication.reports.html.pictures import named
 from pytest_replication.reports.html.told import count, listed, number, part, text
 from pytest_replication.reports.remade import command
@@ -22,7 +23,12 @@ _COMMAND = 4_000
 """Characters of a command that people still copy."""
 
 
-def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> list[dict[str, Any]]:
+def rows_of(
+    checks: Sequence[Mapping[str, Any]],
+    *,
+    private: bool = False,
+    new: Mapping[tuple[str, str], str] | None = None,
+) -> list[dict[str, Any]]:
     """Turn the pairs of checks into rows, the worst first.
 
     Worst is what is replicated, then the share of the way from the threshold to an exact copy; of copies of
@@ -31,6 +37,7 @@ def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> li
     Args:
         checks: of a file of results.
         private: prompts and names are digests, of which nothing can be made again.
+        new: what is said of training images that the last release did not replicate, as `new_since` gives it.
 
     Returns:
         Rows without what is not known. ``check`` is the place of the check, ``severity`` in [0, 1].
@@ -43,6 +50,9 @@ def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> li
             row = _row(check, pair, times[str(pair.get("training_uri"))])
             if private:
                 row.pop("again", None)
+            image = image_key(pair.get("training_sha256"), pair.get("training_uri"))
+            if outcome == "replicated" and (said := (new or {}).get((str(check.get("id")), image))):
+                row["then"] = said
             rows.append({"check": place, "outcome": outcome, **row})
     rows.sort(key=lambda row: (OUTCOMES.index(row["outcome"]), -row["severity"]))
     for rank, row in enumerate(rows):
