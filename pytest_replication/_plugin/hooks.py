@@ -14,6 +14,7 @@ from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
 from pytest_replication._plugin.settings import marked
+from pytest_replication._plugin.unrun import Unrun
 from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
 from pytest_replication.faults import (
     BASELINE,
@@ -23,6 +24,7 @@ from pytest_replication.faults import (
     NO_CHECK,
     REGRESSION,
     RERUN,
+    STOPPED,
     UNWRITTEN,
     WORKER,
     fault,
@@ -55,6 +57,8 @@ class Hooks:
         self._gate = Gate(run.settings)
         if run.settings.value("gate"):
             config.pluginmanager.register(self._gate, "replication-gate")
+        self._unrun = Unrun(config)
+        config.pluginmanager.register(self._unrun, "replication-unrun")
         self._report = Report(config, run.settings)
         self._baseline = Baseline(run.settings, self._only_looking())
         self._told: list[str] = []
@@ -162,6 +166,8 @@ class Hooks:
             output["replication_checks"] = self._run.recorded
             return (yield)
         result = yield
+        if why := self._unrun.why(session):
+            self._stopped(session, why)
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
             self._report.explained = bool(self._faults)
@@ -173,6 +179,11 @@ class Hooks:
         self._fail(session, BASELINE, self._baseline.update(session))
         self._tell_ci(session)
         return result
+
+    def _stopped(self, session: pytest.Session, why: str) -> None:
+        """Let a run that did not come to its end be red, if it was to check something."""
+        if self._rows or self._used() or self._run.settings.value("require-checks"):
+            self._fail(session, STOPPED, why)
 
     def _wrong(self) -> list[dict[str, str]]:
         """What makes the run as a whole red."""

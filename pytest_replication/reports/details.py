@@ -38,7 +38,8 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
     Returns:
         ``message`` (what a failure shows; empty for a pass), ``scores`` (the highest of each sample, in four
         decimals), ``clusters`` (where samples share prompts, the number of the prompt of each, else None),
-        ``null`` (histogram of the scores of the calibration, None without one) and ``near_pairs``.
+        ``seeds`` (first and last, None where samples have none), ``null`` (histogram of the scores of the
+        calibration, None without one) and ``near_pairs``.
 
     Raises:
         IndexCorrupt: the calibration of the index is damaged.
@@ -48,9 +49,15 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
         "message": "" if verdict.outcome is Outcome.PASS else render(verdict),
         "scores": scores,
         "clusters": _clusters(verdict),
+        "seeds": _seeds(verdict),
         "null": _null(index, scores),
         "near_pairs": [pair_data(verdict, match) for match in near(verdict)],
     }
+
+
+def _seeds(verdict: Verdict) -> dict[str, int] | None:
+    seeds = verdict.matches.subject.seeds
+    return {"first": min(seeds), "last": max(seeds), "distinct": len(set(seeds))} if seeds else None
 
 
 def near(verdict: Verdict) -> list[Match]:

@@ -200,7 +200,9 @@ def _of_pair(check: Mapping[str, Any], pair: Mapping[str, Any]) -> Finding:
     rule = REPLICATED if check["outcome"] == "fail" else INCONCLUSIVE
     number = pair.get("_samples", 1)
     count = f" ({plural(number, 'sample')} of it)" if number > 1 else ""
-    return _finding(check, rule, f"{_pair_story(pair)}{count}", _training(pair))
+    said = f"{_pair_story(pair)}{count}"
+    said = f"{headline(check)}: {said}" if rule == INCONCLUSIVE else said  # which has to say why
+    return _finding(check, rule, said, _training(pair))
 
 
 def _finding(check: Mapping[str, Any], rule: str, said: str, key: str) -> Finding:

@@ -21,8 +21,10 @@ def part_data(match: Match) -> dict[str, Any] | None:
     return {
         "points": int(how.points),
         "inliers": int(how.inliers),
+        "kinds": float(how.kinds),
         "correlation": how.correlation,
-        "two_tones": how.two_tones,
+        "two_tones": None if how.tones is None else how.tones.share,
+        "roughness": None if how.tones is None else how.tones.roughness,
         "spread": float(how.spread),
         "mirrored": bool(how.mirrored),
         "scale": float(how.scale),

@@ -90,6 +90,7 @@ MORE_OF_CHECK: Types = {
     "control": _OBJECT,
     "search": _OBJECT,
     "objects": _OBJECT,
+    "seeds": _OBJECT,
     "pairs": _LIST,
     "undecided_pairs": _LIST,
     "near_pairs": _LIST,

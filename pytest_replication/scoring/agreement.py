@@ -1,8 +1,7 @@
-"""Do two parts that geometry lays on each other look alike, and is there enough in them to tell a copy by?
+"""Do two parts that geometry lays on each other look alike?
 
-Local features agree by chance now and then, and those of lettering, checkerboards or flags agree because such
-things are alike everywhere. Two numbers tell: the normalised correlation of the pictures around the points
-that agree, and the share of the colours of the part that two plain tones explain.
+Local features agree by chance now and then. The normalised correlation of the pictures around the points that
+agree tells.
 """
 
 from __future__ import annotations
@@ -17,11 +16,8 @@ SIDE = 256
 """Longest side of the pictures, in pixels."""
 WINDOW = 13
 """Side of the square around a point that is correlated, in pixels."""
-_FLAT = 4.0
+FLAT = 4.0
 """Variance of grey levels that noise and compression make: in flat squares nothing correlates."""
-_AROUND = 5
-"""Pixels by which the hull of the points is widened."""
-_FEWEST_PIXELS = 16
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Picture = NDArray[np.uint8]
@@ -67,7 +63,7 @@ def correlation(sample: Picture, training: Picture, matrix: Points, points: Poin
     )
     one, other = _squares(mine, points), _squares(laid, points)
     one, other = one - one.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True)
-    variances = np.maximum((one**2).mean(axis=1), _FLAT) * np.maximum((other**2).mean(axis=1), _FLAT)
+    variances = np.maximum((one**2).mean(axis=1), FLAT) * np.maximum((other**2).mean(axis=1), FLAT)
     return float(np.median((one * other).mean(axis=1) / np.sqrt(variances)))
 
 
@@ -90,38 +86,3 @@ def _squares(grey: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
     places = np.clip(points.astype(np.int64), 0, [width - 1, height - 1])
     found: NDArray[np.float32] = windows[places[:, 1], places[:, 0]].reshape(len(places), -1)
     return found
-
-
-def two_tones(picture: Picture, hull: Points) -> float:
-    """Share of the variance of the colours of a part that two plain tones explain (Otsu, 1979, in colour).
-
-    Ink on paper, a checkerboard and the stripes of a flag come to nearly 1, a grey ramp to 0.75, most of what
-    is photographed to less.
-
-    Args:
-        picture: see `picture_of`.
-        hull: (n, 2) corners of the part, in pixels of it.
-
-    Returns:
-        0 to 1; 1 for a part of one colour, or of next to no pixels.
-    """
-    import cv2
-
-    opencv: Any = cv2
-    mask = np.zeros(picture.shape[:2], np.uint8)
-    opencv.fillConvexPoly(mask, np.rint(hull).astype(np.int32), 1)
-    mask = opencv.dilate(mask, np.ones((_AROUND, _AROUND), np.uint8))
-    colours = picture[mask > 0].astype(np.float64)
-    if len(colours) < _FEWEST_PIXELS:
-        return 1.0
-    colours -= colours.mean(axis=0)
-    total = float((colours**2).sum())
-    if total < _FLAT * len(colours):
-        return 1.0
-    # Two tones lie on a line, which is that of the largest variance.
-    line = np.linalg.eigh(colours.T @ colours)[1][:, -1]
-    ordered = np.sort(colours @ line)
-    below = np.cumsum(ordered)[:-1]
-    counts = np.arange(1, len(ordered))
-    between = below**2 / counts + below**2 / counts[::-1]  # the sum of all is 0
-    return min(1.0, float(between.max()) / total)

@@ -2,7 +2,7 @@
 
 A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree
 (RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image. Points
-that fall together count once. They count as far as both parts look alike there (`scoring.agreement`).
+that fall together count once. `scoring.counting` says what they count.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from pytest_replication.images.local import MOST, Features, extract
 from pytest_replication.scoring.agreement import SIDE as PICTURE
-from pytest_replication.scoring.agreement import Picture, correlation, picture_of, two_tones
+from pytest_replication.scoring.agreement import Picture, correlation, picture_of
+from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
 from pytest_replication.scoring.local_matching import Described, Pairs, match
+from pytest_replication.scoring.tones import Tones, tones_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,29 +27,14 @@ SIDE = 512
 """Longest side of both images, in the pixels of this module."""
 TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
-APART = 8.0
-"""Points of one square of so many pixels count once."""
-UNLIKE, ALIKE = 0.3, 0.6
-"""Correlation around the points up to which two parts are not alike, so that none of the points counts, and
-from which on all do; between them a share."""
-PLAIN, BARE = 0.82, 0.95
-"""Share of colours that two tones explain from which on a part is plain, and from which on it has nothing
-else."""
-NARROW = 18.0
-"""Pixels by which points stray from a line, below which they stand in one, as lettering does."""
-PLAIN_COUNTS = 0.25
-"""What a point counts of a part that is bare, or plain and narrow: letters of one font are alike wherever
-they stand."""
-EVIDENCE = (
-    f"2: points, {APART:g} px apart, of a similarity transform within {TOLERANCE:g} of {SIDE} px, that "
-    f"correlate by {UNLIKE} to {ALIKE}, of two tones ({BARE}, in a line {PLAIN}) by {PLAIN_COUNTS}"
-)
+EVIDENCE = f"3: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, {RULE}"
 """What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
-_ROUNDING = 1e-9
 _ROUNDS = 3
 """Parts of a pair that are looked at."""
+_MOSTLY = 0.75
+"""Share of the points of a part that count, from which on no other part is looked at."""
 _SHEARED = 8
 """Points from which on a part is taken as sheared, too, when the pictures are laid on each other."""
 _FEWEST = 3
@@ -106,10 +93,11 @@ class Alignment:
     """How a part of a sample lies on a part of a training image.
 
     Attributes:
-        points: what counts: distinct points that agree, as far as the parts look alike there.
+        points: what counts of them (`scoring.counting`).
         inliers: distinct points that agree.
+        kinds: how many of them differ from each other; lower where something repeats.
         correlation: of the pictures around them, -1 to 1; None where the training image has no picture.
-        two_tones: share of the colours of the part that two plain tones explain, 0 to 1.
+        tones: of the part in the sample; None where it has no picture.
         spread: share of the sample within their convex hull.
         mirrored: whether the training image shows the part mirrored.
         scale: of the training image's part over that of the sample's, longest sides being equal.
@@ -120,8 +108,9 @@ class Alignment:
 
     points: int
     inliers: int
+    kinds: float
     correlation: float | None
-    two_tones: float | None
+    tones: Tones | None
     spread: float
     mirrored: bool
     scale: float
@@ -149,8 +138,8 @@ def align(sample: LocalImage, training: LocalImage) -> Alignment | None:
 def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Alignment | None:
     """The best of the parts on which pairs agree.
 
-    A caption that both have must not hide a part that was copied beside it: where points do not count in
-    full, what is left without them is looked at, too.
+    A caption that both have must not hide a part that was copied beside it: where most points do not
+    count, what is left without them is looked at, too.
     """
     mine, theirs = pairs
     best: Alignment | None = None
@@ -163,11 +152,12 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
         if (fitted := _fit(points, others)) is None:
             break
         matrix, agree = fitted
-        found = _described(sample, training, matrix, points[agree], others[agree], flipped)
+        differing = kinds(sample.features["description"][mine[agree]])
+        found = _described(sample, training, matrix, points[agree], others[agree], differing, flipped)
         if found is None:
             break
         best = found if best is None else max(best, found, key=_strength)
-        if found.inliers < _SHEARED or found.points == found.inliers:
+        if found.inliers < _SHEARED or found.points >= _MOSTLY * found.inliers:
             break
         mine, theirs = mine[~agree], theirs[~agree]
     return best
@@ -178,23 +168,30 @@ def _strength(found: Alignment) -> tuple[int, int]:
 
 
 def _described(
-    sample: LocalImage, training: LocalImage, matrix: Points, points: Points, others: Points, flipped: bool
+    sample: LocalImage,
+    training: LocalImage,
+    matrix: Points,
+    points: Points,
+    others: Points,
+    differing: float,
+    flipped: bool,
 ) -> Alignment | None:
     """A part by the points that agree on it; None where they are too few."""
-    count = min(_distinct(points), _distinct(others))
+    count = min(distinct(points), distinct(others))
     if count < _FEWEST:
         return None
     hull = _hull(points)
     laid = _sheared(matrix, points, others)
-    alike, plain = _agreement(sample, training, laid, points, hull, flipped)
+    alike, tones = _agreement(sample, training, laid, points, hull, flipped)
     here, there = points[hull] / sample.size, others[hull] / training.size
     if flipped:
         here[:, 0] = 1 - here[:, 0]
     return Alignment(
-        points=_counting(count, alike, plain, _width(points)),
+        points=counted(min(count, differing), alike, tones),
         inliers=count,
+        kinds=differing,
         correlation=alike,
-        two_tones=plain,
+        tones=tones,
         spread=_area(points[hull]) / float(sample.size.prod()),
         mirrored=flipped,
         scale=float(np.hypot(matrix[0, 0], matrix[1, 0])),
@@ -211,17 +208,17 @@ def _agreement(
     points: Points,
     hull: NDArray[np.int64],
     flipped: bool,
-) -> tuple[float | None, float | None]:
-    """Correlation around the points, and share that two tones explain; None without pictures."""
+) -> tuple[float | None, Tones | None]:
+    """Correlation around the points, and tones of the part; None without pictures."""
     if sample.picture is None:
         return None, None
     picture = sample.picture[:, ::-1] if flipped else sample.picture
     smaller = PICTURE / SIDE
-    plain = two_tones(picture, points[hull] * smaller)
+    tones = tones_of(picture, points[hull] * smaller)
     if training.picture is None:
-        return None, plain
+        return None, tones
     matrix = np.column_stack([matrix[:, :2], matrix[:, 2] * smaller])
-    return correlation(picture, training.picture, matrix, points * smaller), plain
+    return correlation(picture, training.picture, matrix, points * smaller), tones
 
 
 def _sheared(matrix: Points, points: Points, others: Points) -> Points:
@@ -232,19 +229,6 @@ def _sheared(matrix: Points, points: Points, others: Points) -> Points:
     fitted = np.linalg.lstsq(ones, others, rcond=None)[0].T
     stretched = np.linalg.svd(fitted[:, :2] @ np.linalg.inv(matrix[:, :2]), compute_uv=False)
     return np.asarray(fitted) if stretched.min() > 0.5 and stretched.max() < 2 else matrix
-
-
-def _counting(inliers: int, alike: float | None, plain: float | None, width: float) -> int:
-    """Points that count. What cannot be told, for want of a picture, takes none away."""
-    share = 1.0 if alike is None else min(1.0, max(0.0, (alike - UNLIKE) / (ALIKE - UNLIKE)))
-    if plain is not None and (plain >= BARE or (plain >= PLAIN and width < NARROW)):
-        share *= PLAIN_COUNTS
-    return int(inliers * share + _ROUNDING)
-
-
-def _width(points: Points) -> float:
-    """By how much points stray from the line along which they lie: the smaller standard deviation."""
-    return float(np.sqrt(max(0.0, np.linalg.eigvalsh(np.cov(points.T))[0])))
 
 
 def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:
@@ -266,11 +250,6 @@ def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | N
     if not SCALES[0] <= float(np.hypot(matrix[0, 0], matrix[1, 0])) <= SCALES[1]:
         return None
     return np.asarray(matrix, np.float64), np.asarray(agree).ravel().astype(bool)
-
-
-def _distinct(points: Points) -> int:
-    """How many points are left where those within a square of `APART` pixels count once."""
-    return len(np.unique(np.floor(points / APART).astype(np.int64), axis=0))
 
 
 def _hull(points: Points) -> NDArray[np.int64]:

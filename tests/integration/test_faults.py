@@ -493,3 +493,56 @@ def test_an_error_that_a_test_expects_stays_a_pass(run_suite: RunSuite) -> None:
         """
     )
     result.assert_outcomes(passed=1)
+
+
+ENDED = """
+    import pytest
+    from pathlib import Path
+
+    def test_ends():
+        pytest.exit("enough", returncode=%s)
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "mode"),
+    [
+        (0, ("-p", "no:xdist")),
+        (1, ("-p", "no:xdist")),
+        pytest.param(0, ("-n1",), marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_that_is_ended_is_no_pass_whatever_its_exit_status(
+    run_suite: RunSuite, pytester: pytest.Pytester, status: int, mode: tuple[str, ...]
+) -> None:
+    code = PASSING + ENDED % status
+    result = run_suite(code, "--replication-require-checks", "--replication-report=out", *mode)
+    assert result.ret == (status or 3)
+    data = json.loads((pytester.path / "out" / "results.json").read_text())
+    assert data["outcome"] == "error"
+    fault = data["run"]["faults"][0]
+    if "-n1" in mode:  # pytest-xdist breaks down
+        assert fault["kind"] in ("stopped", "broke-down")
+        return
+    assert "pytest.exit (enough): checks after that are missing" in fault["text"]
+    result.stdout.fnmatch_lines(["ERROR: the run was ended by pytest.exit*"])
+
+
+def test_tests_that_never_ran_are_a_fault_and_what_is_only_listed_is_none(
+    run_suite: RunSuite, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(
+        """
+        def pytest_runtestloop(session):  # as plugins may replace it
+            item = session.items[0]
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            return True
+        """
+    )
+    code = PASSING + PASSING.replace("test_unrelated", "test_more")
+    result = run_suite(code, "-p", "no:xdist")
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["ERROR: 1 of 2 collected tests never ran, *::test_more first"])
+    for looking in ("--collect-only", "--fixtures", "--setup-only"):
+        assert run_suite(PASSING, "-p", "no:xdist", looking).ret == 0
+    assert run_suite("def test_a(): pass\ndef test_b(): pass", "-p", "no:xdist", index=None).ret == 0

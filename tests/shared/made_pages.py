@@ -134,8 +134,10 @@ def _pair(
         pair["part"] = {
             "points": 24 + (7 * number) % 90,
             "inliers": 20,
+            "kinds": 20.0,
             "correlation": 0.94,
             "two_tones": None,
+            "roughness": None,
             "spread": 0.2,
             "mirrored": False,
             "scale": 1.13,

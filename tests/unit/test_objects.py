@@ -21,6 +21,7 @@ from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import headline, render
 from pytest_replication.scoring.geometry import Alignment
+from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.search.matches import (
     LowInformation,
@@ -40,7 +41,7 @@ DAY = date(2026, 1, 1)
 
 def part(sample: int, points: int, row: int) -> Match:
     corners = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.6))
-    alignment = Alignment(points, points, 0.9, 0.5, 0.1, True, 1.2, 5.0, corners, corners)
+    alignment = Alignment(points, points, points, 0.9, Tones(0.5, 0.3), 0.1, True, 1.2, 5.0, corners, corners)
     two = PartMatch(alignment, "index")
     return Match(sample, 0.4, row, RECORDS[row], "quarter 1 of 4", "whole", part=two)
 
@@ -230,8 +231,10 @@ def test_reports_say_which_part_of_what() -> None:
     assert pairs[1]["part"] == {
         "points": 12,
         "inliers": 12,
+        "kinds": 12.0,
         "correlation": 0.9,
         "two_tones": 0.5,
+        "roughness": 0.3,
         "spread": 0.1,
         "mirrored": True,
         "scale": 1.2,

@@ -30,6 +30,7 @@ from pytest_replication.reports.calibration import calibration_data, calibration
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
 from pytest_replication.scoring.geometry import Alignment
+from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import objects as searching
 from pytest_replication.search.matches import Match, PartMatch, PartSighting, PartSightings
 from pytest_replication.surroundings import CanaryChoice, surrounded_by
@@ -206,7 +207,9 @@ def test_only_the_training_image_of_the_part_counts(guarded: Path, verdict: Verd
 
 
 def with_points(match: Match, row: int, points: int) -> Match:
-    alignment = Alignment(points, points, 0.9, 0.5, 0.1, False, 1.0, 0.0, ((0, 0),), ((0, 0),))
+    alignment = Alignment(
+        points, points, points, 0.9, Tones(0.5, 0.3), 0.1, False, 1.0, 0.0, ((0, 0),), ((0, 0),)
+    )
     return replace(match, row=row, part=PartMatch(alignment, "index"))
 
 

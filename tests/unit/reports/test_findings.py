@@ -72,6 +72,14 @@ def test_each_training_image_is_one_finding_with_the_number_of_its_samples():
     assert "2 samples of it" in found[0].message
 
 
+def test_an_undecided_pair_says_why_it_is_undecided():
+    check = made_check(
+        outcome="inconclusive", message="it cannot be told\nmore", undecided_pairs=[made_pair()]
+    )
+    [finding] = of_pairs(made_results(check), 10)[0]
+    assert finding.message == "it cannot be told: sample-0 (seed 0) -> train/0.png (score 0.981)"
+
+
 def test_the_worst_of_each_check_comes_before_a_second_one_of_any():
     many = made_check(pairs=[made_pair(k, training_sha256=f"{k:064d}") for k in range(50)])
     other = made_check(1, test="tests/test_other.py::test_other")
