@@ -139,6 +139,10 @@ class Surroundings(ABC):
             tell: what makes the text that its failure shows, for runs that want it.
         """
 
+    def amend(self, **told: str) -> None:
+        """Add to the row of the check that was noted last."""
+        return
+
     @abstractmethod
     def broke(self) -> None:
         """Take note that the gate broke: whatever the test makes of it, it must not look green."""

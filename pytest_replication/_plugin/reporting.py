@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_replication._plugin.ended import Ended
 from pytest_replication._plugin.settings import Settings
 from pytest_replication.errors import ReplicationError
 from pytest_replication.faults import STOPPED, fault
@@ -84,7 +85,8 @@ class Report:
     """The report of one run, in the process that collects its checks.
 
     Attributes:
-        errors: tests that a broken gate ended, with what it said.
+        errors: tests that ended without a verdict, with what was said.
+        skipped: tests that were to check something and were skipped, likewise.
         missing: why checks may be missing, where no fault of the gate says it.
         more: what else is told of the run.
         explained: a fault of ours made the exit status what it is, so that nothing else did.
@@ -94,6 +96,7 @@ class Report:
     config: pytest.Config
     settings: Settings
     errors: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, str]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
     explained: bool = False
@@ -115,6 +118,15 @@ class Report:
             begin_report(folder, budget(self.settings))
         except ReplicationError as error:
             raise pytest.UsageError(str(error)) from error
+
+    def take(self, ended: Ended, rows: Sequence[dict[str, Any]]) -> None:
+        """Take over how tests ended; checks are told whether pytest reports their tests as failed."""
+        for row in rows:
+            row["test_failed"] = row["test"] in ended.failed
+        self.errors, self.skipped = (
+            [{name: value for name, value in entry.items() if name != "asks"} for entry in entries]
+            for entries in (ended.errors(rows), ended.skipped(rows))
+        )
 
     def write(
         self,
@@ -192,6 +204,7 @@ class Report:
             "faults": [*faults, *self.missing, *([fault(STOPPED, stopped)] if stopped else [])],
             "caught": list(caught),
             "errors": list(self.errors),
+            "skipped": list(self.skipped),
             **self.more,
         }
 

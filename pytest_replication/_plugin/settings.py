@@ -303,7 +303,12 @@ SETTINGS = (
     Setting(
         "missing", missing, "Without an index: error, or skip the tests that need one", "error|skip", "error"
     ),
-    Setting("require-checks", switch, "Fail the run if it asserted no replication check", default=False),
+    Setting(
+        "require-checks",
+        switch,
+        "Fail the run if no check that it asserted compared samples with the index",
+        default=False,
+    ),
     Setting(
         "baseline", text, "File of results of the last release, which this run must not be worse than", "PATH"
     ),

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from pytest_replication.results import Results
 
 REPLICATED, REGRESSED, INCONCLUSIVE = "replicated", "regression", "inconclusive"
-BROKEN, NO_CHECK = "error", "no-check"
+BROKEN, NO_VERDICT, NO_CHECK = "error", "no-verdict", "no-check"
 RULES = {
     REPLICATED: "The model copies training images",
     REGRESSED: "The model copies more than the last release did",
     INCONCLUSIVE: "Too few samples, or too little in them, to tell whether the model copies",
     BROKEN: "A check could not be made: nothing is known of the model",
+    NO_VERDICT: "A test ended without a verdict: what it was to find out is not known",
     NO_CHECK: "No replication check was made",
 }
 """What findings are of, in words."""
@@ -76,6 +77,8 @@ def outcome(results: Results) -> str:
     found |= {results.outcome} & set(ORDER)
     if not results.checks:
         found.discard("pass")
+    if results.run.get("exit_status") and found == {"pass"}:
+        found.add("error")
     return min(found, key=ORDER.index, default="none")
 
 
@@ -122,7 +125,13 @@ def of_run(results: Results) -> list[Finding]:
         found.append(Finding(NO_CHECK, True, RULES[NO_CHECK], "no replication check was made", key="none"))
     elif what != "pass" and not told:
         rule = {"fail": REPLICATED, "inconclusive": INCONCLUSIVE}.get(what, BROKEN)
-        found.append(Finding(rule, True, RULES[rule], f"the outcome of the run is {what}", key="run"))
+        status = results.run.get("exit_status")
+        ended = (
+            f" and its exit status {name(status, 20)}, which nothing in its results explains"
+            if status
+            else ""
+        )
+        found.append(Finding(rule, True, RULES[rule], f"the outcome of the run is {what}{ended}", key="run"))
     return found
 
 
@@ -226,7 +235,9 @@ def _broken(results: Results) -> Iterator[Finding]:
         told = error if isinstance(error, Mapping) else {"message": error}
         test, said = one_line(str(told.get("test", ""))), str(told.get("message") or LEFT_OUT)
         file, line = place({**told, "test": test})
-        yield Finding(BROKEN, True, RULES[BROKEN], name(said, 2000), test, file, line, name(said))
+        rule = NO_VERDICT if told.get("kind") in ("test", "collection") else BROKEN
+        yield Finding(rule, True, RULES[rule], name(said, 2000), test, file, line, name(said))
+    yield from _skipped(results)
     regressed = list(_regressed(results))
     yield from regressed
     for fault in run["faults"]:
@@ -237,6 +248,17 @@ def _broken(results: Results) -> Iterator[Finding]:
     for test in run["caught"]:
         said = "the test caught an error of a check and passed: that check has no verdict"
         yield Finding(BROKEN, False, RULES[BROKEN], said, one_line(str(test)), _file(str(test)), key="caught")
+
+
+def _skipped(results: Results) -> Iterator[Finding]:
+    """Tests that were to check something and were skipped: no failure, and nothing to rely on."""
+    entries = results.run.get("skipped")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping):
+            test = one_line(str(entry.get("test", "")))
+            file, line = place({**entry, "test": test})
+            said = f"skipped, so that it has checked nothing: {name(entry.get('message') or LEFT_OUT, 500)}"
+            yield Finding(NO_CHECK, False, RULES[NO_CHECK], said, test, file, line, "skipped")
 
 
 def copies(results: Results) -> str:

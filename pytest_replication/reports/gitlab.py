@@ -16,6 +16,7 @@ _SEVERITY = {
     "replicated": "blocker",
     "regression": "blocker",
     "error": "critical",
+    "no-verdict": "critical",
     "no-check": "critical",
     "inconclusive": "major",
 }

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_replication.reports.findings import (
+    NO_VERDICT,
     REGRESSED,
     Finding,
     change_story,
@@ -46,6 +47,7 @@ _WORDS = {
     "inconclusive": "INCONCLUSIVE: it cannot be told whether the model copies, which is no pass",
     "none": "NO CHECK was made, so that nothing is known of the model",
 }
+_NO_VERDICT = "ERROR: a test ended without a verdict, so that the run is no evidence"
 
 
 def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
@@ -58,7 +60,7 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
     """
     page = _Page(cap)
     what = outcome(results)
-    words = f"FAIL: {copies(results)}" if what == "fail" else _WORDS[what]
+    words = f"FAIL: {copies(results)}" if what == "fail" else _words(results, what)
     if not page.add(f"## {_SIGNS[what]} Replication: {words}\n"):
         return ""
     page.keep(_RESERVED)
@@ -68,6 +70,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
     for line in _ending(page, results, artefact):
         page.add(line)
     return page.text
+
+
+def _words(results: Results, what: str) -> str:
+    broken = {each.rule for each in of_run(results) if each.failing}
+    return _NO_VERDICT if what == "error" and broken == {NO_VERDICT} else _WORDS[what]
 
 
 class _Page:

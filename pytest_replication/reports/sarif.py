@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.findings import BROKEN, NO_CHECK, RULES, Finding, of_pairs, of_run, outcome
+from pytest_replication.reports.findings import (
+    BROKEN,
+    NO_CHECK,
+    NO_VERDICT,
+    RULES,
+    Finding,
+    of_pairs,
+    of_run,
+    outcome,
+)
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -26,6 +35,7 @@ _HELP = {
     "regression": "'pytest-replication compare' with both files of results names the new training images.",
     "inconclusive": "The message of the check says how many samples would settle it.",
     "error": "The message says what mends it. Until then nothing is known of the model.",
+    "no-verdict": "The message says how the test failed. What it was to check is not known until it ends.",
     "no-check": "Name the test, or give --replication-gate and an index.",
 }
 
@@ -56,7 +66,7 @@ def sarif_data(results: Results) -> dict[str, Any]:
         beside.append({"level": "warning", "message": {"text": said}})
     what = outcome(results)
     # A run that found copies may have broken down as well.
-    whole = not any(each.failing and each.rule in (BROKEN, NO_CHECK) for each in broken)
+    whole = not any(each.failing and each.rule in (BROKEN, NO_VERDICT, NO_CHECK) for each in broken)
     invocation: dict[str, Any] = {"executionSuccessful": whole and what not in ("error", "none")}
     invocation |= {"toolExecutionNotifications": beside} if beside else {}
     run: dict[str, Any] = {

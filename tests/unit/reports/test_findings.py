@@ -22,6 +22,40 @@ def test_a_run_that_did_not_pass_is_never_without_a_finding(stated):
     assert [finding.failing for finding in of_pairs(results, 10)[0]] == [True]
 
 
+ENDED = {"test": "tests/test_a.py::test_b", "message": "has no verdict: out of memory", "kind": "test"}
+
+
+@pytest.mark.parametrize(
+    ("run", "rule", "said"),
+    [
+        ({"errors": [ENDED]}, "no-verdict", "has no verdict: out of memory"),
+        ({"errors": [ENDED | {"kind": "gate"}]}, "error", "has no verdict: out of memory"),
+        (
+            {"exit_status": 1},
+            "error",
+            "the outcome of the run is error and its exit status 1, which nothing in its results explains",
+        ),
+    ],
+)
+def test_a_red_run_whose_checks_passed_is_never_without_a_finding(run, rule, said):
+    results = made_results(made_check(outcome="pass"), **run)
+    assert outcome(results) == "error"
+    [finding] = of_checks(results)
+    assert (finding.rule, finding.failing, finding.message) == (rule, True, said)
+    assert of_pairs(results, 10)[0] == [finding]
+    assert not summary(results).startswith("## ✅")
+    assert json.loads(sarif(results))["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
+def test_a_test_that_was_skipped_is_a_warning():
+    skipped = [{"test": "tests/test_a.py::test_b", "message": "not today"}, "no entry"]
+    results = made_results(made_check(outcome="pass"), skipped=skipped)
+    [finding] = of_checks(results)
+    assert (finding.rule, finding.failing, finding.file) == ("no-check", False, "tests/test_a.py")
+    assert finding.message == "skipped, so that it has checked nothing: not today"
+    assert of_checks(made_results(made_check(outcome="pass"), skipped=3)) == []
+
+
 def test_a_run_that_passed_has_none():
     results = made_results(made_check(outcome="pass"))
     assert outcome(results) == "pass"
