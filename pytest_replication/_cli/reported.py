@@ -72,7 +72,7 @@ class CheckReport:
         Raises:
             SettingsError: it cannot.
         """
-        begin_report(self.args.report)
+        begin_report(self.args.report, self.args.report_budget)
 
     def add(self, verdict: Verdict, samples: Samples, index: Index) -> None:
         """Add the check, with its pictures. What goes wrong is for `write` to say: the verdict stands."""

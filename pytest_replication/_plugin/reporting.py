@@ -89,6 +89,8 @@ class Report:
         skipped: tests that were to check something and were skipped, likewise.
         missing: why checks may be missing, where no fault of the gate says it.
         more: what else is told of the run.
+        explained: a fault of ours made the exit status what it is, so that nothing else did.
+        written: the page that was written last; empty for none.
     """
 
     config: pytest.Config
@@ -97,6 +99,8 @@ class Report:
     skipped: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, str]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+    explained: bool = False
+    written: str = ""
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
@@ -117,7 +121,7 @@ class Report:
             )
 
         try:
-            begin_report(folder)
+            begin_report(folder, budget(self.settings))
         except ReplicationError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -159,6 +163,7 @@ class Report:
             own = isinstance(error, ReplicationError)
             told = str(error) if own else f"{type(error).__name__}: {error}"
             return told if own else f"the report cannot be written to {folder} ({told})"
+        self.written = str(Path(folder) / "report.html")
         return unwritten
 
     def results(
@@ -191,7 +196,7 @@ class Report:
         from pytest_replication.results.environment import environment_data
         from pytest_replication.results.masked import masked_command, masked_value
 
-        stopped = _STOPPED.get(int(session.exitstatus))
+        stopped = None if self.explained else _STOPPED.get(int(session.exitstatus))
         stopped = stopped or (f"the run was stopped: {why}" if (why := _why_stopped(session)) else None)
         return {
             "command": ["pytest", *masked_command([*map(str, self.config.invocation_params.args)])],

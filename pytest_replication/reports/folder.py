@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.html import MARK, html_report
+from pytest_replication.reports.html import MARK, html_report, require_budget
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
@@ -21,12 +21,13 @@ from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
 PAGE = "report.html"
-RENDERED: dict[str, tuple[float, Callable[[Results, int], str]]] = {
-    "summary.md": (0.1, lambda results, left: summary(results, min(CAP, left))),
-    PAGE: (0.5, lambda results, left: html_report(results, budget=left)),
+RENDERED: dict[str, tuple[float, Callable[[Results, int, int], str]]] = {
+    "summary.md": (0.1, lambda results, left, _: summary(results, min(CAP, left))),
+    PAGE: (0.5, lambda results, left, beside: html_report(results, budget=left, beside=beside)),
 }
 """What is written beside the results: a file; the share of the budget that it has whatever results and
-pictures take, as those of the worst models take most; and what makes it, of the bytes that it may take."""
+pictures take, as those of the worst models take most; and what makes it of the results, of the bytes that it
+may take, and of those that the rest of the folder takes where nothing is cut."""
 _SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
@@ -34,14 +35,14 @@ _OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
 _HEAD = 4096
 
 
-def begin_report(folder: str | os.PathLike[str]) -> None:
+def begin_report(folder: str | os.PathLike[str], budget: int = BUDGET) -> None:
     """Make the folder, and take what an earlier run has written out of it.
 
     A run that dies must not leave the report of another one behind.
 
     Raises:
-        SettingsError: it cannot be written to, or holds a file of the name of the results, of the page or of
-            the summary that is somebody else's.
+        SettingsError: it cannot be written to, holds a file of the name of the results, of the page or of the
+            summary that is somebody else's, or the budget is too small for any report.
     """
     target = Path(folder)
     try:
@@ -54,6 +55,7 @@ def begin_report(folder: str | os.PathLike[str]) -> None:
         raise SettingsError(
             f"a report cannot be written to {target} ({error}): name another folder"
         ) from error
+    require_budget(budget)
 
 
 def pictures_for(folder: str | os.PathLike[str], budget: int) -> Pictures:
@@ -87,10 +89,11 @@ def write_report(
     try:
         used = _keep_named(target, data)
         results = write_results(target / NAME, data)
-        left = budget - used - results.path.stat().st_size
+        taken = used + results.path.stat().st_size
+        left, beside = budget - taken, taken + len(summary(results).encode(errors="replace"))
         for name, (share, render) in RENDERED.items():
             _require_ours(target / name)
-            content = render(results, max(left, int(budget * share))).encode(errors="replace")
+            content = render(results, max(left, int(budget * share)), beside).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
     except OSError as error:

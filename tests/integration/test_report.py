@@ -81,7 +81,9 @@ def test_every_check_stands_in_the_results_once(
 def test_the_verb_tells_results_in_a_few_lines(
     run_suite: RunSuite, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_suite(COPY, REPORT)
+    result = run_suite(COPY, REPORT)
+    where = pytester.path / "out" / "report.html"
+    result.stdout.fnmatch_lines([f"*  look       {where} shows both images*", f"report: {where}"])
     capsys.readouterr()
     page = (pytester.path / "out" / "report.html").read_text()
     assert "1 of 1 sample replicates a training image." in page
@@ -107,6 +109,7 @@ def test_a_passing_run_says_so(run_suite: RunSuite, pytester: pytest.Pytester) -
     data = valid(pytester.path / "out")
     assert (data["outcome"], len(data["checks"])) == ("pass", 1)
     assert data["checks"][0]["message"] == ""
+    assert "`report.html`, in the folder of the report" in (pytester.path / "out" / "summary.md").read_text()
     assert len(data["checks"][0]["near_pairs"]) == 1
 
 
@@ -230,6 +233,26 @@ def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: p
     result.stdout.fnmatch_lines(["ERROR: the report cannot be written to *(KeyError: 'score')"])
 
 
+def test_a_budget_that_is_too_small_is_told_with_one_that_is_not(
+    run_suite: RunSuite, pytester: pytest.Pytester
+) -> None:
+    size = "--replication-report-budget"
+    result = run_suite(PASS, REPORT, f"{size}=1k")
+    assert result.ret == 4  # before anything is measured
+    result.stderr.fnmatch_lines(
+        ["ERROR: a report takes * kB with nothing in it, and its budget is 1 kB: give *"]
+    )
+    assert not (pytester.path / "out" / "report.html").exists()
+    result = run_suite(PASS, REPORT, f"{size}=50k")
+    assert result.ret == 3
+    result.stdout.no_fnmatch_line("report: *")
+    said = " ".join(line for line in result.outlines if line.startswith("ERROR: the page takes"))
+    enough = re.search(r"give (\S+) or more as --replication-report-budget", said)
+    assert enough
+    assert [fault["kind"] for fault in valid(pytester.path / "out")["run"]["faults"]] == []
+    assert run_suite(PASS, REPORT, f"{size}={enough[1]}").ret == 0
+
+
 def test_a_run_leaves_nothing_of_the_one_before(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     out = pytester.path / "out"
     run_suite(COPY, REPORT)
@@ -335,9 +358,9 @@ def test_check_writes_a_report(
     ]
     assert {"name": "threshold", "value": 0.9, "source": "command line"} in data["run"]["settings"]
     assert (out / data["checks"][0]["pairs"][0]["pictures"]["training"]).is_file()
-    assert main([*arguments, "--report-budget=3kB"]) == 1  # of which the page says that it is too little
-    assert "its budget is" in capsys.readouterr().err
-    nowhere = ["check", index, str(tmp_path / "nowhere"), *arguments[3:], "--report-budget=3kB"]
+    assert main([*arguments, "--report-budget=45kB"]) == 1  # of which the page says that it is too little
+    assert "more than its budget leaves" in capsys.readouterr().err
+    nowhere = ["check", index, str(tmp_path / "nowhere"), *arguments[3:], "--report-budget=45kB"]
     assert main(nowhere) == 3
     assert "nowhere" in capsys.readouterr().err.splitlines()[-1]
     assert main([*arguments, "--report-private"]) == 1

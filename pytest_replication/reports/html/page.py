@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _COUNTED_ORDER = {outcome: place for place, outcome in enumerate(ORDER)}
 
 
-def html_report(results: Results, *, budget: int, everything: bool = False) -> str:
+def html_report(results: Results, *, budget: int, everything: bool = False, beside: int = 0) -> str:
     """Render the results of a run as one page.
 
     It loads nothing, and forbids itself to: style, script, data and pictures are in it. Pictures are taken in
@@ -49,6 +50,7 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
         budget: bytes that the page may have in UTF-8.
         everything: open it with all checks and pairs, not only with what did not pass. A run in which all is
             well opens so anyway.
+        beside: bytes that the rest of the folder takes, of whose budget the page has half at least.
 
     Raises:
         SettingsError: the checks alone, with the worst pair, take more than the budget.
@@ -63,9 +65,33 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
         if least + first <= budget:
             return _fill(_file("page.html"), parts | _filled(results, rows, budget - least, budget))
     raise SettingsError(
-        f"the report takes {size(least + first)} with no more than the worst pair, and its budget is "
-        f"{size(budget)}: give it more with --replication-report-budget, or --budget of the verb report"
+        f"the page takes {size(least + first)} with no more than the worst pair, and that is more than its "
+        f"budget leaves: give {_enough(min(beside + least + first, 2 * (least + first)))} or more as "
+        "--replication-report-budget, or --budget of the verb report"
     )
+
+
+def require_budget(budget: int) -> None:
+    """Refuse a budget that is too small for a page with nothing in it.
+
+    Args:
+        budget: bytes that a report may have.
+
+    Raises:
+        SettingsError: it is.
+    """
+    least = sum(len(text.encode()) for text in (_file("page.html"), _file("page.css"), _script())) + _SPARE
+    if budget < least:
+        raise SettingsError(
+            f"a report takes {size(least)} with nothing in it, and its budget is {size(budget)}: give "
+            f"{_enough(2 * least)} or more as --replication-report-budget (check: --report-budget)"
+        )
+
+
+def _enough(amount: int) -> str:
+    """A size to be typed in which so many bytes fit, with some to spare."""
+    kilobytes = math.ceil(1.1 * amount / 10_000) * 10
+    return f"{kilobytes}kB" if kilobytes < 1000 else f"{math.ceil(kilobytes / 100) / 10:g}MB"
 
 
 def write_html(
