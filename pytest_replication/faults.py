@@ -41,6 +41,11 @@ def fault_text(found: object) -> str:
     return str(found.get("text", "")) if isinstance(found, Mapping) else str(found)
 
 
+def kind_of(found: object) -> str:
+    """Kind of a fault of a file of results; empty for one that tells none."""
+    return str(found.get("kind", "")) if isinstance(found, Mapping) else ""
+
+
 def is_regression(found: object) -> bool:
     """Whether a fault is that the run is worse than its baseline."""
-    return isinstance(found, Mapping) and found.get("kind") == REGRESSION
+    return kind_of(found) == REGRESSION

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_replication._plugin.ci import tell_unusable
 from pytest_replication._plugin.hooks import Hooks
 from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
 from pytest_replication._plugin.settings import MARKER, Settings, add_options
@@ -23,7 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker and register the hooks."""
     config.addinivalue_line("markers", MARKER)
-    run = config.stash[RUN] = Run(config)
+    try:
+        run = config.stash[RUN] = Run(config)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            tell_unusable(config, str(error))
+        raise
     config.pluginmanager.register(Hooks(config, run), "replication-hooks")
 
 

@@ -112,6 +112,10 @@ class Surroundings(ABC):
         """Take note that a check begins, which `record` or `note` ends."""
         return
 
+    def page(self) -> str | None:
+        """The page that will show the pairs of a check side by side, None where the run writes none."""
+        return None
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""

@@ -68,11 +68,25 @@ class Hooks:
         self._told: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Find out before anything is measured whether the baseline can be read and a report be written."""
-        if not self._worker:
-            self._baseline.begin()
+        if self._worker:
+            return
+        begun = False
+        try:
+            self._baseline.require_outside_of_the_report()
             self._report.begin()
+            begun = True
+            self._baseline.begin()
+        except pytest.UsageError as error:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self._faults.append(fault(BASELINE if begun else UNWRITTEN, str(error)))
+            if begun:
+                self._report.write(session, (), self._faults, [])
+            self._tell_ci(session)
+            for line in self._told:
+                print(line)
+            raise
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -167,6 +181,7 @@ class Hooks:
             self._stopped(session, why)
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
+            self._report.explained = bool(self._faults)
         self._report.take(self._ended, self._rows)
         if self._baseline.wanted:
             results = self._report.results(session, self._rows, self._faults, self._caught)
@@ -193,6 +208,7 @@ class Hooks:
             self._faults.append(fault(kind, said))
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+                self._report.explained = True
 
     def _tell_of_baseline(self, session: pytest.Session) -> None:
         """Let a regression make a green run red, and the report tell what was compared."""
@@ -215,6 +231,8 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
+        from pytest_replication.escape import one_line
+
         if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
@@ -222,6 +240,8 @@ class Hooks:
             said = [fault_text(each) for each in self._faults]
             summary(terminalreporter, self._rows, said, self._caught, left_out)
         self._baseline.show(terminalreporter)
+        if self._report.written:
+            terminalreporter.write_line(one_line(f"report: {self._report.written}"))
         for line in self._told:
             terminalreporter.write_line(line)
 

@@ -258,6 +258,11 @@ class Run(Surroundings):
         """Whether all that can be told of a check is wanted."""
         return any(self.settings.value(name) is not None for name in ("report", "baseline"))
 
+    def page(self) -> str | None:
+        """The page of the report; a private one has no pictures."""
+        folder = self.settings.value("report")
+        return None if folder is None or self.settings.value("report-private") else f"{folder}/report.html"
+
     def begin(self) -> None:
         """Start the clock of a check."""
         self._began = time.perf_counter()

@@ -150,9 +150,16 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    shown = [
+        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}"
+        for p in row["pairs"][:_PAIRS]
+    ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _label(pair: dict[str, Any]) -> str:
+    return "" if pair.get("label") is None else f" (class {pair['label']})"
 
 
 def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:

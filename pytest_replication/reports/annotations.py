@@ -44,6 +44,11 @@ def workflow_commands(
     ]
 
 
+def error_command(message: str) -> str:
+    """The workflow command of an error that belongs to no line of a file."""
+    return _command("error", Finding("settings", True, "Replication", message), str)
+
+
 def _commands(level: str, findings: Sequence[Finding], place: Callable[[str], str]) -> list[str]:
     if len(findings) <= MOST:
         return [_command(level, finding, place) for finding in findings]

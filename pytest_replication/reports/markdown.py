@@ -298,7 +298,9 @@ def _ending(page: _Page, results: Results, artefact: str) -> Iterable[str]:
         yield ""
     where = "the artefacts of this run" if artefact else "the folder of the report"
     where = f"[{where}]({artefact})" if artefact else where
-    if any(pair.get("pictures") for check in results.checks for pair in pairs_of(check, "pairs")):
+    names = ("pairs", "near_pairs")
+    shown = (pair for check in results.checks for name in names for pair in pairs_of(check, name))
+    if any(pair.get("pictures") for pair in shown):
         yield f"Pairs side by side: `report.html`, in {where}."
         yield ""
     private = " Names, captions and pictures were left out (private)." if results.private else ""

@@ -116,7 +116,7 @@ def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ended(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A test that ended without a verdict, or was skipped."""
-    return {**entry, "test": _test(entry["test"]), "message": ""}
+    return {**_stripped(entry), "test": _test(entry["test"]), "message": ""}
 
 
 _OF_RUN = ("settings", "faults", "caught", "errors", "skipped", "environment", "command", "baseline")
