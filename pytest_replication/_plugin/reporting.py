@@ -112,7 +112,13 @@ class Report:
         """
         if (folder := self._folder()) is None:
             return
-        from pytest_replication.reports.folder import begin_report
+        from pytest_replication.reports.folder import PAGE, begin_report
+
+        other = getattr(self.config.option, "htmlpath", None)  # of pytest-html
+        if other and Path(other).resolve() == (Path(folder) / PAGE).resolve():
+            raise pytest.UsageError(
+                f"--html={other} is the page of --replication-report={folder}: give one of them another name"
+            )
 
         try:
             begin_report(folder, budget(self.settings))
@@ -188,17 +194,18 @@ class Report:
         self, session: pytest.Session, faults: Sequence[dict[str, str]], caught: list[str]
     ) -> dict[str, Any]:
         from pytest_replication.results.environment import environment_data
+        from pytest_replication.results.masked import masked_command, masked_value
 
         stopped = None if self.explained else _STOPPED.get(int(session.exitstatus))
         stopped = stopped or (f"the run was stopped: {why}" if (why := _why_stopped(session)) else None)
         return {
-            "command": ["pytest", *map(str, self.config.invocation_params.args)],
+            "command": ["pytest", *masked_command([*map(str, self.config.invocation_params.args)])],
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "exit_status": int(session.exitstatus),
             "environment": environment_data(self.config.rootpath),
             "settings": [
-                {"name": name, "value": resolved.value, "source": resolved.source}
+                {"name": name, "value": masked_value(name, resolved.value), "source": resolved.source}
                 for name, resolved in self.settings.items()
             ],
             "faults": [*faults, *self.missing, *([fault(STOPPED, stopped)] if stopped else [])],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.faults import fault_text
+from pytest_replication.reports.findings import change_story
 from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
 
 WORDS = {
@@ -35,7 +37,7 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
 
     Args:
         outcome: of the run.
-        checks: that count.
+        checks: all of them; what a run found that was repeated is real, too.
         run: of the file of results.
     """
     bad = [check for check in checks if check.get("outcome") == outcome and check.get("asserted")]
@@ -47,14 +49,28 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
         said = many(faults, "fault") if faults else "a fault"
         return f"The gate could not do its work ({said}): this is no verdict about the model."
     if outcome == "pass":
-        return _passed(checks)
+        return _passed([check for check in checks if not check.get("rerun")])
+    if (said := _worse(run)) and not any(check.get("asserted") for check in bad):
+        return said
     if not bad:
         return "The run is red, and no check of this file says why."
     first, more = bad[0], len(bad) - 1
     also = f", and {many(more, 'more check')} {'does' if more == 1 else 'do'} not pass" if more else ""
+    again = ", in a run of its test that was repeated" if first.get("rerun") else ""
     if outcome == "inconclusive":
         return f"Too little to tell: {story(first)}{also}."
-    return f"{story(first)}{also}."
+    return f"{story(first)}{again}{also}."
+
+
+def _worse(run: Mapping[str, Any]) -> str:
+    """What became worse since the last release, where that makes the run red; empty for nothing."""
+    compared = part(run, "baseline")
+    changes = [each for each in listed(compared, "checks") if isinstance(each, Mapping)]
+    worse = [each for each in changes if each.get("change") == "worse"]
+    if not worse or compared.get("outcome") != "fail":
+        return ""
+    more = f", and {many(len(worse) - 1, 'more check')}" if len(worse) > 1 else ""
+    return f"Worse than the last release: {change_story(worse[0])}{more}."
 
 
 def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
@@ -101,7 +117,7 @@ def tiles(
     found = [
         ("Checks passed", f"{passed:,} of {len(checks):,}"),
         ("Samples judged", f"{sum(count(check.get('samples')) for check in checks):,}"),
-        ("Replicated", f"{sum(count(check.get('replicated')) for check in of_samples):,}"),
+        ("Samples replicated", f"{_copies(of_samples):,}"),
         ("Training images copied", f"{len(copied):,}"),
     ]
     worst = [value for check in of_samples if (value := number(check.get("closest_score"))) is not None]
@@ -109,6 +125,17 @@ def tiles(
     seconds = number(run.get("seconds"))
     found += [("Duration", duration(seconds))] if seconds is not None else []
     return "".join(f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in found)
+
+
+def _copies(checks: Sequence[Mapping[str, Any]]) -> int:
+    """Replicated samples, each once, however many checks saw it."""
+    found: Counter[str] = Counter()
+    for place, check in enumerate(checks):
+        pairs = [pair for pair in listed(check, "pairs") if isinstance(pair, Mapping)]
+        found |= Counter(
+            str(pair.get("sample_sha256") or (place, pair.get("sample_number"))) for pair in pairs
+        )
+    return found.total()
 
 
 def faults(run: Mapping[str, Any]) -> str:
