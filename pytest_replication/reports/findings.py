@@ -321,7 +321,7 @@ def seed(pair: Mapping[str, Any]) -> str:
 def measure(pair: Mapping[str, Any]) -> str:
     """What makes a pair count, in words: points of a part, a score, or the distance of pixels."""
     part, score, threshold = pair.get("part"), pair.get("score"), pair.get("threshold")
-    if isinstance(part, Mapping) and "points" in part:
+    if pair.get("kind") == "object" and isinstance(part, Mapping) and "points" in part:
         return f"a part, {name(part['points'], 20)} points"
     if isinstance(score, int | float):
         return (
