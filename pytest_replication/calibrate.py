@@ -45,6 +45,7 @@ from pytest_replication.index.calibration import (
     embedder_of,
     store_calibration,
 )
+from pytest_replication.index.canaries import Canaries
 from pytest_replication.index.ingest import Limit
 from pytest_replication.index.journal import Journal
 from pytest_replication.index.manifest import now
@@ -192,69 +193,101 @@ def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Ca
     check_null_kept(index, asked.holdout is not None or asked.from_training)
     if asked.images is None:
         check_plantable(index, asked.plant, asked.seed)
-    journal: Journal | None = None
-    holdout: Source | None = None
-    if asked.holdout is None:
-        drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
-        line = copies_line(index, asked.copies_from, (image for _, image in drawn))
-        measured, duplicated = measure_training(
-            index, min(asked.count, MOST_SCORES), line, seed=asked.seed, progress=asked.progress
-        )
-        source = ""
-    else:
-        holdout = _open(asked.holdout)
-        line = copies_line(index, asked.copies_from, _pictures(holdout))
-        measured, journal = measure_holdout(
-            index,
-            holdout,
-            line,
-            max_rejected=asked.max_rejected,
-            restart=asked.restart,
-            progress=asked.progress,
-        )
-        duplicated, source = 0, holdout.name
-    found = _calibration(index, asked, measured, line, source, duplicated)
-    part_journal = journal_of(index, source, line)
+    null = _measure_training(index, asked) if asked.holdout is None else _measure_holdout(index, asked)
+    found = _calibration(index, asked, null)
+    part_journal = journal_of(index, null.source, null.line)
     if of_parts:
         part_journal.drop() if asked.restart else part_journal.read()
-        parts = _parts(index, asked, measured, line, holdout, of_parts, part_journal)
-        found = replace(found, objects=parts)
-    planted = _plant(index, asked)
-    check_canaries_kept(index, asked.plant == 0 or planted is not None)
-    found = replace(found, **_recall(planted, found.threshold, asked))
-    canaries = None if planted is None else choose(index, planted, found.threshold, KEPT, asked.seed)
-    if canaries is not None and found.objects is not None:
-        drawn = Originals(index, asked.plant, asked.images, asked.seed)
-        copies = plant_parts(index, drawn, found.objects.points, asked.seed)
-        canaries = replace(canaries, parts=copies)
-        found = replace(
-            found, objects=replace(found.objects, planted=copies.tried, planted_found=copies.found)
-        )
+        found = replace(found, objects=_parts(index, asked, null, of_parts, part_journal))
+    found, canaries = _with_canaries(index, asked, found)
     found = store_calibration(index, found, canaries)
-    if journal is not None:
-        journal.drop()
+    if null.journal is not None:
+        null.journal.drop()
     part_journal.drop()
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _MeasuredNull:
+    """What was measured of the images that no model can have copied.
+
+    Attributes:
+        measured: their scores.
+        line: score from which on one is taken for a copy.
+        duplicated: images that were left out as copies before anything was measured of them.
+        holdout: where they come from; None for training images against the rest.
+        journal: what was kept of the measurement, to be dropped when all is stored.
+    """
+
+    measured: Measured
+    line: float
+    duplicated: int = 0
+    holdout: Source | None = None
+    journal: Journal | None = None
+
+    @property
+    def source(self) -> str:
+        """Name of the hold-out; empty for training images."""
+        return "" if self.holdout is None else self.holdout.name
+
+
+def _measure_training(index: Index, asked: CalibrateOptions) -> _MeasuredNull:
+    drawn = Originals(index, LOOKED_AT, asked.images, asked.seed)
+    line = copies_line(index, asked.copies_from, (image for _, image in drawn))
+    count = min(asked.count, MOST_SCORES)
+    measured, duplicated = measure_training(index, count, line, seed=asked.seed, progress=asked.progress)
+    return _MeasuredNull(measured, line, duplicated)
+
+
+def _measure_holdout(index: Index, asked: CalibrateOptions) -> _MeasuredNull:
+    holdout = _open(asked.holdout)
+    line = copies_line(index, asked.copies_from, _pictures(holdout))
+    measured, journal = measure_holdout(
+        index,
+        holdout,
+        line,
+        max_rejected=asked.max_rejected,
+        restart=asked.restart,
+        progress=asked.progress,
+    )
+    return _MeasuredNull(measured, line, holdout=holdout, journal=journal)
+
+
+def _with_canaries(
+    index: Index, asked: CalibrateOptions, found: Calibration
+) -> tuple[Calibration, Canaries | None]:
+    """Plant copies of training images, and of parts of them where parts were calibrated.
+
+    Returns:
+        The calibration with what was found of them, and those that checks have to find; None where there are
+        none.
+    """
+    planted = _plant(index, asked)
+    check_canaries_kept(index, asked.plant == 0 or planted is not None)
+    found = replace(found, **_recall(planted, found.threshold, asked))
+    if planted is None:
+        return found, None
+    canaries = choose(index, planted, found.threshold, KEPT, asked.seed)
+    if found.objects is None:
+        return found, canaries
+    drawn = Originals(index, asked.plant, asked.images, asked.seed)
+    copies = plant_parts(index, drawn, found.objects.points, asked.seed)
+    objects = replace(found.objects, planted=copies.tried, planted_found=copies.found)
+    return replace(found, objects=objects), replace(canaries, parts=copies)
+
+
 def _parts(
-    index: Index,
-    asked: CalibrateOptions,
-    measured: Measured,
-    line: float,
-    holdout: Source | None,
-    most: int,
-    journal: PartJournal,
+    index: Index, asked: CalibrateOptions, null: _MeasuredNull, most: int, journal: PartJournal
 ) -> ObjectCalibration:
     """Calibrate the rule for parts, on images of the null of whole ones."""
-    innocent: Iterable[Innocent]
-    if holdout is None:
-        count, innocent = most, of_training(index, most, asked.images, asked.seed)
+    images: Iterable[Innocent]
+    if null.holdout is None:
+        count, images = most, of_training(index, most, asked.images, asked.seed)
     else:
-        keys = measured.keys[measured.scores < line]
-        count, innocent = min(most, len(keys)), of_holdout(holdout, keys, most, asked.seed)
+        keys = null.measured.keys[null.measured.scores < null.line]
+        count, images = min(most, len(keys)), of_holdout(null.holdout, keys, most, asked.seed)
     return calibrate_objects(
-        index, innocent, line, asked.rate, count, journal=journal, progress=asked.progress
+        index, images, null.line, asked.rate, count, journal=journal, progress=asked.progress
     )
 
 
@@ -303,13 +336,13 @@ def _pictures(holdout: Source) -> Iterator[Image.Image]:
             continue
 
 
-def _calibration(
-    index: Index, asked: CalibrateOptions, measured: Measured, line: float, source: str, duplicated: int
-) -> Calibration:
+def _calibration(index: Index, asked: CalibrateOptions, null: _MeasuredNull) -> Calibration:
+    """What follows from the scores of innocent images, before anything is planted."""
+    measured, line, source = null.measured, null.line, null.source
     _check_doubtful(index, asked, measured, line, source)
     kept = measured.scores < line
     scores, rows = measured.scores[kept], measured.rows[kept]
-    copied = duplicated + int((~kept).sum())
+    copied = null.duplicated + int((~kept).sum())
     _check_size(index, asked, len(scores), copied, line, source)
     halves = compare_halves(scores, asked.rate)
     order = np.argsort(scores, kind="stable")

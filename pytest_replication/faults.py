@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LOST, BROKE_DOWN, WORKER, STOPPED = "lost", "broke-down", "worker", "stopped"
-RERUN, NO_CHECK, GATE, REGRESSION = "rerun", "no-check", "gate", "regression"
+RERUN, TURNED, NO_CHECK = "rerun", "turned", "no-check"
+GATE, REGRESSION = "gate", "regression"
 BASELINE, UNWRITTEN, STATUS = "baseline", "unwritten", "status"
 KINDS = {
     LOST: "checks were made and did not arrive",
@@ -13,8 +14,10 @@ KINDS = {
     WORKER: "a worker died: checks that it was making are missing",
     STOPPED: "the run was interrupted or stopped before its last test: checks are missing",
     RERUN: "a check did not pass and its test was run again until it did",
-    NO_CHECK: "no replication check was asserted, and --replication-require-checks is set",
-    GATE: "a ready test was left out, was skipped, or checked nothing",
+    TURNED: "a test failed of a check, or of an error of one, and was reported as if it had not",
+    NO_CHECK: "no check that was asserted compared samples with the index, and "
+    "--replication-require-checks is set",
+    GATE: "a ready test did not pass, was left out, was skipped, or checked nothing",
     REGRESSION: "worse than the baseline",
     BASELINE: "the baseline could not be compared or written",
     UNWRITTEN: "the report could not be written whole",
@@ -38,6 +41,11 @@ def fault_text(found: object) -> str:
     return str(found.get("text", "")) if isinstance(found, Mapping) else str(found)
 
 
+def kind_of(found: object) -> str:
+    """Kind of a fault of a file of results; empty for one that tells none."""
+    return str(found.get("kind", "")) if isinstance(found, Mapping) else ""
+
+
 def is_regression(found: object) -> bool:
     """Whether a fault is that the run is worse than its baseline."""
-    return isinstance(found, Mapping) and found.get("kind") == REGRESSION
+    return kind_of(found) == REGRESSION

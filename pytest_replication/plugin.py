@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_replication._plugin.ci import tell_unusable
 from pytest_replication._plugin.hooks import Hooks
 from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
-from pytest_replication._plugin.settings import MARKER, Settings, add_options
+from pytest_replication._plugin.settings import MARKER, Settings, add_options, refuse_unknown_options
 
 if TYPE_CHECKING:
     from pytest_replication import Index, Model, Prompts, Samples
@@ -20,10 +21,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Say which option was meant, where one of ours is misspelled."""
+    refuse_unknown_options(args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker and register the hooks."""
     config.addinivalue_line("markers", MARKER)
-    run = config.stash[RUN] = Run(config)
+    try:
+        run = config.stash[RUN] = Run(config)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            tell_unusable(config, str(error))
+        raise
     config.pluginmanager.register(Hooks(config, run), "replication-hooks")
 
 

@@ -17,6 +17,7 @@ from pytest_replication.set_checks.percentile import measure_percentile
 from pytest_replication.set_checks.running import Call
 from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
+from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome, Verdict
 
 AnyIndex = Index | str | os.PathLike[str] | None
@@ -268,6 +269,8 @@ def assert_no_leak(
             name=name or "leak",
         )
         verdict = measure(test, asked, asserted=True)
+    if (run := current()) is not None:
+        run.amend(assertion="assert_no_leak")
 
     def show(found: Verdict) -> str:
         sides = f"{told(test)} shares images with the training set {told(train)}"

@@ -112,6 +112,10 @@ class Surroundings(ABC):
         """Take note that a check begins, which `record` or `note` ends."""
         return
 
+    def page(self) -> str | None:
+        """The page that will show the pairs of a check side by side, None where the run writes none."""
+        return None
+
     @abstractmethod
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Take note of a verdict, and whether it fails the test by itself."""
@@ -134,6 +138,10 @@ class Surroundings(ABC):
             asserted: whether it fails the test by itself.
             tell: what makes the text that its failure shows, for runs that want it.
         """
+
+    def amend(self, **told: str) -> None:
+        """Add to the row of the check that was noted last."""
+        return
 
     @abstractmethod
     def broke(self) -> None:

@@ -38,6 +38,15 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "to OUT; a run that was stopped goes on where it was.",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="OUT", help="Folder of the benchmark")
+    _add_sets(parser)
+    _add_extractors(parser)
+    parser.add_argument("--no-figures", action="store_true", help="Draw no figures")
+    add_device(parser)
+    return parser
+
+
+def _add_sets(parser: argparse.ArgumentParser) -> None:
+    """What is compared: sets that are there, and what others are made of."""
     parser.add_argument(
         "--set",
         required=True,
@@ -81,6 +90,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument(
         "--fill", metavar="FOLDER", help="Diffusers pipeline that outpaints (default: OpenCV)"
     )
+
+
+def _add_extractors(parser: argparse.ArgumentParser) -> None:
+    """What compares them: extractors, and scores with what those learn from."""
     parser.add_argument(
         "--embedder", required=True, nargs="+", dest="embedders", metavar="NAME", help="Extractors"
     )
@@ -97,9 +110,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "(default: inner)",
     )
     parser.add_argument("--background", metavar="SOURCE", help="Images that are in no set, to learn from")
-    parser.add_argument("--no-figures", action="store_true", help="Draw no figures")
-    add_device(parser)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -143,29 +153,30 @@ def run(args: argparse.Namespace) -> int:
     )
     _write(args.out / "results.csv", as_csv(rows))
     if not args.json:
-        limits = False
-        for metric in _SHOWN:
-            if any(row.metrics.get(metric) is not None for row in rows):
-                print(as_table(rows, metric), end="\n\n", flush=True)
-            if any(row.thresholds.get(metric) is not None for row in rows):
-                print(as_thresholds(rows, metric), end="\n\n", flush=True)
-                limits = True
-        if limits:
-            print(
-                "a threshold belongs to the set, the extractor and the score that it was measured with: "
-                "measure it on images like those that a gate will see"
-            )
-        for line in (*_whitened(rows), *_without_rates(rows)):
-            print(line)
+        _print(rows)
     figures = [] if args.no_figures else _draw(rows, args.out)
     if args.json:
         print_json([_public(row) for row in rows])
     else:
-        print(
-            f"{args.out / RESULTS} (all commands); of this command: results.csv"
-            + "".join(f", {path.name}" for path in figures)
-        )
+        drawn = "".join(f", {path.name}" for path in figures)
+        print(f"{args.out / RESULTS} (all commands); of this command: results.csv{drawn}")
     return 0
+
+
+def _print(rows: Sequence[Row]) -> None:
+    """Print a table a metric, thresholds below those that have some, and what has to be known of them."""
+    for metric in _SHOWN:
+        if any(row.metrics.get(metric) is not None for row in rows):
+            print(as_table(rows, metric), end="\n\n", flush=True)
+        if any(row.thresholds.get(metric) is not None for row in rows):
+            print(as_thresholds(rows, metric), end="\n\n", flush=True)
+    if any(row.thresholds.get(metric) is not None for row in rows for metric in _SHOWN):
+        print(
+            "a threshold belongs to the set, the extractor and the score that it was measured with: "
+            "measure it on images like those that a gate will see"
+        )
+    for line in (*_whitened(rows), *_without_rates(rows)):
+        print(line)
 
 
 def _whitened(rows: Sequence[Row]) -> list[str]:

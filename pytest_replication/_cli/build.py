@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, add_new_index, add_work, plural, print_json
-from pytest_replication._cli.outdated import out_of_use, outdated_lines
+from pytest_replication._cli.outdated import out_of_use, outdated_lines, small_lines
 from pytest_replication.escape import one_line
 from pytest_replication.images.parts import GRIDS, USUAL
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
@@ -124,5 +124,5 @@ def _text(report: BuildReport, how: str) -> str:
         lines.append(f"  NOT in the index: {plural(report.rejected.count, 'image')} that could not be read")
         lines += [f"    {line}" for line in report.rejected.lines()]
     lines.append(f"  {seconds['total']:.1f} s{speed} ({spent})")
-    lines += outdated_lines(report.index)
+    lines += [*outdated_lines(report.index), *small_lines(report.index)]
     return "\n".join(map(one_line, lines))

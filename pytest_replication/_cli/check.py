@@ -17,7 +17,7 @@ from pytest_replication._cli.reported import CheckReport, add_report
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.check import Asked, check_replication, require_rule
-from pytest_replication.errors import ReplicationError, ResultsError, SettingsError
+from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.escape import lines
 from pytest_replication.index.expected import require_fingerprint
 from pytest_replication.index.reader import Index, open_index
@@ -183,8 +183,12 @@ def _tell(report: CheckReport, status: int, error: ReplicationError | None = Non
     """Write a report; where that fails, say it: the verdict stands."""
     try:
         report.write(status, error)
-    except ResultsError as failure:
-        print(lines(f"error: {failure}"), file=sys.stderr)
+    except Exception as failure:  # whatever a renderer raises
+        own = isinstance(failure, ReplicationError)
+        said = (
+            "" if own else f"the report in {report.args.report} cannot be written: {type(failure).__name__}: "
+        )
+        print(lines(f"error: {said}{failure}"), file=sys.stderr)
         return False
     return True
 

@@ -9,7 +9,7 @@ from pytest_replication.baseline import LEVEL, Allowed, Comparison, compare
 from pytest_replication.baseline.data import comparison_data
 from pytest_replication.baseline.text import lines, regression
 from pytest_replication.escape import one_line
-from pytest_replication.faults import is_regression
+from pytest_replication.faults import BASELINE, is_regression, kind_of
 from pytest_replication.reports.words import plural, read_number
 from pytest_replication.results import Results, read_results
 
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         told = [*(line for _, line in lines(found)), _verdict(found, new, broken)]
         if new.outcome != "pass":
-            told.append(f"of itself, {new.path} is: {new.outcome}")
+            unlike = any(kind_of(each) == BASELINE for each in new.run["faults"])
+            why = " (it could not be compared with its own baseline)" if unlike and not broken else ""
+            told.append(f"of itself, {new.path} is: {new.outcome}{why}")
         print("\n".join(map(one_line, told)))
     if found.worse:
         return 1
@@ -74,8 +76,13 @@ def _verdict(found: Comparison, new: Results, broken: int) -> str:
 
 def _broken(new: Results) -> int:
     """How many things went wrong in a run beside what its checks found."""
-    faults = [fault for fault in new.run["faults"] if not is_regression(fault)]
-    return (len(faults) + len(new.run["errors"])) or int(new.outcome == "error")
+    faults = new.run["faults"]
+    # What the run could not compare is compared here: whether it could then says nothing of its checks.
+    set_aside = [fault for fault in faults if is_regression(fault) or kind_of(fault) == BASELINE]
+    broken = len(faults) - len(set_aside) + len(new.run["errors"])
+    alone = all(is_regression(fault) for fault in set_aside)
+    failed = any(check["outcome"] == "error" for check in new.counted)
+    return broken or int(failed or (new.outcome == "error" and alone))
 
 
 def _level(text: str) -> float:

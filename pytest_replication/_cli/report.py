@@ -161,8 +161,12 @@ def _line(check: dict[str, Any]) -> str:
 
 def _print(text: str) -> None:
     """Print text in UTF-8, whatever the terminal takes: a pipe into a summary may say that it takes ASCII."""
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:  # not a file but an object in memory
+        sys.stdout.write(text)
+        return
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode(errors="replace"))
+    binary.write(text.encode(errors="replace"))
     sys.stdout.flush()
 
 

@@ -21,6 +21,7 @@ from pytest_replication.reports.details import add_pictures, details
 from pytest_replication.reports.folder import BUDGET, begin_report, pictures_for, write_report
 from pytest_replication.results.assembled import assemble
 from pytest_replication.results.environment import environment_data
+from pytest_replication.results.masked import masked_command, masked_value
 from pytest_replication.verdicts import Verdict
 
 TEST = "pytest-replication check"
@@ -71,7 +72,7 @@ class CheckReport:
         Raises:
             SettingsError: it cannot.
         """
-        begin_report(self.args.report)
+        begin_report(self.args.report, self.args.report_budget)
 
     def add(self, verdict: Verdict, samples: Samples, index: Index) -> None:
         """Add the check, with its pictures. What goes wrong is for `write` to say: the verdict stands."""
@@ -99,7 +100,7 @@ class CheckReport:
             ResultsError: it cannot be written.
         """
         run = {
-            "command": ["pytest-replication", *sys.argv[1:]],
+            "command": ["pytest-replication", *masked_command(sys.argv[1:])],
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": self._seconds(),
             "exit_status": status,
@@ -123,7 +124,7 @@ class CheckReport:
         value, default = getattr(self.args, name), self.defaults[name]
         plain = value if value is None or isinstance(value, (bool, int, float, list)) else str(value)
         source = "default" if value == default else "command line"
-        return {"name": name.replace("_", "-"), "value": plain, "source": source}
+        return {"name": name.replace("_", "-"), "value": masked_value(name, plain), "source": source}
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._clock, 3)

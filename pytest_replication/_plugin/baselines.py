@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _DONE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 _THIS = "this run"
+_REMEDY = (
+    "restore it; or move it away, and write a new one with --replication-update-baseline, which overwrites "
+    "no file that it cannot read"
+)
 
 
 class Baseline:
@@ -53,18 +57,21 @@ class Baseline:
                     "--replication-update-baseline writes the file of --replication-baseline=FILE: name one"
                 )
             return
-        self._require_outside_of_the_report(Path(self._path))
-        if self._updates and not Path(self._path).exists():
+        if not Path(self._path).exists():
+            if not self._updates:
+                raise pytest.UsageError(
+                    f"there is no baseline {self._path}: write the first one with the same command and "
+                    "--replication-update-baseline"
+                )
             if not Path(self._path).parent.is_dir():
                 raise pytest.UsageError(f"there is no folder for the baseline {self._path}: make it first")
             return
-        from pytest_replication.results import read_results
+        from pytest_replication.results.file import read_results_or
 
         try:
-            self._old = read_results(self._path)
+            self._old = read_results_or(self._path, _REMEDY)
         except ReplicationError as error:
-            first = "a first one is written by the same command with --replication-update-baseline"
-            raise pytest.UsageError(f"the baseline cannot be used: {error}; {first}") from error
+            raise pytest.UsageError(f"the baseline cannot be used: {error}") from error
 
     def hold_against(self, session: pytest.Session, results: Results) -> str:
         """Compare the run with its baseline.
@@ -151,9 +158,17 @@ class Baseline:
             added=self._updates,
         )
 
-    def _require_outside_of_the_report(self, path: Path) -> None:
+    def require_outside_of_the_report(self) -> None:
+        """Refuse a baseline in a folder that each run clears.
+
+        Raises:
+            pytest.UsageError: it lies there.
+        """
         report = self._settings.value("report")
-        if report is not None and path.resolve().is_relative_to(Path(report).resolve()):
+        if None in (report, self._path):
+            return
+        path = Path(str(self._path))
+        if path.resolve().is_relative_to(Path(report).resolve()):
             raise pytest.UsageError(
                 f"the baseline {path} lies in the folder of --replication-report, which each run clears: "
                 "keep it elsewhere"

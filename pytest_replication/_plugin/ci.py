@@ -105,6 +105,29 @@ def annotations_of(settings: Settings, config: pytest.Config, results: Results) 
     return workflow_commands(results, place, failed_tests=not doubled)
 
 
+def tell_unusable(config: pytest.Config, message: str) -> None:
+    """Tell GitHub of settings that cannot be used, which end the run before it has any.
+
+    Args:
+        config: of the run.
+        message: what is wrong.
+    """
+    given = config.getoption("replication_ci", None) or config.getini("replication_ci") or "auto"
+    parts = str(given).lower().split(",")
+    from pytest_replication.escape import one_line
+    from pytest_replication.reports.annotations import error_command
+    from pytest_replication.reports.markdown_text import plain
+
+    if os.environ.get("GITHUB_ACTIONS") == "true" and {"auto", "annotations"} & set(parts):
+        print(error_command(one_line(message)))
+    if (path := os.environ.get("GITHUB_STEP_SUMMARY")) and {"auto", "summary"} & set(parts):
+        try:
+            with Path(path).open("a", encoding="utf-8", newline="\n") as opened:
+                opened.write(f"\n\n## 💥 Replication: ERROR: nothing was checked\n\n{plain(message, 2000)}\n")
+        except OSError:  # the run says what is wrong by itself
+            return
+
+
 def _summary_file(settings: Settings) -> Path | None:
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     return Path(path) if path and wants(settings, "summary") else None

@@ -137,6 +137,7 @@ class Gate:
             rows: checks of the run.
         """
         asserted = {row["test"] for row in rows if row["asserted"]}
+        not_passed = {row["test"] for row in rows if row["asserted"] and row["outcome"] != "pass"}
         left_out = self.left_out()
         found = []
         for each in self._ids():
@@ -144,6 +145,11 @@ class Gate:
             if each in left_out:
                 if self._strict:
                     found.append(f"{left_out_of_run(each)}: run it, or leave out --replication-gate")
+            elif each in not_passed:
+                found.append(
+                    f"{each} did not pass, and something such as xfail keeps pytest from failing it: a ready "
+                    "test takes no such mark"
+                )
             elif not done:
                 found.append(
                     f"{each} was skipped, or checked nothing: a gate that is asked for has to be run"

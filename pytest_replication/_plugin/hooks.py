@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_replication._plugin.baselines import Baseline
 from pytest_replication._plugin.ci import annotations_of, forget_properties, tells, write_summary
+from pytest_replication._plugin.ended import Ended, ended, note_exit
 from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
-from pytest_replication._plugin.run import ATTEMPTS, ROWS, Run
+from pytest_replication._plugin.run import ATTEMPTS, Run
 from pytest_replication._plugin.settings import marked
 from pytest_replication._plugin.unrun import Unrun
 from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
@@ -25,6 +26,7 @@ from pytest_replication.faults import (
     REGRESSION,
     RERUN,
     STOPPED,
+    TURNED,
     UNWRITTEN,
     WORKER,
     fault,
@@ -32,10 +34,11 @@ from pytest_replication.faults import (
 )
 from pytest_replication.surroundings import surrounded_by
 
+if TYPE_CHECKING:
+    from pluggy import Result
+
 _OURS = (ReplicationError, ReplicationDetected)
 _PACKAGE = str(Path(__file__).parents[1])
-_SCREEN = "screen"
-"""Kind of the verdicts that compare nothing with a training image: no check for replication was made."""
 
 
 class Hooks:
@@ -53,7 +56,8 @@ class Hooks:
         self._internal_error = False
         self._faults: list[dict[str, str]] = []
         self._caught: list[str] = []
-        self._rerun: list[str] = []
+        self._ended = Ended()
+        self._arrived: set[tuple[str, int]] = set()
         self._gate = Gate(run.settings)
         if run.settings.value("gate"):
             config.pluginmanager.register(self._gate, "replication-gate")
@@ -64,11 +68,25 @@ class Hooks:
         self._told: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Find out before anything is measured whether the baseline can be read and a report be written."""
-        if not self._worker:
-            self._baseline.begin()
+        if self._worker:
+            return
+        begun = False
+        try:
+            self._baseline.require_outside_of_the_report()
             self._report.begin()
+            begun = True
+            self._baseline.begin()
+        except pytest.UsageError as error:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self._faults.append(fault(BASELINE if begun else UNWRITTEN, str(error)))
+            if begun:
+                self._report.write(session, (), self._faults, [])
+            self._tell_ci(session)
+            for line in self._told:
+                print(line)
+            raise
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -87,6 +105,12 @@ class Hooks:
         forget_properties(item)
         marked(item)
 
+    @pytest.hookimpl(hookwrapper=True, trylast=True)  # of the old style, which leaves no frame in tracebacks
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Result[object], None]:
+        """Remember that a failure left a test, whatever plugins around it make of that."""
+        outcome = yield
+        note_exit(pyfuncitem, outcome.exception)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -95,10 +119,10 @@ class Hooks:
         if call.excinfo is not None and isinstance(call.excinfo.value, _OURS):
             self._show_the_message_alone(call.excinfo.value)
         report = yield
-        report.replication_rows = item.stash.get(ROWS, [])  # type: ignore[attr-defined]
-        item.stash[ROWS] = []
-        # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
         error = call.excinfo.value if call.excinfo is not None else None
+        report.replication_rows = self._run.carry_away(item)  # type: ignore[attr-defined]
+        report.replication_ended = ended(item, error, item.stash.get(ATTEMPTS, 1))  # type: ignore[attr-defined]
+        # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
         if isinstance(error, _OURS) and not self._shows_all() and not self._shows_user_code(error):
             report.longrepr = f"{type(error).__name__}: {error}"
         broken, self._run.broken = self._run.broken or isinstance(error, ReplicationError), False
@@ -119,16 +143,17 @@ class Hooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect checks; in the controller this also sees the reports of all workers."""
-        rows = getattr(report, "replication_rows", [])
-        self._rows += rows
-        again = str(report.outcome) == "rerun"  # what plugins make of it that run failed tests again
-        if again and any(row["asserted"] and row["outcome"] != "pass" for row in rows):
-            self._rerun.append(report.nodeid)
+        for row in getattr(report, "replication_rows", []):
+            number = (row["worker"], row["serial"])
+            if number not in self._arrived:  # plugins may send a report twice
+                self._arrived.add(number)
+                self._rows.append(row)
         self._caught += [report.nodeid] if getattr(report, "replication_caught", False) else []
-        if (said := getattr(report, "replication_broke", None)) is not None:
-            file, line, _ = report.location
-            place: dict[str, Any] = {"test_file": Path(file).as_posix(), "test_line": (line or 0) + 1}
-            self._report.errors.append({"test": report.nodeid, "message": said, **place})
+        self._ended.see(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Collect what could not be collected."""
+        self._ended.see_collected(report)
 
     def pytest_internalerror(self) -> None:
         """Remember that pytest, or a worker, broke down."""
@@ -156,6 +181,8 @@ class Hooks:
             self._stopped(session, why)
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
+            self._report.explained = bool(self._faults)
+        self._report.take(self._ended, self._rows)
         if self._baseline.wanted:
             results = self._report.results(session, self._rows, self._faults, self._caught)
             self._fail(session, BASELINE, self._baseline.hold_against(session, results))
@@ -181,6 +208,7 @@ class Hooks:
             self._faults.append(fault(kind, said))
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+                self._report.explained = True
 
     def _tell_of_baseline(self, session: pytest.Session) -> None:
         """Let a regression make a green run red, and the report tell what was compared."""
@@ -203,20 +231,25 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
+        from pytest_replication.escape import one_line
+
         if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
             left_out = () if self._only_looking() else self._gate.left_out()
             said = [fault_text(each) for each in self._faults]
-            summary(terminalreporter, self._rows, said, self._caught, left_out)
+            gated = bool(self._run.settings.value("gate"))
+            summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
         self._baseline.show(terminalreporter)
+        if self._report.written:
+            terminalreporter.write_line(one_line(f"report: {self._report.written}"))
         for line in self._told:
             terminalreporter.write_line(line)
 
     def _tell_ci(self, session: pytest.Session) -> None:
         """Write GitHub's step summary, and keep its annotations for the terminal; no verdict hangs on it."""
         settings = self._run.settings
-        broken = self._report.errors or self._report.missing
+        broken = self._report.missing or any(self._ended.concerns(self._rows))
         told = self._rows or self._wrong() or self._caught or broken or self._used()
         if not tells(settings) or not told:
             return
@@ -245,16 +278,26 @@ class Hooks:
             said = f"{made} checks were made but only {len(self._rows)} arrived: some were lost"
             self._faults.append(fault(LOST, said))
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        elif self._rerun:
+        elif again := self._ended.rerun(self._rows):
             said = (
-                f"a check did not pass and {self._rerun[0]} was run again until it did: what was found in "
+                f"a check did not pass and {again} was run again until it did: what was found in "
                 "its samples is real, so that another run takes nothing back"
             )
             self._faults.append(fault(RERUN, said))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif turned := self._ended.turned(self._rows):
+            said = (
+                f"{turned} failed of a check, or of an error of one, and is reported as if it had not: look "
+                "for a plugin or a conftest.py that changes reports"
+            )
+            self._faults.append(fault(TURNED, said))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif self._no_checks():
-            said = "no replication check was asserted, and --replication-require-checks is set"
-            self._faults.append(fault(NO_CHECK, said))
+            said = "no replication check was asserted"
+            if any(row["asserted"] for row in self._rows):
+                index = self._run.settings.value("index") or "of a training set"
+                said = f"no check that was asserted compares samples with the index {index}"
+            self._faults.append(fault(NO_CHECK, f"{said}, and --replication-require-checks is set"))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif not self._only_looking() and (left := self._gate.faults(self._rows)):
             self._faults += [fault(GATE, each) for each in left]
@@ -262,7 +305,7 @@ class Hooks:
 
     def _no_checks(self) -> bool:
         required = self._run.settings.value("require-checks")
-        made = any(row["asserted"] and row.get("kind") != _SCREEN for row in self._rows)
+        made = any(row["asserted"] and row["of_index"] for row in self._rows)
         return required and not made and not self._only_looking()
 
     def _only_looking(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_replication._plugin.ended import Ended
 from pytest_replication._plugin.settings import Settings
 from pytest_replication.errors import ReplicationError
 from pytest_replication.faults import STOPPED, fault
@@ -84,16 +85,22 @@ class Report:
     """The report of one run, in the process that collects its checks.
 
     Attributes:
-        errors: tests that a broken gate ended, with what it said.
+        errors: tests that ended without a verdict, with what was said.
+        skipped: tests that were to check something and were skipped, likewise.
         missing: why checks may be missing, where no fault of the gate says it.
         more: what else is told of the run.
+        explained: a fault of ours made the exit status what it is, so that nothing else did.
+        written: the page that was written last; empty for none.
     """
 
     config: pytest.Config
     settings: Settings
     errors: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, str]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+    explained: bool = False
+    written: str = ""
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
@@ -105,12 +112,27 @@ class Report:
         """
         if (folder := self._folder()) is None:
             return
-        from pytest_replication.reports.folder import begin_report
+        from pytest_replication.reports.folder import PAGE, begin_report
+
+        other = getattr(self.config.option, "htmlpath", None)  # of pytest-html
+        if other and Path(other).resolve() == (Path(folder) / PAGE).resolve():
+            raise pytest.UsageError(
+                f"--html={other} is the page of --replication-report={folder}: give one of them another name"
+            )
 
         try:
-            begin_report(folder)
+            begin_report(folder, budget(self.settings))
         except ReplicationError as error:
             raise pytest.UsageError(str(error)) from error
+
+    def take(self, ended: Ended, rows: Sequence[dict[str, Any]]) -> None:
+        """Take over how tests ended; checks are told whether pytest reports their tests as failed."""
+        for row in rows:
+            row["test_failed"] = row["test"] in ended.failed
+        self.errors, self.skipped = (
+            [{name: value for name, value in entry.items() if name != "asks"} for entry in entries]
+            for entries in (ended.errors(rows), ended.skipped(rows))
+        )
 
     def write(
         self,
@@ -141,6 +163,7 @@ class Report:
             own = isinstance(error, ReplicationError)
             told = str(error) if own else f"{type(error).__name__}: {error}"
             return told if own else f"the report cannot be written to {folder} ({told})"
+        self.written = str(Path(folder) / "report.html")
         return unwritten
 
     def results(
@@ -171,22 +194,24 @@ class Report:
         self, session: pytest.Session, faults: Sequence[dict[str, str]], caught: list[str]
     ) -> dict[str, Any]:
         from pytest_replication.results.environment import environment_data
+        from pytest_replication.results.masked import masked_command, masked_value
 
-        stopped = _STOPPED.get(int(session.exitstatus))
+        stopped = None if self.explained else _STOPPED.get(int(session.exitstatus))
         stopped = stopped or (f"the run was stopped: {why}" if (why := _why_stopped(session)) else None)
         return {
-            "command": ["pytest", *map(str, self.config.invocation_params.args)],
+            "command": ["pytest", *masked_command([*map(str, self.config.invocation_params.args)])],
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "exit_status": int(session.exitstatus),
             "environment": environment_data(self.config.rootpath),
             "settings": [
-                {"name": name, "value": resolved.value, "source": resolved.source}
+                {"name": name, "value": masked_value(name, resolved.value), "source": resolved.source}
                 for name, resolved in self.settings.items()
             ],
             "faults": [*faults, *self.missing, *([fault(STOPPED, stopped)] if stopped else [])],
             "caught": list(caught),
             "errors": list(self.errors),
+            "skipped": list(self.skipped),
             **self.more,
         }
 

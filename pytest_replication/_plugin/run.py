@@ -34,6 +34,8 @@ DRAWN: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were to be drawn."""
 ATTEMPTS: pytest.StashKey[int] = pytest.StashKey()
 """How often a test has begun."""
+_LEAK = "assert_no_leak"
+"""The assertion that compares images of a data set and no samples."""
 MOST_DRAWN = 50
 """Checks that a process draws: thousands of pictures help nobody."""
 
@@ -256,6 +258,11 @@ class Run(Surroundings):
         """Whether all that can be told of a check is wanted."""
         return any(self.settings.value(name) is not None for name in ("report", "baseline"))
 
+    def page(self) -> str | None:
+        """The page of the report; a private one has no pictures."""
+        folder = self.settings.value("report")
+        return None if folder is None or self.settings.value("report-private") else f"{folder}/report.html"
+
     def begin(self) -> None:
         """Start the clock of a check."""
         self._began = time.perf_counter()
@@ -263,14 +270,23 @@ class Run(Surroundings):
     def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
         """Put a verdict on the next report of the test, as plain data."""
         item = self._running()
-        row = row | {"test": item.nodeid, "asserted": asserted}
+        row = row | {"test": item.nodeid, "asserted": asserted} | self._number(item)
         add_properties(self.settings, item, row)
         if self.reports or tells(self.settings):
-            row |= self._circumstances(item) | place_of(item)
+            row |= {"seconds": self._took()} | place_of(item)
             if tell is not None:
                 row["message"] = "" if row["outcome"] == "pass" else tell()
         item.stash.setdefault(ROWS, []).append(row)
         self.recorded += 1
+
+    def amend(self, **told: str) -> None:
+        """Add to the check that was noted last."""
+        self._running().stash[ROWS][-1].update(told)
+
+    def carry_away(self, item: pytest.Item) -> list[dict[str, Any]]:
+        """The checks of a test since its last report, each with whether ``require-checks`` counts it."""
+        rows, item.stash[ROWS] = item.stash.get(ROWS, []), []
+        return [row | {"of_index": self._compares(row)} for row in rows]
 
     def broke(self) -> None:
         """Take note that the gate broke during the test."""
@@ -284,12 +300,29 @@ class Run(Surroundings):
         """What the marker of the running test says, None for nothing."""
         return marked(self._running()).get(keyword)
 
-    def _circumstances(self, item: pytest.Item) -> dict[str, Any]:
-        """How long a check took, and which run of its test it is part of: plugins may run tests again."""
+    def _number(self, item: pytest.Item) -> dict[str, Any]:
+        """Which check of its process one is, and of which run of its test: plugins may run tests again."""
+        worker = getattr(item.config, "workerinput", {}).get("workerid", "")
+        return {"attempt": item.stash.get(ATTEMPTS, 1), "worker": worker, "serial": self.recorded}
+
+    def _took(self) -> float | None:
+        """How long a check took, in seconds."""
         seconds = None if self._began is None else round(time.perf_counter() - self._began, 3)
         self._began = None
-        worker = getattr(item.config, "workerinput", {}).get("workerid", "")
-        return {"seconds": seconds, "attempt": item.stash.get(ATTEMPTS, 1), "worker": worker}
+        return seconds
+
+    def _compares(self, row: dict[str, Any]) -> bool:
+        """Whether a check has compared samples with the training images that this run is about."""
+        own: str | None = self.settings.value("index")
+        index = row["index"]
+        if not row["searched"] or row.get("assertion") == _LEAK:
+            return False
+        if own is None or (own in self._indexes and self._fingerprint(own) == index["fingerprint"]):
+            return True
+        return os.path.realpath(str(index["path"])) == os.path.realpath(own)
+
+    def _fingerprint(self, path: str) -> str:
+        return self._indexes[path].manifest.fingerprint
 
     def _running(self) -> pytest.Item:
         if self.item is None:

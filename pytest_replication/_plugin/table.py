@@ -31,11 +31,14 @@ def summary(
     faults: Sequence[str],
     caught: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    *,
+    gated: bool = False,
 ) -> None:
     """Write a row a check, tests that caught an error or were left out, and what made the run red."""
     reporter.section("replication")
     if not rows:
-        reporter.line("no replication check was made", yellow=True)
+        way = "" if gated else ": --replication-gate makes one where no test of the repository does"
+        reporter.line(f"no replication check was made{way}", yellow=True)
     rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
     cells = [tuple(map(one_line, _cells(row))) for row in rows]
     widths = [max((len(cell[column]) for cell in cells), default=0) for column in range(4)]
@@ -159,9 +162,16 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
-    shown = [f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}" for p in row["pairs"][:_PAIRS]]
+    shown = [
+        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}"
+        for p in row["pairs"][:_PAIRS]
+    ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
+
+
+def _label(pair: dict[str, Any]) -> str:
+    return "" if pair.get("label") is None else f" (class {pair['label']})"
 
 
 def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:

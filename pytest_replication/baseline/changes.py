@@ -8,6 +8,9 @@ from enum import StrEnum
 from pytest_replication.baseline.images import Image
 from pytest_replication.baseline.measured import Measured
 
+NOT_ALIKE = "not measured alike: "
+"""How a note begins that says what two measurements do not have in common."""
+
 
 class Change(StrEnum):
     """What became of a check since the baseline."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_replication.baseline.changes import Change, Compared, Comparison, Test
+from pytest_replication.baseline.changes import NOT_ALIKE, Change, Compared, Comparison, Test
 from pytest_replication.baseline.comparable import differences, remarks, require_alike
 from pytest_replication.baseline.images import only_in
 from pytest_replication.baseline.matching import earlier, last
@@ -161,7 +161,7 @@ def _one(
     # What is worse in one respect is worse, whatever became better beside it.
     if any(p <= level for p in worse) or (by_outcome and _rank(new) > _rank(old)):
         change = Change.WORSE
-    alike = [f"not measured alike: {told}" for told in differences(old, new)]
+    alike = [f"{NOT_ALIKE}{told}" for told in differences(old, new)]
     return Compared(
         old,
         new,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_replication.baseline.changes import Change, Compared, Comparison, Test
+from pytest_replication.baseline.changes import NOT_ALIKE, Change, Compared, Comparison, Test
 from pytest_replication.baseline.images import Image
 from pytest_replication.baseline.measured import Measured
 from pytest_replication.stats.releases import percentiles
@@ -56,6 +56,9 @@ def _reason(check: Compared, level: float) -> str:
 
 
 def _about(check: Compared, images: int) -> Iterator[str]:
+    unlike = [note for note in check.notes if note.startswith(NOT_ALIKE)]
+    for note in unlike:  # before figures, which then mean something else
+        yield f"note        {note}"
     if check.new.kind:
         yield f"{check.new.kind}: {check.old.outcome} then, {check.new.outcome} now"
         if check.tests:
@@ -70,7 +73,8 @@ def _about(check: Compared, images: int) -> Iterator[str]:
         gone = _count(len(check.gone_images), "training image")
         yield f"gone        {gone} of the baseline not replicated any more"
     for note in check.notes:
-        yield f"note        {note}"
+        if note not in unlike:
+            yield f"note        {note}"
 
 
 def _images(what: str, found: tuple[Image, ...], most: int, when: str) -> Iterator[str]:
@@ -86,8 +90,11 @@ def _images(what: str, found: tuple[Image, ...], most: int, when: str) -> Iterat
 
 
 def _rate(one: Measured) -> str:
-    low, high = one.bounds
-    bounds = "" if one.fdr else f" [{100 * low:.3g}, {100 * high:.3g}]"
+    (low, high), proved = one.bounds, []
+    if not one.fdr:
+        proved += [f"above {100 * low:.3g} %"] if low > 0 else []
+        proved += [f"below {100 * high:.3g} %"] if high < 1 else []
+    bounds = f": proves a rate {' and '.join(proved)}" if proved else ""
     return f"{one.replicated} of {one.samples} ({100 * one.replicated / one.samples:.3g} %{bounds})"
 
 

@@ -11,7 +11,7 @@ from pytest_replication.results import Results, write_results
 
 
 def write_baseline(path: str | os.PathLike[str], results: Results) -> Results:
-    """Write the results of a run as a baseline, by one rename, without what lies beside them.
+    """Write the results of a run as a baseline, by one rename, without pictures, command and settings.
 
     Args:
         path: of the file.
@@ -23,13 +23,17 @@ def write_baseline(path: str | os.PathLike[str], results: Results) -> Results:
     """
     if not results.counted:
         raise BaselineError(f"no check was made, so that the baseline {os.fspath(path)} was not written")
-    return write_results(path, _without_pictures(results.data))
+    return write_results(path, _kept(results.data))
 
 
-def _without_pictures(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with pairs that name no picture: the file goes where no pictures are."""
+def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a later run is compared with, no more.
+
+    The file goes where no pictures are, and into a repository: neither the command nor the settings are
+    needed there, and either may hold what is nobody's business.
+    """
     checks = [_plain(check) for check in data["checks"]]
-    return {**data, "checks": checks}
+    return {**data, "run": {**data["run"], "command": None, "settings": []}, "checks": checks}
 
 
 def _plain(value: Any) -> Any:

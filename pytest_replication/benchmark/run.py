@@ -92,10 +92,12 @@ def run_benchmark(
     wanted = check_names(embedders, scores, len(background))
     _check_sets(sets)
     contents = sha256s(background)
-    behind = digest_of(background, contents)
-    files = dict(zip(contents, background, strict=True)) if any(s.needs_background for s in wanted) else {}
-    pictures = {made.name: _digests(made) for made in sets}
-    _check_alike(sets, pictures, files, hosts or {}, out / "features", say)
+    behind = _Background(background, background_name, digest_of(background, contents))
+    learnt = any(score.needs_background for score in wanted)
+    files = dict(zip(contents, background, strict=True)) if learnt else {}
+    digests = {made.name: _digests(made) for made in sets}
+    cache = out / "features"
+    _check_alike(sets, digests, files, hosts or {}, cache, say)
     known = {row.key: row for row in read_results(out / RESULTS)}
     found: list[tuple[str, Row]] = []
     specs: dict[str, EmbedderSpec] = {}
@@ -103,21 +105,9 @@ def run_benchmark(
         embedder = load_embedder(written, preset=preset, device=device)
         specs[written] = embedder.spec
         fit = _fitting(wanted, embedder, written, say)
-        identity = identity_of(embedder, out / "features")
+        extractor = _Extractor(embedder, written, identity_of(embedder, cache))
         for made in sets:
-            digests = (*pictures[made.name], behind)
-            task = _Task(
-                made,
-                embedder,
-                written,
-                identity,
-                digests,
-                background,
-                background_name,
-                out / "features",
-                progress,
-                say,
-            )
+            task = _Task(made, digests[made.name], extractor, behind, cache, progress, say)
             _measure_missing(task, fit, known, out / RESULTS, tell)
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
@@ -171,36 +161,60 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Background:
+    """Pictures that are in no set.
+
+    Attributes:
+        pictures: may be none.
+        name: what results call them.
+        digest: of their content.
+    """
+
+    pictures: Sequence[Picture]
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Extractor:
+    """An extractor.
+
+    Attributes:
+        embedder: ready to embed.
+        written: what the user calls it.
+        identity: as `identity_of` has it.
+    """
+
+    embedder: Embedder
+    written: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     """One set and one extractor.
 
     Attributes:
         made: the set.
-        embedder: the extractor.
-        written: what the user calls it.
-        identity: of the extractor, as `identity_of` has it.
-        digests: of queries, database and background.
-        background: pictures, may be none.
-        background_name: what results call them.
+        digests: of its queries and its database.
+        extractor: what embeds it.
+        background: what scores learn from.
         cache: folder of features.
         progress: show bars.
         say: told of what comes near.
     """
 
     made: RetrievalSet
-    embedder: Embedder
-    written: str
-    identity: str
-    digests: tuple[str, str, str]
-    background: Sequence[Picture]
-    background_name: str
+    digests: tuple[str, str]
+    extractor: _Extractor
+    background: _Background
     cache: Path
     progress: bool
     say: Callable[[str], None] | None
 
     def key(self, score: Score) -> str:
         """All that decides the numbers of a row."""
-        queries, database, background = self.digests
+        queries, database = self.digests
         truth = [[q.picture.id, sorted(q.positives), sorted(q.junk)] for q in self.made.queries]
         parts = [
             __version__,
@@ -208,10 +222,10 @@ class _Task:
             self.made.name,
             score.name,
             truth,
-            self.identity,
+            self.extractor.identity,
             queries,
             database,
-            background if score.needs_background else "",
+            self.background.digest if score.needs_background else "",
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -219,13 +233,13 @@ class _Task:
         """Embed what the cache does not hold, and score."""
         if not scores:
             return
-        made, started = self.made, time.monotonic()
+        made, spec, started = self.made, self.extractor.embedder.spec, time.monotonic()
         tokens = any(score.needs_tokens for score in scores)
-        queries = self._embed([query.picture for query in made.queries], 0, tokens)
-        database = self._embed(made.database, 1, tokens)
+        queries = self._embed("queries", [query.picture for query in made.queries], self.digests[0], tokens)
+        database = self._embed("database", made.database, self.digests[1], tokens)
         background = self._background(scores, queries, database)
         if self.say is not None and len(made.queries) * len(made.database) <= CELLS:
-            near_negatives(made, queries, database, self.written, self.say)
+            near_negatives(made, queries, database, self.extractor.written, self.say)
         embedding = time.monotonic() - started
         for score in scores:
             started = time.monotonic()
@@ -233,11 +247,11 @@ class _Task:
             about = {**made.about, **compared.about}
             if background is not None and score.needs_background:
                 about["background"] = background[1]
-            title = f"{made.name}, {self.written}, {score.name}"
+            title = f"{made.name}, {self.extractor.written}, {score.name}"
             judged, curve = rank(Blocks(made, compared, title=title, progress=self.progress))
             yield Row(
                 set=made.name,
-                extractor=self.embedder.spec.name,
+                extractor=spec.name,
                 score=score.name,
                 metrics=summarise_judged(judged, curve),
                 curve=_thin(curve.recall, curve.precision),
@@ -245,8 +259,8 @@ class _Task:
                 database=len(made.database),
                 seconds=round(embedding + time.monotonic() - started, 3),
                 key=self.key(score),
-                preprocessing=self.embedder.spec.preprocessing,
-                weights_sha256=self.embedder.spec.weights_sha256,
+                preprocessing=spec.preprocessing,
+                weights_sha256=spec.weights_sha256,
                 about=about,
                 thresholds=thresholds(judged, curve),
             )
@@ -257,29 +271,29 @@ class _Task:
         """Features of the background, apart from the set, and what is said of it; None if not needed."""
         if not any(score.needs_background for score in scores):
             return None
-        behind = self._embed(self.background, 2, False)
+        pictures, written = self.background.pictures, self.extractor.written
+        behind = self._embed("background", pictures, self.background.digest, tokens=False)
         sides = (
             Side("database", self.made.database, database.vectors),
             Side("queries", [query.picture for query in self.made.queries], queries.vectors),
         )
-        near = check_vectors(behind, self.background, sides, self.made.name, self.written, self.say)
+        near = check_vectors(behind, pictures, sides, self.made.name, written, self.say)
         about = {
-            "name": self.background_name,
-            "images": len(self.background),
-            "sha256": self.digests[2],
+            "name": self.background.name,
+            "images": len(pictures),
+            "sha256": self.background.digest,
             **{f"near_{side}": count for side, count in near.items()},
         }
         return behind, about
 
-    def _embed(self, pictures: Sequence[Picture], side: int, tokens: bool) -> Features:
-        name = ("queries", "database", "background")[side]
+    def _embed(self, name: str, pictures: Sequence[Picture], digest: str, tokens: bool) -> Features:
         return features(
             pictures,
-            self.embedder,
+            self.extractor.embedder,
             self.cache,
-            key=key_of(self.identity, self.digests[side]),
+            key=key_of(self.extractor.identity, digest),
             tokens=tokens,
-            title=f"{self.made.name}, {self.written}, {name}",
+            title=f"{self.made.name}, {self.extractor.written}, {name}",
             progress=self.progress,
         )
 
@@ -310,7 +324,7 @@ def _measure_missing(
         add_results(results, [row])
     if tell is not None and scores:
         took = f"{plural(len(missing), 'score')} in {time.monotonic() - started:.1f} s"
-        tell(f"{task.made.name}, {task.written}: {took if missing else 'measured before'}")
+        tell(f"{task.made.name}, {task.extractor.written}: {took if missing else 'measured before'}")
 
 
 def _labelled(found: Sequence[tuple[str, Row]], labels: Mapping[str, str], results: Path) -> list[Row]:

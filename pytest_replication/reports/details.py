@@ -36,21 +36,42 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
         index: what its samples were compared with.
 
     Returns:
-        ``message`` (what a failure shows; empty for a pass), ``scores`` (the highest of each sample, in four
-        decimals), ``clusters`` (where samples share prompts, the number of the prompt of each, else None),
-        ``null`` (histogram of the scores of the calibration, None without one) and ``near_pairs``.
+        ``message`` (what a failure shows; empty for a pass), ``scores`` (the highest of each sample, as
+        `rounded` tells it), ``clusters`` (where samples share prompts, the number of the prompt of each, else
+        None), ``seeds`` (first and last, None where samples have none), ``null`` (histogram of the scores of
+        the calibration, None without one) and ``near_pairs``.
 
     Raises:
         IndexCorrupt: the calibration of the index is damaged.
     """
-    scores = [round(float(match.score), 4) for match in verdict.matches.best]
+    limit = None if verdict.policy.fdr is not None else float(verdict.policy.threshold)
+    scores = [rounded(float(match.score), limit) for match in verdict.matches.best]
     return {
         "message": "" if verdict.outcome is Outcome.PASS else render(verdict),
         "scores": scores,
         "clusters": _clusters(verdict),
+        "seeds": _seeds(verdict),
         "null": _null(index, scores),
         "near_pairs": [pair_data(verdict, match) for match in near(verdict)],
     }
+
+
+def rounded(score: float, threshold: float | None) -> float:
+    """A score in four decimals, on the side of the threshold on which it was: who counts them counts right.
+
+    Args:
+        score: a cosine.
+        threshold: None for none.
+    """
+    told = round(score, 4)
+    if threshold is None or (told >= threshold) == (score >= threshold):
+        return told
+    return round(told + (1e-4 if score >= threshold else -1e-4), 4)
+
+
+def _seeds(verdict: Verdict) -> dict[str, int] | None:
+    seeds = verdict.matches.subject.seeds
+    return {"first": min(seeds), "last": max(seeds), "distinct": len(set(seeds))} if seeds else None
 
 
 def near(verdict: Verdict) -> list[Match]:

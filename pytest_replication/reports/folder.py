@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.html import html_report
+from pytest_replication.reports.html import MARK, html_report, require_budget
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
@@ -20,24 +20,29 @@ from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 
 BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
-RENDERED: dict[str, Callable[[Results, int], str]] = {
-    "summary.md": lambda results, left: summary(results, max(0, min(CAP, left))),
-    "report.html": lambda results, left: html_report(results, budget=left),
+PAGE = "report.html"
+RENDERED: dict[str, tuple[float, Callable[[Results, int, int], str]]] = {
+    "summary.md": (0.1, lambda results, left, _: summary(results, min(CAP, left))),
+    PAGE: (0.5, lambda results, left, beside: html_report(results, budget=left, beside=beside)),
 }
-"""What is written beside the results: a file, and what makes it of them and of the bytes that are left."""
+"""What is written beside the results: a file; the share of the budget that it has whatever results and
+pictures take, as those of the worst models take most; and what makes it of the results, of the bytes that it
+may take, and of those that the rest of the folder takes where nothing is cut."""
+_SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
 _OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
 _HEAD = 4096
 
 
-def begin_report(folder: str | os.PathLike[str]) -> None:
+def begin_report(folder: str | os.PathLike[str], budget: int = BUDGET) -> None:
     """Make the folder, and take what an earlier run has written out of it.
 
     A run that dies must not leave the report of another one behind.
 
     Raises:
-        SettingsError: it cannot be written to, or holds a file of the name of the results that is none.
+        SettingsError: it cannot be written to, holds a file of the name of the results, of the page or of the
+            summary that is somebody else's, or the budget is too small for any report.
     """
     target = Path(folder)
     try:
@@ -50,6 +55,7 @@ def begin_report(folder: str | os.PathLike[str]) -> None:
         raise SettingsError(
             f"a report cannot be written to {target} ({error}): name another folder"
         ) from error
+    require_budget(budget)
 
 
 def pictures_for(folder: str | os.PathLike[str], budget: int) -> Pictures:
@@ -69,11 +75,13 @@ def write_report(
     Args:
         folder: as `begin_report` left it, with the pictures that checks have stored since.
         data: what `pytest_replication.results.assembled.assemble` gives.
-        budget: bytes that all of it may take; pages tell what they leave out for it.
+        budget: bytes that all of it may take; pages tell what they leave out for it. Results are whole all
+            the same, and a page has half of it at least.
         private: leave names, captions and pictures out.
 
     Raises:
         ResultsError: it cannot be written.
+        SettingsError: the page has too little room, or a file of its name is somebody else's.
     """
     target = Path(folder)
     if private:
@@ -81,9 +89,11 @@ def write_report(
     try:
         used = _keep_named(target, data)
         results = write_results(target / NAME, data)
-        left = budget - used - results.path.stat().st_size
-        for name, render in RENDERED.items():
-            content = render(results, left).encode(errors="replace")
+        taken = used + results.path.stat().st_size
+        left, beside = budget - taken, taken + len(summary(results).encode(errors="replace"))
+        for name, (share, render) in RENDERED.items():
+            _require_ours(target / name)
+            content = render(results, max(left, int(budget * share)), beside).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
     except OSError as error:
@@ -95,21 +105,33 @@ def write_report(
 
 def _clear(folder: Path) -> None:
     path = folder / NAME
+    for name in (NAME, *RENDERED):
+        _require_ours(folder / name)
+    for name in RENDERED:
+        (folder / name).unlink(missing_ok=True)
     if path.exists():
-        if not _is_ours(path):
-            raise SettingsError(f"{path} is no file of results: name another folder for the report")
-        for name in (*RENDERED, *OF_OTHER_TOOLS):
+        for name in OF_OTHER_TOOLS:
             (folder / name).unlink(missing_ok=True)
         path.unlink()
     for name in _stored(folder):
         (folder / FOLDER / name).unlink()
 
 
+def _require_ours(path: Path) -> None:
+    """Refuse to write over what no report has written: other tools have pages of that name, too."""
+    if path.exists() and not _is_ours(path):
+        what = "no file of results" if path.name == NAME else "of no report of this package"
+        raise SettingsError(f"{path} is {what}: name another folder for the report")
+
+
 def _is_ours(path: Path) -> bool:
-    """Whether a file begins as `write_results` begins one."""
+    """Whether a file begins as those of a report do; an empty one is nobody's."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return json.dumps(KIND).encode() in head
+    if path.name == NAME:
+        return json.dumps(KIND).encode() in head
+    mark = MARK in head if path.suffix == ".html" else _SUMMARY.match(head) is not None
+    return mark or not head
 
 
 def _stored(folder: Path) -> list[str]:

@@ -14,8 +14,13 @@ MOST = 1_000
 """Findings of a report: merge requests load all of them."""
 _SEVERITY = {
     "replicated": "blocker",
+    "closer": "blocker",
+    "repeats": "major",
+    "leak": "blocker",
+    "memorised": "blocker",
     "regression": "blocker",
     "error": "critical",
+    "no-verdict": "critical",
     "no-check": "critical",
     "inconclusive": "major",
 }

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from pytest_replication.escape import lines, one_line
-from pytest_replication.reports.findings import REGRESSED, REPLICATED, Finding, headline, name, of_run, title
+from pytest_replication.reports.about import REPLICATED
+from pytest_replication.reports.findings import REGRESSED, Finding, headline, name, of_run, title
 from pytest_replication.reports.properties import properties
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def junit(results: Results) -> str:
     """Render the checks of a run as JUnit XML.
 
     A check that fails its test is a failure; one that could not tell, or could not be made, is an error; one
-    that did not pass and was only measured is skipped, with what it found. A run in which no check was made
-    is an error.
+    that did not pass and was only measured is skipped, with what it found, as is one whose error the
+    test caught. A run in which no check was made is an error.
 
     Args:
         results: of a run.
@@ -41,8 +42,7 @@ def junit(results: Results) -> str:
     for check in results.checks:
         _add_check(root, check, stamp)
     for finding in of_run(results):
-        if finding.failing:
-            _add_broken(root, finding, stamp)
+        _add_broken(root, finding, stamp)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -65,9 +65,11 @@ def _add_check(root: ElementTree.Element, check: Mapping[str, Any], stamp: str) 
 
 def _add_broken(root: ElementTree.Element, finding: Finding, stamp: str) -> None:
     copies = finding.rule in (REPLICATED, REGRESSED)
-    result = ElementTree.Element("failure" if copies else "error")
+    kind = "failure" if copies else "error"
+    result = ElementTree.Element(kind if finding.failing else "skipped")
     result.set("message", _xml(finding.message))
-    result.set("type", "ReplicationDetected" if copies else "ReplicationError")
+    if finding.failing:
+        result.set("type", "ReplicationDetected" if copies else "ReplicationError")
     result.text = _xml(finding.message)
     test = finding.test or "the run"
     _suite(root, f"{test} ({finding.title})", test, finding.title, {}, result, 0, stamp)

@@ -6,6 +6,8 @@ came from data is put where none of that happens.
 
 from __future__ import annotations
 
+import re
+
 from pytest_replication.escape import lines
 from pytest_replication.reports.findings import name
 
@@ -49,8 +51,9 @@ def fenced(value: str, most: int) -> str:
     text = lines(value)
     body = text.encode(errors="replace")
     if len(body) > most:
-        text = body[:most].decode(errors="ignore").rpartition("\n")[0] + "\n…"
-    longest = max((len(run) for run in _runs(text)), default=0)
+        kept = body[:most].decode(errors="ignore")
+        text = (kept.rpartition("\n")[0] or kept) + "\n…"
+    longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
@@ -67,12 +70,3 @@ def _entities(text: str) -> str:
         safe = letter.isalnum() or not letter.isascii() or plain or of_time or letter in dots
         kept.append(letter if safe else f"&#{ord(letter)};")
     return "".join(kept)
-
-
-def _runs(text: str) -> list[str]:
-    """Runs of backticks."""
-    found, run = [], ""
-    for letter in text:
-        run = run + letter if letter == "`" else ""
-        found.append(run)
-    return found

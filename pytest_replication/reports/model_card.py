@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication.reports.findings import copies, headline, of_run, ordered, outcome, title
+from pytest_replication.reports.about import REPLICATED, about, passed
+from pytest_replication.reports.findings import failure, headline, of_run, ordered, outcome, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
 from pytest_replication.reports.words import plural, score_text, threshold_text
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 
 _CHECKS, _LONGEST = 50, 300
 _WORDS = {
-    "pass": "No check found copies of training images.",
     "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
     "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
     "none": "**No check was made.** This section is no evidence.",
 }
+_CELLS = {"extraction": ("extracted", "closest", "rule"), "screen": ("prompts", "assertion", "found")}
+_OF_SETS = ("", "assertion", "found")
+"""What the cells of checks of other kinds say; the samples of a set have a row of their own."""
 _NOT_SHOWN = (
     "Anything about images that are not in the index: who trained on more than that has to index more.",
     "That the model never copies: no more than the rate above is proved, for such prompts and seeds.",
@@ -39,11 +42,11 @@ def model_card(results: Results) -> str:
     # Copies that a run found before it was repeated are real, and belong on the card.
     checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
     what = outcome(results)
-    words = f"**{copies(results)}.**" if what == "fail" else _WORDS[what]
+    words = f"**{failure(results)}.**" if what == "fail" else _WORDS.get(what, f"{passed(results.counted)}.")
     lines = ["## Replication of training images", "", words, ""]
     lines += [f"* {plain(each.message)}" for each in of_run(results)[:_CHECKS]]
     for check in checks[:_CHECKS]:
-        lines += ["", *_check(results, check)]
+        lines += ["", *_check(check)]
     if len(checks) > _CHECKS:
         lines += ["", f"{len(checks) - _CHECKS} more checks are in the file of results."]
     told = dict.fromkeys(said for check in checks for said in warned(check))
@@ -56,20 +59,20 @@ def model_card(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _check(results: Results, check: Mapping[str, Any]) -> Iterator[str]:
+def _check(check: Mapping[str, Any]) -> Iterator[str]:
     yield f"### {plain(title(check), 200)}"
     yield ""
     measured = "" if check["asserted"] else " (measured only, no limit was asserted)"
     yield f"{check['outcome'].upper()}{measured}: {plain(headline(check), 600)}"
     yield ""
-    rows = list(_of_set(check) if "kind" in check else _of_samples(results, check))
+    rows = list(_of_set(check) if "kind" in check else _of_samples(check))
     if rows:
         yield "| | |"
         yield "| --- | --- |"
         yield from (f"| {name} | {value} |" for name, value in rows)
 
 
-def _of_samples(results: Results, check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_samples(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _of_model(check)
     distinct = check.get("distinct_samples")
     told = f", {distinct:,} of them distinct" if isinstance(distinct, int) and distinct else ""
@@ -78,12 +81,13 @@ def _of_samples(results: Results, check: Mapping[str, Any]) -> Iterator[tuple[st
     if check.get("prompts_source") or counts.get("prompts"):
         number, source = plain(counts.get("prompts") or "", 20), plain(check.get("prompts_source") or "", 200)
         yield "prompts", f"{number} {source}".strip()
-    if seeds := _seeds(results, check):
+    if seeds := _seeds(check):
         yield "seeds", seeds
     of = plain(counts.get("training_images", "an unknown number"), 20)
     copied = f", copies of {of} training images" if check["replicated"] else ""
     yield "replicated", f"{check['replicated']:,} of {check['samples']:,}{copied}"
-    yield "rate of the model", _bound(check)
+    if about(check) == REPLICATED:
+        yield "rate of the model", _bound(check)
     yield "highest score", score_text(check["worst_score"], check["threshold"])
     yield "threshold", _threshold(check)
     yield "compared with", _index(check)
@@ -102,9 +106,11 @@ def _of_set(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "samples", f"{plain(check.get('samples', ''), 20)} of {_quoted(check['sample_source'])}"
     if check.get("holdout_source"):
         yield "hold-out", f"{plain(check.get('holdout', ''), 20)} of {_quoted(check['holdout_source'])}"
-    for cell in check.get("cells") or []:
-        yield "found", plain(cell, _LONGEST)
-    if _mapping(check.get("index")).get("fingerprint"):
+    said = headline(check)
+    for name, cell in zip(_CELLS.get(check["kind"], _OF_SETS), check.get("cells") or [], strict=False):
+        if name and cell and cell != said:
+            yield name, plain(cell, _LONGEST)
+    if check.get("searched") and _mapping(check.get("index")).get("fingerprint"):
         yield "compared with", _index(check)
 
 
@@ -117,15 +123,13 @@ def _of_model(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", f"{code(model.get('name'))}{known}{f', {options}' if options else ''}"
 
 
-def _seeds(results: Results, check: Mapping[str, Any]) -> str:
-    """The first seed, where a model made the samples in this run."""
-    model = _mapping(check.get("model"))
-    if not model or model.get("ready"):
+def _seeds(check: Mapping[str, Any]) -> str:
+    """Which seeds the samples were made from, where that is known."""
+    seeds = _mapping(check.get("seeds"))
+    if not seeds:
         return ""
-    for setting in results.run["settings"]:
-        if _mapping(setting).get("name") == "seed":
-            return f"from {plain(setting.get('value'), 40)} on ({plain(setting.get('source'), 60)})"
-    return ""
+    first, last = (plain(seeds.get(name), 40) for name in ("first", "last"))
+    return first if first == last else f"{first} to {last}, {plain(seeds.get('distinct'), 20)} of them used"
 
 
 def _bound(check: Mapping[str, Any]) -> str:
@@ -152,7 +156,8 @@ def _index(check: Mapping[str, Any]) -> str:
     images = f"{searched:,} training images" if isinstance(searched, int) else "training images"
     engine, recall = search.get("engine"), search.get("recall")
     told = ", all of them (exact)" if engine in (None, "exact") else f", by {plain(engine, 60)}"
-    told += f" with a recall above {100 * recall:.5g} %" if isinstance(recall, float) else ""
+    if engine not in (None, "exact") and isinstance(recall, float):
+        told += f" with a recall above {100 * recall:.5g} %"
     missing = [
         f"{index[key]:,} {words}"
         for key, words in (("rejected", "could not be read"), ("removed", "were removed"))

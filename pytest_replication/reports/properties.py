@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.about import accepted
 
 PREFIX = "replication_"
 """How the name of each begins."""
@@ -27,6 +28,7 @@ _TOLD = (
     "closest_score",
     "searched",
 )
+_BOUNDS = ("rate_lower", "rate_upper", "confidence")
 _OF_INDEX = ("fingerprint", "embedder", "weights_sha256", "canaries")
 _NAMES = ("check", "threshold_source", "index_embedder", "model")
 _LONGEST = 500
@@ -43,7 +45,10 @@ def properties(check: Mapping[str, Any], number: int = 1, *, private: bool = Fal
     prefix = PREFIX if number == 1 else f"{PREFIX}{number}_"
     told: dict[str, Any] = {"check": check.get("check"), "kind": check.get("kind")}
     told |= {key: check.get(key) for key in _TOLD}
+    if check.get("fdr") is not None:  # which proves no rate
+        told = {key: value for key, value in told.items() if key not in _BOUNDS}
     told["asserted"] = check.get("asserted")
+    told["accepted"] = len(accepted(check)) if check.get("accepted") else None
     index, model = check.get("index"), check.get("model")
     told |= {f"index_{key}": index.get(key) for key in _OF_INDEX} if isinstance(index, Mapping) else {}
     told |= (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.results.masked import masked
 
 
 def model_data(model: ModelIdentity | None) -> dict[str, Any] | None:
@@ -16,7 +17,7 @@ def model_data(model: ModelIdentity | None) -> dict[str, Any] | None:
     return {
         "name": model.name,
         "fingerprint": model.fingerprint,
-        "options": list(model.options),
+        "options": list(map(masked, model.options)),
         "ready": bool(model.ready),
         "takes": list(model.takes),
         "notes": list(model.notes),
@@ -28,7 +29,7 @@ def model_lines(model: ModelIdentity | None) -> list[str]:
     if model is None or model.ready:
         return []
     known = f"fingerprint {model.fingerprint[:12]}" if model.fingerprint else "no fingerprint"
-    told = [known, *model.options, *model.notes]
+    told = [known, *map(masked, model.options), *model.notes]
     return [f"  model      {model.name}: {', '.join(told)}"]
 
 
@@ -62,10 +63,10 @@ def again_lines(
 
 
 def command(model: ModelIdentity, seed: int, prompt: str | None, label: int | str | None) -> str:
-    """The command that makes one sample again, to be pasted into a shell."""
+    """The command that makes one sample again, to be pasted into a shell; what is masked has to be put in."""
     words = ["pytest-replication", "sample", model.name]
     for option in model.options:
-        words += ["--model-option", option]
+        words += ["--model-option", masked(option)]
     words.append(f"--seed={seed}")
     words += [] if prompt is None else [f"--prompt={prompt}"]
     words += [] if label is None else [f"--label={label}"]

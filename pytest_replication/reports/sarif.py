@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.findings import RULES, Finding, of_pairs, of_run, outcome
+from pytest_replication.reports.findings import (
+    BROKEN,
+    NO_CHECK,
+    NO_VERDICT,
+    RULES,
+    Finding,
+    of_pairs,
+    of_run,
+    outcome,
+)
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -23,9 +32,14 @@ FINGERPRINT = "replication/v1"
 _HELP = {
     "replicated": "Open both images of the pair in the report of the run. If it is a copy, the model must "
     "not be released; if people decide that it is none, 'pytest-replication accept' writes that down.",
+    "closer": "The message says how far. Look at the closest pairs in the report of the run.",
+    "repeats": "The message names the samples. More prompts, seeds or steps may give more images.",
+    "leak": "Take the shared images out of one of the sets: a score on the test set means less with them.",
+    "memorised": "Generate from the flagged prompts, and check the samples against an index.",
     "regression": "'pytest-replication compare' with both files of results names the new training images.",
     "inconclusive": "The message of the check says how many samples would settle it.",
     "error": "The message says what mends it. Until then nothing is known of the model.",
+    "no-verdict": "The message says how the test failed. What it was to check is not known until it ends.",
     "no-check": "Name the test, or give --replication-gate and an index.",
 }
 
@@ -47,17 +61,17 @@ def sarif_data(results: Results) -> dict[str, Any]:
     driver: dict[str, Any] = {"name": writer or "pytest-replication"}
     driver |= {"version": version} if version else {}
     driver["rules"] = [_rule(rule) for rule in rules]
-    beside = [
-        {"level": "error" if each.failing else "warning", "message": {"text": each.message or each.title}}
-        for each in of_run(results)
-    ]
+    broken = of_run(results)
+    beside = [_notification(each) for each in broken]
     if left_out:
         said = (
             f"{left_out} more training images are in the file of results: there are no more than {MOST} here"
         )
         beside.append({"level": "warning", "message": {"text": said}})
     what = outcome(results)
-    invocation: dict[str, Any] = {"executionSuccessful": what not in ("error", "none")}
+    # A run that found copies may have broken down as well.
+    whole = not any(each.failing and each.rule in (BROKEN, NO_VERDICT, NO_CHECK) for each in broken)
+    invocation: dict[str, Any] = {"executionSuccessful": whole and what not in ("error", "none")}
     invocation |= {"toolExecutionNotifications": beside} if beside else {}
     run: dict[str, Any] = {
         "tool": {"driver": driver},
@@ -73,6 +87,11 @@ def sarif_data(results: Results) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [run],
     }
+
+
+def _notification(finding: Finding) -> dict[str, Any]:
+    said = finding.message or finding.title
+    return {"level": "error" if finding.failing else "warning", "message": {"text": _message(said)}}
 
 
 def _rule(rule: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
 from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
+from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome, Verdict
 
 SHOWN = 10
@@ -177,11 +178,7 @@ def _details(verdict: Verdict) -> list[str]:
     if verdict.outcome is Outcome.INCONCLUSIVE:
         lines.append(f"  to settle  {_needed(verdict)}")
     elif verdict.outcome is Outcome.FAIL:
-        lines.append(
-            "  look       open both images of a pair, or have them drawn: 'pytest-replication check "
-            f"{subject.index} SAMPLES --pictures FILE.png', --replication-pictures FOLDER in pytest; "
-            f"'pytest-replication search {subject.index} SAMPLE' lists more neighbours"
-        )
+        lines.append(f"  look       {_look(subject)}")
         lines += again_lines(
             subject.model,
             verdict.worst.sample,
@@ -191,6 +188,23 @@ def _details(verdict: Verdict) -> list[str]:
             subject.labels,
         )
     return lines
+
+
+def _look(subject: Subject) -> str:
+    """How to see both images of a pair."""
+    surroundings = current()
+    if (page := surroundings.page() if surroundings is not None else None) is not None:
+        return f"{page} shows both images of each pair, once the run has ended"
+    if subject.model is not None and not subject.model.ready:  # there are no files of its samples
+        return (
+            "have both images of each pair drawn: --replication-report FOLDER or --replication-pictures "
+            "FOLDER in pytest, --report FOLDER or --pictures FILE.png of 'pytest-replication check'"
+        )
+    return (
+        f"open both images of a pair, or have them drawn: 'pytest-replication check {subject.index} SAMPLES "
+        "--pictures FILE.png', --replication-pictures FOLDER in pytest; "
+        f"'pytest-replication search {subject.index} SAMPLE' lists more neighbours"
+    )
 
 
 def _of_accepted(verdict: Verdict) -> dict[str, Any]:
@@ -224,7 +238,8 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
     prompt = f' "{subject.prompts[match.sample][:60]}"' if subject.prompts else ""
     view = f" [{match.view}]" if match.view != "whole" else ""
     caption = f' "{record.caption[:60]}"' if record.caption else ""
-    told = f"{view}{caption}{_copies(match)}{evidence_text(match)}"
+    label = "" if record.label is None else f" (class {record.label})"
+    told = f"{view}{label}{caption}{_copies(match)}{evidence_text(match)}"
     own = own_text(verdict, match)
     return [
         f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
@@ -244,7 +259,8 @@ def _names(verdict: Verdict, match: Match) -> tuple[str, str]:
     """A sample and a training image, as a pair of parts names them."""
     subject, record = verdict.matches.subject, match.record
     seed = f" (seed {subject.seeds[match.sample]})" if subject.seeds else ""
-    return f"{subject.samples[match.sample]}{seed}", record.uri
+    label = "" if record.label is None else f" (class {record.label})"
+    return f"{subject.samples[match.sample]}{seed}", f"{record.uri}{label}"
 
 
 def _copies(match: Match) -> str:

@@ -49,11 +49,12 @@ def read_number(text: str) -> float:
         raise ValueError(f"is not a number: write {meant:.12g}") from None
 
 
-_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_UNITS |= {f"{letter}b": _UNITS[letter] for letter in "kmg"}
 
 
 def read_size(text: str) -> int:
-    """Take a size in bytes, kB, MB, GB or their binary kin.
+    """Take a size in bytes, kB, MB, GB (the B may be left out) or their binary kin.
 
     Raises:
         ValueError: it is none; the message begins with "is".

@@ -12,6 +12,7 @@ from pytest_replication.results.sound import FORMAT, KIND, NONE, OUTCOMES
 
 ATTEMPT, WORKER = "attempt", "worker"
 """Of a row on its way: which run of its test it is of, from 1 on, and which worker made it."""
+_ON_ITS_WAY = (ATTEMPT, WORKER, "serial", "of_index")
 _DETAILS: dict[str, Any] = {"message": "", "seconds": None}
 _DETAILS_OF_SAMPLES: dict[str, Any] = {"scores": [], "null": None, "near_pairs": []}
 
@@ -34,6 +35,7 @@ def assemble(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> dict[
         "written": now(),
         "writer": f"pytest-replication {__version__}",
         "outcome": _worst(checks, run),
+        "measured": _measured(checks),
         "private": False,
         "run": dict(run),
         "checks": checks,
@@ -53,12 +55,18 @@ def _checks(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         test = row["test"]
         rerun = row.get(ATTEMPT, 1) < last[(test, row.get(WORKER) or "")]
         numbers[(test, rerun)] += 1
-        own = {name: value for name, value in row.items() if name not in (ATTEMPT, WORKER)}
+        own = {name: value for name, value in row.items() if name not in _ON_ITS_WAY}
         defaults = _DETAILS if "kind" in row else _DETAILS | _DETAILS_OF_SAMPLES
         named = f"{test}#{'rerun' if rerun else ''}{numbers[(test, rerun)]}"
         again = {"attempt": row.get(ATTEMPT, 1)} if rerun else {}
         checks.append({"id": named, **defaults, **own, "rerun": rerun, **again})
     return checks
+
+
+def _measured(checks: Sequence[Mapping[str, Any]]) -> str:
+    """The worst outcome of what was only measured, and fails no test by itself."""
+    found = [str(check["outcome"]) for check in checks if not check["asserted"]]
+    return max(found, key=OUTCOMES.index, default=NONE)
 
 
 def _worst(checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
@@ -72,4 +80,6 @@ def _worst(checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
         found.add("error")
     if (run.get("baseline") or {}).get("outcome") == "fail":
         found.add("fail")
+    if run.get("exit_status") and found == {"pass"}:
+        found.add("error")  # a run that is red for another reason is no evidence
     return max(found, key=OUTCOMES.index, default=NONE)

@@ -69,7 +69,7 @@ OF_SAMPLES: Types = {
 """Of a check of each sample, which has no ``kind``."""
 
 # What need not be there; where it is, it is of these types.
-MORE_OF_RUN: Types = {"exit_status": (int,), "baseline": (dict,)}
+MORE_OF_RUN: Types = {"exit_status": (int,), "baseline": (dict,), "skipped": (list,)}
 MORE_OF_CHECK: Types = {
     "kind": (str,),
     "test_file": _TEXT,
@@ -90,6 +90,7 @@ MORE_OF_CHECK: Types = {
     "control": _OBJECT,
     "search": _OBJECT,
     "objects": _OBJECT,
+    "seeds": _OBJECT,
     "pairs": _LIST,
     "undecided_pairs": _LIST,
     "near_pairs": _LIST,

@@ -106,32 +106,50 @@ def read_results(path: str | os.PathLike[str]) -> Results:
     Raises:
         ResultsError: there is none, it is damaged, of another format, or lacks what reports are made of.
     """
+    return read_results_or(path, _AGAIN)
+
+
+def read_results_or(path: str | os.PathLike[str], remedy: str) -> Results:
+    """The same as `read_results`; errors end with what mends them here.
+
+    Args:
+        path: the file, or the folder of a report.
+        remedy: what to do where it cannot be read, in words.
+
+    Raises:
+        ResultsError: as there.
+    """
     source = Path(path)
     if source.is_dir():
         source /= NAME
-    text = _text(source)
+    text = _text(source, remedy)
     try:
         data = json.loads(text, parse_constant=_no_constant)
         if isinstance(data, dict) and data.get("format") != FORMAT and "kind" in data:
-            raise ResultsError(
-                f"{source} is in format {str(data.get('format'))[:20]} of results, this version reads format "
-                f"{FORMAT}: {_AGAIN}"
-            )
+            raise ResultsError(_other_format(source, data, remedy))
         require_sound(data)
     except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{source} is no sound file of results ({error}): {_AGAIN}") from error
+        raise ResultsError(f"{source} is no sound file of results ({error}): {remedy}") from error
     return Results(source, data)
 
 
-def _text(path: Path) -> str:
+def _other_format(path: Path, data: Mapping[str, Any], remedy: str) -> str:
+    found = data.get("format")
+    newer = isinstance(found, int) and found > FORMAT
+    by = f" (written by {str(data.get('writer'))[:60]})" if newer and data.get("writer") else ""
+    mend = "upgrade pytest-replication to the version that wrote it" if newer else remedy
+    return f"{path} is in format {str(found)[:20]} of results{by}, this version reads format {FORMAT}: {mend}"
+
+
+def _text(path: Path, remedy: str) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ResultsError(f"{path} has more than {MAX_BYTES:,} bytes: it is no file of results")
         return read_file(path).decode()
     except FileNotFoundError as error:
-        raise ResultsError(f"there is no file of results at {path}: {_AGAIN}") from error
+        raise ResultsError(f"there is no file of results at {path}: {remedy}") from error
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} cannot be read as a file of results ({error}): {_AGAIN}") from error
+        raise ResultsError(f"{path} cannot be read as a file of results ({error}): {remedy}") from error
 
 
 def _no_constant(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -17,6 +18,8 @@ SHARE = 0.3
 _LOSSLESS = 64
 """Longest side up to which a picture is kept exactly: small images are looked at pixel by pixel."""
 _QUALITY = 80
+_COUNT_AGAIN = 0.02
+"""Share of the room that a process fills before it counts again what all have stored."""
 
 
 class Pictures:
@@ -36,7 +39,8 @@ class Pictures:
         self._folder = folder / FOLDER
         self._room = room
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._used = sum(entry.stat().st_size for entry in os.scandir(self._folder))
+        self._used = self._stored()
+        self._since = 0
         self.left_out = 0
 
     @property
@@ -60,14 +64,26 @@ class Pictures:
         name = f"{hashlib.sha256(content).hexdigest()[:40]}.webp"
         path = self._folder / name
         if not path.exists():
+            if self._since > self._room * _COUNT_AGAIN:  # others may have stored as much meanwhile
+                self._used, self._since = self._stored(), 0
             if self._used + len(content) > self._room:
                 self.left_out += 1
                 return None
             self._used += len(content)
+            self._since += len(content)
             temporary = path.with_name(f".{name}.{os.getpid()}")
             temporary.write_bytes(content)
             os.replace(temporary, path)
         return f"{FOLDER}/{name}"
+
+    def _stored(self) -> int:
+        """Bytes of all pictures in the folder; those that another process is writing are not there yet."""
+        found = 0
+        for entry in os.scandir(self._folder):
+            if not entry.name.startswith("."):
+                with contextlib.suppress(FileNotFoundError):
+                    found += entry.stat().st_size
+        return found
 
 
 def encoded(image: Image.Image) -> bytes:

@@ -107,19 +107,25 @@ def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
             "settings": [_setting(setting) for setting in run["settings"]],
             "faults": [_fault(each) for each in run["faults"]],
             "caught": [_test(name) for name in run["caught"]],
-            "errors": [{**error, "test": _test(error["test"]), "message": ""} for error in run["errors"]],
+            "errors": [_ended(error) for error in run["errors"]],
+            **({"skipped": [_ended(test) for test in run["skipped"]]} if "skipped" in run else {}),
         },
         "checks": [_check(check) for check in data["checks"]],
     }
 
 
+def _ended(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A test that ended without a verdict, or was skipped."""
+    return {**_stripped(entry), "test": _test(entry["test"]), "message": ""}
+
+
+_OF_RUN = ("settings", "faults", "caught", "errors", "skipped", "environment", "command", "baseline")
+"""Keys of a run that are looked at one by one."""
+
+
 def _plain_run(run: Mapping[str, Any]) -> dict[str, Any]:
     environment = run["environment"]
-    plain = {
-        name: value
-        for name, value in run.items()
-        if name not in ("settings", "faults", "caught", "errors", "environment", "command", "baseline")
-    }
+    plain = {name: value for name, value in run.items() if name not in _OF_RUN}
     return {**_stripped(plain), "command": None, "environment": dict(environment)}
 
 

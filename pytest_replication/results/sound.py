@@ -66,6 +66,8 @@ def _require_run(run: Any) -> None:
     ):
         for each in run[name]:
             _require(each, kinds, where)
+    for each in run.get("skipped", []):
+        _require(each, ERROR, "a test that was skipped")
     _require_texts(run["caught"], "a test that caught an error")
     if "baseline" in run:
         compared = run["baseline"]

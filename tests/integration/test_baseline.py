@@ -104,7 +104,7 @@ def test_a_release_that_is_worse_fails_though_the_limit_holds(
             "PASS * 10 of 24 replicated*",
             "*= replication baseline =*",
             "WORSE  *::test_release#1",
-            "      replicated  1 of 24 (4.17 % *) then, 10 of 24 (41.7 % *) now",
+            "      replicated  1 of 24 (4.17 %: proves a rate above *) then, 10 of 24 (41.7 %: *) now",
             "      new training images that are replicated: 9",
             "        1.000  */photos/training/*.jpg  by */second/*.png*",
             "FAIL: worse than the baseline */base.json: *rate 4.17 % * 41.7 %*9 new training images replicated",
@@ -148,6 +148,7 @@ def test_what_cannot_be_told_is_no_pass_of_the_verb(
     for changes in (
         {"errors": [{"test": "t", "message": "no index"}]},
         {"faults": [{"kind": "lost", "text": "lost"}]},
+        {"faults": [{"kind": "baseline", "text": "x"}, {"kind": "lost", "text": "lost"}]},
     ):
         (tmp_path / "broken.json").write_text(json.dumps(data | {"run": data["run"] | changes}))
         assert main(["compare", str(baseline), str(tmp_path / "broken.json")]) == 3
@@ -177,10 +178,11 @@ def test_a_worker_brings_all_that_is_compared(gate: Run, baseline: Path) -> None
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "there is no file of results"),
-        ("", "is no sound file of results"),
-        ("{}", "is no sound file of results"),
-        ('{"format": 9, "kind": "pytest-replication results"}', "format 9"),
+        (None, "there is no baseline *base.json: write the first one with the same command and"),
+        ("", "is no sound file of results*restore it; or move it away"),
+        ("{}", "is no sound file of results*restore it; or move it away"),
+        ('{"format": 9, "kind": "pytest-replication results"}', "format 9*: upgrade pytest-replication"),
+        ('{"format": 0, "kind": "pytest-replication results"}', "format 0*: restore it; or"),
     ],
 )
 def test_a_baseline_that_cannot_be_read_ends_the_run_before_anything_is_measured(
@@ -188,9 +190,12 @@ def test_a_baseline_that_cannot_be_read_ends_the_run_before_anything_is_measured
 ) -> None:
     if content is not None:
         (pytester.path / "base.json").write_text(content)
-    result = gate("first", BASE)
+    result = gate("first", BASE, "--replication-report=out")
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"ERROR: the baseline cannot be used: *{told}*"])
+    result.stderr.fnmatch_lines([f"ERROR: *{told}*"])
+    left = read_results("out")  # CI shows what is there, and that is not of the run before
+    assert (left.outcome, left.run["exit_status"], left.checks) == ("error", 4, [])
+    assert [fault["kind"] for fault in left.run["faults"]] == ["baseline"]
     if content is not None:  # neither is such a file overwritten
         assert gate("first", BASE, UPDATE).ret == 4
         assert (pytester.path / "base.json").read_text() == content
@@ -294,11 +299,18 @@ def test_a_check_that_is_missing_is_an_error(gate: Run, baseline: Path, pytester
 
 
 def test_another_index_and_another_rule_are_not_compared(
-    gate: Run, baseline: Path, pytester: pytest.Pytester
+    gate: Run, baseline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = gate("first", BASE, "--replication-threshold=0.95")
+    result = gate("first", BASE, "--replication-threshold=0.95", "--replication-report=out")
     assert result.ret == 3
     result.stdout.fnmatch_lines(["ERROR: *rule score >= 0.9 then, score >= 0.95 now*"])
+    assert [fault["kind"] for fault in read_results("out").run["faults"]] == ["baseline"]  # pytest is well
+    assert main(["compare", str(baseline), "out"]) == 3
+    capsys.readouterr()
+    assert main(["compare", str(baseline), "out", "--allow-other-index"]) == 0  # what the refusal recommends
+    told = capsys.readouterr().out.splitlines()
+    assert "is: error (it could not be compared with its own baseline)" in told[-1]
+    assert told[2].startswith("      note        not measured alike: rule score >= 0.9 then")
     data = json.loads(baseline.read_text())
     data["checks"][0]["index"]["fingerprint"] = "0" * 64
     baseline.write_text(json.dumps(data))

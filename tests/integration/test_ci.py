@@ -98,6 +98,28 @@ def test_github_is_told_once(run_suite: RunSuite, step: Path, args: tuple[str, .
     assert len(copies["replication_index_fingerprint"]) == 64
 
 
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("--replication-baseline=gone.json",), "there is no baseline"),
+        (("-o", "replication_treshold=0.5"), "there is no ini key replication_treshold"),
+    ],
+)
+def test_github_is_told_of_what_cannot_begin(
+    run_suite: RunSuite, step: Path, args: tuple[str, ...], told: str
+) -> None:
+    result = run_suite(PASSING, *args)
+    assert result.ret == 4
+    (error,) = commands(result)
+    assert error.startswith("::error title=")
+    assert told in error
+    assert step.read_text().count("## 💥 Replication: ERROR") == 1
+    assert told.replace("_", "") in step.read_text().replace("\\_", "").replace("_", "").replace("&#95;", "")
+    step.unlink()
+    result = run_suite(PASSING, *args, "--replication-ci=off")
+    assert (result.ret, step.exists(), commands(result)) == (4, False, [])
+
+
 def test_outside_github_and_where_it_is_off_nothing_is_told(
     run_suite: RunSuite, step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

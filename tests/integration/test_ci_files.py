@@ -90,6 +90,17 @@ def test_no_input_is_text_of_a_script_and_actions_are_pinned() -> None:
     assert [key for key, value in ACTION["inputs"].items() if "default" not in value] == ["index"]
 
 
+def test_the_workflow_of_this_repository_follows_its_own_advice() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert all(use == "./" or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", use) for use in used)
+    own = [step for step in steps if step.get("uses") == "./"]
+    assert len(own) == 2
+    assert all(step["with"].keys() <= ACTION["inputs"].keys() for step in own)
+    assert not any("${{" in step.get("run", "") for step in steps)
+
+
 def test_hostile_inputs_are_single_arguments(tmp_path: Path, recorded: Path) -> None:
     inputs = dict.fromkeys(ACTION["inputs"], EVIL) | {
         "private": "true",
@@ -238,6 +249,11 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
     variables = {key: str(value) for key, value in JOB["variables"].items()}
     variables |= {
         "REPLICATION_MODEL": EVIL,
+        "REPLICATION_PROMPTS": EVIL,
+        "REPLICATION_THRESHOLD": "0.9",
+        "REPLICATION_MAX_RATE": "0.1",
+        "REPLICATION_INDEX_FINGERPRINT": EVIL,
+        "REPLICATION_PRIVATE": "true",
         "REPLICATION_ARGUMENTS": f"-q\nEND\n{EVIL}",
         "REPLICATION_TESTS": tests,
     }
@@ -249,7 +265,9 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
     rest = ["--replication-require-checks", "--", "tests/a.py", EVIL]
     assert gate == [
         "-m", "pytest", "--replication-index=index", "--replication-report=replication-report",
-        f"--replication-model={EVIL}", "-q", "END", EVIL,
+        f"--replication-model={EVIL}", f"--replication-prompts={EVIL}", "--replication-threshold=0.9",
+        "--replication-max-rate=0.1", f"--replication-index-fingerprint={EVIL}",
+        "--replication-report-private", "-q", "END", EVIL,
         *(rest if tests else ["--replication-gate=no_replication", "--ignore-glob=*"]),
     ]  # fmt: skip
     assert not (tmp_path / "pwned").exists()

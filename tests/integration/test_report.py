@@ -81,7 +81,9 @@ def test_every_check_stands_in_the_results_once(
 def test_the_verb_tells_results_in_a_few_lines(
     run_suite: RunSuite, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_suite(COPY, REPORT)
+    result = run_suite(COPY, REPORT)
+    where = pytester.path / "out" / "report.html"
+    result.stdout.fnmatch_lines([f"*  look       {where} shows both images*", f"report: {where}"])
     capsys.readouterr()
     page = (pytester.path / "out" / "report.html").read_text()
     assert "1 of 1 sample replicates a training image." in page
@@ -107,6 +109,7 @@ def test_a_passing_run_says_so(run_suite: RunSuite, pytester: pytest.Pytester) -
     data = valid(pytester.path / "out")
     assert (data["outcome"], len(data["checks"])) == ("pass", 1)
     assert data["checks"][0]["message"] == ""
+    assert "`report.html`, in the folder of the report" in (pytester.path / "out" / "summary.md").read_text()
     assert len(data["checks"][0]["near_pairs"]) == 1
 
 
@@ -224,10 +227,30 @@ def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: p
     def broken(*_: object) -> str:
         raise KeyError("score")
 
-    monkeypatch.setattr("pytest_replication.reports.folder.RENDERED", {"page": broken})
+    monkeypatch.setattr("pytest_replication.reports.folder.RENDERED", {"page": (0.5, broken)})
     result = run_suite(PASS, REPORT, "-p", "no:xdist")
     assert result.ret == 3
     result.stdout.fnmatch_lines(["ERROR: the report cannot be written to *(KeyError: 'score')"])
+
+
+def test_a_budget_that_is_too_small_is_told_with_one_that_is_not(
+    run_suite: RunSuite, pytester: pytest.Pytester
+) -> None:
+    size = "--replication-report-budget"
+    result = run_suite(PASS, REPORT, f"{size}=1k")
+    assert result.ret == 4  # before anything is measured
+    result.stderr.fnmatch_lines(
+        ["ERROR: a report takes * kB with nothing in it, and its budget is 1 kB: give *"]
+    )
+    assert not (pytester.path / "out" / "report.html").exists()
+    result = run_suite(PASS, REPORT, f"{size}=50k")
+    assert result.ret == 3
+    result.stdout.no_fnmatch_line("report: *")
+    said = " ".join(line for line in result.outlines if line.startswith("ERROR: the page takes"))
+    enough = re.search(r"give (\S+) or more as --replication-report-budget", said)
+    assert enough
+    assert [fault["kind"] for fault in valid(pytester.path / "out")["run"]["faults"]] == []
+    assert run_suite(PASS, REPORT, f"{size}={enough[1]}").ret == 0
 
 
 def test_a_run_leaves_nothing_of_the_one_before(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
@@ -296,6 +319,33 @@ def test_pixels_have_pictures_too(
         assert image.size == (32, 32)
 
 
+def test_pages_of_other_tools_are_not_written_over(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("pytest_html")
+    result = run_suite(PASS, "--html=out/report.html", REPORT, "-p", "no:xdist")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --html=*report.html is the page of --replication-report=*: give*"])
+    assert run_suite(PASS, "--html=out/report.html", "-p", "no:xdist").ret == 0
+    written = (pytester.path / "out" / "report.html").read_bytes()
+    result = run_suite(PASS, REPORT, "-p", "no:xdist")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: *report.html is of no report of this package*"])
+    assert (pytester.path / "out" / "report.html").read_bytes() == written
+
+
+def test_no_secret_of_the_command_line_is_published(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    secret = "--replication-model-option=arguments.token=hf_SECRET123"
+    update = ("--replication-baseline=base.json", "--replication-update-baseline")
+    assert run_suite(PASS, REPORT, secret, *update, "-p", "no:xdist").ret == 0
+    written = [*(pytester.path / "out").iterdir(), pytester.path / "base.json"]
+    assert len(written) > 3
+    for path in written:
+        assert path.is_dir() or b"SECRET" not in path.read_bytes()
+    data = valid(pytester.path / "out")
+    assert "--replication-model-option=arguments.token=***" in data["run"]["command"]
+    base = json.loads((pytester.path / "base.json").read_text())
+    assert (base["run"]["command"], base["run"]["settings"]) == (None, [])
+
+
 def test_check_writes_a_report(
     built_pixels: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,6 +358,11 @@ def test_check_writes_a_report(
     ]
     assert {"name": "threshold", "value": 0.9, "source": "command line"} in data["run"]["settings"]
     assert (out / data["checks"][0]["pairs"][0]["pictures"]["training"]).is_file()
+    assert main([*arguments, "--report-budget=45kB"]) == 1  # of which the page says that it is too little
+    assert "more than its budget leaves" in capsys.readouterr().err
+    nowhere = ["check", index, str(tmp_path / "nowhere"), *arguments[3:], "--report-budget=45kB"]
+    assert main(nowhere) == 3
+    assert "nowhere" in capsys.readouterr().err.splitlines()[-1]
     assert main([*arguments, "--report-private"]) == 1
     assert valid(out)["private"] is True
     assert main(["check", index, str(tmp_path / "nowhere"), "--threshold=0.9", f"--report={out}"]) == 3

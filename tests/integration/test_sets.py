@@ -60,10 +60,10 @@ def test_every_assertion_is_a_fixture_and_stands_in_the_table(
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
-def test_they_count_as_checks(run_suite: RunSuite) -> None:
+def test_those_that_search_the_index_count_as_checks(run_suite: RunSuite) -> None:
     code = """
-        def test_repeats(assert_no_duplicates_within):
-            assert_no_duplicates_within("photos/unrelated", 0.95)
+        def test_percentile(assert_percentile_below):
+            assert_percentile_below("photos/unrelated", 50, 0.99)
     """
     result = run_suite(code, "--replication-require-checks")
     result.assert_outcomes(passed=1)

@@ -54,7 +54,8 @@ def made_check(number: int = 1, outcome: str = "fail", **changes: Any) -> dict[s
         "worst_score": 0.981 if pairs else 0.312,
         "closest_score": 0.981 if pairs else 0.312,
         "searched": 60000,
-        "search": {"engine": "exact", "recall": None},
+        "search": {"engine": "exact", "recall": 1.0},
+        "seeds": {"first": 0, "last": 255, "distinct": 256},
         "control": {
             "asked": 16, "found": 16, "lowest": 0.7, "reachable": 40, "stored": 40, "planted": 60,
             "planted_found": 55, "absent": "", "beyond": 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.html.checks import DETAILED, check_html
+from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
-from pytest_replication.reports.html.told import count, many, part, size, told
+from pytest_replication.reports.html.told import count, many, part, size, text, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 
 if TYPE_CHECKING:
@@ -27,13 +29,17 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "compare.js", "card.js", "list.js", "keys.js")
 FIRST = 20
 """Pairs of each check whose pictures come before those of any other pair."""
+MARK = b'<meta name="generator" content="pytest-replication">'
+"""What tells a page of this package from those of others, near its beginning."""
 _SPARE = 2_000
 """Bytes kept for what the page says of itself."""
+_SMALLEST, _NAMED = 100, 100
+"""Bytes that no row is below, and characters of names in a row that has to be short."""
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _COUNTED_ORDER = {outcome: place for place, outcome in enumerate(ORDER)}
 
 
-def html_report(results: Results, *, budget: int, everything: bool = False) -> str:
+def html_report(results: Results, *, budget: int, everything: bool = False, beside: int = 0) -> str:
     """Render the results of a run as one page.
 
     It loads nothing, and forbids itself to: style, script, data and pictures are in it. Pictures are taken in
@@ -44,21 +50,48 @@ def html_report(results: Results, *, budget: int, everything: bool = False) -> s
         budget: bytes that the page may have in UTF-8.
         everything: open it with all checks and pairs, not only with what did not pass. A run in which all is
             well opens so anyway.
+        beside: bytes that the rest of the folder takes, of whose budget the page has half at least.
 
     Raises:
-        SettingsError: the checks alone take more than the budget.
+        SettingsError: the checks alone, with the worst pair, take more than the budget.
     """
     checks = list(results.checks)
-    rows = rows_of(checks, private=bool(results.data.get("private")))
+    private = bool(results.data.get("private"))
+    rows = rows_of(checks, private=private, new=new_since(part(results.data, "run")))
+    first = min((_size(row) for row in (*rows[:1], *map(_short, rows[:1]))), default=0)
     for detailed in (DETAILED, 20, 0):
         parts = _parts(results, rows, detailed, everything=everything)
         least = len(_fill(_file("page.html"), parts).encode()) + _SPARE
-        if least <= budget:
+        if least + first <= budget:
             return _fill(_file("page.html"), parts | _filled(results, rows, budget - least, budget))
     raise SettingsError(
-        f"the report takes {size(least)} without any pair, and its budget is {size(budget)}: give it "
-        "more with --replication-report-budget, or --budget of the verb report"
+        f"the page takes {size(least + first)} with no more than the worst pair, and that is more than its "
+        f"budget leaves: give {_enough(min(beside + least + first, 2 * (least + first)))} or more as "
+        "--replication-report-budget, or --budget of the verb report"
     )
+
+
+def require_budget(budget: int) -> None:
+    """Refuse a budget that is too small for a page with nothing in it.
+
+    Args:
+        budget: bytes that a report may have.
+
+    Raises:
+        SettingsError: it is.
+    """
+    least = sum(len(text.encode()) for text in (_file("page.html"), _file("page.css"), _script())) + _SPARE
+    if budget < least:
+        raise SettingsError(
+            f"a report takes {size(least)} with nothing in it, and its budget is {size(budget)}: give "
+            f"{_enough(2 * least)} or more as --replication-report-budget (check: --report-budget)"
+        )
+
+
+def _enough(amount: int) -> str:
+    """A size to be typed in which so many bytes fit, with some to spare."""
+    kilobytes = math.ceil(1.1 * amount / 10_000) * 10
+    return f"{kilobytes}kB" if kilobytes < 1000 else f"{math.ceil(kilobytes / 100) / 10:g}MB"
 
 
 def write_html(
@@ -89,7 +122,6 @@ def _parts(
 ) -> dict[str, str]:
     """All of the page but pairs and pictures."""
     style, script = _file("page.css"), _script()
-    counted = [check for check in results.checks if not check.get("rerun")]
     outcome = results.outcome if results.outcome in WORDS else "error"
     run = part(results.data, "run")
     failed = any(check.get("outcome") != "pass" for check in results.checks)
@@ -101,16 +133,24 @@ def _parts(
         "outcome": outcome,
         "word": WORDS[outcome],
         "icon": icon(outcome),
-        "headline": told(headline(outcome, counted, run), 600),
+        "headline": told(headline(outcome, results.checks, run), 600),
         "when": _when(run, written),
-        "tiles": tiles(counted, rows, run),
+        "tiles": tiles(results.checks, rows, run),
+        "compared": compared_html(run, {name: icon(name) for name in WORDS}),
         "faults": faults(run),
         "private": _private() if results.data.get("private") else "",
         "checks": _checks(results.checks, rows, detailed),
         "run": run_html(run),
         "writer": told(results.data.get("writer")),
         "everything": "true" if everything or not failed else "false",
+        "data": _data(results, ()),
     }
+
+
+def _data(results: Results, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the script reads."""
+    checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
+    return _json({"checks": checks, "rows": rows})
 
 
 def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budget: int) -> dict[str, str]:
@@ -123,9 +163,11 @@ def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budg
     notes = []
     if len(kept) < len(rows):
         out = len(rows) - len(kept)
+        worst = kept[-1]["rank"] == len(kept) - 1
+        which = "the worst are" if worst else "the worst is, and so are the next that are short enough"
         notes.append(
             f"{out:,} of {many(len(rows), 'pair')} are not in this page, to keep it below {size(budget)}: "
-            f"the worst are, the rest stands in {results.path.name}"
+            f"{which}, the rest stands in {results.path.name}"
         )
     if pictures.left_out:
         notes.append(
@@ -139,24 +181,40 @@ def _filled(results: Results, rows: Sequence[Mapping[str, Any]], room: int, budg
         )
     if pictures.missing:
         notes.append(f"{many(pictures.missing, 'picture')} named in {results.path.name} could not be read")
-    checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
     return {
         "notes": "".join(f"<li>{told(note)}.</li>" for note in notes),
-        "data": _json({"checks": checks, "rows": kept}),
+        "data": _data(results, kept),
         "pictures": _json(pictures.pictures),
     }
 
 
 def _fitting(rows: Sequence[Mapping[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
-    """The first rows for which there is room, and what they take."""
-    kept, used = [], 0
+    """The first rows for which there is room, the worst whatever it takes; and what they take."""
+    kept: list[dict[str, Any]] = []
+    used = 0
     for row in rows:
-        need = len(_json(row)) + 1
-        if used + need > room:
+        if not kept and _size(row) > room:
+            row = _short(row)
+        need = _size(row)
+        if kept and used + _SMALLEST > room:
             break
-        used += need
-        kept.append(dict(row))
+        if not kept or used + need <= room:
+            used += need
+            kept.append(dict(row))
     return kept, used
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its longest texts, and names cut."""
+    kept = {
+        name: value for name, value in row.items() if name not in ("prompt", "caption", "again", "reason")
+    }
+    return {name: text(value, _NAMED) if isinstance(value, str) else value for name, value in kept.items()}
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    """Bytes that a row takes in the page, with its comma."""
+    return len(_json(row)) + 1
 
 
 def _by_importance(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.reports.html.compared import image_key
 from pytest_replication.reports.html.pictures import named
 from pytest_replication.reports.html.told import count, listed, number, part, text
 from pytest_replication.reports.remade import command
@@ -18,9 +19,16 @@ _OF_ACCEPTED = {"expired": "expired", "accepted": "matches"}
 _CORNERS = 64
 """Corners of an outline that are drawn."""
 _MOST = 1e9
+_COMMAND = 4_000
+"""Characters of a command that people still copy."""
 
 
-def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> list[dict[str, Any]]:
+def rows_of(
+    checks: Sequence[Mapping[str, Any]],
+    *,
+    private: bool = False,
+    new: Mapping[tuple[str, str], str] | None = None,
+) -> list[dict[str, Any]]:
     """Turn the pairs of checks into rows, the worst first.
 
     Worst is what is replicated, then the share of the way from the threshold to an exact copy; of copies of
@@ -29,6 +37,7 @@ def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> li
     Args:
         checks: of a file of results.
         private: prompts and names are digests, of which nothing can be made again.
+        new: what is said of training images that the last release did not replicate, as `new_since` gives it.
 
     Returns:
         Rows without what is not known. ``check`` is the place of the check, ``severity`` in [0, 1].
@@ -41,6 +50,9 @@ def rows_of(checks: Sequence[Mapping[str, Any]], *, private: bool = False) -> li
             row = _row(check, pair, times[str(pair.get("training_uri"))])
             if private:
                 row.pop("again", None)
+            image = image_key(pair.get("training_sha256"), pair.get("training_uri"))
+            if outcome == "replicated" and (said := (new or {}).get((str(check.get("id")), image))):
+                row["then"] = said
             rows.append({"check": place, "outcome": outcome, **row})
     rows.sort(key=lambda row: (OUTCOMES.index(row["outcome"]), -row["severity"]))
     for rank, row in enumerate(rows):
@@ -173,6 +185,7 @@ def _again(check: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
     prompt, label = pair.get("prompt"), pair.get("class")
     if isinstance(takes, list):
         prompt, label = prompt if "prompt" in takes else None, label if "label" in takes else None
-    return command(
+    told = command(
         identity, seed, None if prompt is None else str(prompt), None if label is None else str(label)
     )
+    return told if len(told) <= _COMMAND else ""  # cut, it would make another sample

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.faults import fault_text
+from pytest_replication.reports.about import LEAK, about, passed
+from pytest_replication.reports.findings import change_story
 from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
 
 WORDS = {
@@ -35,7 +38,7 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
 
     Args:
         outcome: of the run.
-        checks: that count.
+        checks: all of them; what a run found that was repeated is real, too.
         run: of the file of results.
     """
     bad = [check for check in checks if check.get("outcome") == outcome and check.get("asserted")]
@@ -47,30 +50,28 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
         said = many(faults, "fault") if faults else "a fault"
         return f"The gate could not do its work ({said}): this is no verdict about the model."
     if outcome == "pass":
-        return _passed(checks)
+        return f"{passed([check for check in checks if not check.get('rerun')])}."
+    if (said := _worse(run)) and not any(check.get("asserted") for check in bad):
+        return said
     if not bad:
         return "The run is red, and no check of this file says why."
     first, more = bad[0], len(bad) - 1
     also = f", and {many(more, 'more check')} {'does' if more == 1 else 'do'} not pass" if more else ""
+    again = ", in a run of its test that was repeated" if first.get("rerun") else ""
     if outcome == "inconclusive":
         return f"Too little to tell: {story(first)}{also}."
-    return f"{story(first)}{also}."
+    return f"{story(first)}{again}{also}."
 
 
-def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
-    of_samples = [check for check in checks if "kind" not in check]
-    passed = sum(check.get("outcome") == "pass" for check in checks)
-    said = f"{many(passed, 'check')} passed"
-    if passed < len(checks):
-        said += f", {many(len(checks) - passed, 'check')} that only measured did not"
-    if not of_samples:
-        return f"{said}; none of them compared a sample with training images."
-    copies, samples = (
-        sum(count(check.get(name)) for check in of_samples) for name in ("replicated", "samples")
-    )
-    if not copies:
-        return f"{said}: none of {many(samples, 'sample')} replicates a training image."
-    return f"{said}: {_replicated(copies, samples)}, which is tolerated."
+def _worse(run: Mapping[str, Any]) -> str:
+    """What became worse since the last release, where that makes the run red; empty for nothing."""
+    compared = part(run, "baseline")
+    changes = [each for each in listed(compared, "checks") if isinstance(each, Mapping)]
+    worse = [each for each in changes if each.get("change") == "worse"]
+    if not worse or compared.get("outcome") != "fail":
+        return ""
+    more = f", and {many(len(worse) - 1, 'more check')}" if len(worse) > 1 else ""
+    return f"Worse than the last release: {change_story(worse[0])}{more}."
 
 
 def _replicated(copies: int, samples: int) -> str:
@@ -81,6 +82,9 @@ def _replicated(copies: int, samples: int) -> str:
 def story(check: Mapping[str, Any]) -> str:
     """A check in a few words."""
     samples, kind = count(check.get("samples")), check.get("kind")
+    if kind is None and about(check) == LEAK:
+        shared = count(check.get("replicated"))
+        return f"{shared:,} of {many(samples, 'image')} of a test set stand in the training set"
     if kind is None:
         return _replicated(count(check.get("replicated")), samples)
     if kind == "extraction":
@@ -101,7 +105,7 @@ def tiles(
     found = [
         ("Checks passed", f"{passed:,} of {len(checks):,}"),
         ("Samples judged", f"{sum(count(check.get('samples')) for check in checks):,}"),
-        ("Replicated", f"{sum(count(check.get('replicated')) for check in of_samples):,}"),
+        ("Samples replicated", f"{_copies(of_samples):,}"),
         ("Training images copied", f"{len(copied):,}"),
     ]
     worst = [value for check in of_samples if (value := number(check.get("closest_score"))) is not None]
@@ -111,12 +115,28 @@ def tiles(
     return "".join(f"<div><dt>{name}</dt><dd>{told(value)}</dd></div>" for name, value in found)
 
 
+def _copies(checks: Sequence[Mapping[str, Any]]) -> int:
+    """Replicated samples, each once, however many checks saw it."""
+    found: Counter[str] = Counter()
+    for place, check in enumerate(checks):
+        pairs = [pair for pair in listed(check, "pairs") if isinstance(pair, Mapping)]
+        found |= Counter(
+            str(pair.get("sample_sha256") or (place, pair.get("sample_number"))) for pair in pairs
+        )
+    return found.total()
+
+
 def faults(run: Mapping[str, Any]) -> str:
     """What made a run red beside its checks, and errors of checks that tests have caught."""
     found = [("error", fault_text(each)) for each in listed(run, "faults")]
     for error in listed(run, "errors"):
         said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
         found.append(("error", said))
+    found += [
+        ("inconclusive", f"{test.get('test')} was skipped and has checked nothing: {test.get('message')}")
+        for test in listed(run, "skipped")
+        if isinstance(test, Mapping)
+    ]
     found += [
         ("inconclusive", f"{test} caught an error of a check and passed: that check has no verdict")
         for test in listed(run, "caught")

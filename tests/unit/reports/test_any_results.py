@@ -40,6 +40,7 @@ WHOLE = made_results(
     faults=["lost"],
     caught=["t.py::c"],
     errors=[{"test": "t.py::a", "message": "m"}],
+    skipped=[{"test": "t.py::b", "message": "m"}],
     baseline={"outcome": "fail", "checks": [CHANGE], "missing": ["a"], "added": []},
 )
 VALUES = (None, "x", [], {}, 1, 1.5, -5, True, ["a"], {"a": 1}, 10**400, 10**299, float("inf"), [None], [[]])

@@ -72,5 +72,16 @@ def test_a_gate_larger_than_the_calibrated_one_is_told(gate: int, told: bool) ->
     assert (said in render(verdict(0, 300, Policy(0.5, gate=gate)))) is told
 
 
+@pytest.mark.parametrize(
+    ("limit", "false_rate", "told"),
+    [(0.75, 0.005, False), (0.02, 0.005, True), (0.01, 0.0001, True), (0.05, 0.0001, False)],
+)
+def test_a_gate_that_tolerates_what_chance_brings_is_not_warned_of(
+    limit: float, false_rate: float, told: bool
+) -> None:
+    policy = Policy(0.5, gate=20, max_rate=limit, false_rate=false_rate)
+    assert ("calibrated for gates of 20" in render(verdict(0, 300, policy))) is told
+
+
 def test_another_threshold_is_calibrated_for_no_gate() -> None:
     assert Policy(0.5, gate=10).at(0.6, "call").gate == 1

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_replication import Acceptance, Accepted, Index, Samples, check_replication, judge, open_index
 from pytest_replication.reports.data import verdict_data
-from pytest_replication.reports.details import BINS, NEAR, add_pictures, details, near
+from pytest_replication.reports.details import BINS, NEAR, add_pictures, details, near, rounded
 from pytest_replication.results.pictures import Pictures
 from pytest_replication.results.sound import pairs_of
 from pytest_replication.search import evidence
@@ -43,6 +45,18 @@ def test_all_scores_and_the_closest_pairs_are_told(samples: Samples, pixels_inde
     assert scores == sorted(best[2:], reverse=True)[:NEAR]
     passed = check_replication(samples, 1.0, index=pixels_index)
     assert details(passed, pixels_index)["message"] == ""
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.integers(-9, 9))
+def test_scores_in_few_decimals_stay_on_their_side_of_the_threshold(
+    score: float, threshold: float, step: int
+) -> None:
+    for close in (score, threshold, threshold + step * 1e-5):
+        told = rounded(close, threshold)
+        assert (told >= threshold) == (close >= threshold)
+        assert abs(told - close) <= 1.01e-4
+        assert told == round(told, 4)
+    assert rounded(score, None) == round(score, 4)
 
 
 def test_the_null_is_told_as_a_histogram_that_reaches_over_the_samples(

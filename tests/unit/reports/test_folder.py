@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-from made_results import made_check, made_results
+import pytest
+from made_results import made_check, made_pair, made_results
 
-from pytest_replication.reports.folder import begin_report
+from pytest_replication.errors import SettingsError
+from pytest_replication.reports.folder import begin_report, write_report
 from pytest_replication.results import write_results
+
+MADE = {
+    "summary.md": "## ❌ Replication: FAIL",
+    "report.html": '<!DOCTYPE html><meta name="generator" content="pytest-replication">',
+}
 
 
 def test_a_run_that_begins_takes_what_was_made_of_the_last_one_away(tmp_path):
@@ -17,7 +24,7 @@ def test_a_run_that_begins_takes_what_was_made_of_the_last_one_away(tmp_path):
         "report.html",
     )
     for name in (*ours, "of-somebody-else.xml"):
-        (tmp_path / name).write_text("stale")
+        (tmp_path / name).write_text(MADE.get(name, "stale"))
     begin_report(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["of-somebody-else.xml"]
 
@@ -26,3 +33,38 @@ def test_without_results_of_ours_nothing_is_taken_away(tmp_path):
     (tmp_path / "junit.xml").write_text("of another tool")
     begin_report(tmp_path)
     assert (tmp_path / "junit.xml").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "summary.md"])
+@pytest.mark.parametrize("again", [False, True])
+def test_pages_of_somebody_else_are_left_alone(tmp_path, name, again):
+    data = made_results(made_check()).data
+    if again:
+        write_results(tmp_path / "results.json", data)
+    (tmp_path / name).write_text("<html><title>Another report</title>")
+    for write in (begin_report, lambda folder: write_report(folder, data)):
+        with pytest.raises(
+            SettingsError, match=f"{name} is of no report of this package: name another folder"
+        ):
+            write(tmp_path)
+        assert "Another" in (tmp_path / name).read_text()
+
+
+def test_what_a_report_wrote_is_taken_away_by_the_next(tmp_path):
+    write_report(tmp_path, made_results(made_check()).data)
+    (tmp_path / "results.json").unlink()  # a run that died
+    begin_report(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_worst_model_has_a_page_and_a_summary_too(tmp_path):
+    pairs = [made_pair(number, prompt="a" * 700, caption="b" * 700) for number in range(300)]
+    check = made_check(pairs=pairs, replicated=300, samples=300)
+    results = write_report(tmp_path, made_results(check).data, budget=200_000)
+    assert results.path.stat().st_size > 400_000
+    page = (tmp_path / "report.html").read_text()
+    assert len(page) <= 100_000
+    assert "pairs are not in this page" in page
+    summary = (tmp_path / "summary.md").read_text()
+    assert "FAIL" in summary
+    assert 1_000 < len(summary.encode()) <= 20_000

@@ -124,9 +124,105 @@ def test_a_pass_tells_checks_that_only_measured(make: Make) -> None:
         data["checks"][0]["asserted"] = False
 
     page = html_report(make(1, change), budget=PLENTY)
-    assert "2 checks passed, 1 check that only measured did not: 1 of 440 samples replicates" in page
+    assert "2 checks passed, 1 check that only measured did not: none of" in page
+    assert "1 of 200 samples replicates a training image where that was only measured." in page
     assert '<span class="mark">measured only</span>' in page
     assert 'data-everything="false"' in page
+
+
+def tile(page: str, name: str) -> str:
+    found = re.search(f"<dt>{name}</dt><dd>(.*?)</dd>", page)
+    return found[1] if found else ""
+
+
+def test_a_run_that_was_repeated_is_told_and_counted(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["checks"][0] |= {"rerun": True}
+
+    page = html_report(make(3, change), budget=PLENTY)
+    assert "3 of 200 samples replicate a training image, in a run of its test that was repeated." in page
+    assert tile(page, "Checks passed") == "2 of 3"
+    assert tile(page, "Samples replicated") == "3"
+    assert tile(page, "Training images copied") == "3"
+    assert float(tile(page, "Highest score")) > 0.5
+
+
+def test_a_sample_that_two_checks_flag_is_counted_once(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        for number, pair in enumerate(data["checks"][0]["pairs"]):
+            pair["sample_sha256"] = f"{number:064x}"
+        copied = {**data["checks"][0], "id": "test_b#2", "asserted": False}
+        data["checks"].append(copied)
+
+    page = html_report(make(3, change), budget=PLENTY)
+    assert tile(page, "Samples replicated") == "3"
+    assert tile(page, "Training images copied") == "3"
+
+
+def compared(data: dict[str, Any], **changes: Any) -> None:
+    """Let a run that passes be worse than the last release."""
+    check = data["checks"][0]
+    data["outcome"], check["outcome"] = "fail", "pass"
+    image = check["pairs"][0]
+    image["training_sha256"] = "ff" * 32
+    change = {
+        "id": check["id"],
+        "check": "<cats>",
+        "change": "worse",
+        "old": {"samples": 200, "replicated": 0, "rate": 0.0},
+        "new": {"samples": 200, "replicated": 3, "rate": 0.015},
+        "tests": [{"what": "rate", "old": 0.0, "new": 0.015, "worse_adjusted": 0.001}],
+        "new_images": [
+            {
+                "uri": image["training_uri"],
+                "id": "1",
+                "sha256": image.get("training_sha256"),
+                "score": 0.93,
+                "other": 0.41,
+            }
+        ],
+        "notes": ["<b>a note</b>"],
+    }
+    data["run"]["baseline"] = {
+        "outcome": "fail",
+        "baseline_written": "2026-11-01T00:00:00+00:00",
+        "level": 0.05,
+        "checks": [change | changes],
+        "missing": [],
+        "added": ["test_new#1"],
+    }
+
+
+def test_what_became_worse_since_the_last_release_is_told(make: Make) -> None:
+    page = html_report(make(3, compared), budget=PLENTY)
+    assert (
+        "Worse than the last release: 0 of 200 (0 %) then, 3 of 200 (1.5 %) now, 1 new training image" in page
+    )
+    section = page[page.index('id="compared"') : page.index('id="pairs"')]
+    for said in (
+        "Worse</span>",
+        "rate 0 % → 1.5 %, p 0.001",
+        "0.930 ",
+        "0.410 then",
+        "test_new#1: not in the",
+    ):
+        assert said in section
+    assert "&lt;cats&gt;" in section
+    assert "&lt;b&gt;a note" in section
+    marked = [row for row in Page(page).rows if "then" in row]
+    assert [row["then"] for row in marked] == ["replicated by no sample then, closest 0.410"]
+    assert 'id="compared"' not in html_report(make(3), budget=PLENTY)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"new_images": [{}], "tests": [{}], "notes": [None], "old": None, "new": {"rate": "x"}},
+        {"new_images": {"a": 1}, "tests": None, "notes": "x", "change": "odd"},
+    ],
+)
+def test_a_comparison_may_hold_anything(make: Make, changes: dict[str, Any]) -> None:
+    assert 'id="compared"' in html_report(make(3, lambda data: compared(data, **changes)), budget=PLENTY)
 
 
 def test_an_error_that_a_test_caught_is_told(make: Make) -> None:
@@ -229,8 +325,32 @@ def test_a_budget_is_kept_and_what_was_left_out_is_told(make: Make, budget: int)
 
 
 def test_a_budget_that_the_checks_alone_exceed_is_refused(make: Make) -> None:
-    with pytest.raises(SettingsError, match=r"without any pair, and its budget is 20 kB: give it more"):
+    with pytest.raises(
+        SettingsError, match=r"no more than the worst pair, and that is more .*: give \d+kB or more"
+    ):
         html_report(make(), budget=20_000)
+
+
+def test_long_texts_leave_the_worst_pair_in_the_page(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        for pair in data["checks"][0]["pairs"][:2]:
+            pair |= {"prompt": "\x00" * 60_000, "caption": "<" * 60_000}
+
+    page = Page(html_report(make(60, change), budget=75_000))
+    assert page.rows[0]["rank"] == 0
+    assert page.rows[0].keys() >= {"score", "sample", "training"}
+    assert "again" not in page.rows[0]
+    assert [row["rank"] for row in page.rows][:2] != [0, 1]  # too long, where shorter ones have room
+    assert len(page.rows) > 3
+    said = f"{66 - len(page.rows)} of 66 pairs are not in this page, to keep it below 75 kB: the worst is, and so"
+    assert said in html_report(make(60, change), budget=75_000)
+
+
+def test_a_command_that_nobody_could_copy_is_left_out() -> None:
+    model = {"name": "m:f", "options": [], "ready": False, "takes": ["prompt"]}
+    for prompt, told in (("a cat", True), ("a" * 5_000, False)):
+        (row,) = rows_of([{"model": model, "pairs": [{"seed": 1, "prompt": prompt, "score": 1.0}]}])
+        assert ("again" in row) is told
 
 
 def test_many_checks_are_told_in_a_line_each(make: Make) -> None:

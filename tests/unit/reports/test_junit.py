@@ -45,6 +45,18 @@ def test_what_broke_the_run_is_an_error():
     assert root[1].find("testcase").get("classname") == "tests.test_a"
 
 
+def test_an_error_that_a_test_caught_is_told():
+    root = read_strictly(junit(made_results(made_check(outcome="pass"), caught=["tests/test_a.py::test_b"])))
+    assert told(root) == [None, ("skipped", None)]
+    assert "caught an error" in root[1].find("testcase/skipped").get("message")
+
+
+def test_a_false_discovery_rate_bounds_no_rate():
+    held = properties(made_check(fdr=0.01))
+    assert held["replication_fdr"] == "0.01"
+    assert not held.keys() & {"replication_rate_lower", "replication_rate_upper", "replication_confidence"}
+
+
 def test_a_suite_has_the_figures_of_its_check():
     suite = read_strictly(junit(made_results(made_check())))[0]
     held = {each.get("name"): each.get("value") for each in suite.iter("property")}
@@ -63,7 +75,7 @@ def test_checks_of_one_test_are_told_apart():
 
 def test_hostile_text_is_text():
     root = read_strictly(junit(hostile_results()))
-    assert len(root) == 4
+    assert len(root) == 5
     assert "<script>" in "".join(root.itertext())
 
 

@@ -100,6 +100,11 @@ def test_a_fence_is_longer_than_any_in_it(text, most):
     assert not any(line.lstrip().startswith(last) for line in body)
 
 
+def test_one_line_that_is_too_long_is_cut_and_not_dropped():
+    assert fenced("a" * 100, 10) == "```text\naaaaaaaaaa\n…\n```"
+    assert fenced("`" * 100_000, 16_000).count("`") == 3 * 16_000 + 2
+
+
 def test_pictures_are_named_and_never_embedded():
     drawn = {"sample": "pictures/aa.webp", "training": "pictures/bb.webp"}
     told = summary(

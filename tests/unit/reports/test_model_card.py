@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from made_results import hostile_results, made_check, made_results
 
+from pytest_replication import Samples, check_replication
+from pytest_replication.reports.data import verdict_data
+from pytest_replication.reports.details import details
 from pytest_replication.reports.model_card import model_card
+from pytest_replication.results import Results
+from pytest_replication.results.assembled import assemble
+from pytest_replication.surroundings import surrounded_by
 
 SPAN = re.compile(r"`[^`\n]*`|<code>[^<>\n]*</code>")
 
@@ -13,10 +20,10 @@ SPAN = re.compile(r"`[^`\n]*`|<code>[^<>\n]*</code>")
 def test_it_says_what_was_tested_and_what_not():
     told = model_card(made_results(made_check(outcome="pass", prompts_source="prompts.txt")))
     for expected in (
-        "No check found copies",
+        "none of 256 samples replicates a training image.",
         "256 of `my_model:generate`, 256 of them distinct",
         "prompts",
-        "from 0 on (default)",
+        "| seeds | 0 to 255, 256 of them used |",
         "at most 3.4 % (95 % confidence",
         "0.5 (default of sscd)",
         "60,000 training images, all of them (exact); index fingerprint `" + "cd" * 32,
@@ -43,7 +50,7 @@ def test_it_says_what_was_tested_and_what_not():
 def test_what_did_not_pass_is_no_evidence(results, words):
     told = model_card(results)
     assert words in told.splitlines()[2]
-    assert "No check found copies" not in told
+    assert "check passed" not in told
 
 
 def test_copies_of_a_run_that_was_repeated_stay_on_the_card():
@@ -59,6 +66,31 @@ def test_no_control_and_approximate_engines_are_told():
     assert "none: nothing shows that copies would have been found" in told
     assert "by faiss-ivf with a recall above 99.9 %" in told
     assert "12 could not be read, and were not compared" in told
+
+
+def test_a_real_check_is_told_as_it_was_made(pixels_index, picture):
+    with surrounded_by(None):
+        samples = Samples.of([picture(1), picture(2)], seeds=[41, 42])
+        verdict = check_replication(samples, 0.99, index=pixels_index)
+    row = verdict_data(verdict, neighbours=0) | details(verdict, pixels_index)
+    told = model_card(
+        Results(Path("x"), assemble([row | {"test": "t", "asserted": True}], made_results().run))
+    )
+    assert "| compared with | 20 training images, all of them (exact); index fingerprint" in told
+    assert "| seeds | 41 to 42, 2 of them used |" in told
+
+
+def test_rows_of_a_check_of_another_kind_have_names_of_their_own():
+    def rows(**changes):
+        told = model_card(made_results(made_check(message="", index={}, **changes)))
+        return [line for line in told.splitlines() if line.startswith("| ") and "---" not in line][1:]
+
+    cells = ["2 samples", "assert_no_leak", "a story"]
+    told = rows(kind="set", story="a story", cells=cells, samples=2, sample_source="a folder")
+    assert told == ["| samples | 2 of `a folder` |", "| assertion | assert&#95;no&#95;leak |"]
+    cells = ["1 of 2 extracted", "closest 0.1", "rule"]
+    told = rows(kind="extraction", cells=cells, sample_source=None)
+    assert [row.split(" | ")[0] for row in told] == ["| extracted", "| closest", "| rule"]
 
 
 def test_a_false_discovery_rate_proves_no_rate():

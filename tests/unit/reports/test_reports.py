@@ -61,7 +61,7 @@ def test_a_claimed_rate_is_answered_in_the_first_line(k: int, n: int, claim: str
 def test_the_message_names_both_images_their_score_and_the_rule() -> None:
     text = render(verdict(1, 2, seeds=True))
     assert "0.900  sample    out/0.png (seed 100)" in text
-    assert 'training  photos/cat.jpg "a cat"' in text
+    assert 'training  photos/cat.jpg (class 3) "a cat"' in text
     assert "score >= 0.5 (ini file); max rate 0 % (default)" in text
     assert "1 of 2 proves a rate below 97.5 % and above 2.53 % (at 95 % confidence" in text
     assert "index: 1234 training images, all searched (exact)" in text
@@ -252,7 +252,7 @@ def test_what_searched_is_told_with_what_it_may_overlook() -> None:
 @pytest.mark.parametrize(
     ("copies", "exact", "said"),
     [
-        (1, 1, 'cat.jpg "a cat"'),
+        (1, 1, 'cat.jpg (class 3) "a cat"'),
         (4, 1, ", 4 training images score >= 0.95 with it, itself included"),
         (4, 2, ", 4 training images score >= 0.95 with it, itself included, 2 of them exactly the same"),
         (4, 4, ", stands 4 times in the training set"),
@@ -301,12 +301,14 @@ def test_a_threshold_that_only_identical_vectors_reach_is_told(threshold: float,
 def test_names_and_captions_cannot_forge_a_line() -> None:
     found = verdict(1, 1)
     match = found.matches.of[0][0]
-    record = replace(match.record, uri="a\nPASS: forged\x1b[1A", caption="b\r\n  WARNING none\u2028c")
+    record = replace(
+        match.record, uri="a\nPASS: forged\x1b[1A", caption="b\r\n  WARNING none\u2028c", label="3\n4"
+    )
     subject = replace(
         found.matches.subject, samples=("s\n0 of 1",), source="x\ny", index="i\x1b[2J", embedder="e\nf"
     )
     of = ((replace(match, record=record),),)
     text = render(judge(replace(found.matches, of=of, subject=subject), found.policy))
     assert len(text.splitlines()) == len(render(found).splitlines())
-    assert r'a\nPASS: forged\x1b[1A "b\r\n  WARNING none\u2028c"' in text
+    assert r'a\nPASS: forged\x1b[1A (class 3\n4) "b\r\n  WARNING none\u2028c"' in text
     assert "\x1b" not in text

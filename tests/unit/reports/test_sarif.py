@@ -37,15 +37,13 @@ def read_sarif(text: str) -> dict:
         assert type(invocation["executionSuccessful"]) is bool
         for note in invocation.get("toolExecutionNotifications", []):
             assert note["level"] in _LEVELS
-            assert note["message"]["text"]
+            assert_plain(note["message"]["text"])
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["level"] in _LEVELS
         assert result["kind"] in _KINDS
         assert result["level"] == "none" or result["kind"] == "fail"
-        assert result["message"]["text"]
-        assert not re.search(r"(?<!\{)\{(\{\{)*(?!\{)", result["message"]["text"])
-        assert "](" not in result["message"]["text"].replace("\\](", "")
+        assert_plain(result["message"]["text"])
         [location] = result["locations"]
         artefact = location["physicalLocation"]["artifactLocation"]
         assert re.fullmatch(r"[A-Za-z0-9%._~/-]+", artefact["uri"])
@@ -53,6 +51,13 @@ def read_sarif(text: str) -> dict:
         assert location["physicalLocation"]["region"]["startLine"] >= 1
         assert all(type(value) is str and value for value in result["partialFingerprints"].values())
     return log
+
+
+def assert_plain(text: str) -> None:
+    """A message is there, and has no placeholder and no link."""
+    assert text
+    assert not re.search(r"(?<!\{)\{(\{\{)*(?!\{)", text)
+    assert "](" not in text.replace("\\](", "")
 
 
 def results_of(text: str) -> list[dict]:
@@ -90,6 +95,14 @@ def test_what_did_not_pass_is_a_result(results, rule):
     [result] = log["runs"][0]["results"]
     assert (result["ruleId"], result["level"]) == (f"replication/{rule}", "error")
     assert log["runs"][0]["invocations"][0]["executionSuccessful"] is (rule not in ("error", "no-check"))
+
+
+def test_a_run_that_found_copies_and_broke_down_did_not_succeed():
+    errors = [{"test": "t.py::a", "message": "the index is damaged: see [this](https://evil.example) {0}"}]
+    for broken in ({"errors": errors}, {"faults": ["lost"]}):
+        log = read_sarif(sarif(made_results(made_check(), **broken)))
+        assert log["runs"][0]["invocations"][0]["executionSuccessful"] is False
+    assert read_sarif(sarif(made_results(made_check())))["runs"][0]["invocations"][0]["executionSuccessful"]
 
 
 def test_what_was_only_measured_is_a_warning():

@@ -55,9 +55,21 @@ def test_a_test_that_several_workers_run_counts_in_each() -> None:
         ([a("t"), a("u", "fail", asserted=False)], {}, "pass"),
         ([a("u", "fail", asserted=False)], {}, "fail"),
         ([a("t", "fail", attempt=1), a("t", attempt=2)], {}, "fail"),
+        ([a("t")], {"exit_status": 0}, "pass"),
+        ([a("t")], {"exit_status": 1}, "error"),
+        ([a("t", "fail")], {"exit_status": 1}, "fail"),
+        ([a("t", "inconclusive")], {"exit_status": 1}, "inconclusive"),
+        ([], {"exit_status": 5}, "none"),
     ],
 )
 def test_the_outcome_is_the_worst_of_what_fails_tests(
     rows: list[dict[str, Any]], run: dict[str, Any], outcome: str
 ) -> None:
     assert assemble(rows, RUN | run)["outcome"] == outcome
+
+
+def test_what_was_only_measured_has_an_outcome_of_its_own() -> None:
+    rows = [a("t"), a("u", "fail", asserted=False), a("v", asserted=False)]
+    found = assemble(rows, RUN)
+    assert (found["outcome"], found["measured"]) == ("pass", "fail")
+    assert assemble([a("t", "fail")], RUN)["measured"] == "none"

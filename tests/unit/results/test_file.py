@@ -139,7 +139,7 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_another_format_is_told(put_together: Make, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(put_together() | {"format": 2}))
-    with pytest.raises(ResultsError, match="is in format 2 of results, this version reads format 1: write"):
+    with pytest.raises(ResultsError, match="is in format 2 of results .*reads format 1: upgrade pytest-rep"):
         read_results(tmp_path)
 
 

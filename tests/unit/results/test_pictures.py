@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,31 @@ def test_no_more_is_stored_than_there_is_room_for(tmp_path: Path, picture: Make)
     assert not second.full
     assert second.add(picture(1, (28, 28))) is None
     assert (second.full, second.left_out) == (True, 1)
+
+
+def test_several_processes_share_the_room(tmp_path: Path, picture: Make) -> None:
+    processes = [Pictures(tmp_path, 60_000) for _ in range(4)]
+    for number in range(40):
+        processes[number % 4].add(picture(number, (64, 64)))
+    stored = [path.stat().st_size for path in (tmp_path / "pictures").iterdir()]
+    assert all(each.full for each in processes)
+    assert sum(stored) <= 60_000 + 3 * max(stored)
+
+
+def test_what_another_process_is_writing_does_no_harm(
+    tmp_path: Path, picture: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Pictures(tmp_path, 10_000).add(picture(0, (28, 28)))
+    (tmp_path / "pictures" / ".half.webp.7").write_bytes(b"x" * 10_000)
+    scandir = os.scandir
+
+    def gone(folder: Path) -> list[os.DirEntry[str]]:
+        entries = list(scandir(folder))
+        (folder / Path(str(stored)).name).unlink()
+        return entries
+
+    monkeypatch.setattr("pytest_replication.results.pictures.os.scandir", gone)
+    assert Pictures(tmp_path, 10_000).add(picture(1, (28, 28))) is not None
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ const card = (row) => {
     fact("Multiplicity", multiplicity(row)),
     fact("p-value", row.p == null ? "" : row.p.toPrecision(2)),
     fact("Reason", row.reason),
+    fact("Last release", row.then),
     data.checks.length > 1 ? fact("Check", data.checks[row.check]?.name) : null,
   );
   return make(
