@@ -133,10 +133,10 @@ def _searched(row: dict[str, Any]) -> list[str]:
 
 def _parts(row: dict[str, Any]) -> list[str]:
     """What was found of copies of a part; nothing where they were not asked for."""
-    from pytest_replication.reports.objects import objects_words
+    from pytest_replication.reports.words import objects_words
 
     said = objects_words(row)
-    return [f"      {said}"] if said else []
+    return [f"      parts: {said}"] if said else []
 
 
 def _controlled(row: dict[str, Any]) -> list[str]:

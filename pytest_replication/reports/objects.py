@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.controls.judged_parts import PartControl
@@ -147,18 +146,6 @@ def _proposers(found: ObjectsFound) -> str:
     if not found.stored:
         return f"by {vectors} of samples only, the index has none"
     return f"by {vectors} and {found.voting} features an image" if found.voting else f"by {vectors}"
-
-
-def objects_words(row: Mapping[str, Any]) -> str:
-    """What a check, as plain data, says of copies of a part; empty where they were not asked for."""
-    told = row.get("objects")
-    if not told:
-        return ""
-    beside, planted = told.get("beside"), (told.get("control") or {}).get("asked")
-    hits = f"{told['replicated']} by a part alone" + (f", {beside} too" if beside else "")
-    most = f"most alike {plural(told['most_points'], 'point')}, " if "most_points" in told else ""
-    control = f"; {plural(planted, 'planted part')} found" if planted else ""
-    return f"parts: {hits}; {most}{told['points']} are enough ({told['points_source']}){control}"
 
 
 def objects_story(verdict: Verdict) -> str:

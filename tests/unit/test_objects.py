@@ -19,8 +19,8 @@ from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.matches_file import read_matches, save_matches
-from pytest_replication.reports.objects import objects_words
 from pytest_replication.reports.text import headline, render
+from pytest_replication.reports.words import objects_words
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import Match, Matches, Subject
@@ -111,8 +111,12 @@ def test_the_part_of_the_training_image_that_the_score_names_is_told_first() -> 
 @pytest.mark.parametrize(
     ("scores", "points", "said"),
     [
-        ([0.1, 0.1], [[7], []], "parts: 0 by a part alone; most alike 7 points, 8 are enough (default)"),
-        ([0.9, 0.1], [[50], [9]], "parts: 1 by a part alone, 1 too; most alike 50 points, 8 are enough"),
+        ([0.1, 0.1], [[7], []], "0 by a part alone; at most 7 points alike, 8 are enough (default)"),
+        (
+            [0.9, 0.1],
+            [[50], [9]],
+            "1 by a part alone, 1 by a part, too; at most 50 points alike, 8 are enough",
+        ),
     ],
 )
 def test_a_check_says_in_one_line_what_parts_did(
