@@ -217,7 +217,11 @@ def _of_accepted(verdict: Verdict) -> dict[str, Any]:
 def _pairs(verdict: Verdict) -> list[str]:
     hits = verdict.replicated
     shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.closest,)
-    title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
+    by_part = {match.part is not None for match in hits}
+    first = (
+        "replicated, worst first" if len(by_part) < 2 else "replicated by score, then by a part, worst first"
+    )
+    title = first if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
     lines = [f"  {title}"]
