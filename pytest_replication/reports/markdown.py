@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_replication.reports.about import accepted, pairs_of, passed, severity_of_pair
 from pytest_replication.reports.findings import (
     NO_VERDICT,
     REGRESSED,
     Finding,
     change_story,
     changes,
-    copies,
+    failure,
     headline,
-    listed,
     measure,
     of_run,
     ordered,
@@ -49,11 +49,11 @@ _OF_PAIRS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 """Columns of a pair. Pictures are shown by the page: their names would say nothing here."""
 _ALWAYS, _EMPTY = ("", "sample", "training image"), ("", "–")
+_OF_ACCEPTED = ("", "check", "sample", "training image", "reason", "accepted by", "until")
 _MESSAGE = 16_000
 _RESERVED = 1_500
 _SIGNS = {"pass": "✅", "fail": "❌", "error": "💥", "inconclusive": "❔", "none": "💥"}
 _WORDS = {
-    "pass": "PASS: no check found copies of training images",
     "error": "ERROR: a check could not be made, so that nothing is known of the model",
     "inconclusive": "INCONCLUSIVE: it cannot be told whether the model copies, which is no pass",
     "none": "NO CHECK was made, so that nothing is known of the model",
@@ -71,11 +71,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
     """
     page = _Page(cap)
     what = outcome(results)
-    words = f"FAIL: {copies(results)}" if what == "fail" else _words(results, what)
+    words = _words(results, what)
     if not page.add(f"## {_SIGNS[what]} Replication: {words}\n"):
         return ""
     page.keep(_RESERVED)
-    for section in (_broken, _checks, _compared, _worst, _warned, _message):
+    for section in (_broken, _checks, _compared, _worst, _accepted, _warned, _message):
         section(page, results)
     page.keep(0)
     for line in _ending(page, results, artefact):
@@ -84,6 +84,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
 
 
 def _words(results: Results, what: str) -> str:
+    """The verdict of a run, in a sentence."""
+    if what == "pass":
+        return f"PASS: {passed(results.counted)}"
+    if what == "fail":
+        return f"FAIL: {failure(results)}"
     broken = {each.rule for each in of_run(results) if each.failing}
     return _NO_VERDICT if what == "error" and broken == {NO_VERDICT} else _WORDS[what]
 
@@ -204,21 +209,61 @@ def _rate(check: Mapping[str, Any]) -> str:
 
 
 def _worst(page: _Page, results: Results) -> None:
-    """The pairs of checks that did not pass: the worst of each, as many as there is room for."""
-    left = PAIRS
-    for check in ordered(results):
-        pairs = [*listed(check, "pairs"), *listed(check, "undecided_pairs")]
-        if not pairs:
-            continue
+    """The pairs of checks that saw some: the worst of each, then as many more as there is room for."""
+    checks = [(check, _pairs(check)) for check in ordered(results)]
+    checks = [(check, pairs) for check, pairs in checks if pairs]
+    left = max(0, PAIRS - len(checks))
+    for place, (check, pairs) in enumerate(checks):
+        more = min(left, PAIRS_OF_ONE - 1, len(pairs) - 1) if place < PAIRS else -1
+        left -= max(0, more)
+        columns = _columns(pairs[: 1 + more])
         head = f"### Pairs of {code(title(check), 200)}, the worst first"
-        most = min(left, PAIRS_OF_ONE)
-        columns = tuple(
-            name
-            for name, cell in _OF_PAIRS.items()
-            if name in _ALWAYS or any(cell(pair) not in _EMPTY for pair in pairs[:most])
-        )
-        page.table(head, columns, pairs, partial(_pair, columns=columns), most, "pairs")
-        left -= min(most, len(pairs))
+        page.table(head, columns, pairs, partial(_pair, columns=columns), 1 + more, "pairs")
+
+
+def _columns(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Columns that say something of these pairs."""
+    return tuple(
+        name
+        for name, cell in _OF_PAIRS.items()
+        if name in _ALWAYS or any(cell(pair) not in _EMPTY for pair in pairs)
+    )
+
+
+def _pairs(check: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Pairs of a check, the worst first: those that are replicated, then those of which it cannot be told."""
+    return [
+        pair
+        for name in ("pairs", "undecided_pairs")
+        for pair in sorted(pairs_of(check, name), key=lambda pair: -severity_of_pair(check, pair))
+    ]
+
+
+def _accepted(page: _Page, results: Results) -> None:
+    """Matches that do not count because people have said so, and those of whom that has expired."""
+    found = [
+        (check, pair, expired)
+        for check in ordered(results)
+        for expired in (False, True)
+        for pair in accepted(check, "expired" if expired else "matches")
+    ]
+    page.table(
+        "### Matches that people have accepted", _OF_ACCEPTED, found, _acceptance, PAIRS, "accepted matches"
+    )
+
+
+def _acceptance(found: tuple[Mapping[str, Any], Mapping[str, Any], bool]) -> str:
+    check, pair, expired = found
+    cells = [
+        plain(measure(pair), 60),
+        code(title(check), 200),
+        code(pair.get("sample")),
+        code(pair.get("training_uri") or pair.get("training_id") or ""),
+        plain(pair.get("reason") or "", 300),
+        plain(f"{pair.get('by') or ''}, {pair.get('decided') or ''}", 120),
+        plain(f"{pair.get('expires') or ''}{', expired and counted again' if expired else ''}", 60),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _pair(pair: Mapping[str, Any], *, columns: tuple[str, ...]) -> str:
@@ -260,7 +305,7 @@ def _ending(page: _Page, results: Results, artefact: str) -> Iterable[str]:
     where = "the artefacts of this run" if artefact else "the folder of the report"
     where = f"[{where}]({artefact})" if artefact else where
     names = ("pairs", "near_pairs")
-    shown = (pair for check in results.checks for name in names for pair in listed(check, name))
+    shown = (pair for check in results.checks for name in names for pair in pairs_of(check, name))
     if any(pair.get("pictures") for pair in shown):
         yield f"Pairs side by side: `report.html`, in {where}."
         yield ""
