@@ -39,7 +39,7 @@ from pytest_replication._cli import (
     verify,
     weights,
 )
-from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.errors import ReplicationError, SettingsError, meant
 from pytest_replication.escape import lines
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
@@ -93,6 +93,15 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "allow_abbrev": False})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """End with the usage of the verb, where it does not know what it was given."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            told = [meant(each.partition("=")[0], self._option_string_actions) for each in unknown]
+            near = next(filter(None, told), "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        return found, unknown
 
 
 def _parser() -> argparse.ArgumentParser:

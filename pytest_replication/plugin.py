@@ -10,7 +10,7 @@ import pytest
 from pytest_replication._plugin.ci import tell_unusable
 from pytest_replication._plugin.hooks import Hooks
 from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
-from pytest_replication._plugin.settings import MARKER, Settings, add_options
+from pytest_replication._plugin.settings import MARKER, Settings, add_options, refuse_unknown_options
 
 if TYPE_CHECKING:
     from pytest_replication import Index, Model, Prompts, Samples
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings."""
     add_options(parser)
+
+
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Say which option was meant, where one of ours is misspelled."""
+    refuse_unknown_options(args)
 
 
 def pytest_configure(config: pytest.Config) -> None:

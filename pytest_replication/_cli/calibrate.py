@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, add_max_rejected, print_json
@@ -10,10 +11,13 @@ from pytest_replication.calibrate import CalibrateOptions, calibrate_index
 from pytest_replication.calibrate_objects import IMAGES
 from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
+from pytest_replication.escape import lines
 from pytest_replication.index.calibration import GROUPINGS, drop_calibration
 from pytest_replication.index.reader import open_index
 from pytest_replication.reports.calibration import calibration_data, calibration_text
 from pytest_replication.reports.calibration_plot import check_plot, draw_calibration
+
+_NOT_DONE = 3
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -116,9 +120,9 @@ def _add_planted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plant",
         type=int,
-        default=CalibrateOptions().plant,
         metavar="N",
-        help="Training images of which edited copies are planted, 0 for none (default: %(default)s)",
+        help="Training images of which edited copies are planted, 0 for none (default: "
+        f"{CalibrateOptions().plant})",
     )
     parser.add_argument(
         "--images",
@@ -141,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
         by=args.by,
         count=args.count,
         max_rejected=args.max_rejected,
-        plant=args.plant,
+        plant=CalibrateOptions().plant if args.plant is None else args.plant,
         images=args.images,
         objects=args.objects,
         seed=args.seed,
@@ -157,6 +161,10 @@ def run(args: argparse.Namespace) -> int:
         print_json({"index": args.index} | calibration_data(found))
     else:
         print(calibration_text(args.index, found))
+    if args.plant and not found.planted:
+        wanted = f"the index is calibrated, but --plant {args.plant} was asked for and {found.note}"
+        print(lines(f"error: {wanted}"), file=sys.stderr)
+        return _NOT_DONE
     return 0
 
 

@@ -238,7 +238,8 @@ class Hooks:
 
             left_out = () if self._only_looking() else self._gate.left_out()
             said = [fault_text(each) for each in self._faults]
-            summary(terminalreporter, self._rows, said, self._caught, left_out)
+            gated = bool(self._run.settings.value("gate"))
+            summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
         self._baseline.show(terminalreporter)
         if self._report.written:
             terminalreporter.write_line(one_line(f"report: {self._report.written}"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -420,6 +421,22 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(setting.key, told, type="args", default=None)
         else:
             parser.addini(setting.key, told, default=None)
+
+
+def refuse_unknown_options(args: Iterable[str]) -> None:
+    """Refuse options that are called nearly as ours are, with the one that was meant.
+
+    What is like none of them may be of a conftest.py, which pytest has yet to read.
+
+    Raises:
+        pytest.UsageError: there is one.
+    """
+    known, ours = [setting.name for setting in SETTINGS], "--replication-"
+    for arg in itertools.takewhile(lambda arg: arg != "--", args):
+        name = arg.partition("=")[0].removeprefix(ours)
+        near = difflib.get_close_matches(name, known, 1)
+        if arg.startswith(ours) and name not in known and near:
+            raise pytest.UsageError(f"there is no option {ours}{name}: did you mean {ours}{near[0]}")
 
 
 _OF_INDEX = ("captions", "labels")

@@ -31,11 +31,14 @@ def summary(
     faults: Sequence[str],
     caught: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    *,
+    gated: bool = False,
 ) -> None:
     """Write a row a check, tests that caught an error or were left out, and what made the run red."""
     reporter.section("replication")
     if not rows:
-        reporter.line("no replication check was made", yellow=True)
+        way = "" if gated else ": --replication-gate makes one where no test of the repository does"
+        reporter.line(f"no replication check was made{way}", yellow=True)
     rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
     cells = [tuple(map(one_line, _cells(row))) for row in rows]
     widths = [max((len(cell[column]) for cell in cells), default=0) for column in range(4)]

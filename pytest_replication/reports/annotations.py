@@ -30,11 +30,12 @@ def workflow_commands(
         results: of a run.
         place: makes the path of a file, as the results name it, one that begins in the repository; empty for
             a file outside it.
-        failed_tests: annotate those, which something else may do.
+        failed_tests: annotate checks and errors of tests that pytest reports as failed, which something else
+            may do.
     """
     found = of_checks(results)
     weak = dict.fromkeys(said for check in results.counted for said in warned(check))
-    failing = [finding for finding in found if finding.failing and (failed_tests or not finding.test)]
+    failing = [finding for finding in found if finding.failing and (failed_tests or not finding.reported)]
     told = [finding for finding in found if not finding.failing]
     told += [Finding("warning", False, "Replication", said) for said in weak]
     return [

@@ -6,22 +6,32 @@ Standard library only. What a check says of samples comes from data: each format
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text, is_regression
+from pytest_replication.reports.about import (
+    FAILURES,
+    REPLICATED,
+    about,
+    accepted_told,
+    pairs_of,
+    severity,
+    severity_of_pair,
+)
 from pytest_replication.reports.words import plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
 
-REPLICATED, REGRESSED, INCONCLUSIVE = "replicated", "regression", "inconclusive"
+REGRESSED, INCONCLUSIVE = "regression", "inconclusive"
 BROKEN, NO_VERDICT, NO_CHECK = "error", "no-verdict", "no-check"
 RULES = {
-    REPLICATED: "The model copies training images",
+    **FAILURES,
     REGRESSED: "The model copies more than the last release did",
     INCONCLUSIVE: "Too few samples, or too little in them, to tell whether the model copies",
     BROKEN: "A check could not be made: nothing is known of the model",
@@ -50,6 +60,8 @@ class Finding:
         file: of the test, relative, with forward slashes; empty where that is not known.
         line: of the test in the file, from 1 on.
         key: what stays the same in the next run, if that finds the same again.
+        reported: pytest has reported the test as failed, with what it said.
+        severity: how far it lies beyond its limit, from 0 to 1.
     """
 
     rule: str
@@ -60,6 +72,8 @@ class Finding:
     file: str = ""
     line: int = 1
     key: str = ""
+    reported: bool = False
+    severity: float = 0.0
 
     @property
     def fingerprint(self) -> str:
@@ -85,9 +99,11 @@ def outcome(results: Results) -> str:
 def of_checks(results: Results) -> list[Finding]:
     """A finding for each check that did not pass, and for what broke the run, the worst first.
 
-    Never empty unless the run passed.
+    Never empty unless the run passed. Copies that a limit tolerates are a finding that fails nothing.
     """
-    found = [_of_check(check) for check in ordered(results) if check["outcome"] != "pass"]
+    found = [
+        _of_check(check) for check in ordered(results) if check["outcome"] != "pass" or _tolerated(check)
+    ]
     return [*found, *of_run(results)]
 
 
@@ -100,20 +116,33 @@ def of_pairs(results: Results, most: int) -> tuple[list[Finding], int]:
 
     Returns:
         The findings, and how many were left out. What broke the run, and the worst training image of each
-        check, come before a second one of any.
+        check, come before a second one of any; those that fail tests before others, the worst of them first.
+        Of a training image that several checks of a test saw there is one, the worst.
     """
     first: list[Finding] = []
     more: list[Finding] = []
     for check in ordered(results):
-        if check["outcome"] == "pass":
+        if check["outcome"] == "pass" and not _tolerated(check):
             continue
-        pairs = list(_training_images(check))
+        pairs = _training_images(check)
         first.append(_of_pair(check, pairs[0]) if pairs else _of_check(check))
         more += [_of_pair(check, pair) for pair in pairs[1:]]
+    more.sort(key=_worst_first)
     distinct: dict[str, Finding] = {}
     for finding in [*of_run(results), *first, *more]:
-        distinct.setdefault(finding.fingerprint, finding)
+        there = distinct.setdefault(finding.fingerprint, finding)
+        if _worst_first(finding) < _worst_first(there):
+            distinct[finding.fingerprint] = finding
     return list(distinct.values())[:most], max(0, len(distinct) - most)
+
+
+def _worst_first(finding: Finding) -> tuple[bool, float]:
+    return not finding.failing, -finding.severity
+
+
+def _tolerated(check: Mapping[str, Any]) -> bool:
+    """Whether a check passed that saw copies: no more of them than its limit allows."""
+    return check["outcome"] == "pass" and about(check) == REPLICATED and bool(pairs_of(check, "pairs"))
 
 
 def of_run(results: Results) -> list[Finding]:
@@ -136,9 +165,18 @@ def of_run(results: Results) -> list[Finding]:
 
 
 def ordered(results: Results) -> list[dict[str, Any]]:
-    """Checks of a run, the worst first: those that fail tests, those that were only measured."""
+    """Checks of a run, the worst first: those that fail tests, those that were only measured.
+
+    Of one outcome, that comes first whose worst pair lies farthest beyond its limit.
+    """
     return sorted(
-        results.checks, key=lambda check: (not check["asserted"], ORDER.index(check["outcome"]), check["id"])
+        results.checks,
+        key=lambda check: (
+            not check["asserted"],
+            ORDER.index(check["outcome"]),
+            -severity(check),
+            check["id"],
+        ),
     )
 
 
@@ -153,7 +191,8 @@ def headline(check: Mapping[str, Any]) -> str:
     score = score_text(check["worst_score"], check["threshold"])
     what = f"{k} of {n} samples {'replicates a training image' if k == 1 else 'replicate training images'}"
     story = what if k else f"none of {n} samples replicates a training image"
-    return f"{story} (highest score {score}, threshold {threshold_text(check['threshold'])})"
+    found = f"{story} (highest score {score}, threshold {threshold_text(check['threshold'])})"
+    return found + accepted_told(check)
 
 
 def title(check: Mapping[str, Any]) -> str:
@@ -196,36 +235,47 @@ def name(value: object, longest: int = LONGEST) -> str:
 
 
 def _of_check(check: Mapping[str, Any]) -> Finding:
-    rule = REPLICATED if check["outcome"] == "fail" else INCONCLUSIVE
-    rule = BROKEN if check["outcome"] == "error" else rule
-    said = headline(check) + ("" if check["asserted"] else " (measured only: it does not fail the test)")
-    pairs = list(_training_images(check))
-    if pairs and check["outcome"] == "fail":
+    pairs, said = _training_images(check), f"{headline(check)}{_aside(check)}"
+    if pairs and check["outcome"] in ("fail", "pass"):
         said += f"; the worst: {_pair_story(pairs[0])}"
-    return _finding(check, rule, said, "check" if rule != REPLICATED else "")
+    # Which check of its test: no other name tells those apart that have no pairs.
+    number = str(check["id"]).rpartition("#")[2]
+    return _finding(check, said, f"check {check.get('kind', '')} {number}", severity(check))
 
 
 def _of_pair(check: Mapping[str, Any], pair: Mapping[str, Any]) -> Finding:
-    rule = REPLICATED if check["outcome"] == "fail" else INCONCLUSIVE
     number = pair.get("_samples", 1)
     count = f" ({plural(number, 'sample')} of it)" if number > 1 else ""
-    said = f"{_pair_story(pair)}{count}"
-    said = f"{headline(check)}: {said}" if rule == INCONCLUSIVE else said  # which has to say why
-    return _finding(check, rule, said, _training(pair))
+    said = f"{_pair_story(pair)}{count}{_aside(check)}"
+    said = (
+        f"{headline(check)}: {said}" if check["outcome"] == "inconclusive" else said
+    )  # which has to say why
+    key = "\0".join(filter(None, (str(check.get("kind") or ""), _training(pair))))
+    return _finding(check, said, key, severity_of_pair(check, pair))
 
 
-def _finding(check: Mapping[str, Any], rule: str, said: str, key: str) -> Finding:
+def _aside(check: Mapping[str, Any]) -> str:
+    """Why a check that saw something fails nothing; empty where it does."""
+    if not check["asserted"]:
+        return " (measured only: it does not fail the test)"
+    return " (tolerated by the limit of the check)" if check["outcome"] == "pass" else ""
+
+
+def _finding(check: Mapping[str, Any], said: str, key: str, how_bad: float) -> Finding:
     file, line = place(check)
     again = "a run that was repeated: " if check["rerun"] else ""
+    rule = {"inconclusive": INCONCLUSIVE, "error": BROKEN}.get(check["outcome"], about(check))
     return Finding(
         rule=rule,
-        failing=bool(check["asserted"]),
+        failing=bool(check["asserted"]) and check["outcome"] != "pass",
         title=f"{RULES[rule]}",
         message=f"{again}{said}",
         test=title(check),
         file=file,
         line=line,
         key=key,
+        reported=check.get("test_failed") is True and not check["rerun"],
+        severity=how_bad,
     )
 
 
@@ -236,7 +286,8 @@ def _broken(results: Results) -> Iterator[Finding]:
         test, said = one_line(str(told.get("test", ""))), str(told.get("message") or LEFT_OUT)
         file, line = place({**told, "test": test})
         rule = NO_VERDICT if told.get("kind") in ("test", "collection") else BROKEN
-        yield Finding(rule, True, RULES[rule], name(said, 2000), test, file, line, name(said))
+        reported = told.get("test_failed") is True
+        yield Finding(rule, True, RULES[rule], name(said, 2000), test, file, line, name(said), reported)
     yield from _skipped(results)
     regressed = list(_regressed(results))
     yield from regressed
@@ -261,12 +312,14 @@ def _skipped(results: Results) -> Iterator[Finding]:
             yield Finding(NO_CHECK, False, RULES[NO_CHECK], said, test, file, line, "skipped")
 
 
-def copies(results: Results) -> str:
-    """What it is that a run found which failed: copies, or only more of them than before."""
-    asserted = any(check["outcome"] == "fail" for check in results.checks if check["asserted"])
-    return (
-        RULES[REGRESSED] if compared(results).get("outcome") == "fail" and not asserted else RULES[REPLICATED]
-    )
+def failure(results: Results) -> str:
+    """What it is that a run found which failed: copies before all else, or only more of them than before."""
+    failed = [check for check in ordered(results) if check["outcome"] == "fail"]
+    asserted = [check for check in failed if check["asserted"]]
+    if compared(results).get("outcome") == "fail" and not asserted:
+        return RULES[REGRESSED]
+    rules = [about(check) for check in asserted or failed]
+    return RULES[REPLICATED if REPLICATED in rules or not rules else rules[0]]
 
 
 def compared(results: Results) -> Mapping[str, Any]:
@@ -314,19 +367,19 @@ def _regressed(results: Results) -> Iterator[Finding]:
             yield Finding(REGRESSED, True, RULES[REGRESSED], said, test, file, line, key="baseline")
 
 
-def _training_images(check: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The worst pair of each training image of a check, with how many samples there are of it."""
+def _training_images(check: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The worst pair of each training image of a check, worst first, with how many samples there are of it.
+
+    Of a check that could tell, those that count as replicated.
+    """
+    pairs = pairs_of(check, "pairs")
+    if check["outcome"] not in ("fail", "pass") or not pairs:
+        pairs = [*pairs, *pairs_of(check, "undecided_pairs")]
     found: dict[str, dict[str, Any]] = {}
-    for pair in [*listed(check, "pairs"), *listed(check, "undecided_pairs")]:
-        first = found.setdefault(_training(pair), {**pair, "_samples": 0})
-        first["_samples"] += 1
-    yield from found.values()
-
-
-def listed(check: Mapping[str, Any], of: str) -> Sequence[Mapping[str, Any]]:
-    """A list of pairs of a check; an empty one where it has none."""
-    pairs = check.get(of)
-    return [pair for pair in pairs if isinstance(pair, Mapping)] if isinstance(pairs, list) else []
+    counts: Counter[str] = Counter(map(_training, pairs))
+    for pair in sorted(pairs, key=lambda pair: -severity_of_pair(check, pair)):
+        found.setdefault(_training(pair), {**pair, "_samples": counts[_training(pair)]})
+    return list(found.values())
 
 
 def _training(pair: Mapping[str, Any]) -> str:

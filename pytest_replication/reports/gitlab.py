@@ -14,6 +14,10 @@ MOST = 1_000
 """Findings of a report: merge requests load all of them."""
 _SEVERITY = {
     "replicated": "blocker",
+    "closer": "blocker",
+    "repeats": "major",
+    "leak": "blocker",
+    "memorised": "blocker",
     "regression": "blocker",
     "error": "critical",
     "no-verdict": "critical",

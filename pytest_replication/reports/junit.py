@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from pytest_replication.escape import lines, one_line
-from pytest_replication.reports.findings import REGRESSED, REPLICATED, Finding, headline, name, of_run, title
+from pytest_replication.reports.about import REPLICATED
+from pytest_replication.reports.findings import REGRESSED, Finding, headline, name, of_run, title
 from pytest_replication.reports.properties import properties
 
 if TYPE_CHECKING:

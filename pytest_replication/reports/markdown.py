@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_replication.reports.about import accepted, pairs_of, passed, severity_of_pair
 from pytest_replication.reports.findings import (
     NO_VERDICT,
     REGRESSED,
     Finding,
     change_story,
     changes,
-    copies,
+    failure,
     headline,
-    listed,
     measure,
     of_run,
     ordered,
@@ -38,11 +38,11 @@ CAP = (1 << 20) - 4096
 CHECKS, PAIRS, PAIRS_OF_ONE, REASONS = 200, 100, 20, 50
 """Rows that people still read: checks, pairs of all of them and of one, and what broke or weakens the run."""
 _OF_PAIRS = ("", "sample", "seed", "prompt", "training image", "caption", "copies")
+_OF_ACCEPTED = ("", "check", "sample", "training image", "reason", "accepted by", "until")
 _MESSAGE = 16_000
 _RESERVED = 1_500
 _SIGNS = {"pass": "✅", "fail": "❌", "error": "💥", "inconclusive": "❔", "none": "💥"}
 _WORDS = {
-    "pass": "PASS: no check found copies of training images",
     "error": "ERROR: a check could not be made, so that nothing is known of the model",
     "inconclusive": "INCONCLUSIVE: it cannot be told whether the model copies, which is no pass",
     "none": "NO CHECK was made, so that nothing is known of the model",
@@ -60,11 +60,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
     """
     page = _Page(cap)
     what = outcome(results)
-    words = f"FAIL: {copies(results)}" if what == "fail" else _words(results, what)
+    words = _words(results, what)
     if not page.add(f"## {_SIGNS[what]} Replication: {words}\n"):
         return ""
     page.keep(_RESERVED)
-    for section in (_broken, _checks, _compared, _worst, _warned, _message):
+    for section in (_broken, _checks, _compared, _worst, _accepted, _warned, _message):
         section(page, results)
     page.keep(0)
     for line in _ending(page, results, artefact):
@@ -73,6 +73,11 @@ def summary(results: Results, cap: int = CAP, artefact: str = "") -> str:
 
 
 def _words(results: Results, what: str) -> str:
+    """The verdict of a run, in a sentence."""
+    if what == "pass":
+        return f"PASS: {passed(results.counted)}"
+    if what == "fail":
+        return f"FAIL: {failure(results)}"
     broken = {each.rule for each in of_run(results) if each.failing}
     return _NO_VERDICT if what == "error" and broken == {NO_VERDICT} else _WORDS[what]
 
@@ -193,18 +198,53 @@ def _rate(check: Mapping[str, Any]) -> str:
 
 
 def _worst(page: _Page, results: Results) -> None:
-    """The pairs of checks that did not pass: the worst of each, as many as there is room for."""
-    left = PAIRS
-    for check in ordered(results):
-        pairs = [*listed(check, "pairs"), *listed(check, "undecided_pairs")]
-        if not pairs:
-            continue
+    """The pairs of checks that saw some: the worst of each, then as many more as there is room for."""
+    checks = [(check, _pairs(check)) for check in ordered(results)]
+    checks = [(check, pairs) for check, pairs in checks if pairs]
+    left = max(0, PAIRS - len(checks))
+    for place, (check, pairs) in enumerate(checks):
+        more = min(left, PAIRS_OF_ONE - 1, len(pairs) - 1) if place < PAIRS else -1
+        left -= max(0, more)
         pictures = any(pair.get("pictures") for pair in pairs)
         columns = (*_OF_PAIRS, "pictures") if pictures else _OF_PAIRS
         head = f"### Pairs of {code(title(check), 200)}, the worst first"
-        most = min(left, PAIRS_OF_ONE)
-        page.table(head, columns, pairs, partial(_pair, pictures=pictures), most, "pairs")
-        left -= min(most, len(pairs))
+        page.table(head, columns, pairs, partial(_pair, pictures=pictures), 1 + more, "pairs")
+
+
+def _pairs(check: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Pairs of a check, the worst first: those that are replicated, then those of which it cannot be told."""
+    return [
+        pair
+        for name in ("pairs", "undecided_pairs")
+        for pair in sorted(pairs_of(check, name), key=lambda pair: -severity_of_pair(check, pair))
+    ]
+
+
+def _accepted(page: _Page, results: Results) -> None:
+    """Matches that do not count because people have said so, and those of whom that has expired."""
+    found = [
+        (check, pair, expired)
+        for check in ordered(results)
+        for expired in (False, True)
+        for pair in accepted(check, "expired" if expired else "matches")
+    ]
+    page.table(
+        "### Matches that people have accepted", _OF_ACCEPTED, found, _acceptance, PAIRS, "accepted matches"
+    )
+
+
+def _acceptance(found: tuple[Mapping[str, Any], Mapping[str, Any], bool]) -> str:
+    check, pair, expired = found
+    cells = [
+        plain(measure(pair), 60),
+        code(title(check), 200),
+        code(pair.get("sample")),
+        code(pair.get("training_uri") or pair.get("training_id") or ""),
+        plain(pair.get("reason") or "", 300),
+        plain(f"{pair.get('by') or ''}, {pair.get('decided') or ''}", 120),
+        plain(f"{pair.get('expires') or ''}{', expired and counted again' if expired else ''}", 60),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _pair(pair: Mapping[str, Any], *, pictures: bool) -> str:
@@ -259,7 +299,7 @@ def _ending(page: _Page, results: Results, artefact: str) -> Iterable[str]:
     where = "the artefacts of this run" if artefact else "the folder of the report"
     where = f"[{where}]({artefact})" if artefact else where
     names = ("pairs", "near_pairs")
-    shown = (pair for check in results.checks for name in names for pair in listed(check, name))
+    shown = (pair for check in results.checks for name in names for pair in pairs_of(check, name))
     if any(pair.get("pictures") for pair in shown):
         yield f"Pairs side by side: `report.html`, in {where}."
         yield ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication.reports.findings import copies, headline, of_run, ordered, outcome, title
+from pytest_replication.reports.about import REPLICATED, about, passed
+from pytest_replication.reports.findings import failure, headline, of_run, ordered, outcome, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
 from pytest_replication.reports.words import plural, score_text, threshold_text
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _CHECKS, _LONGEST = 50, 300
 _WORDS = {
-    "pass": "No check found copies of training images.",
     "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
     "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
     "none": "**No check was made.** This section is no evidence.",
@@ -42,7 +42,7 @@ def model_card(results: Results) -> str:
     # Copies that a run found before it was repeated are real, and belong on the card.
     checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
     what = outcome(results)
-    words = f"**{copies(results)}.**" if what == "fail" else _WORDS[what]
+    words = f"**{failure(results)}.**" if what == "fail" else _WORDS.get(what, f"{passed(results.counted)}.")
     lines = ["## Replication of training images", "", words, ""]
     lines += [f"* {plain(each.message)}" for each in of_run(results)[:_CHECKS]]
     for check in checks[:_CHECKS]:
@@ -86,7 +86,8 @@ def _of_samples(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     of = plain(counts.get("training_images", "an unknown number"), 20)
     copied = f", copies of {of} training images" if check["replicated"] else ""
     yield "replicated", f"{check['replicated']:,} of {check['samples']:,}{copied}"
-    yield "rate of the model", _bound(check)
+    if about(check) == REPLICATED:
+        yield "rate of the model", _bound(check)
     yield "highest score", score_text(check["worst_score"], check["threshold"])
     yield "threshold", _threshold(check)
     yield "compared with", _index(check)
@@ -109,7 +110,7 @@ def _of_set(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, cell in zip(_CELLS.get(check["kind"], _OF_SETS), check.get("cells") or [], strict=False):
         if name and cell and cell != said:
             yield name, plain(cell, _LONGEST)
-    if _mapping(check.get("index")).get("fingerprint"):
+    if check.get("searched") and _mapping(check.get("index")).get("fingerprint"):
         yield "compared with", _index(check)
 
 

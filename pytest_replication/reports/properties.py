@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.escape import one_line
+from pytest_replication.reports.about import accepted
 
 PREFIX = "replication_"
 """How the name of each begins."""
@@ -47,6 +48,7 @@ def properties(check: Mapping[str, Any], number: int = 1, *, private: bool = Fal
     if check.get("fdr") is not None:  # which proves no rate
         told = {key: value for key, value in told.items() if key not in _BOUNDS}
     told["asserted"] = check.get("asserted")
+    told["accepted"] = len(accepted(check)) if check.get("accepted") else None
     index, model = check.get("index"), check.get("model")
     told |= {f"index_{key}": index.get(key) for key in _OF_INDEX} if isinstance(index, Mapping) else {}
     told |= (

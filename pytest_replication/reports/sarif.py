@@ -32,6 +32,10 @@ FINGERPRINT = "replication/v1"
 _HELP = {
     "replicated": "Open both images of the pair in the report of the run. If it is a copy, the model must "
     "not be released; if people decide that it is none, 'pytest-replication accept' writes that down.",
+    "closer": "The message says how far. Look at the closest pairs in the report of the run.",
+    "repeats": "The message names the samples. More prompts, seeds or steps may give more images.",
+    "leak": "Take the shared images out of one of the sets: a score on the test set means less with them.",
+    "memorised": "Generate from the flagged prompts, and check the samples against an index.",
     "regression": "'pytest-replication compare' with both files of results names the new training images.",
     "inconclusive": "The message of the check says how many samples would settle it.",
     "error": "The message says what mends it. Until then nothing is known of the model.",

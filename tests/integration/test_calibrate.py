@@ -91,6 +91,18 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
     assert open_index(damaged).manifest.calibration is None
 
 
+def test_copies_that_were_asked_for_and_not_planted_are_no_success(
+    damaged: Path, holdout: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_replication.calibrate.plant_originals", lambda *_, **__: None)
+    asked = ("calibrate", damaged, "--holdout", holdout, "--fpr", "0.05")
+    status, _, err = run(capsys, *asked, "--plant", "2")
+    assert status == 3
+    assert "--plant 2 was asked for and no copies were planted (their files cannot be read here" in err
+    assert open_index(damaged).calibration is not None
+    assert run(capsys, *asked)[0] == 0  # nobody asked for them
+
+
 def test_the_json_of_calibrate_and_of_a_verdict(
     damaged: Path, holdout: Path, training: Path, capsys: Captured
 ) -> None:

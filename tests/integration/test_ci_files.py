@@ -249,6 +249,11 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
     variables = {key: str(value) for key, value in JOB["variables"].items()}
     variables |= {
         "REPLICATION_MODEL": EVIL,
+        "REPLICATION_PROMPTS": EVIL,
+        "REPLICATION_THRESHOLD": "0.9",
+        "REPLICATION_MAX_RATE": "0.1",
+        "REPLICATION_INDEX_FINGERPRINT": EVIL,
+        "REPLICATION_PRIVATE": "true",
         "REPLICATION_ARGUMENTS": f"-q\nEND\n{EVIL}",
         "REPLICATION_TESTS": tests,
     }
@@ -260,7 +265,9 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
     rest = ["--replication-require-checks", "--", "tests/a.py", EVIL]
     assert gate == [
         "-m", "pytest", "--replication-index=index", "--replication-report=replication-report",
-        f"--replication-model={EVIL}", "-q", "END", EVIL,
+        f"--replication-model={EVIL}", f"--replication-prompts={EVIL}", "--replication-threshold=0.9",
+        "--replication-max-rate=0.1", f"--replication-index-fingerprint={EVIL}",
+        "--replication-report-private", "-q", "END", EVIL,
         *(rest if tests else ["--replication-gate=no_replication", "--ignore-glob=*"]),
     ]  # fmt: skip
     assert not (tmp_path / "pwned").exists()

@@ -181,7 +181,11 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
             "is a file and no image: give the folder or .tar that samples are in",
         ),
         (("check", "INDEX", "no_such:make"), 3, "elsewhere the variable PYTHONPATH"),
-        (("check", "INDEX", "SAMPLES", "--thresh", "0.9"), 2, "unrecognized arguments: --thresh"),
+        (
+            ("check", "INDEX", "SAMPLES", "--thresh", "0.9"),
+            2,
+            "unrecognized arguments: --thresh 0.9 (did you mean --threshold?)",
+        ),
         (("check", "INDEX", "SAMPLES", "--score", "split"), 2, "unrecognized arguments: --score split"),
         (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
         (
@@ -222,6 +226,8 @@ def test_wrong_use_is_2_and_cannot_tell_is_3(
     done = call(*(names.get(arg, arg) for arg in args))
     assert done.returncode == status
     assert message in done.stderr
+    if "unrecognized" in message:
+        assert done.stderr.startswith("usage: pytest-replication check")
 
 
 def test_the_status_of_the_process_is_that_of_the_verb(built: Path, unrelated: Path) -> None:

@@ -222,7 +222,7 @@ def test_a_red_run_whose_checks_passed_looks_like_no_pass(
     results = read_results(pytester.path / "out")
     assert "💥 Replication: ERROR: a test ended without a verdict" in summary(results)
     assert said.partition(":")[0] in summary(results)
-    assert "No check found" not in model_card(results)
+    assert "check passed" not in model_card(results)
     assert junit(results).count("<error") == 1
     [run] = sarif_data(results)["runs"]
     assert run["invocations"][0]["executionSuccessful"] is False

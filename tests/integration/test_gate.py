@@ -202,6 +202,22 @@ def test_a_misspelled_ini_key_is_one_sentence_and_exit_4(
     result.stderr.fnmatch_lines([f"ERROR: there is no ini key {key}: {said}*"])
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "--replication-treshold=0.5",
+            "ERROR: there is no option --replication-treshold: did you mean --*-threshold",
+        ),
+        ("--replication-xyz", "*unrecognized arguments: --replication-xyz*"),
+    ],
+)
+def test_a_misspelled_option_is_one_sentence_and_exit_4(run_suite: RunSuite, option: str, said: str) -> None:
+    result = run_suite(PASSING, option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+
+
 def test_ini_keys_of_others_are_not_ours_to_judge(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nreplications = 3\nreplication_of_others = 4\n")
     pytester.makeconftest("def pytest_addoption(parser): parser.addini('replication_of_others', 'x')")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.faults import fault_text
+from pytest_replication.reports.about import LEAK, about, passed
 from pytest_replication.reports.findings import change_story
 from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
 
@@ -49,7 +50,7 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
         said = many(faults, "fault") if faults else "a fault"
         return f"The gate could not do its work ({said}): this is no verdict about the model."
     if outcome == "pass":
-        return _passed([check for check in checks if not check.get("rerun")])
+        return f"{passed([check for check in checks if not check.get('rerun')])}."
     if (said := _worse(run)) and not any(check.get("asserted") for check in bad):
         return said
     if not bad:
@@ -73,22 +74,6 @@ def _worse(run: Mapping[str, Any]) -> str:
     return f"Worse than the last release: {change_story(worse[0])}{more}."
 
 
-def _passed(checks: Sequence[Mapping[str, Any]]) -> str:
-    of_samples = [check for check in checks if "kind" not in check]
-    passed = sum(check.get("outcome") == "pass" for check in checks)
-    said = f"{many(passed, 'check')} passed"
-    if passed < len(checks):
-        said += f", {many(len(checks) - passed, 'check')} that only measured did not"
-    if not of_samples:
-        return f"{said}; none of them compared a sample with training images."
-    copies, samples = (
-        sum(count(check.get(name)) for check in of_samples) for name in ("replicated", "samples")
-    )
-    if not copies:
-        return f"{said}: none of {many(samples, 'sample')} replicates a training image."
-    return f"{said}: {_replicated(copies, samples)}, which is tolerated."
-
-
 def _replicated(copies: int, samples: int) -> str:
     verb = "replicates" if copies == 1 else "replicate"
     return f"{copies:,} of {many(samples, 'sample')} {verb} a training image"
@@ -97,6 +82,9 @@ def _replicated(copies: int, samples: int) -> str:
 def story(check: Mapping[str, Any]) -> str:
     """A check in a few words."""
     samples, kind = count(check.get("samples")), check.get("kind")
+    if kind is None and about(check) == LEAK:
+        shared = count(check.get("replicated"))
+        return f"{shared:,} of {many(samples, 'image')} of a test set stand in the training set"
     if kind is None:
         return _replicated(count(check.get("replicated")), samples)
     if kind == "extraction":
@@ -144,6 +132,11 @@ def faults(run: Mapping[str, Any]) -> str:
     for error in listed(run, "errors"):
         said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
         found.append(("error", said))
+    found += [
+        ("inconclusive", f"{test.get('test')} was skipped and has checked nothing: {test.get('message')}")
+        for test in listed(run, "skipped")
+        if isinstance(test, Mapping)
+    ]
     found += [
         ("inconclusive", f"{test} caught an error of a check and passed: that check has no verdict")
         for test in listed(run, "caught")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import re
 
-from made_results import hostile_results, made_check, made_results
+import pytest
+from made_results import hostile_results, made_check, made_pair, made_results
 
 from pytest_replication.reports.annotations import workflow_commands
 
@@ -33,10 +34,40 @@ def test_no_more_than_github_shows():
     assert "and 31 more" in warnings[-1]
 
 
-def test_failed_tests_may_be_left_to_others():
-    results = made_results(made_check(), faults=["checks were lost"])
+def test_tests_that_pytest_reports_as_failed_may_be_left_to_others():
+    errors = [{"test": "t.py::broke", "message": "no index", "test_failed": True}]
+    results = made_results(made_check(test_failed=True), faults=["checks were lost"], errors=errors)
     [line] = workflow_commands(results, failed_tests=False)
     assert line.endswith("::checks were lost")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        made_check(test_failed=False),
+        made_check(),
+        made_check(test_failed=True, rerun=True),
+        made_check(outcome="inconclusive"),
+    ],
+    ids=["expected to fail", "unknown", "run again", "an error"],
+)
+def test_what_no_failed_test_tells_is_annotated_all_the_same(check):
+    assert workflow_commands(made_results(check), failed_tests=False)[0].startswith("::error file=tests/")
+
+
+def test_a_regression_is_annotated_though_its_test_passed_or_failed():
+    measured = {"replicated": 0, "samples": 64, "rate": 0.0}
+    change = {"id": "tests/test_gate.py::test_release#1", "change": "worse", "old": measured, "new": measured}
+    baseline = {"outcome": "fail", "checks": [change]}
+    results = made_results(made_check(outcome="pass"), outcome="fail", baseline=baseline)
+    [line] = workflow_commands(results, failed_tests=False)
+    assert "worse than the last release" in line
+
+
+def test_the_worst_check_is_among_the_ten():
+    mild = [made_check(test=f"t.py::test_{k}", pairs=[made_pair(score=0.6)]) for k in range(12)]
+    worst = made_check(test="t.py::test_z", pairs=[made_pair(score=1.0)])
+    assert "t.py::test_z" in workflow_commands(made_results(*mild, worst))[0]
 
 
 def test_ten_are_all_shown():

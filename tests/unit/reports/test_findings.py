@@ -6,11 +6,21 @@ import pytest
 from junit_rules import read_strictly
 from made_results import made_check, made_pair, made_results
 
-from pytest_replication.reports.findings import headline, of_checks, of_pairs, outcome, place, relative
+from pytest_replication.reports.findings import (
+    RULES,
+    headline,
+    of_checks,
+    of_pairs,
+    ordered,
+    outcome,
+    place,
+    relative,
+)
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.junit import junit
 from pytest_replication.reports.markdown import summary, warned
 from pytest_replication.reports.model_card import model_card
+from pytest_replication.reports.properties import properties
 from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.private import without_private
 
@@ -218,3 +228,128 @@ def test_a_regression_in_every_format():
     assert "copies training images" in summary(
         made_results(made_check(), baseline={"outcome": "fail", "checks": []})
     )
+
+
+def a_set(number=1, assertion="assert_no_duplicates_within", outcome="fail", **changes):
+    """A check of a set."""
+    return made_check(
+        number, outcome, kind="set", assertion=assertion, story=f"story {number}", cells=[], warnings=[], pairs=[], **changes
+    )  # fmt: skip
+
+
+RULES_OF_CHECKS = [
+    (a_set(), "repeats"),
+    (a_set(assertion="assert_percentile_below"), "closer"),
+    (a_set(assertion="assert_no_data_copying"), "closer"),
+    (made_check(assertion="assert_no_leak", check="leak"), "leak"),
+    (made_check(kind="screen", assertion="assert_prompts_not_memorized", pairs=[]), "memorised"),
+    (made_check(kind="extraction"), "replicated"),
+]
+
+
+@pytest.mark.parametrize(("check", "rule"), RULES_OF_CHECKS, ids=[rule for _, rule in RULES_OF_CHECKS])
+def test_only_copies_are_called_copies(check, rule):
+    results = made_results(check)
+    assert {finding.rule for finding in (*of_checks(results), *of_pairs(results, 9)[0])} == {rule}
+    assert summary(results).splitlines()[0] == f"## ❌ Replication: FAIL: {RULES[rule]}"
+    assert f"**{RULES[rule]}.**" in model_card(results)
+    assert {each["ruleId"] for each in json.loads(sarif(results))["runs"][0]["results"]} == {
+        f"replication/{rule}"
+    }
+    assert {each["check_name"] for each in json.loads(gitlab(results))} == {f"replication/{rule}"}
+    assert summary(made_results(check, made_check(2, test="t.py::b"))).startswith(
+        "## ❌ Replication: FAIL: The model copies training images\n"
+    )
+
+
+def test_a_check_that_searched_nothing_was_compared_with_nothing():
+    assert "compared with" not in model_card(made_results(a_set(searched=0)))
+    assert "compared with" in model_card(made_results(a_set(searched=20)))
+
+
+def test_checks_of_one_test_are_findings_of_their_own():
+    for checks in (
+        (a_set(1), a_set(2)),
+        (a_set(1, check="a"), a_set(2, "assert_no_data_copying", check="a")),
+    ):
+        assert len(of_pairs(made_results(*checks), 9)[0]) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_training_image_the_worst_pair_of_a_test_is_kept(order):
+    mild, worst = (made_check(k, pairs=[made_pair(0, score=score)]) for k, score in ((1, 0.55), (2, 1.0)))
+    [finding] = of_pairs(made_results(*[mild, worst][::order]), 9)[0]
+    assert "score 1.000" in finding.message
+    measured = made_check(2, asserted=False, pairs=[made_pair(0, score=1.0)])
+    [finding] = of_pairs(made_results(*[mild, measured][::order]), 9)[0]
+    assert (finding.failing, "score 0.550" in finding.message) == (True, True)
+
+
+def test_the_worst_pair_comes_first_whatever_its_test_is_called():
+    def pairs(*scores):
+        return [made_pair(k, score=score, training_sha256=f"{k:064d}") for k, score in enumerate(scores)]
+
+    checks = [
+        made_check(test="t.py::a", pairs=pairs(0.6, 0.7)),
+        made_check(test="t.py::z", pairs=pairs(0.9, 0.95)),
+    ]
+    found = of_pairs(made_results(*checks), 9)[0]
+    assert [finding.message.partition("score ")[2][:5] for finding in found] == [
+        "0.950",
+        "0.700",
+        "0.900",
+        "0.600",
+    ]
+    points = made_check(
+        test="t.py::c", objects={"points": 8}, pairs=[made_pair(part={"points": 400}, score=0.1)]
+    )
+    distances = made_check(
+        test="t.py::d", kind="extraction", limit=0.2, rule="rmse", pairs=[made_pair(score=None, rmse=0.001)]
+    )
+    order = [check["test"] for check in ordered(made_results(*checks, points, distances))]
+    assert order == ["t.py::d", "t.py::c", "t.py::z", "t.py::a"]
+
+
+def test_tolerated_copies_are_warnings():
+    check = made_check(
+        outcome="pass", replicated=3, max_rate=0.5, pairs=[made_pair(place) for place in range(3)]
+    )
+    results = made_results(check)
+    assert [(finding.rule, finding.failing) for finding in of_checks(results)] == [("replicated", False)]
+    found = of_pairs(results, 9)[0]
+    assert [(finding.rule, finding.failing) for finding in found] == [("replicated", False)] * 2
+    assert "tolerated" in found[0].message
+    assert {each["level"] for each in json.loads(sarif(results))["runs"][0]["results"]} == {"warning"}
+    assert {each["severity"] for each in json.loads(gitlab(results))} == {"minor"}
+    assert outcome(results) == "pass"
+
+
+MATCH = {
+    "reason": "a logo",
+    "by": "A. Person",
+    "decided": "2026-11-01",
+    "expires": "2027-11-01",
+    "part": None,
+}
+
+
+def test_accepted_matches_are_told():
+    book = {
+        "file": "accepted.toml",
+        "matches": [made_pair(0) | MATCH, made_pair(1) | MATCH],
+        "expired": [],
+        "unused": [],
+    }
+    check = made_check(outcome="pass", accepted=book)
+    assert headline(check).endswith("threshold 0.5), 2 matches accepted")
+    results = made_results(check)
+    told = summary(results)
+    assert "replicates a training image (2 matches accepted)" in told.splitlines()[0]
+    section = told.split("### Matches that people have accepted")[1]
+    for said in ("score 0.981", "train/1.png", "a logo", "A. Person", "2027-11-01"):
+        assert said in section, said
+    assert properties(check)["replication_accepted"] == "2"
+    assert "replication_accepted" not in properties(made_check())
+    expired = made_check(accepted=book | {"matches": [], "expired": [made_pair(0) | MATCH]})
+    assert "expired and counted again" in summary(made_results(expired))
+    assert "### Matches that people" not in summary(made_results(made_check()))
