@@ -55,18 +55,20 @@ def _counts(error: BaseException | None) -> bool:
     return error is not None and not isinstance(error, (pytest.skip.Exception, pytest.xfail.Exception))
 
 
-def ended(item: pytest.Item, error: BaseException | None, attempts: int) -> dict[str, Any]:
+def ended(item: pytest.Item, error: BaseException | None, began: int, attempts: int) -> dict[str, Any]:
     """What a report has to tell of a test beside its checks.
 
     Args:
         item: the test.
         error: with which the part of it ended that the report is about.
-        attempts: how often it has begun.
+        began: how often it had begun when that part ended.
+        attempts: how often it has begun by now: plugins may run it again before they report.
     """
     left = item.stash.get(_ESCAPED, False) or _counts(error)
     item.stash[_ESCAPED] = False
     worker = getattr(item.config, "workerinput", {}).get("workerid", "")
-    return {"attempt": attempts, "worker": worker, "asks": asks(item), "escaped": left}
+    again = attempts > began
+    return {"attempt": attempts, "worker": worker, "asks": asks(item), "escaped": left, "again": again}
 
 
 def passed_not(rows: Iterable[Row]) -> list[Row]:
@@ -86,7 +88,7 @@ class Ended:
     _last: dict[tuple[str, str], int] = field(default_factory=dict)
     _again: list[str] = field(default_factory=list)
     _turned: list[str] = field(default_factory=list)
-    _mended: list[str] = field(default_factory=list)
+    _mended: list[tuple[tuple[str, str], int]] = field(default_factory=list)
     _broken: list[tuple[tuple[str, str], int, dict[str, Any]]] = field(default_factory=list)
     _unsaid: list[dict[str, Any]] = field(default_factory=list)
     _skipped: list[dict[str, Any]] = field(default_factory=list)
@@ -106,7 +108,7 @@ class Ended:
             self.failed.add(report.nodeid)
         broke = getattr(report, "replication_broke", None)
         if broke is not None and outcome == "passed":
-            self._mended.append(report.nodeid)
+            self._mended += [] if known.get("again") else [(place, attempt)]
         elif broke is not None:
             self._broken.append((place, attempt, _entry(report, broke, "gate")))
         elif outcome == "failed":
@@ -121,6 +123,7 @@ class Ended:
             said = f"cannot be collected: {_crash(report)}"
             file = report.nodeid if Path(report.nodeid).suffix else ""
             entry = {"test": report.nodeid, "message": said, "kind": "collection", "test_failed": False}
+            entry["of_gate"] = False  # nobody knows what it holds
             self._unsaid.append(entry | {"test_file": file, "test_line": 1})
 
     def rerun(self, rows: Sequence[Row]) -> str:
@@ -139,10 +142,15 @@ class Ended:
     def turned(self, rows: Sequence[Row]) -> str:
         """A test that a check or its error failed, and that is reported otherwise; empty for none.
 
-        One that broke before its check may be run again, as long as it has checked something then.
+        One that broke may be run again, or have checked something then.
         """
         checked = {row["test"] for row in rows}
-        return next(iter([*self._turned, *(test for test in self._mended if test not in checked)]), "")
+        mended = (
+            place[0]
+            for place, attempt in self._mended
+            if place[0] not in checked and attempt >= self._last[place]
+        )
+        return next(iter([*self._turned, *mended]), "")
 
     def errors(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Tests that ended without a verdict, and what could not be collected, each once."""
@@ -158,7 +166,8 @@ class Ended:
                     if entry["test"] in checked
                     else "has no verdict"
                 )
-                found.append(entry | {"message": f"{why}: {entry['message']}"})
+                of_gate = entry["of_gate"] or entry["test"] in checked
+                found.append(entry | {"message": f"{why}: {entry['message']}", "of_gate": of_gate})
         return list({(entry["test"], entry["message"]): entry for entry in found}.values())
 
     def skipped(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -168,7 +177,7 @@ class Ended:
 
     def concerns(self, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         """Those of both that are about the gate, whatever else is tested in the run."""
-        yield from (entry for entry in self.errors(rows) if entry["kind"] == "gate" or entry.get("asks"))
+        yield from (entry for entry in self.errors(rows) if entry["of_gate"])
         yield from self.skipped(rows)
 
 
@@ -182,7 +191,7 @@ def _entry(report: pytest.TestReport, said: str, kind: str) -> dict[str, Any]:
         "test_file": Path(file).as_posix(),
         "test_line": (line or 0) + 1,
         "test_failed": report.failed and report.when == "call",
-        "asks": bool(known.get("asks")),
+        "of_gate": kind == "gate" or bool(known.get("asks")),
     }
 
 

@@ -118,10 +118,11 @@ class Hooks:
         """Put checks on the report, and keep a broken gate apart from a model that copies."""
         if call.excinfo is not None and isinstance(call.excinfo.value, _OURS):
             self._show_the_message_alone(call.excinfo.value)
+        began = item.stash.get(ATTEMPTS, 1)
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None
         report.replication_rows = self._run.carry_away(item)  # type: ignore[attr-defined]
-        report.replication_ended = ended(item, error, item.stash.get(ATTEMPTS, 1))  # type: ignore[attr-defined]
+        report.replication_ended = ended(item, error, began, item.stash.get(ATTEMPTS, 1))  # type: ignore[attr-defined]
         # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
         if isinstance(error, _OURS) and not self._shows_all() and not self._shows_user_code(error):
             report.longrepr = f"{type(error).__name__}: {error}"

@@ -129,10 +129,7 @@ class Report:
         """Take over how tests ended; checks are told whether pytest reports their tests as failed."""
         for row in rows:
             row["test_failed"] = row["test"] in ended.failed
-        self.errors, self.skipped = (
-            [{name: value for name, value in entry.items() if name != "asks"} for entry in entries]
-            for entries in (ended.errors(rows), ended.skipped(rows))
-        )
+        self.errors, self.skipped = ended.errors(rows), ended.skipped(rows)
 
     def write(
         self,

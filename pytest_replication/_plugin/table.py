@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.gate import left_out_of_run
 from pytest_replication.escape import one_line
+from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.accepted_text import (
     accepted_count,
     accepted_lines,
@@ -162,9 +163,9 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
+    pairs = sorted(row["pairs"], key=lambda pair: -severity_of_pair(row, pair))
     shown = [
-        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}"
-        for p in row["pairs"][:_PAIRS]
+        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}" for p in pairs[:_PAIRS]
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -282,8 +282,12 @@ def _finding(check: Mapping[str, Any], said: str, key: str, how_bad: float) -> F
 
 def _broken(results: Results) -> Iterator[Finding]:
     run = results.run
-    for error in run["errors"]:
-        told = error if isinstance(error, Mapping) else {"message": error}
+    others = [error for error in run["errors"] if _of_others(error)]
+    if len(others) > 1:  # of a suite that tests other things, too
+        yield _others(others)
+    for told in run["errors"]:
+        if len(others) > 1 and _of_others(told):
+            continue
         test, said = one_line(str(told.get("test", ""))), str(told.get("message") or LEFT_OUT)
         file, line = place({**told, "test": test})
         rule = NO_VERDICT if told.get("kind") in ("test", "collection") else BROKEN
@@ -300,6 +304,23 @@ def _broken(results: Results) -> Iterator[Finding]:
     for test in run["caught"]:
         said = "the test caught an error of a check and passed: that check has no verdict"
         yield Finding(BROKEN, False, RULES[BROKEN], said, one_line(str(test)), _file(str(test)), key="caught")
+
+
+def _of_others(error: Mapping[str, Any]) -> bool:
+    return error.get("kind") == "test" and not error.get("of_gate")
+
+
+def _others(errors: Sequence[Mapping[str, Any]]) -> Finding:
+    """Tests that failed and ask for nothing of ours, as one finding: they may be about something else."""
+    first = errors[0]
+    test = one_line(str(first["test"]))
+    file, line = place({**first, "test": test})
+    said = (
+        f"{len(errors)} tests that ask for no fixture of this package failed, this one first "
+        f"({name(first['message'] or LEFT_OUT, 500)}): whether they were to check something is not known"
+    )
+    reported = all(error.get("test_failed") is True for error in errors)
+    return Finding(NO_VERDICT, True, RULES[NO_VERDICT], said, test, file, line, "others", reported)
 
 
 def _skipped(results: Results) -> Iterator[Finding]:

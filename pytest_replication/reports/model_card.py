@@ -60,7 +60,7 @@ def model_card(results: Results) -> str:
 
 
 def _check(check: Mapping[str, Any]) -> Iterator[str]:
-    yield f"### {plain(title(check), 200)}"
+    yield f"### {code(title(check), 200)}"
     yield ""
     measured = "" if check["asserted"] else " (measured only, no limit was asserted)"
     yield f"{check['outcome'].upper()}{measured}: {plain(headline(check), 600)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.policy import Policy
+from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.accepted_text import (
     accepted_count,
     accepted_lines,
@@ -217,8 +218,8 @@ def _of_accepted(verdict: Verdict) -> dict[str, Any]:
 
 
 def _pairs(verdict: Verdict) -> list[str]:
-    hits = verdict.replicated
-    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.closest,)
+    hits = sorted(verdict.replicated, key=lambda match: -_severity(verdict, match))
+    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or [verdict.closest]
     title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
@@ -226,6 +227,14 @@ def _pairs(verdict: Verdict) -> list[str]:
     for match in shown:
         lines += _pair(verdict, match)
     return lines
+
+
+def _severity(verdict: Verdict, match: Match) -> float:
+    """How far the score of a pair, or a part of it, lies beyond the rule: all reports order pairs by that."""
+    rule = verdict.policy.objects
+    pair: dict[str, Any] = {"score": match.score, "threshold": verdict.policy.threshold_for(match)}
+    pair |= {} if match.part is None else {"part": {"points": match.points}}
+    return severity_of_pair({"objects": None if rule is None else {"points": rule.inliers}}, pair)
 
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:

@@ -297,6 +297,12 @@ def test_reports_say_which_part_of_what() -> None:
     assert "1 of 1 samples replicates a training image (closest score 0.100" in alone
 
 
+def test_the_worst_comes_first_be_it_by_its_score_or_by_a_part() -> None:
+    text = render(judge(matches_of([0.51, 0.1, 0.9], [[], [71], []]), POLICY))
+    places = [text.index(told) for told in ("71 points  sample", "0.900  sample", "0.510  sample")]
+    assert places == sorted(places)
+
+
 def test_both_false_positive_rates_are_told() -> None:
     rule = ObjectRule(12, "calibration, 1 % of 500 unseen images", 0.0095)
     policy = replace(POLICY, objects=rule, false_rate=0.02)

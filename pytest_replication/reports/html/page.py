@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
+from pytest_replication.reports.findings import outcome as outcome_of
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "compare.js", "card.js", "list.js", "keys.js")
 FIRST = 20
 """Pairs of each check whose pictures come before those of any other pair."""
-MARK = b'<meta name="generator" content="pytest-replication">'
+MARK = b": replication report</title>"
 """What tells a page of this package from those of others, near its beginning."""
 _SPARE = 2_000
 """Bytes kept for what the page says of itself."""
@@ -122,7 +123,7 @@ def _parts(
 ) -> dict[str, str]:
     """All of the page but pairs and pictures."""
     style, script = _file("page.css"), _script()
-    outcome = results.outcome if results.outcome in WORDS else "error"
+    outcome = outcome_of(results)
     run = part(results.data, "run")
     failed = any(check.get("outcome") != "pass" for check in results.checks)
     written = str(results.data.get("written"))

@@ -4,6 +4,7 @@ import pytest
 from made_results import made_check, made_pair, made_results
 
 from pytest_replication.reports.about import passed, severity, severity_of_pair
+from pytest_replication.reports.html import html_report
 from pytest_replication.reports.html.verdict import headline
 from pytest_replication.reports.markdown import PAIRS, summary
 from pytest_replication.reports.model_card import model_card
@@ -74,3 +75,11 @@ def test_the_worst_pair_of_each_check_is_in_the_summary():
     assert f"{11 * 25 + 1 - PAIRS} pairs" in told
     many = [made_check(test=f"t.py::test_{k:03d}", pairs=pairs(2, 0.6, str(k))) for k in range(PAIRS + 5)]
     assert summary(made_results(*many)).count("### Pairs of") == PAIRS
+
+
+def test_the_page_tells_tests_that_were_skipped_and_a_red_run_without_a_reason():
+    skipped = [{"test": "t.py::test_a", "message": "not today"}]
+    page = html_report(made_results(PASS, skipped=skipped), budget=10**7)
+    assert "t.py::test_a was skipped and has checked nothing: not today" in page
+    assert "could not do its work" not in page
+    assert "could not do its work" in html_report(made_results(PASS, exit_status=1), budget=10**7)

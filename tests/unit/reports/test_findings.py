@@ -57,6 +57,18 @@ def test_a_red_run_whose_checks_passed_is_never_without_a_finding(run, rule, sai
     assert json.loads(sarif(results))["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
 
+def test_tests_of_other_things_that_failed_are_one_finding():
+    others = [{**ENDED, "test": f"t.py::test_{k}", "of_gate": False, "test_failed": True} for k in range(200)]
+    results = made_results(made_check(outcome="pass"), errors=[*others, ENDED | {"of_gate": True}])
+    first, second = of_checks(results)
+    assert first.message.startswith(
+        "200 tests that ask for no fixture of this package failed, this one first"
+    )
+    assert (first.test, first.failing, first.reported) == ("t.py::test_0", True, True)
+    assert (second.test, second.message) == ("tests/test_a.py::test_b", "has no verdict: out of memory")
+    assert outcome(results) == "error"
+
+
 def test_a_test_that_was_skipped_is_a_warning():
     skipped = [{"test": "tests/test_a.py::test_b", "message": "not today"}, "no entry"]
     results = made_results(made_check(outcome="pass"), skipped=skipped)
