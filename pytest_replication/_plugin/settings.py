@@ -285,7 +285,8 @@ SETTINGS = (
     Setting(
         "report-private",
         switch,
-        "Leave names, captions and pictures out of the report: digests, scores and counts only",
+        "Leave names, captions and pictures out of the report: digests, scores and counts only (the log of "
+        "pytest and its --junitxml name images all the same)",
         default=False,
     ),
     Setting(

@@ -85,6 +85,7 @@ class Comparison:
         missing: checks that only the baseline has: id, and name where there is one.
         added: checks that only the run has.
         notes: what holds for all checks.
+        private: names in it are digests, as both runs have them.
     """
 
     old: str
@@ -96,6 +97,7 @@ class Comparison:
     missing: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    private: bool = False
 
     @property
     def worse(self) -> tuple[Compared, ...]:

@@ -96,6 +96,7 @@ def compare(
         missing,
         added,
         tuple(notes),
+        old.private and new.private,
     )
 
 

@@ -26,6 +26,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
         "missing": list(comparison.missing),
         "added": list(comparison.added),
         "notes": list(comparison.notes),
+        "private": comparison.private,
     }
 
 

@@ -31,7 +31,8 @@ NONE = "none"
 """Outcome of a run that made no check."""
 PAIRS = ("pairs", "undecided_pairs", "near_pairs")
 """Lists of pairs in a check."""
-_PICTURE = re.compile(r"pictures/[0-9a-f]{32,64}\.webp")
+PICTURE = re.compile(r"pictures/[0-9a-f]{32,64}\.webp")
+"""Path of a picture from the folder of the file."""
 _MOST = 1e300
 """Numbers beyond that are none that a report could show."""
 
@@ -122,7 +123,7 @@ def _require_pictures(pair: Mapping[str, Any]) -> None:
     if not isinstance(pictures, dict) or not pictures.keys() <= {"sample", "training"}:
         raise ValueError("the pictures of a pair are those of its sample and its training image")
     for path in pictures.values():
-        if path is not None and not (isinstance(path, str) and _PICTURE.fullmatch(path)):
+        if path is not None and not (isinstance(path, str) and PICTURE.fullmatch(path)):
             raise ValueError(f"a picture is {str(path)[:80]!r}, which is none of the folder of pictures")
 
 

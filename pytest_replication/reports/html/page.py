@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "compare.js", "card.js", "list.js", "keys.js")
 FIRST = 20
 """Pairs of each check whose pictures come before those of any other pair."""
-MARK = b'<meta name="generator" content="pytest-replication">'
+MARK = b": replication report</title>"
 """What tells a page of this package from those of others, near its beginning."""
 _SPARE = 2_000
 """Bytes kept for what the page says of itself."""

@@ -9,7 +9,7 @@ from pytest_replication.results import write_results
 
 MADE = {
     "summary.md": "## ❌ Replication: FAIL",
-    "report.html": '<!DOCTYPE html><meta name="generator" content="pytest-replication">',
+    "report.html": "<!DOCTYPE html><title>Fail: replication report</title>",
 }
 
 

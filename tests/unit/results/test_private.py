@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_replication.baseline import compare
+from pytest_replication.baseline.data import comparison_data
+from pytest_replication.results import Results
 from pytest_replication.results.private import without_private
 from pytest_replication.results.sound import require_sound
 
@@ -77,6 +81,39 @@ def test_faults_keep_their_kind_and_checks_of_a_comparison_their_test(put_togeth
     told = private["run"]["baseline"]
     assert told["checks"][0]["id"] == private["checks"][0]["id"]
     assert (told["checks"][0]["change"], told["missing"]) == ("worse", ["a.py::b#1"])
+
+
+def test_a_comparison_of_private_runs_names_images_as_its_run_does(put_together: Make) -> None:
+    plain = put_together()
+    then = put_together() | {"private": False}
+    then["checks"] = [check | {"pairs": [], "replicated": 0} for check in then["checks"]]
+
+    def runs(private: bool) -> list[Results]:
+        made = ((then, "old.json"), (plain, "new.json"))
+        return [Results(Path(name), without_private(data) if private else data) for data, name in made]
+
+    told = []
+    for private in (False, True):
+        compared = comparison_data(compare(*runs(private))) | {"outcome": "pass"}
+        done = without_private(plain | {"run": plain["run"] | {"baseline": compared}})
+        assert "secret" not in json.dumps(done)
+        require_sound(done)
+        told.append(done["run"]["baseline"])
+        (check,), (change,) = done["checks"], told[-1]["checks"]
+        assert change["id"] == check["id"]
+        images = {(image["uri"], image["sha256"]) for image in change["new_images"]}
+        assert images == {(pair["training_uri"], pair["training_sha256"]) for pair in check["pairs"]}
+        assert change["tests"][0]["what"] == "rate of prompts"
+    assert told[0]["checks"][0]["new_images"] == told[1]["checks"][0]["new_images"]
+
+
+def test_a_test_of_an_odd_name_is_a_digest_from_its_bracket_on(
+    put_together: Make, row: dict[str, Any]
+) -> None:
+    data = without_private(put_together(row | {"test": "a.py::t[secret]secret"}))
+    (check,) = data["checks"]
+    assert check["test"].startswith("a.py::t[")
+    assert "secret" not in json.dumps(check)
 
 
 def test_a_name_has_the_same_digits_everywhere(put_together: Make, row: dict[str, Any]) -> None:
