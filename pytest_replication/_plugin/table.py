@@ -85,6 +85,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
 def _below(row: dict[str, Any]) -> tuple[str, ...]:
     """What is told of a check below its row."""
     return (
+        *_parts(row),
         *_controlled(row),
         *_captions(row),
         *_searched(row),
@@ -131,6 +132,14 @@ def _searched(row: dict[str, Any]) -> list[str]:
     return [f"      the exact scan decided: {by.note}"] if by.note else []
 
 
+def _parts(row: dict[str, Any]) -> list[str]:
+    """What was found of copies of a part; nothing where they were not asked for."""
+    from pytest_replication.reports.words import objects_words
+
+    said = objects_words(row)
+    return [f"      parts: {said}"] if said else []
+
+
 def _controlled(row: dict[str, Any]) -> list[str]:
     """What was found of the planted copies."""
     lines = [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
@@ -168,7 +177,7 @@ def _label(pair: dict[str, Any]) -> str:
 
 def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:
     """What makes a pair count: points of a part, or the score."""
-    part = pair.get("part")
+    part = pair.get("part") if pair.get("kind") == "object" else None
     return f"{part['points']} points" if part else score_text(pair["score"], row["threshold"])
 
 

@@ -19,8 +19,10 @@ from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.objects import (
+    beside_lines,
     objects_line,
     objects_story,
+    part_beside,
     part_chance_lines,
     part_control_lines,
     part_lines,
@@ -252,7 +254,14 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
         f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{told}",
         *([f"    {' ' * len(score)}  caption   {own}"] if own else []),
+        *_beside(verdict, match, len(score)),
     ]
+
+
+def _beside(verdict: Verdict, match: Match, width: int) -> list[str]:
+    """The part that was found, too, below a pair whose score speaks."""
+    found = part_beside(verdict, match)
+    return [] if found is None else beside_lines(found, match, width)
 
 
 def _names(verdict: Verdict, match: Match) -> tuple[str, str]:
