@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from pytest_replication.errors import CalibrationError, SettingsError
+from pytest_replication.errors import CalibrationError, IndexMismatch, SettingsError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source
 from pytest_replication.index.again import last_calibration
@@ -30,7 +30,7 @@ from pytest_replication.search.embed import embed_images
 from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.matches import Match, ObjectsFound
 from pytest_replication.search.object_ways import way_of
-from pytest_replication.search.objects import CANDIDATES, find_objects, require_objects_at_hand
+from pytest_replication.search.objects import CANDIDATES, find_objects, require_features_at_hand
 from pytest_replication.stats.points import CONFIDENCE, least_points
 
 IMAGES = 500
@@ -66,7 +66,7 @@ def wanted_images(index: Index, asked: int | None) -> int:
 
     Raises:
         SettingsError: a negative number, or OpenCV is not installed.
-        IndexMismatch: the local features of the index were found in another way.
+        IndexMismatch: the local features of the index were found in another way, or there are none.
     """
     count = asked
     if count is None:
@@ -74,9 +74,9 @@ def wanted_images(index: Index, asked: int | None) -> int:
         count = IMAGES if index.objects or last.get("objects") else 0
     if count:
         try:
-            require_objects_at_hand(index)
-        except SettingsError as error:
-            raise SettingsError(f"{error}; or calibrate without parts: --objects 0") from error
+            require_features_at_hand(index)
+        except (SettingsError, IndexMismatch) as error:
+            raise type(error)(f"{error}; or calibrate without parts: --objects 0") from error
     return count
 
 

@@ -37,7 +37,7 @@ from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
 from pytest_replication.search.matches import ObjectsFound, Sightings
-from pytest_replication.search.objects import CANDIDATES, find_objects, require_objects_at_hand
+from pytest_replication.search.objects import CANDIDATES, find_objects, require_features_at_hand
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
@@ -200,7 +200,7 @@ def _part_guard(policy: Policy, index: Index, choice: CanaryChoice) -> PartGuard
     """The canaries of parts of a check; None where parts do not count."""
     if policy.objects is None:
         return None
-    require_objects_at_hand(index)
+    require_features_at_hand(index)
     return draw_parts(index, policy.objects.inliers, choice)
 
 

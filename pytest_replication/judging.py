@@ -64,6 +64,7 @@ def judge(matches: Matches, policy: Policy) -> Verdict:
         needed=None if settled else _needed(matches, hits, policy, counted),
         control=control,
         part_control=part_control,
+        beside=parts.beside,
         undecided=undecided,
         cleared=cleared,
         accepted=(*found.accepted, *_new(parts.accepted, found.accepted)),

@@ -64,6 +64,8 @@ class ObjectsJudged:
         hits: best object match of each sample that is replicated by a part alone, most points first.
         accepted: object matches that reach the rule and are accepted.
         expired: those that were accepted until that expired; they count.
+        beside: best object match of each sample that is replicated by its score, and of which a part reaches
+            the rule, too; one with the training image that the score names, where there is one.
         unchecked: numbers of the samples of which some candidates could not be looked at, and that are not
             replicated.
         open: numbers of samples of which all candidates reach the rule and are accepted, while others, that
@@ -73,6 +75,7 @@ class ObjectsJudged:
     hits: tuple[Match, ...] = ()
     accepted: tuple[Match, ...] = ()
     expired: tuple[Match, ...] = ()
+    beside: tuple[Match, ...] = ()
     unchecked: tuple[int, ...] = ()
     open: tuple[int, ...] = ()
 
@@ -98,14 +101,17 @@ def judge_objects(
     if rule is None:
         return ObjectsJudged()
     found = _found(matches)
-    settled = {match.sample for match in replicated}
+    whole = {match.sample: match.row for match in replicated}
+    settled = set(whole)
     each = found.candidates // len(found.of)
-    hits, told, left_open = [], [], []
+    hits, beside, told, left_open = [], [], [], []
     for sample in range(len(found.of)):
         near = parts_in_reach(matches, rule, sample)
         told += [(match, accepts(match)) for match in near]
         left = [match for match in near if not accepts(match)]
-        if left and sample not in settled:
+        if left and sample in whole:
+            beside.append(next((match for match in left if match.row == whole[sample]), left[0]))
+        elif left:
             hits.append(left[0])
         elif not left and len(near) == each < found.searched:
             left_open.append(sample)
@@ -115,6 +121,7 @@ def judge_objects(
         hits=tuple(hits),
         accepted=tuple(match for match, accepted in told if accepted),
         expired=tuple(match for match, accepted in told if accepted is False),
+        beside=tuple(beside),
         unchecked=tuple(n for n, count in enumerate(found.unchecked) if count and n not in settled),
         open=tuple(n for n in left_open if n not in settled),
     )

@@ -45,6 +45,8 @@ class Verdict:
         control: copies that were planted among the samples, and that were found.
         part_control: copies of parts that were planted among the samples, and that were found; None where
             parts do not count.
+        beside: best object match of each sample that is replicated by its score while a part of it lies on a
+            part of a training image, too: of the one that the score names, where that is among them.
         undecided: best matches of samples with next to nothing in them that reach the threshold and of which
             pixels cannot tell whether they are replicated; the upper bound counts them.
         cleared: those of such samples that are not replicated, since all training images that reach the
@@ -66,6 +68,7 @@ class Verdict:
     needed: int | None = None
     control: Control = NO_CONTROL
     part_control: PartControl | None = None
+    beside: tuple[Match, ...] = ()
     undecided: tuple[Match, ...] = ()
     cleared: tuple[Match, ...] = ()
     accepted: tuple[Match, ...] = ()

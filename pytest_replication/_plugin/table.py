@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication._plugin.gate import left_out_of_run
 from pytest_replication.escape import one_line
+from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.accepted_text import (
     accepted_count,
     accepted_lines,
@@ -84,6 +85,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
 def _below(row: dict[str, Any]) -> tuple[str, ...]:
     """What is told of a check below its row."""
     return (
+        *_parts(row),
         *_controlled(row),
         *_captions(row),
         *_searched(row),
@@ -130,6 +132,14 @@ def _searched(row: dict[str, Any]) -> list[str]:
     return [f"      the exact scan decided: {by.note}"] if by.note else []
 
 
+def _parts(row: dict[str, Any]) -> list[str]:
+    """What was found of copies of a part; nothing where they were not asked for."""
+    from pytest_replication.reports.words import objects_words
+
+    said = objects_words(row)
+    return [f"      parts: {said}"] if said else []
+
+
 def _controlled(row: dict[str, Any]) -> list[str]:
     """What was found of the planted copies."""
     lines = [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
@@ -153,9 +163,9 @@ def _tolerated(row: dict[str, Any]) -> list[str]:
     """Pairs of a check that did not fail the test: nothing else shows them."""
     if row["outcome"] == "fail" and row["asserted"]:
         return []
+    pairs = sorted(row["pairs"], key=lambda pair: -severity_of_pair(row, pair))
     shown = [
-        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}"
-        for p in row["pairs"][:_PAIRS]
+        f"      {_measure(p, row)}  {p['sample']} -> {p['training_uri']}{_label(p)}" for p in pairs[:_PAIRS]
     ]
     more = len(row["pairs"]) - len(shown)
     return shown + ([f"      and {more} more"] if more else [])
@@ -167,7 +177,7 @@ def _label(pair: dict[str, Any]) -> str:
 
 def _measure(pair: dict[str, Any], row: dict[str, Any]) -> str:
     """What makes a pair count: points of a part, or the score."""
-    part = pair.get("part")
+    part = pair.get("part") if pair.get("kind") == "object" else None
     return f"{part['points']} points" if part else score_text(pair["score"], row["threshold"])
 
 

@@ -86,7 +86,7 @@ def _unused(file: str, entries: Iterable[Row], where: str) -> str:
 
 
 def _pair(match: Row, data: Row) -> str:
-    part = match["part"]
+    part = match["part"] if match["kind"] == "object" else None
     score = plural(part["points"], "point") if part else score_text(match["score"], data["threshold"])
     return (
         f"{score}  {match['sample']} -> {match['training_uri']} ({match['reason']}; {match['by']}, "

@@ -15,7 +15,7 @@ from pytest_replication.policy import Policy
 from pytest_replication.reports.captions import captions_data, own_data
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
-from pytest_replication.reports.objects import objects_data, part_data
+from pytest_replication.reports.objects import beside_data, objects_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.reports.remade import model_data
 from pytest_replication.search.matches import Match, Stored, Subject
@@ -241,5 +241,5 @@ def pair_data(verdict: Verdict, match: Match) -> dict[str, Any]:
         "copies_threshold": match.alike,
         "pixels": evidence_data(match.pixels),
         "kind": match.kind,
-        "part": part_data(match),
+        **beside_data(verdict, match),
     }

@@ -23,7 +23,7 @@ from pytest_replication.reports.about import (
     severity,
     severity_of_pair,
 )
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import objects_words, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -191,7 +191,8 @@ def headline(check: Mapping[str, Any]) -> str:
     score = score_text(check["worst_score"], check["threshold"])
     what = f"{k} of {n} samples {'replicates a training image' if k == 1 else 'replicate training images'}"
     story = what if k else f"none of {n} samples replicates a training image"
-    found = f"{story} (highest score {score}, threshold {threshold_text(check['threshold'])})"
+    parts = f"; parts: {objects_words(check)}" if check.get("objects") else ""
+    found = f"{story} (highest score {score}, threshold {threshold_text(check['threshold'])}{parts})"
     return found + accepted_told(check)
 
 
@@ -419,7 +420,7 @@ def seed(pair: Mapping[str, Any]) -> str:
 def measure(pair: Mapping[str, Any]) -> str:
     """What makes a pair count, in words: points of a part, a score, or the distance of pixels."""
     part, score, threshold = pair.get("part"), pair.get("score"), pair.get("threshold")
-    if isinstance(part, Mapping) and "points" in part:
+    if pair.get("kind") == "object" and isinstance(part, Mapping) and "points" in part:
         return f"a part, {name(part['points'], 20)} points"
     if isinstance(score, int | float):
         return (

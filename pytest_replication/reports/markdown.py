@@ -1,7 +1,7 @@
 """The results of a run in markdown: the verdict first, then checks, then the worst pairs. Never too large.
 
 GitHub drops a summary of more than 1 MiB whole, and shows no images that are embedded in one: this one stops
-before that, says what it left out, and names the files of pictures instead.
+before that, says what it left out, and names the page that shows pictures instead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,18 @@ CAP = (1 << 20) - 4096
 """Bytes that a step summary may have: GitHub drops one of more than 1 MiB, and others add to it."""
 CHECKS, PAIRS, PAIRS_OF_ONE, REASONS = 200, 100, 20, 50
 """Rows that people still read: checks, pairs of all of them and of one, and what broke or weakens the run."""
-_OF_PAIRS = ("", "sample", "seed", "prompt", "training image", "caption", "copies")
+_OF_PAIRS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "": lambda pair: plain(measure(pair), 60),
+    "sample": lambda pair: code(pair.get("sample")),
+    "seed": lambda pair: code("" if pair.get("seed") is None else pair["seed"], 30),
+    "prompt": lambda pair: code(pair.get("prompt") or ""),
+    "training image": lambda pair: code(pair.get("training_uri") or pair.get("training_id") or ""),
+    "class": lambda pair: code("" if pair.get("label") is None else pair["label"], 60),
+    "caption": lambda pair: code(pair.get("caption") or ""),
+    "copies": lambda pair: plain("" if pair.get("copies") is None else pair["copies"], 20),
+}
+"""Columns of a pair. Pictures are shown by the page: their names would say nothing here."""
+_ALWAYS, _EMPTY = ("", "sample", "training image"), ("", "–")
 _OF_ACCEPTED = ("", "check", "sample", "training image", "reason", "accepted by", "until")
 _MESSAGE = 16_000
 _RESERVED = 1_500
@@ -205,10 +216,18 @@ def _worst(page: _Page, results: Results) -> None:
     for place, (check, pairs) in enumerate(checks):
         more = min(left, PAIRS_OF_ONE - 1, len(pairs) - 1) if place < PAIRS else -1
         left -= max(0, more)
-        pictures = any(pair.get("pictures") for pair in pairs)
-        columns = (*_OF_PAIRS, "pictures") if pictures else _OF_PAIRS
+        columns = _columns(pairs[: 1 + more])
         head = f"### Pairs of {code(title(check), 200)}, the worst first"
-        page.table(head, columns, pairs, partial(_pair, pictures=pictures), 1 + more, "pairs")
+        page.table(head, columns, pairs, partial(_pair, columns=columns), 1 + more, "pairs")
+
+
+def _columns(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Columns that say something of these pairs."""
+    return tuple(
+        name
+        for name, cell in _OF_PAIRS.items()
+        if name in _ALWAYS or any(cell(pair) not in _EMPTY for pair in pairs)
+    )
 
 
 def _pairs(check: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -247,21 +266,8 @@ def _acceptance(found: tuple[Mapping[str, Any], Mapping[str, Any], bool]) -> str
     return f"| {' | '.join(cells)} |"
 
 
-def _pair(pair: Mapping[str, Any], *, pictures: bool) -> str:
-    seed, copies = pair.get("seed"), pair.get("copies")
-    cells = [
-        plain(measure(pair), 60),
-        code(pair.get("sample")),
-        code("" if seed is None else seed, 30),
-        code(pair.get("prompt") or ""),
-        code(pair.get("training_uri") or pair.get("training_id") or ""),
-        code(pair.get("caption") or ""),
-        plain("" if copies is None else copies, 20),
-    ]
-    if pictures:
-        drawn = pair.get("pictures") or {}
-        cells.append(", ".join(code(path) for path in (drawn.get("sample"), drawn.get("training")) if path))
-    return f"| {' | '.join(cells)} |"
+def _pair(pair: Mapping[str, Any], *, columns: tuple[str, ...]) -> str:
+    return f"| {' | '.join(_OF_PAIRS[name](pair) for name in columns)} |"
 
 
 def _warned(page: _Page, results: Results) -> None:

@@ -16,8 +16,11 @@ LONGEST = 120
 _PLAIN = frozenset(" -/,;()%'\"?+=")
 """Signs that mean nothing in markdown, but at the beginning of a line."""
 _TELLING = frozenset("`|\\")
-_NOTHING = "&#8203;"
+_NOTHING = "\u200b"
 """A space of no width: behind it, a mention or a reference to an issue is none."""
+_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_SHORTCODE = re.compile(r":[\w+-]+(:|$)")
+"""What may become a picture, such as ``:tada:``, also with what follows the text."""
 
 
 def code(value: object, longest: int = LONGEST) -> str:
@@ -38,7 +41,8 @@ def code(value: object, longest: int = LONGEST) -> str:
 def plain(value: object, longest: int = 2000) -> str:
     """Text as text, in one line, in which no markup of any kind is left."""
     text = _entities(name(value, longest))
-    return text.replace("&#64;", f"&#64;{_NOTHING}").replace("&#35;", f"&#35;{_NOTHING}")
+    text = text.replace("&#64;", f"@{_NOTHING}")
+    return text[:1] + text[1:].replace("&#35;", f"#{_NOTHING}")  # the first one may begin a heading
 
 
 def fenced(value: str, most: int) -> str:
@@ -59,14 +63,27 @@ def fenced(value: str, most: int) -> str:
 
 
 def _entities(text: str) -> str:
-    """Text with all that markdown or HTML could take for markup as references to characters."""
+    """Text with all that markdown or HTML could take for markup as references to characters.
+
+    Source is read by people, too: what means nothing where it stands is kept.
+    """
     dots = "" if "www." in text.lower() else "."
     kept = []
     for place, letter in enumerate(text):
         plain = letter in _PLAIN and (place or letter not in "-+=")
-        of_time = (
-            letter == ":" and text[place - 1 : place].isdigit() and text[place + 1 : place + 2].isdigit()
-        )
-        safe = letter.isalnum() or not letter.isascii() or plain or of_time or letter in dots
-        kept.append(letter if safe else f"&#{ord(letter)};")
+        means_nothing = letter.isalnum() or not letter.isascii() or plain or letter in dots
+        if means_nothing or _is_harmless(text, place):
+            kept.append(letter)
+        else:
+            kept.append(_NAMED.get(letter, f"&#{ord(letter)};"))
     return "".join(kept)
+
+
+def _is_harmless(text: str, place: int) -> bool:
+    """Whether a colon or an underscore is neither part of an address, nor of a picture, nor emphasis."""
+    before, letter, after = text[place - 1 : place], text[place], text[place + 1 : place + 2]
+    if letter == ":" and before.isdigit() and after.isdigit():  # a time
+        return True
+    if letter == ":":
+        return not (text.startswith("//", place + 1) or _SHORTCODE.match(text, place))
+    return letter == "_" and before.isalnum() and after.isalnum()

@@ -9,7 +9,7 @@ from pytest_replication.reports.about import REPLICATED, about, passed
 from pytest_replication.reports.findings import failure, headline, of_run, ordered, outcome, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
-from pytest_replication.reports.words import plural, score_text, threshold_text
+from pytest_replication.reports.words import objects_words, plural, score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -60,7 +60,7 @@ def model_card(results: Results) -> str:
 
 
 def _check(check: Mapping[str, Any]) -> Iterator[str]:
-    yield f"### {plain(title(check), 200)}"
+    yield f"### {code(title(check), 200)}"
     yield ""
     measured = "" if check["asserted"] else " (measured only, no limit was asserted)"
     yield f"{check['outcome'].upper()}{measured}: {plain(headline(check), 600)}"
@@ -90,6 +90,8 @@ def _of_samples(check: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "rate of the model", _bound(check)
     yield "highest score", score_text(check["worst_score"], check["threshold"])
     yield "threshold", _threshold(check)
+    if parts := objects_words(check):
+        yield "copies of a part", plain(parts, 300)
     yield "compared with", _index(check)
     yield "embedder", _embedder(_mapping(check["index"]))
     yield "positive control", _control(check)

@@ -35,6 +35,33 @@ def part_data(match: Match) -> dict[str, Any] | None:
     }
 
 
+def part_beside(verdict: Verdict, match: Match) -> Match | None:
+    """The part that was found, too, of a sample whose score speaks; None without one."""
+    if match.part is not None:
+        return None
+    return next((one for one in verdict.beside if one.sample == match.sample), None)
+
+
+def beside_data(verdict: Verdict, match: Match) -> dict[str, Any]:
+    """Turn the parts of a pair into plain data: its own, or those that were found beside its score.
+
+    Returns:
+        ``part``: of this training image. ``elsewhere``: of another one, with its id and path, which then is
+        the likelier original.
+    """
+    beside = part_beside(verdict, match)
+    if beside is None or beside.row == match.row:
+        return {"part": part_data(match if beside is None else beside), "elsewhere": None}
+    record = beside.record
+    named = {
+        "training_id": record.id,
+        "training_uri": record.uri,
+        "training_sha256": record.sha256,
+        "caption": record.caption,
+    }
+    return {"part": None, "elsewhere": named | {"part": part_data(beside)}}
+
+
 def objects_data(verdict: Verdict) -> dict[str, Any] | None:
     """Turn what was looked at for copies of parts into plain data; None where nothing was."""
     found, rule = verdict.matches.objects, verdict.policy.objects
@@ -47,6 +74,8 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
         "false_rate": None if rule.false_rate is None else float(rule.false_rate),
         "expected_false": None if rule.false_rate is None else float(rule.false_rate * verdict.samples),
         "replicated": len(_by_part(verdict)),
+        "beside": len(verdict.beside),
+        "most_points": max((each[0].points for each in found.of if each), default=0),
         "unchecked_samples": len(verdict.unchecked),
         "candidates": int(found.candidates),
         "checked": int(found.checked),
@@ -81,6 +110,25 @@ def part_lines(match: Match, sample: str, training: str) -> list[str]:
     ]
 
 
+def beside_lines(found: Match, whole: Match, width: int) -> list[str]:
+    """A part that was found of a sample whose score speaks, in two lines below its pair.
+
+    Args:
+        found: the part.
+        whole: the pair.
+        width: letters of the column of figures.
+    """
+    if found.part is None:
+        return []
+    how = found.part.alignment
+    other = "it" if found.row == whole.row else f"{found.record.uri}, which is likelier the original,"
+    told = ", mirrored" if how.mirrored else ""
+    return [
+        f"    {' ' * width}  part      {plural(found.points, 'point')} alike, {_place(how.sample)}",
+        f"    {' ' * width}            of {other} {_place(how.training)}{told}",
+    ]
+
+
 def objects_line(verdict: Verdict) -> str:
     """What was looked at, and how long it took; empty where nothing was."""
     found, rule = verdict.matches.objects, verdict.policy.objects
@@ -105,9 +153,10 @@ def objects_story(verdict: Verdict) -> str:
     hits, rule = _by_part(verdict), verdict.policy.objects
     if rule is None:
         return ""
+    told = f", {len(verdict.beside)} of them by a part, too" if verdict.beside else ""
     if hits:
-        return f", {len(hits)} by a part alone: {hits[0].points} points, {rule.inliers} are enough"
-    return "" if verdict.replicated else ", nor a part of one"
+        return f"{told}, {len(hits)} by a part alone: {hits[0].points} points, {rule.inliers} are enough"
+    return told if verdict.replicated else ", nor a part of one"
 
 
 def unchecked_story(verdict: Verdict) -> str:
@@ -176,7 +225,7 @@ def to_check(verdict: Verdict) -> str:
     count = 0 if found is None else sum(found.unchecked)
     return (
         f"{plural(count, 'pair')} could not be compared, since {index} holds no local features and the "
-        "training images are not where it names them: build it again with --objects"
+        "training images are no files where it names them: build it again with --objects"
     )
 
 

@@ -49,6 +49,8 @@ def properties(check: Mapping[str, Any], number: int = 1, *, private: bool = Fal
         told = {key: value for key, value in told.items() if key not in _BOUNDS}
     told["asserted"] = check.get("asserted")
     told["accepted"] = len(accepted(check)) if check.get("accepted") else None
+    if isinstance(parts := check.get("objects"), Mapping):
+        told |= {f"parts_{key}": parts.get(key) for key in ("points", "replicated", "most_points")}
     index, model = check.get("index"), check.get("model")
     told |= {f"index_{key}": index.get(key) for key in _OF_INDEX} if isinstance(index, Mapping) else {}
     told |= (

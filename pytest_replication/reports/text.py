@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.policy import Policy
+from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.accepted_text import (
     accepted_count,
     accepted_lines,
@@ -18,8 +19,10 @@ from pytest_replication.reports.chance import chance_lines
 from pytest_replication.reports.complexity import complexity_data, complexity_text
 from pytest_replication.reports.data import accepted_data, control_data, verdict_data
 from pytest_replication.reports.objects import (
+    beside_lines,
     objects_line,
     objects_story,
+    part_beside,
     part_chance_lines,
     part_control_lines,
     part_lines,
@@ -215,8 +218,8 @@ def _of_accepted(verdict: Verdict) -> dict[str, Any]:
 
 
 def _pairs(verdict: Verdict) -> list[str]:
-    hits = verdict.replicated
-    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or (verdict.closest,)
+    hits = sorted(verdict.replicated, key=lambda match: -_severity(verdict, match))
+    shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or [verdict.closest]
     title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
         title += f" (showing {SHOWN} of {len(hits)})"
@@ -224,6 +227,14 @@ def _pairs(verdict: Verdict) -> list[str]:
     for match in shown:
         lines += _pair(verdict, match)
     return lines
+
+
+def _severity(verdict: Verdict, match: Match) -> float:
+    """How far the score of a pair, or a part of it, lies beyond the rule: all reports order pairs by that."""
+    rule = verdict.policy.objects
+    pair: dict[str, Any] = {"score": match.score, "threshold": verdict.policy.threshold_for(match)}
+    pair |= {} if match.part is None else {"part": {"points": match.points}}
+    return severity_of_pair({"objects": None if rule is None else {"points": rule.inliers}}, pair)
 
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:
@@ -243,7 +254,14 @@ def _pair(verdict: Verdict, match: Match) -> list[str]:
         f"    {score}  sample    {subject.samples[match.sample]}{seed}{prompt}",
         f"    {' ' * len(score)}  training  {record.uri}{told}",
         *([f"    {' ' * len(score)}  caption   {own}"] if own else []),
+        *_beside(verdict, match, len(score)),
     ]
+
+
+def _beside(verdict: Verdict, match: Match, width: int) -> list[str]:
+    """The part that was found, too, below a pair whose score speaks."""
+    found = part_beside(verdict, match)
+    return [] if found is None else beside_lines(found, match, width)
 
 
 def _names(verdict: Verdict, match: Match) -> tuple[str, str]:

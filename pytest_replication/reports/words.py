@@ -68,3 +68,17 @@ def read_size(text: str) -> int:
     if bytes_ < 1:
         raise ValueError("is no size: write 20MB, 500kB or 1GiB")
     return bytes_
+
+
+def objects_words(row: Mapping[str, Any]) -> str:
+    """What a check, as plain data, says of copies of a part; empty where they were not asked for."""
+    told = row.get("objects")
+    if not isinstance(told, Mapping):
+        return ""
+    control = told.get("control")
+    planted = control.get("asked") if isinstance(control, Mapping) else None
+    hits = f"{told.get('replicated')} by a part alone"
+    hits += f", {told['beside']} by a part, too" if told.get("beside") else ""
+    most = f"at most {told['most_points']} points alike, " if "most_points" in told else ""
+    found = f"; all of {planted} planted parts found" if planted else ""
+    return f"{hits}; {most}{told.get('points')} are enough ({told.get('points_source')}){found}"

@@ -112,5 +112,6 @@ MORE_OF_PAIR: Types = {
     "threshold": _FIGURE,
     "rmse": _FIGURE,
     "part": _OBJECT,
+    "elsewhere": _OBJECT,
     "copies": _COUNT,
 }

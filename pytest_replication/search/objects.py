@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.embedders.base import threads
-from pytest_replication.errors import SampleError
+from pytest_replication.errors import IndexMismatch, SampleError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.local import MOST_OF_A_SAMPLE
 from pytest_replication.index.objects import check_detector, require_opencv
@@ -49,6 +49,8 @@ CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
 VOTED = 0.6
 """Share of them that local features propose at most, where they can; vectors propose the others."""
+_TRIED = 16
+"""Training images that are tried for whether any can be read again."""
 _BATCH = 64
 """Samples whose local features are in memory at once: 400 kB each, with their pictures."""
 _KNOWN = 1024
@@ -134,6 +136,28 @@ def require_objects_at_hand(index: Index) -> None:
     require_opencv()
     require_faiss()
     check_detector(index.manifest, index.path)
+
+
+def require_features_at_hand(index: Index) -> None:
+    """Find out, before anything is drawn, whether training images have local features to compare with.
+
+    Raises:
+        SettingsError: OpenCV or faiss is not installed.
+        IndexMismatch: the local features of the index were found in another way; or it holds none, and none
+            of the training images that are tried is where it names it.
+    """
+    require_objects_at_hand(index)
+    if index.objects is not None:
+        return
+    rows = np.unique(np.linspace(0, index.rows - 1, min(_TRIED, index.rows)).astype(np.int64))
+    records = index.records([int(row) for row in rows])
+    if all(original(record) is None for record in records.values()):
+        raise IndexMismatch(
+            f"copies of parts are asked for, {index.path} holds no local features, and of {len(records)} "
+            "training images that were tried none can be read again, such as "
+            f"{next(iter(records.values())).uri}, which has to be a file in its place (images within arrays "
+            "or archives cannot be read again): build it again with --objects"
+        )
 
 
 class _Training:

@@ -22,11 +22,13 @@ from pytest_replication import (
     build_index,
     check,
     check_replication,
+    open_index,
     read_matches,
 )
 from pytest_replication.accepted import file
 from pytest_replication.accepted.entries import today
-from pytest_replication.errors import SettingsError
+from pytest_replication.calibrate_objects import wanted_images
+from pytest_replication.errors import IndexMismatch, SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.models import Samples
 from pytest_replication.objects import POINTS
@@ -167,6 +169,19 @@ def test_what_cannot_be_looked_at_lets_nothing_pass(lost: Path, folder: Path) ->
     assert done.returncode == 3
     assert "parts of 1 sample were not checked" in done.stdout
     assert "build it again with --objects" in done.stdout
+
+
+def test_an_index_of_which_no_image_can_be_looked_at_is_refused_before_samples_are_drawn(
+    lost: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Path(shutil.copytree(lost, tmp_path / "index"))
+    monkeypatch.setattr("pytest_replication.search.objects.original", lambda record: None)
+    with pytest.raises(
+        IndexMismatch, match=r"no local features, and of \d training images that were tried none"
+    ):
+        check_replication(str(folder / "other"), ABOVE, index=gone, objects=True)
+    with pytest.raises(IndexMismatch, match="calibrate without parts: --objects 0"):
+        wanted_images(open_index(gone), 20)
 
 
 def test_a_run_asks_for_it(run_suite: RunSuite, objects_index: Index, folder: Path) -> None:

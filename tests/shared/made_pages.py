@@ -128,7 +128,7 @@ def _pair(
     part = number % 5 == 3
     pair = _base(number, place, photos, shown, round(0.985 - 0.4 * number / max(pairs, 8), 6))
     if part:
-        pair |= {"kind": "part", "score": round(chance.uniform(0.2, 0.5), 6), "p_value": None}
+        pair |= {"kind": "object", "score": round(chance.uniform(0.2, 0.5), 6), "p_value": None}
         left, top = chance.uniform(0.1, 0.4), chance.uniform(0.1, 0.4)
         corners = [[left, top], [left + 0.4, top - 0.04], [left + 0.45, top + 0.4], [left + 0.05, top + 0.45]]
         pair["part"] = {

@@ -20,6 +20,7 @@ from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import headline, render
+from pytest_replication.reports.words import objects_words
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import Match, Matches, Subject
@@ -76,6 +77,54 @@ def test_a_part_with_enough_points_fails_and_one_with_fewer_passes() -> None:
 def test_a_sample_whose_score_speaks_is_counted_once() -> None:
     verdict = judge(matches_of([0.9, 0.1], [[50], [8]]), POLICY)
     assert [(m.sample, m.kind, m.points) for m in verdict.replicated] == [(0, "whole", 0), (1, "object", 8)]
+
+
+def test_the_part_of_a_sample_whose_score_speaks_is_told_beside_it() -> None:
+    found = matches_of([0.9, 0.8, 0.1], [[50, 9], [30], []])
+    verdict = judge(found, POLICY)
+    assert [(m.sample, m.row, m.points) for m in verdict.beside] == [(0, 1, 50), (1, 1, 30)]
+    assert verdict.tally.replicated == 2
+    first, _ = verdict_data(verdict)["pairs"]
+    assert (first["kind"], first["part"], first["elsewhere"]["training_uri"]) == (
+        "whole",
+        None,
+        RECORDS[1].uri,
+    )
+    assert first["elsewhere"]["part"]["points"] == 50
+    text = render(verdict)
+    assert "2 of 3 samples replicate training images" in text
+    assert "2 of them by a part, too" in text
+    assert "part      50 points alike, at 10 to 50 % of the width, 20 to 60 % of the height\n" in text
+    assert f"of {RECORDS[1].uri}, which is likelier the original, at 10 to 50 %" in text
+
+
+def test_the_part_of_the_training_image_that_the_score_names_is_told_first() -> None:
+    found = matches_of([0.9], [[50, 9]])
+    same = replace(found, of=tuple((replace(m[0], row=2, record=RECORDS[2]),) for m in found.of))
+    verdict = judge(same, POLICY)
+    assert [(m.row, m.points) for m in verdict.beside] == [(2, 9)]
+    (pair,) = verdict_data(verdict)["pairs"]
+    assert (pair["kind"], pair["part"]["points"], pair["elsewhere"]) == ("whole", 9, None)
+    assert "likelier" not in render(verdict)
+
+
+@pytest.mark.parametrize(
+    ("scores", "points", "said"),
+    [
+        ([0.1, 0.1], [[7], []], "0 by a part alone; at most 7 points alike, 8 are enough (default)"),
+        (
+            [0.9, 0.1],
+            [[50], [9]],
+            "1 by a part alone, 1 by a part, too; at most 50 points alike, 8 are enough",
+        ),
+    ],
+)
+def test_a_check_says_in_one_line_what_parts_did(
+    scores: list[float], points: list[list[int]], said: str
+) -> None:
+    data = verdict_data(judge(matches_of(scores, points), POLICY))
+    assert objects_words(data).startswith(said)
+    assert objects_words(verdict_data(judge(matches_of(scores, points), Policy(0.5)))) == ""
 
 
 def test_whole_images_alone_are_judged_without_a_rule() -> None:
@@ -246,6 +295,12 @@ def test_reports_say_which_part_of_what() -> None:
     assert "nor a part of one (closest" in headline(judge(matches_of([0.1], [[]]), POLICY))
     alone = headline(judge(matches_of([0.1], [[9]]), POLICY))
     assert "1 of 1 samples replicates a training image (closest score 0.100" in alone
+
+
+def test_the_worst_comes_first_be_it_by_its_score_or_by_a_part() -> None:
+    text = render(judge(matches_of([0.51, 0.1, 0.9], [[], [71], []]), POLICY))
+    places = [text.index(told) for told in ("71 points  sample", "0.900  sample", "0.510  sample")]
+    assert places == sorted(places)
 
 
 def test_both_false_positive_rates_are_told() -> None:

@@ -20,6 +20,7 @@ from pytest_replication.reports.html.told import (
 )
 from pytest_replication.reports.html.verdict import chip, duration, story
 from pytest_replication.reports.warnings import check_warnings, index_warnings
+from pytest_replication.reports.words import objects_words
 
 DETAILED = 200
 """Checks that are told in full; of more there is a line each."""
@@ -156,7 +157,7 @@ def _facts_of_samples(check: Mapping[str, Any]) -> list[tuple[str, object]]:
         rule += (
             f"; or a part with {count(objects.get('points'))} points alike ({objects.get('points_source')})"
         )
-    facts: list[tuple[str, object]] = [("Counts as a copy", rule)]
+    facts: list[tuple[str, object]] = [("Counts as a copy", rule), ("Copies of a part", objects_words(check))]
     if fdr is None:
         bound = f"{percent(check.get('rate_lower'))} to {percent(check.get('rate_upper'))}"
         facts.append(("Rate proved", f"{bound}, at {percent(check.get('confidence'))} confidence"))

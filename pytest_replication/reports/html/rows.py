@@ -71,10 +71,12 @@ def _pairs(check: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _row(check: Mapping[str, Any], pair: Mapping[str, Any], times: int) -> dict[str, Any]:
-    copied = part(pair, "part")
+    copied, of_part = part(pair, "part"), pair.get("kind") == "object"
     row = {
-        "kind": "part" if copied or pair.get("kind") == "part" else "whole",
-        **_measure(check, pair, copied),
+        "kind": "part" if of_part else "whole",
+        **(_measure_of_part(check, pair, copied) if of_part else _measure(check, pair)),
+        **(_outlines(copied) if copied else {}),
+        **({} if of_part else _beside(pair, copied)),
         "sample": text(pair.get("sample")),
         "seed": text(pair.get("seed")),
         "class": text(pair.get("class")),
@@ -97,22 +99,39 @@ def _row(check: Mapping[str, Any], pair: Mapping[str, Any], times: int) -> dict[
     }
 
 
-def _measure(check: Mapping[str, Any], pair: Mapping[str, Any], copied: Mapping[str, Any]) -> dict[str, Any]:
+def _measure_of_part(
+    check: Mapping[str, Any], pair: Mapping[str, Any], copied: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What makes a part count, and how clearly."""
+    points, needed = count(copied.get("points")), count(part(check, "objects").get("points"))
+    return {
+        "score": number(pair.get("score")),
+        "points": points,
+        "needed": needed,
+        "correlation": number(copied.get("correlation")),
+        "mirrored": copied.get("mirrored") is True,
+        "scale": number(copied.get("scale")),
+        "degrees": number(copied.get("degrees")),
+        "severity": round(min(1.0, max(0.0, 1 - needed / points)), 4) if points else 0.0,
+    }
+
+
+def _outlines(copied: Mapping[str, Any]) -> dict[str, Any]:
+    return {"inSample": _corners(copied.get("sample")), "inTraining": _corners(copied.get("training"))}
+
+
+def _beside(pair: Mapping[str, Any], copied: Mapping[str, Any]) -> dict[str, Any]:
+    """The part that was found of a sample whose score speaks, here or in another training image."""
+    other = part(pair, "elsewhere")
+    return {
+        "within": count(copied.get("points")) or None,
+        "elsewhere": text(other.get("training_uri")),
+        "pointsElsewhere": count(part(other, "part").get("points")) or None,
+    }
+
+
+def _measure(check: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a pair count, and how clearly."""
-    if copied:
-        points, needed = count(copied.get("points")), count(part(check, "objects").get("points"))
-        return {
-            "score": number(pair.get("score")),
-            "points": points,
-            "needed": needed,
-            "correlation": number(copied.get("correlation")),
-            "mirrored": copied.get("mirrored") is True,
-            "scale": number(copied.get("scale")),
-            "degrees": number(copied.get("degrees")),
-            "inSample": _corners(copied.get("sample")),
-            "inTraining": _corners(copied.get("training")),
-            "severity": round(min(1.0, max(0.0, 1 - needed / points)), 4) if points else 0.0,
-        }
     score, threshold = number(pair.get("score")), number(pair.get("threshold"))
     if score is not None:
         start = threshold if threshold is not None and threshold < 1 else 0.0

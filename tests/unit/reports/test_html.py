@@ -528,7 +528,7 @@ def test_rows_are_made_of_anything(pair: dict[str, Any], model: Any) -> None:
 
 def test_more_copies_of_a_part_are_worse() -> None:
     def pair(points: int) -> dict[str, Any]:
-        return {"sample": str(points), "part": {"points": points}}
+        return {"sample": str(points), "kind": "object", "part": {"points": points}}
 
     whole = [
         {"sample": "0.99", "score": 0.99, "threshold": 0.5},

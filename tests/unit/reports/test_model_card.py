@@ -87,7 +87,7 @@ def test_rows_of_a_check_of_another_kind_have_names_of_their_own():
 
     cells = ["2 samples", "assert_no_leak", "a story"]
     told = rows(kind="set", story="a story", cells=cells, samples=2, sample_source="a folder")
-    assert told == ["| samples | 2 of `a folder` |", "| assertion | assert&#95;no&#95;leak |"]
+    assert told == ["| samples | 2 of `a folder` |", "| assertion | assert_no_leak |"]
     cells = ["1 of 2 extracted", "closest 0.1", "rule"]
     told = rows(kind="extraction", cells=cells, sample_source=None)
     assert [row.split(" | ")[0] for row in told] == ["| extracted", "| closest", "| rule"]

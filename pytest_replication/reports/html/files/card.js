@@ -3,8 +3,14 @@
 const fact = (name, ...values) =>
   values.every((value) => value == null || value === "") ? null : make("div", {}, make("dt", {}, name), make("dd", { dir: "auto" }, ...values));
 
+const points = (count) => `${plural(count, "point")} alike`;
+
 const copied = (row) => {
-  if (row.kind !== "part") return "the whole image";
+  if (row.kind !== "part") {
+    if (row.within) return `the whole image; a part of it has ${points(row.within)}`;
+    if (row.elsewhere) return `the whole image; a part of it has ${points(row.pointsElsewhere)} with ${row.elsewhere}, likelier the original`;
+    return "the whole image";
+  }
   const told = ["a part"];
   if (row.correlation != null) told.push(`correlation ${row.correlation.toFixed(2)}`);
   if (row.mirrored) told.push("mirrored");
