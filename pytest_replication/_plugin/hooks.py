@@ -232,8 +232,6 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        from pytest_replication.escape import one_line
-
         if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
@@ -243,6 +241,8 @@ class Hooks:
             summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
         self._baseline.show(terminalreporter)
         if self._report.written:
+            from pytest_replication.escape import one_line
+
             terminalreporter.write_line(one_line(f"report: {self._report.written}"))
         for line in self._told:
             terminalreporter.write_line(line)
