@@ -237,8 +237,8 @@ class Hooks:
 
             left_out = () if self._only_looking() else self._gate.left_out()
             said = [fault_text(each) for each in self._faults]
-            gated = bool(self._run.settings.value("gate"))
-            summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
+            tried = self._run.settings.value("gate") or self._report.errors or self._report.skipped
+            summary(terminalreporter, self._rows, said, self._caught, left_out, tried=bool(tried))
         if self._report.skipped and not self._worker:
             from pytest_replication._plugin.table import show_skipped
 

@@ -33,12 +33,15 @@ def summary(
     caught: Sequence[str] = (),
     left_out: Sequence[str] = (),
     *,
-    gated: bool = False,
+    tried: bool = False,
 ) -> None:
-    """Write a row a check, tests that caught an error or were left out, and what made the run red."""
+    """Write a row a check, tests that caught an error or were left out, and what made the run red.
+
+    Where nothing has tried to make a check, the way to one is told.
+    """
     reporter.section("replication")
     if not rows:
-        way = "" if gated else ": --replication-gate makes one where no test of the repository does"
+        way = "" if tried else ": --replication-gate makes one where no test of the repository does"
         reporter.line(f"no replication check was made{way}", yellow=True)
     rows = sorted(rows, key=lambda row: list(_COLOURS).index(row["outcome"]))
     cells = [tuple(map(one_line, _cells(row))) for row in rows]

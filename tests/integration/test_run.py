@@ -107,6 +107,8 @@ def test_a_run_without_checks_says_so(run_suite: RunSuite) -> None:
     quiet = run_suite(NO_CHECKS)
     assert quiet.ret == 0
     quiet.stdout.fnmatch_lines(["no replication check was made: --replication-gate makes one where *"])
+    broken = run_suite("def test_it(assert_no_replication): assert_no_replication([], 0.9)")
+    broken.stdout.fnmatch_lines(["no replication check was made"])  # the error says what to do
 
 
 def test_a_run_without_checks_fails_if_checks_are_required(
