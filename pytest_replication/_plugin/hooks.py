@@ -239,6 +239,10 @@ class Hooks:
             said = [fault_text(each) for each in self._faults]
             gated = bool(self._run.settings.value("gate"))
             summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
+        if self._report.skipped and not self._worker:
+            from pytest_replication._plugin.table import show_skipped
+
+            show_skipped(terminalreporter, self._report.skipped)
         self._baseline.show(terminalreporter)
         if self._report.written:
             from pytest_replication.escape import one_line
