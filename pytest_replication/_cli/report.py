@@ -16,6 +16,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.annotations import workflow_commands
+from pytest_replication.reports.findings import outcome
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.html import html_report
@@ -141,8 +142,8 @@ def told(results: Results) -> list[str]:
     """Results in a few lines: what came out, and each check."""
     run = results.run
     outcomes = Counter(check["outcome"] for check in results.counted)
-    counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-    head = f"{results.outcome.upper()}: {plural(len(results.counted), 'check')}"
+    counted = ", ".join(f"{count} {found}" for found, count in sorted(outcomes.items()))
+    head = f"{outcome(results).upper()}: {plural(len(results.counted), 'check')}"
     lines = [head + (f" ({counted})" if counted else "")]
     lines += [f"  {_line(check)}" for check in results.checks]
     lines += [f"  ERROR {error['test']}: {error['message']}" for error in run["errors"]]

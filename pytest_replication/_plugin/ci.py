@@ -60,9 +60,23 @@ def place_of(item: pytest.Item) -> dict[str, Any]:
         file = item.path.relative_to(item.config.rootpath).as_posix()
     except ValueError:  # a test outside the root: no place in a repository
         file = ""
-    file = "" if item.path.is_dir() else file  # ready tests stand in no file
+    if item.path.is_dir():  # ready tests stand in no file: what asks for them is in the ini file, if anywhere
+        return _place_of_settings(item.config)
     line = item.location[1]
     return {"test_file": file, "test_line": 1 if line is None else line + 1}
+
+
+def _place_of_settings(config: pytest.Config) -> dict[str, Any]:
+    """The ini file and the first line of it that is about this plugin; no file where there is none."""
+    path = config.inipath
+    if path is None or not path.is_relative_to(config.rootpath):
+        return {"test_file": "", "test_line": 1}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    ours = (number for number, line in enumerate(lines, 1) if line.lstrip().startswith("replication_"))
+    return {"test_file": path.relative_to(config.rootpath).as_posix(), "test_line": next(ours, 1)}
 
 
 def write_summary(settings: Settings, results: Results) -> str:

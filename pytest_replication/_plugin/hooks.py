@@ -232,8 +232,6 @@ class Hooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the checks of the run."""
-        from pytest_replication.escape import one_line
-
         if self._rows or self._faults or self._caught or self._used():
             from pytest_replication._plugin.table import summary
 
@@ -241,8 +239,14 @@ class Hooks:
             said = [fault_text(each) for each in self._faults]
             gated = bool(self._run.settings.value("gate"))
             summary(terminalreporter, self._rows, said, self._caught, left_out, gated=gated)
+        if self._report.skipped and not self._worker:
+            from pytest_replication._plugin.table import show_skipped
+
+            show_skipped(terminalreporter, self._report.skipped)
         self._baseline.show(terminalreporter)
         if self._report.written:
+            from pytest_replication.escape import one_line
+
             terminalreporter.write_line(one_line(f"report: {self._report.written}"))
         for line in self._told:
             terminalreporter.write_line(line)

@@ -68,6 +68,15 @@ def summary(
         reporter.line(one_line(f"ERROR: {fault}"), red=True, bold=True)
 
 
+def show_skipped(reporter: pytest.TerminalReporter, tests: Sequence[dict[str, Any]]) -> None:
+    """Write a line a test that was to check something and was skipped."""
+    for test in tests[:_PAIRS]:
+        said = f"WARNING: {test['test']} was skipped, and has checked nothing: {test['message']}"
+        reporter.line(one_line(said), yellow=True)
+    if len(tests) > _PAIRS:
+        reporter.line(f"WARNING: so were {len(tests) - _PAIRS} more", yellow=True)
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     name = row["test"] + (f" [{row['check']}]" if row["check"] else "")
     outcome = row["outcome"].upper() + ("" if row["asserted"] else " (measured only)")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_replication import __version__
 from pytest_replication.index.manifest import now
-from pytest_replication.results.sound import FORMAT, KIND, NONE, OUTCOMES
+from pytest_replication.results.sound import FORMAT, KIND, NONE, OUTCOMES, worst
 
 ATTEMPT, WORKER = "attempt", "worker"
 """Of a row on its way: which run of its test it is of, from 1 on, and which worker made it."""
@@ -34,7 +34,7 @@ def assemble(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> dict[
         "kind": KIND,
         "written": now(),
         "writer": f"pytest-replication {__version__}",
-        "outcome": _worst(checks, run),
+        "outcome": worst(checks, run),
         "measured": _measured(checks),
         "private": False,
         "run": dict(run),
@@ -66,20 +66,4 @@ def _checks(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _measured(checks: Sequence[Mapping[str, Any]]) -> str:
     """The worst outcome of what was only measured, and fails no test by itself."""
     found = [str(check["outcome"]) for check in checks if not check["asserted"]]
-    return max(found, key=OUTCOMES.index, default=NONE)
-
-
-def _worst(checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
-    """The worst outcome of what fails tests; of what was only measured, where nothing does.
-
-    Runs of a test that was run again count: what was found in their samples is real.
-    """
-    asserted = [check for check in checks if check["asserted"]]
-    found = {str(check["outcome"]) for check in asserted or checks}
-    if run["faults"] or run["errors"]:
-        found.add("error")
-    if (run.get("baseline") or {}).get("outcome") == "fail":
-        found.add("fail")
-    if run.get("exit_status") and found == {"pass"}:
-        found.add("error")  # a run that is red for another reason is no evidence
     return max(found, key=OUTCOMES.index, default=NONE)

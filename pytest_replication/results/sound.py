@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_replication.results.fields import (
@@ -56,6 +56,9 @@ def require_sound(data: Any) -> None:
         if check["id"] in seen:
             raise ValueError(f"two checks have the id {check['id'][:80]!r}")
         seen.add(check["id"])
+        if "kind" not in check:
+            _require_consistent(check)
+    _require_outcome(data)
 
 
 def _require_run(run: Any) -> None:
@@ -91,6 +94,45 @@ def _require_check(check: Any) -> None:
     for pair in pairs_of(check):
         _require(pair, {}, "a pair", MORE_OF_PAIR)
         _require_pictures(pair)
+
+
+def _require_consistent(check: Mapping[str, Any]) -> None:
+    """Refuse a check of samples whose figures contradict each other: pages would tell different things."""
+    where, replicated = f"the check {check['id'][:80]!r}", check["replicated"]
+    if len(check["pairs"]) != replicated:
+        raise ValueError(f"{where} has {len(check['pairs'])} pairs of {replicated} replicated samples")
+    if not 0 <= replicated <= check["samples"]:
+        raise ValueError(f"{where} has {replicated} replicated of {check['samples']} samples")
+    tolerated = check["rate_upper"] <= check["max_rate"] if check["max_rate"] else not replicated
+    if check["outcome"] == "pass" and not tolerated:
+        raise ValueError(
+            f"{where} passed with {replicated} replicated of {check['samples']} samples (rate up to "
+            f"{check['rate_upper']:.3g}), and a max rate of {check['max_rate']:.3g}"
+        )
+
+
+def _require_outcome(data: Mapping[str, Any]) -> None:
+    """Refuse a run whose outcome is better than what its checks, faults and errors make of it."""
+    told, least = data["outcome"], worst(data["checks"], data["run"])
+    better = least != NONE and (told == NONE or OUTCOMES.index(told) < OUTCOMES.index(least))
+    if better or (told == "pass" and least == NONE):
+        raise ValueError(f"its outcome is {told!r}, and its checks and errors make it {least!r}")
+
+
+def worst(checks: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> str:
+    """The worst outcome of what fails tests; of what was only measured, where nothing does.
+
+    Runs of a test that was run again count: what was found in their samples is real.
+    """
+    asserted = [check for check in checks if check["asserted"]]
+    found = {str(check["outcome"]) for check in asserted or checks}
+    if run["faults"] or run["errors"]:
+        found.add("error")
+    if (run.get("baseline") or {}).get("outcome") == "fail":
+        found.add("fail")
+    if run.get("exit_status") and found == {"pass"}:
+        found.add("error")  # a run that is red for another reason is no evidence
+    return max(found, key=OUTCOMES.index, default=NONE)
 
 
 def pairs_of(check: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

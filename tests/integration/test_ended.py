@@ -118,6 +118,26 @@ def test_one_report_of_several_runs_hides_no_copy(
     assert found["run"]["errors"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plugin", "args", "mark", "status"),
+    [
+        ("pytest_retry", ("--retries=1", "-p", "no:flaky"), "", 1),
+        ("pytest_rerunfailures", ("--reruns=1", "-p", "no:flaky"), "", 1),
+        ("flaky", ("-p", "no:rerunfailures", "-p", "no:pytest-retry"), "@__import__('flaky').flaky", 3),
+    ],
+    ids=["pytest-retry", "pytest-rerunfailures", "flaky"],
+)
+def test_the_plugins_themselves_hide_no_copy(
+    pytester: pytest.Pytester, built_pixels: Path, plugin: str, args: tuple[str, ...], mark: str, status: int
+) -> None:
+    pytest.importorskip(plugin)
+    pytester.makepyfile(dedent(FLAKY).replace("def test_release", f"{mark}\ndef test_release"))
+    result = pytester.runpytest_subprocess(f"--replication-index={built_pixels}", *args)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["ERROR: *"])
+
+
 def test_one_report_of_several_runs_hides_no_copy_of_a_ready_test(
     run_suite: RunSuite, pytester: pytest.Pytester
 ) -> None:
@@ -246,7 +266,9 @@ def test_a_test_that_was_skipped_is_told(run_suite: RunSuite, pytester: pytest.P
         pass
     """
     )
-    assert run_suite(code, REPORT).ret == 0
+    result = run_suite(code, REPORT)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["WARNING: *::test_release was skipped, and has checked nothing: not today"])
     found = data(pytester)
     assert found["outcome"] == "pass"
     assert [(test["test"].partition("::")[2], test["message"]) for test in found["run"]["skipped"]] == [

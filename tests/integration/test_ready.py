@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_replication import read_results
+
 from .conftest import WITHOUT_XDIST
 
 READY = "replication gate::no_replication"
@@ -49,6 +51,15 @@ def test_a_gate_that_fails(gate: Run, across: tuple[str, ...]) -> None:
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["ReplicationDetected: 20 of 20 samples*", f"FAILED {READY}*"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_findings_of_a_ready_test_are_placed_where_the_gate_is_asked_for(
+    gate: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\nminversion = 8\nreplication_gate = no_replication\n")
+    assert gate("--replication-report=out", samples="training", named=None).ret == 1
+    (check,) = read_results(pytester.path / "out").checks
+    assert (check["test_file"], check["test_line"]) == ("tox.ini", 3)
 
 
 def test_all_ready_tests_beside_others(gate: Run, pytester: pytest.Pytester, built_guarded: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_screen_that_passes_is_no_check_of_replication(pytester: pytest.Pytest
     )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--replication-require-checks")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*no replication check was asserted*"])
+    result.stdout.fnmatch_lines(["*no check that was asserted compares samples with the index*"])
 
 
 def test_flagged_prompts_fail_and_too_few_clean_ones_are_an_error(pytester: pytest.Pytester) -> None:

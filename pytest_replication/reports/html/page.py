@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.findings import outcome as outcome_of
+from pytest_replication.reports.findings import title
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
@@ -150,7 +151,7 @@ def _parts(
 
 def _data(results: Results, rows: Sequence[Mapping[str, Any]]) -> str:
     """What the script reads."""
-    checks = [{"name": _name(check), "outcome": check.get("outcome")} for check in results.checks]
+    checks = [{"name": title(check)[:300], "outcome": check.get("outcome")} for check in results.checks]
     return _json({"checks": checks, "rows": rows})
 
 
@@ -245,13 +246,6 @@ def _checks(checks: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any
         check_html(checks[place], place, pairs[place], opened=not rank, whole=rank < detailed)
         for rank, place in enumerate(order)
     )
-
-
-def _name(check: Mapping[str, Any]) -> str:
-    """A check as lists of the page name it."""
-    own = f" [{check['check']}]" if check.get("check") else ""
-    again = " (earlier run)" if check.get("rerun") else ""
-    return f"{check.get('test')}{own}{again}"[:300]
 
 
 def _when(run: Mapping[str, Any], written: str) -> str:

@@ -43,6 +43,7 @@ def headline(outcome: str, checks: Sequence[Mapping[str, Any]], run: Mapping[str
     """
     bad = [check for check in checks if check.get("outcome") == outcome and check.get("asserted")]
     bad = bad or [check for check in checks if check.get("outcome") == outcome]
+    bad.sort(key=lambda check: bool(check.get("rerun")))
     if outcome == "none":
         return "No check was made: of the model nothing is known."
     if outcome == "error":

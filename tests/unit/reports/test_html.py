@@ -112,7 +112,12 @@ def test_each_outcome_has_its_words(make: Make, outcome: str, word: str, said: s
 
 def test_copies_that_are_tolerated_are_told_in_a_pass(make: Make) -> None:
     page = html_report(
-        make(3, lambda data: data["checks"][0].update(outcome="pass") or data.update(outcome="pass")),
+        make(
+            3,
+            lambda data: (
+                data["checks"][0].update(outcome="pass", max_rate=0.1) or data.update(outcome="pass")
+            ),
+        ),
         budget=PLENTY,
     )
     assert "3 checks passed: 3 of 440 samples replicate a training image, which is tolerated." in page
@@ -162,7 +167,7 @@ def test_a_sample_that_two_checks_flag_is_counted_once(make: Make) -> None:
 def compared(data: dict[str, Any], **changes: Any) -> None:
     """Let a run that passes be worse than the last release."""
     check = data["checks"][0]
-    data["outcome"], check["outcome"] = "fail", "pass"
+    data["outcome"], check["outcome"], check["max_rate"] = "fail", "pass", 0.1
     image = check["pairs"][0]
     image["training_sha256"] = "ff" * 32
     change = {
@@ -256,6 +261,7 @@ def test_undecided_and_accepted_pairs_stand_between(make: Make) -> None:
         pairs = check["pairs"]
         check["accepted"] = {"matches": [pairs.pop() | {"reason": "a logo"}], "expired": [pairs.pop()]}
         check["undecided_pairs"] = [pairs.pop()]
+        check["replicated"] = len(pairs)
 
     rows = Page(html_report(make(6, change), budget=PLENTY)).rows
     assert [row["outcome"] for row in rows[:6]] == ["replicated"] * 3 + ["undecided", "expired", "accepted"]

@@ -170,6 +170,7 @@ def test_data_is_plain_and_complete() -> None:
         "pixels": None,
         "kind": "whole",
         "part": None,
+        "elsewhere": None,
     }
     assert len(data["neighbours"]) == 2
     assert "neighbours" not in verdict_data(verdict(1, 2), neighbours=0)

@@ -103,6 +103,12 @@ def changed(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ),
         ("run.baseline", {"outcome": "fail", "checks": [], "added": "x"}, "a check of the comparison is 'x'"),
         ("run.settings.0.source", None, "a setting has no source"),
+        ("outcome", "pass", "its outcome is 'pass', and its checks and errors make it 'fail'"),
+        ("outcome", "none", "its outcome is 'none', and its checks"),
+        ("checks.0.outcome", "pass", "passed with 2 replicated of 4 samples .* a max rate of 0"),
+        ("checks.0.pairs", [], "has 0 pairs of 2 replicated samples"),
+        ("checks.0.replicated", 3, "has 2 pairs of 3 replicated samples"),
+        ("checks.0.samples", 1, "has 2 replicated of 1 samples"),
     ],
 )
 def test_what_reports_cannot_be_made_of_is_refused(
@@ -114,6 +120,25 @@ def test_what_reports_cannot_be_made_of_is_refused(
         read_results(file)
     assert "--replication-report FOLDER" in str(caught.value)
     assert isinstance(caught.value, ReplicationError)
+
+
+def test_a_run_is_no_better_than_what_is_in_it(
+    put_together: Make, row: dict[str, Any], tmp_path: Path
+) -> None:
+    passed = row | {"outcome": "pass", "max_rate": 0.9, "rate_upper": 0.9}
+    whole = put_together(passed, exit_status=0)
+    broken = {"errors": [{"test": "t", "message": "m"}]}, {"faults": [{"kind": "lost", "text": "lost"}]}
+    regressed = {"baseline": {"outcome": "fail", "checks": []}}
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(whole))
+    assert read_results(file).outcome == "pass"
+    worse = [{"run": whole["run"] | changes} for changes in (*broken, regressed, {"exit_status": 1})]
+    for change in (*worse, {"checks": []}, {"checks": [whole["checks"][0] | {"rate_upper": 0.91}]}):
+        file.write_text(json.dumps(whole | change))
+        with pytest.raises(ResultsError, match=r"its outcome is 'pass', and|passed with 2 replicated"):
+            read_results(file)
+    file.write_text(json.dumps(whole | {"outcome": "error"}))  # worse than all that is told
+    assert read_results(file).outcome == "error"
 
 
 def test_checks_with_one_id_are_refused(put_together: Make, tmp_path: Path) -> None:
