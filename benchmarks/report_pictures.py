@@ -1,4 +1,4 @@
-"""Pictures of a report for the documents: a real gate of a made-up release, looked at in Chromium.
+"""Pictures of a failure and its report for the documents: a real gate of a made-up release, seen in Chromium.
 
 The release is a function that now and then shows a training photograph, whole or a part of it; its other
 samples are cuttings of photographs that are not in the index. Extras: ``objects`` and ``weights``.
@@ -9,7 +9,9 @@ samples are cuttings of photographs that are not in the index. Extras: ``objects
 from __future__ import annotations
 
 import argparse
+import html
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -92,6 +94,22 @@ BOX = """(() => {
   return {x: box.x + scrollX - 8, y: box.y + scrollY - 8, width: box.width + 16,
     height: box.height + 16, scale: 1};
 })()"""
+COLUMNS = 132
+TERMINAL = """<!doctype html><meta charset="utf-8"><style>
+body {{ margin: 0; background: #16181d }}
+pre {{ margin: 0; padding: 16px; width: max-content; color: #d8dbe2 }}
+pre {{ font: 13px/1.45 "DejaVu Sans Mono", monospace }}
+.b {{ font-weight: bold }}
+.r {{ color: #ff7b72 }}
+.g {{ color: #7ee787 }}
+.y {{ color: #e3b341 }}
+.c {{ color: #79c0ff }}
+</style><pre id="all">{lines}</pre>"""
+COLOURS = {"1": "b", "31": "r", "32": "g", "33": "y", "36": "c", "91": "r", "92": "g", "94": "c"}
+EVERYTHING = """(() => {
+  const box = document.getElementById("all").getBoundingClientRect();
+  return {x: 0, y: 0, width: box.width, height: box.height, scale: 1};
+})()"""
 DECODED = "Promise.all([...document.images].map((image) => image.decode())).then(() => 0)"
 
 
@@ -108,6 +126,7 @@ def main() -> None:
         shorten(place)
         with Browser(program, Path(folder) / "profile") as browser:
             look(browser, place / "report" / "report.html", Path(folder))
+            look_at_terminal(browser, place / "terminal.txt", Path(folder))
 
 
 def gate(work: Path) -> None:
@@ -133,8 +152,17 @@ def gate(work: Path) -> None:
         subprocess.run([*program, *calibrate], cwd=work, check=True)
     options = ["index=index", "model=release:generate", "prompts=prompts.txt", "seeds-per-prompt=2"]
     options.append("report=report")
-    tests = [sys.executable, "-m", "pytest", "-q", *(f"--replication-{option}" for option in options)]
-    done = subprocess.run(tests, cwd=work, env=os.environ | {"PYTHONPATH": f"{work}:{ROOT}"})
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--color=yes",
+        *(f"--replication-{option}" for option in options),
+    ]
+    there = {"PYTHONPATH": f"{work}:{ROOT}", "COLUMNS": str(COLUMNS)}
+    done = subprocess.run(tests, cwd=work, env=os.environ | there, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    (work / "terminal.txt").write_text(done.stdout.replace(f"{work.resolve()}/", ""))
     if done.returncode != 1 or read_results(work / "report").outcome != "fail":
         raise SystemExit(f"the gate ended with {done.returncode}, and not with copies")
 
@@ -159,6 +187,29 @@ def look(browser: Browser, page: Path, folder: Path) -> None:
     browser.press("s")
     box = browser.run(BOX)
     keep(browser, folder, "report-part", clip=box)
+
+
+def look_at_terminal(browser: Browser, said: Path, folder: Path) -> None:
+    """Take the picture of what pytest printed, from the failure on, in its colours."""
+    lines = said.read_text().splitlines()
+    first = next(place for place, line in enumerate(lines) if "= FAILURES =" in line)
+    page = folder / "terminal.html"
+    page.write_text(TERMINAL.format(lines="\n".join(coloured(line) for line in lines[first:])))
+    browser.open(page, wide=1400, high=900)
+    keep(browser, folder, "failure", clip=browser.run(EVERYTHING))
+
+
+def coloured(line: str) -> str:
+    """A line with colours of a terminal as HTML, cut where the terminal ends."""
+    made, room, open_ = "", COLUMNS, 0
+    for text, codes in re.findall(r"([^\x1b]*)(?:\x1b\[([\d;]*)m)?", line):
+        shown = text if len(text) <= room else f"{text[: room - 1]}…" if room else ""
+        made, room = made + html.escape(shown), max(0, room - len(text))
+        if codes in ("0", "39;49;00"):
+            made, open_ = made + "</span>" * open_, 0
+        for code in filter(None, (COLOURS.get(code) for code in codes.split(";"))):
+            made, open_ = f'{made}<span class="{code}">', open_ + 1
+    return made + "</span>" * open_
 
 
 def keep(browser: Browser, folder: Path, name: str, **given: object) -> None:

@@ -81,7 +81,7 @@ def _item(change: Mapping[str, Any], icons: Mapping[str, str]) -> str:
     return (
         f'<li><details class="check"{" open" if look == "fail" else ""}><summary>{chip}'
         f'<span class="name">{name}</span><span class="figures">{told(change_story(change), 300)}</span>'
-        f'</summary><div class="body">{body}</div></details></li>'
+        f'<span class="seconds"></span></summary><div class="body">{body}</div></details></li>'
     )
 
 
