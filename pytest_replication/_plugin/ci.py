@@ -128,6 +128,8 @@ def tell_unusable(config: pytest.Config, message: str) -> None:
     """
     given = config.getoption("replication_ci", None) or config.getini("replication_ci") or "auto"
     parts = str(given).lower().split(",")
+    if config.getoption("replication_report_private", None) or config.getini("replication_report_private"):
+        message = "a setting cannot be used: the log of the run says which"  # values may name what is private
     from pytest_replication.escape import one_line
     from pytest_replication.reports.annotations import error_command
     from pytest_replication.reports.markdown_text import plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -115,6 +116,11 @@ def test_github_is_told_of_what_cannot_begin(
     assert told in error
     assert step.read_text().count("## 💥 Replication: ERROR") == 1
     assert told.replace("_", "") in step.read_text().replace("\\_", "").replace("_", "").replace("&#95;", "")
+    step.unlink()
+    result = run_suite(PASSING, *args, "--replication-report-private")
+    assert (result.ret, len(commands(result))) == (4, 1)
+    assert not {"gone.json", "treshold"} & set(re.findall(r"[\w.]+", step.read_text() + commands(result)[0]))
+    assert "replication_treshold" not in step.read_text() + commands(result)[0]
     step.unlink()
     result = run_suite(PASSING, *args, "--replication-ci=off")
     assert (result.ret, step.exists(), commands(result)) == (4, False, [])
