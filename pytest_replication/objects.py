@@ -15,8 +15,7 @@ from pytest_replication.surroundings import FEWEST_POINTS
 POINTS = 10
 """Points from which on a part counts as a copy, where no calibration says so.
 
-Unrelated photographs have 5 at most (docs/objects.md); lettering, emblems and flags have more now and then:
-a calibration tells.
+Unrelated pictures have 7 at most, lettering, emblems and patterns 9 (docs/objects.md).
 """
 
 
