@@ -241,7 +241,11 @@ def all_accepted(tmp_path_factory: pytest.TempPathFactory, built_pixels: Path, t
 
 
 @pytest.mark.parametrize(
-    "args", [("-p", "no:xdist"), ("-n1", "--replication-save=runs")], ids=["no-xdist", "n1"]
+    "args",
+    [
+        pytest.param(("-p", "no:xdist"), id="no-xdist"),
+        pytest.param(("-n1", "--replication-save=runs"), id="n1", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_shows_what_is_accepted(
     pytester: pytest.Pytester, run_suite: RunSuite, all_accepted: Path, args: tuple[str, ...]

@@ -269,6 +269,7 @@ def test_split(tmp_path: Path) -> None:
     assert "holds something else" in other.stderr
 
 
+@pytest.mark.slow
 def test_fashion_mnist(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
@@ -457,6 +458,7 @@ def test_objects_fixes_thresholds_that_flag_no_more_than_is_allowed(objects: Mod
         objects.first_half(["a", "a"])
 
 
+@pytest.mark.slow
 def test_simulated_gates_keep_what_they_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     module = load(monkeypatch, "error_rates")
     quick = [row for row in module.PROMISES if row[0] != "no data copying"]

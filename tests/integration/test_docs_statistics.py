@@ -34,6 +34,7 @@ def prompts(replication_samples):
 """
 
 
+@pytest.mark.slow
 def test_the_examples_pass_for_a_model_that_copies_nothing(
     pytester: pytest.Pytester, picture: Callable[..., Image.Image]
 ) -> None:

@@ -59,11 +59,13 @@ def test_a_class_conditional_model(suite: Suite) -> None:
     suite("class_conditional").assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_text_to_image_model(suite: Suite, pipelines: None) -> None:
     result = suite("text_to_image")
     result.assert_outcomes(passed=1, xfailed=1)
 
 
+@pytest.mark.slow
 def test_a_lora_on_reference_images(suite: Suite, pipelines: None) -> None:
     result = suite("lora_finetune")
     result.assert_outcomes(passed=1, xfailed=1)

@@ -19,6 +19,7 @@ def run(*arguments: object) -> int:
     return cli.main(["experiment", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_sizes_of_training_sets(
     built_pixels: Path,
     built_calibrated: Path,

@@ -118,7 +118,7 @@ for trial in range(trials):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-@pytest.mark.parametrize("kills", [20, pytest.param(125, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [10, pytest.param(125, marks=pytest.mark.slow)])
 def test_work_that_is_killed_at_random_moments(
     picture: Callable[..., Image.Image], tmp_path: Path, kills: int
 ) -> None:

@@ -126,6 +126,7 @@ def test_a_state_dict_gives_what_the_reference_gives(
     assert np.abs(embed_images(embedder, images) - expected).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_torchscript_gives_what_the_state_dict_gives(script: Path, state_dict: Path) -> None:
     images = probe_images()[:2]
     one = embed_images(load_embedder(f"sscd:{script}", device="cpu"), images)
@@ -327,6 +328,7 @@ def test_a_script_of_another_dimension_is_refused(script: Path) -> None:
         load_embedder(f"sscd-disc-large:{named(script, 'x.torchscript.pt')}", device="cpu")
 
 
+@pytest.mark.slow
 def test_the_student_resembles_its_teacher_and_has_no_threshold(unrelated: Path) -> None:
     images = [Image.open(path).convert("RGB") for path in sorted(unrelated.glob("*.jpg"))]
     student = load_embedder("sscd-distilled")

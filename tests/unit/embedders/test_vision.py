@@ -134,6 +134,7 @@ def test_transformers_give_the_class_token_after_the_final_norm(
     same(tokens, features)
 
 
+@pytest.mark.slow
 def test_dinov2_at_its_usual_size_resamples_the_positions_of_518_pixels(tmp_path: Path) -> None:
     model = shaken(timm.create_model("vit_small_patch14_dinov2", num_classes=0))
     state = model.state_dict()

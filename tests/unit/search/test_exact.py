@@ -241,6 +241,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux memory")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_index(tmp_path: Path) -> None:
     peaks = []
     for shards in (1, 8):
