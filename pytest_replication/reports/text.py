@@ -182,7 +182,7 @@ def _details(verdict: Verdict) -> list[str]:
         lines.append(f"  look       {_look(subject)}")
         lines += again_lines(
             subject.model,
-            verdict.worst.sample,
+            _worst_first(verdict)[0].sample,
             subject.samples,
             subject.seeds,
             subject.prompts,
@@ -218,7 +218,7 @@ def _of_accepted(verdict: Verdict) -> dict[str, Any]:
 
 
 def _pairs(verdict: Verdict) -> list[str]:
-    hits = sorted(verdict.replicated, key=lambda match: -_severity(verdict, match))
+    hits = _worst_first(verdict)
     shown = hits[:SHOWN] or verdict.undecided[:SHOWN] or [verdict.closest]
     title = "replicated, worst first" if hits else "undecided" if verdict.undecided else "closest pair"
     if len(hits) > SHOWN:
@@ -227,6 +227,10 @@ def _pairs(verdict: Verdict) -> list[str]:
     for match in shown:
         lines += _pair(verdict, match)
     return lines
+
+
+def _worst_first(verdict: Verdict) -> list[Match]:
+    return sorted(verdict.replicated, key=lambda match: -_severity(verdict, match))
 
 
 def _severity(verdict: Verdict, match: Match) -> float:
