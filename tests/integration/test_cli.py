@@ -426,6 +426,7 @@ def test_info_tells_whether_all_shards_have_engine_codes(
     assert "int8: NOT in use: 3 of 3 shards have none" in told[2]
 
 
+@pytest.mark.slow
 def test_an_approximate_engine_is_built_certified_and_relied_on(
     built: Path, unrelated: Path, training: Path, tmp_path: Path
 ) -> None:

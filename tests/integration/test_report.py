@@ -54,9 +54,9 @@ def test_the_schema_is_one() -> None:
 
 
 def test_every_check_stands_in_the_results_once(
-    run_suite: RunSuite, pytester: pytest.Pytester, plugin_args: tuple[str, ...]
+    run_suite: RunSuite, pytester: pytest.Pytester, across: tuple[str, ...]
 ) -> None:
-    assert run_suite(MANY, *plugin_args, REPORT).ret == 1
+    assert run_suite(MANY, *across, REPORT).ret == 1
     data = valid(pytester.path / "out")
     file = "test_every_check_stands_in_the_results_once.py"
     ids = [f"{file}::test_many[{number}]#{place}" for number in range(4) for place in (1, 2)]

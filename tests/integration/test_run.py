@@ -37,6 +37,7 @@ def test_every_check_of_every_worker_arrives_once(run_suite: RunSuite, plugin_ar
         assert sum(f"[check {number}]" in line for line in lines) == 1
 
 
+@pytest.mark.slow
 def test_without_a_terminal_the_verdict_is_the_same(run_suite: RunSuite) -> None:
     assert run_suite(PASSING, "-p", "no:terminal").ret == 0
     for args in (WITHOUT_XDIST, ("-n1",)):

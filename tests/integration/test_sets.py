@@ -37,6 +37,9 @@ SUITE = """
 """
 
 
+@pytest.mark.parametrize(
+    "across", [("-p", "no:xdist"), pytest.param(("-n1",), marks=pytest.mark.slow)], ids=["no-xdist", "n1"]
+)
 def test_every_assertion_is_a_fixture_and_stands_in_the_table(
     run_suite: RunSuite, across: tuple[str, ...]
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_compressed_file_is_read(root: Path, save_matlab: Callable[..., None])
         open_real_set("instre", root, partial=True)
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named(root: Path, save_matlab: Callable[..., None]) -> None:
     with pytest.raises(BenchmarkError, match=r"the set instre lacks .*gnd_instre\.mat"):
         open_real_set("instre", root)
