@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -159,9 +160,26 @@ class Report:
         except Exception as error:  # whatever a renderer raises: the run says it in one sentence
             own = isinstance(error, ReplicationError)
             told = str(error) if own else f"{type(error).__name__}: {error}"
-            return told if own else f"the report cannot be written to {folder} ({told})"
+            told = told if own else f"the report cannot be written to {folder} ({told})"
+            self._leave_unfinished(session, rows, [*faults, *more, fault(NOT_WRITTEN, told)], caught)
+            return told
         self.written = str(Path(folder) / "report.html")
         return unwritten
+
+    def _leave_unfinished(
+        self,
+        session: pytest.Session,
+        rows: Sequence[dict[str, Any]],
+        faults: Sequence[dict[str, str]],
+        caught: list[str],
+    ) -> None:
+        """Let what is left of a report say that it is not whole, and never that the run passed."""
+        from pytest_replication.reports.folder import write_unfinished
+
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus, self.explained = pytest.ExitCode.INTERNAL_ERROR, True
+        with contextlib.suppress(Exception):  # what broke the report may break this, too: the run is red
+            write_unfinished(str(self._folder()), self.results(session, rows, faults, caught).data)
 
     def results(
         self,

@@ -21,8 +21,9 @@ from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 BUDGET = 20_000_000
 """Bytes that a folder may take, unless somebody says another number."""
 PAGE = "report.html"
+_SUMMARY_NAME = "summary.md"
 RENDERED: dict[str, tuple[float, Callable[[Results, int, int], str]]] = {
-    "summary.md": (0.1, lambda results, left, _: summary(results, min(CAP, left))),
+    _SUMMARY_NAME: (0.1, lambda results, left, _: summary(results, min(CAP, left))),
     PAGE: (0.5, lambda results, left, beside: html_report(results, budget=left, beside=beside)),
 }
 """What is written beside the results: a file; the share of the budget that it has whatever results and
@@ -101,6 +102,26 @@ def write_report(
             f"a report cannot be written to {target} ({error}): name another folder"
         ) from error
     return results
+
+
+def write_unfinished(folder: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
+    """Leave results and a summary of a run whose report could not be written whole, and no page of it.
+
+    Args:
+        folder: as `write_report` left it.
+        data: as there, with the fault; private already where that is wanted.
+
+    Raises:
+        OSError: it cannot be written.
+        ResultsError: likewise.
+        SettingsError: a file of such a name is somebody else's.
+    """
+    target = Path(folder)
+    for name in (*RENDERED, NAME):
+        _require_ours(target / name)
+        (target / name).unlink(missing_ok=True)
+    results = write_results(target / NAME, data)
+    replace_file(target / _SUMMARY_NAME, summary(results).encode(errors="replace"))
 
 
 def _clear(folder: Path) -> None:

@@ -333,5 +333,6 @@ def test_only_checks_of_the_index_are_what_is_required(
 def test_the_fixtures_are_those_of_the_plugin() -> None:
     from pytest_replication import plugin
 
-    ours = {name for name, held in vars(plugin).items() if hasattr(held, "_get_wrapped_function")}
+    marks = ("_get_wrapped_function", "_pytestfixturefunction")  # the second: pytest before 8.4
+    ours = {name for name, held in vars(plugin).items() if any(hasattr(held, mark) for mark in marks)}
     assert ours - {"replication_settings"} == FIXTURES

@@ -249,7 +249,12 @@ def test_a_budget_that_is_too_small_is_told_with_one_that_is_not(
     said = " ".join(line for line in result.outlines if line.startswith("ERROR: the page takes"))
     enough = re.search(r"give (\S+) or more as --replication-report-budget", said)
     assert enough
-    assert [fault["kind"] for fault in valid(pytester.path / "out")["run"]["faults"]] == []
+    data = valid(pytester.path / "out")
+    assert [fault["kind"] for fault in data["run"]["faults"]] == ["unwritten"]
+    assert (data["outcome"], data["run"]["exit_status"]) == ("error", 3)
+    left = {path.name for path in (pytester.path / "out").iterdir() if path.is_file()}
+    assert left == {"results.json", "summary.md"}
+    assert "Replication: ERROR" in (pytester.path / "out" / "summary.md").read_text()
     assert run_suite(PASS, REPORT, f"{size}={enough[1]}").ret == 0
 
 

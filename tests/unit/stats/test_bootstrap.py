@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 from scipy.special import betaincinv
 from scipy.stats import bootstrap, t
 
 from pytest_replication.stats.bootstrap import bca, clustered_bounds, worth
 from pytest_replication.stats.intervals import lower_bound, upper_bound
+
+GENERATOR = "rng" if tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 15) else "random_state"
 
 
 def clusters(seed: int, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +28,7 @@ def test_the_bootstrap_is_that_of_scipy_over_whole_clusters() -> None:
         n_resamples=9999,
         confidence_level=0.9,
         method="BCa",
-        rng=np.random.default_rng(1),
+        **{GENERATOR: np.random.default_rng(1)},
     ).confidence_interval
     assert bca(hits, sizes, 0.95) == pytest.approx((found.low, found.high), abs=0.004)
 
