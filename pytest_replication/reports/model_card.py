@@ -140,7 +140,8 @@ def _bound(check: Mapping[str, Any]) -> str:
     least = f"at least {100 * check['rate_lower']:.3g} % and " if check["rate_lower"] else ""
     per = " of prompts" if _mapping(check.get("counts")).get("per") == "prompt" else ""
     limit = f"; tolerated: {100 * check['max_rate']:.3g} %" if check["max_rate"] else ""
-    confidence = f"{100 * check['confidence']:.5g} % confidence, Clopper-Pearson"
+    each = ", each bound" if least else ""
+    confidence = f"{100 * check['confidence']:.5g} % confidence{each}, Clopper-Pearson"
     return f"{least}at most {100 * check['rate_upper']:.3g} %{per} ({confidence}){limit}"
 
 

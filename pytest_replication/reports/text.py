@@ -77,7 +77,7 @@ def bounds(verdict: Verdict) -> str:
     units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
     proved = [f"below {_percent(upper)}"] if k < n else []
     proved += [f"above {_percent(lower)}"] if k else []
-    confidence = f"at {_percent(verdict.confidence, 5)} confidence"
+    confidence = f"{'each ' if len(proved) > 1 else ''}at {_percent(verdict.confidence, 5)} confidence"
     of = f"{n} prompts" if verdict.policy.per == "prompt" else n
     claim = f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
     accepted = accepted_samples(_of_accepted(verdict))

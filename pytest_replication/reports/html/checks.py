@@ -73,9 +73,10 @@ def _chart(check: Mapping[str, Any], place: int) -> str:
     drawn = histogram(check, f"chart-{place}")
     if not drawn:
         return ""
+    parts = count(part(check, "objects").get("replicated"))
     keys = {
-        "below": "samples",
-        "above": "samples that count as copies",
+        "below": "samples" + (f", {parts:,} of them copies by a part alone" if parts else ""),
+        "above": "samples that count as copies" + (" by their score" if parts else ""),
         "null": "images of the hold-out, which cannot be copies",
     }
     shown = "".join(
@@ -160,7 +161,7 @@ def _facts_of_samples(check: Mapping[str, Any]) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [("Counts as a copy", rule), ("Copies of a part", objects_words(check))]
     if fdr is None:
         bound = f"{percent(check.get('rate_lower'))} to {percent(check.get('rate_upper'))}"
-        facts.append(("Rate proved", f"{bound}, at {percent(check.get('confidence'))} confidence"))
+        facts.append(("Rate proved", f"{bound}, each bound at {percent(check.get('confidence'))} confidence"))
     facts.append(("Tolerated", f"{percent(check.get('max_rate'))} ({check.get('max_rate_source')})"))
     expected = number(check.get("expected_false"))
     facts.append(("Expected by chance", "" if expected is None else f"{expected:.2g} samples"))

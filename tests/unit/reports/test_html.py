@@ -591,3 +591,12 @@ def _contrast(one: list[float], two: list[float]) -> float:
 
     high, low = sorted((luminance(one), luminance(two)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_histogram_says_which_copies_it_shows_among_the_others(make: Make) -> None:
+    results = make()
+    check = next(check for check in results.data["checks"] if "kind" not in check)
+    check |= {"scores": [0.1, 0.29, 0.99], "threshold": 0.5, "objects": {"points": 10, "replicated": 1}}
+    page = html_report(results, budget=PLENTY)
+    assert "samples, 1 of them copies by a part alone" in page
+    assert "samples that count as copies by their score" in page

@@ -63,7 +63,7 @@ def test_the_message_names_both_images_their_score_and_the_rule() -> None:
     assert "0.900  sample    out/0.png (seed 100)" in text
     assert 'training  photos/cat.jpg (class 3) "a cat"' in text
     assert "score >= 0.5 (ini file); max rate 0 % (default)" in text
-    assert "1 of 2 proves a rate below 97.5 % and above 2.53 % (at 95 % confidence" in text
+    assert "1 of 2 proves a rate below 97.5 % and above 2.53 % (each at 95 % confidence" in text
     assert "index: 1234 training images, all searched (exact)" in text
 
 
