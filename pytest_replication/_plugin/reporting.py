@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,39 +147,25 @@ class Report:
         unwritten = next((row[UNWRITTEN] for row in rows if UNWRITTEN in row), "")
         if (folder := self._folder()) is None:
             return unwritten  # what a baseline is held against lacks it, too
-        from pytest_replication.reports.folder import write_report
+        from pytest_replication.reports.folder import write_report, write_unfinished
 
-        more = [fault(NOT_WRITTEN, unwritten)] if unwritten else []
+        def data(*said: str) -> Mapping[str, Any]:
+            more = [fault(NOT_WRITTEN, each) for each in said if each]
+            return self.results(session, rows, [*faults, *more], caught).data
+
         try:
-            write_report(
-                folder,
-                self.results(session, rows, [*faults, *more], caught).data,
-                budget=budget(self.settings),
-                private=self.settings.value("report-private"),
-            )
+            write_report(folder, data(unwritten), budget=budget(self.settings))
         except Exception as error:  # whatever a renderer raises: the run says it in one sentence
             own = isinstance(error, ReplicationError)
             told = str(error) if own else f"{type(error).__name__}: {error}"
             told = told if own else f"the report cannot be written to {folder} ({told})"
-            self._leave_unfinished(session, rows, [*faults, *more, fault(NOT_WRITTEN, told)], caught)
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus, self.explained = pytest.ExitCode.INTERNAL_ERROR, True
+            with contextlib.suppress(Exception):  # what broke the report may break this, too: the run is red
+                write_unfinished(folder, data(unwritten, told))
             return told
         self.written = str(Path(folder) / "report.html")
         return unwritten
-
-    def _leave_unfinished(
-        self,
-        session: pytest.Session,
-        rows: Sequence[dict[str, Any]],
-        faults: Sequence[dict[str, str]],
-        caught: list[str],
-    ) -> None:
-        """Let what is left of a report say that it is not whole, and never that the run passed."""
-        from pytest_replication.reports.folder import write_unfinished
-
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus, self.explained = pytest.ExitCode.INTERNAL_ERROR, True
-        with contextlib.suppress(Exception):  # what broke the report may break this, too: the run is red
-            write_unfinished(str(self._folder()), self.results(session, rows, faults, caught).data)
 
     def results(
         self,

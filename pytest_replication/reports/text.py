@@ -235,9 +235,10 @@ def _worst_first(verdict: Verdict) -> list[Match]:
 
 def _severity(verdict: Verdict, match: Match) -> float:
     """How far the score of a pair, or a part of it, lies beyond the rule: all reports order pairs by that."""
-    rule = verdict.policy.objects
+    rule, beside = verdict.policy.objects, part_beside(verdict, match)
     pair: dict[str, Any] = {"score": match.score, "threshold": verdict.policy.threshold_for(match)}
-    pair |= {} if match.part is None else {"part": {"points": match.points}}
+    part = beside if beside is not None and beside.row == match.row else match
+    pair |= {"part": {"points": part.points}} if part.points else {}
     return severity_of_pair({"objects": None if rule is None else {"points": rule.inliers}}, pair)
 
 

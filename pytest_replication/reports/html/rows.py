@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_replication.models.identity import ModelIdentity
+from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.html.compared import image_key
 from pytest_replication.reports.html.pictures import named
 from pytest_replication.reports.html.told import count, listed, number, part, text
@@ -54,10 +56,21 @@ def rows_of(
             if outcome == "replicated" and (said := (new or {}).get((str(check.get("id")), image))):
                 row["then"] = said
             rows.append({"check": place, "outcome": outcome, **row})
-    rows.sort(key=lambda row: (OUTCOMES.index(row["outcome"]), -row["severity"]))
+    rows.sort(key=_worst_first)
     for rank, row in enumerate(rows):
         row["rank"] = rank
     return rows
+
+
+def _worst_first(row: Mapping[str, Any]) -> tuple[int, float, float, float]:
+    """Those that are within the limits are not severe at all: the nearest of them come first."""
+    score, distance = row.get("score"), row.get("distance")
+    return (
+        OUTCOMES.index(row["outcome"]),
+        -row["severity"],
+        0.0 if score is None else -score,
+        math.inf if distance is None else distance,
+    )
 
 
 def _pairs(check: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -77,6 +90,7 @@ def _row(check: Mapping[str, Any], pair: Mapping[str, Any], times: int) -> dict[
         **(_measure_of_part(check, pair, copied) if of_part else _measure(check, pair)),
         **(_outlines(copied) if copied else {}),
         **({} if of_part else _beside(pair, copied)),
+        "severity": round(severity_of_pair(check, pair), 4),
         "sample": text(pair.get("sample")),
         "seed": text(pair.get("seed")),
         "class": text(pair.get("class")),
@@ -112,7 +126,6 @@ def _measure_of_part(
         "mirrored": copied.get("mirrored") is True,
         "scale": number(copied.get("scale")),
         "degrees": number(copied.get("degrees")),
-        "severity": round(min(1.0, max(0.0, 1 - needed / points)), 4) if points else 0.0,
     }
 
 
@@ -134,11 +147,7 @@ def _measure(check: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, Any
     """What makes a pair count, and how clearly."""
     score, threshold = number(pair.get("score")), number(pair.get("threshold"))
     if score is not None:
-        start = threshold if threshold is not None and threshold < 1 else 0.0
-        way = (score - start) / (1 - start) if score >= start else 0.0
-        below = score / max(start, 1e-9) * 1e-3 if score < start else 1e-3  # close pairs, in their own order
-        severity = min(1.0, max(0.0, way + below))
-        return {"score": score, "threshold": threshold, "severity": round(severity, 7)}
+        return {"score": score, "threshold": threshold}
     distance = number(pair.get(str(check.get("rule"))))
     if distance is None:
         distance = number(pair.get("rmse"))
@@ -146,7 +155,6 @@ def _measure(check: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, Any
         "distance": distance,
         "rule": text(check.get("rule")),
         "limit": number(check.get("limit")),
-        "severity": 0.0 if distance is None else round(1 / (1 + abs(distance)), 7),
     }
 
 

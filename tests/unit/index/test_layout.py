@@ -34,7 +34,8 @@ def test_what_a_killed_builder_leaves_is_not_foreign(tmp_path: Path, name: str) 
     (tmp_path / name).touch()
     (tmp_path / "shards").mkdir()
     (tmp_path / "engines").mkdir()
-    layout.refuse_foreign(tmp_path)
+    layout.refuse_foreign(tmp_path)  # does not
+    assert (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize("name", ["removed-photos.zip", "removed-0123456789abcdef", "duplicates.npy"])
