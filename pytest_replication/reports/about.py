@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_replication.reports.values import count, many, number
+
 REPLICATED, CLOSER, REPEATS, LEAK, MEMORISED = "replicated", "closer", "repeats", "leak", "memorised"
 FAILURES = {
     REPLICATED: "The model copies training images",
@@ -47,11 +49,11 @@ def severity_of_pair(check: Check, pair: Mapping[str, Any]) -> float:
     part by how many times more there are than the fewest that count.
     """
     part, rule = pair.get("part"), check.get("objects")
-    found = [_beyond(pair.get("score"), pair if _number(pair.get("threshold")) is not None else check)]
-    if isinstance(part, Mapping) and (points := _number(part.get("points"))):
-        fewest = _number(rule.get("points")) if isinstance(rule, Mapping) else None
+    found = [_beyond(pair.get("score"), pair if number(pair.get("threshold")) is not None else check)]
+    if isinstance(part, Mapping) and (points := number(part.get("points"))):
+        fewest = number(rule.get("points")) if isinstance(rule, Mapping) else None
         found.append(1 - (fewest or 1.0) / points)
-    limit, distance = _number(check.get("limit")), _number(pair.get(str(check.get("rule"))))
+    limit, distance = number(check.get("limit")), number(pair.get(str(check.get("rule"))))
     if limit and distance is not None:
         found.append(1 - distance / limit)
     return min(1.0, max(0.0, *found))
@@ -71,8 +73,8 @@ def accepted(check: Check, name: str = "matches") -> Sequence[Mapping[str, Any]]
 
 def accepted_told(check: Check) -> str:
     """How many matches of a check are accepted, to be put behind what it found; empty for none."""
-    count = len(accepted(check))
-    return f", {_many(count, 'match', 'matches')} accepted" if count else ""
+    of = len(accepted(check))
+    return f", {many(of, 'match', 'matches')} accepted" if of else ""
 
 
 def passed(checks: Sequence[Check]) -> str:
@@ -82,9 +84,9 @@ def passed(checks: Sequence[Check]) -> str:
         checks: of it that count.
     """
     fine = [check for check in checks if check.get("outcome") == "pass"]
-    said = f"{_many(len(fine), 'check')} passed"
+    said = f"{many(len(fine), 'check')} passed"
     if len(fine) < len(checks):
-        said += f", {_many(len(checks) - len(fine), 'check')} that only measured did not"
+        said += f", {many(len(checks) - len(fine), 'check')} that only measured did not"
     compared = [check for check in fine if about(check) == REPLICATED]
     copies, samples = _copies(compared)
     if not compared:
@@ -92,41 +94,30 @@ def passed(checks: Sequence[Check]) -> str:
         which = "were looked at one by one" if closer else "were compared with training images"
         said += f"; in none of them samples {which}"
     elif copies:
-        said += f": {_replicated(copies, samples)}, which is tolerated"
+        said += f": {replicated(copies, samples)}, which is tolerated"
     else:
-        said += f": none of {_many(samples, 'sample')} replicates a training image"
+        said += f": none of {many(samples, 'sample')} replicates a training image"
     accepted_ = sum(len(accepted(check)) for check in fine)
-    said += f" ({_many(accepted_, 'match', 'matches')} accepted)" if accepted_ else ""
+    said += f" ({many(accepted_, 'match', 'matches')} accepted)" if accepted_ else ""
     others = [check for check in checks if check.get("outcome") != "pass" and about(check) == REPLICATED]
     copies, samples = _copies(others)
-    return said + (f"; {_replicated(copies, samples)} where that was only measured" if copies else "")
+    return said + (f"; {replicated(copies, samples)} where that was only measured" if copies else "")
 
 
 def _copies(checks: Sequence[Check]) -> tuple[int, int]:
     """How many samples were replicated, or extracted, and how many there were."""
-    copies = sum(_count(check.get("extracted" if check.get("kind") else "replicated")) for check in checks)
-    return copies, sum(_count(check.get("samples")) for check in checks)
+    copies = sum(count(check.get("extracted" if check.get("kind") else "replicated")) for check in checks)
+    return copies, sum(count(check.get("samples")) for check in checks)
 
 
-def _replicated(copies: int, samples: int) -> str:
+def replicated(copies: int, samples: int) -> str:
+    """How many samples of a check are copies, in words."""
     verb = "replicates" if copies == 1 else "replicate"
-    return f"{copies:,} of {_many(samples, 'sample')} {verb} a training image"
+    return f"{copies:,} of {many(samples, 'sample')} {verb} a training image"
 
 
 def _beyond(score: object, limits: Mapping[str, Any]) -> float:
-    found, threshold = _number(score), _number(limits.get("threshold"))
+    found, threshold = number(score), number(limits.get("threshold"))
     if found is None or threshold is None or threshold >= 1:
         return 0.0
     return min(1.0, max(0.0, (found - threshold) / (1 - threshold)))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _many(amount: int, one: str, several: str = "") -> str:
-    return f"{amount:,} {one if amount == 1 else several or one + 's'}"

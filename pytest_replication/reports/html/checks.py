@@ -6,19 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.html.histogram import histogram
-from pytest_replication.reports.html.told import (
-    block,
-    count,
-    limit,
-    listed,
-    many,
-    number,
-    part,
-    percent,
-    score,
-    told,
-)
+from pytest_replication.reports.html.told import block, limit, listed, part, percent, score, told
 from pytest_replication.reports.html.verdict import chip, duration, story
+from pytest_replication.reports.values import count, many, number
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import objects_words
 

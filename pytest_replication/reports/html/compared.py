@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.findings import change_story
-from pytest_replication.reports.html.told import listed, many, number, part, told
+from pytest_replication.reports.html.told import listed, part, told
+from pytest_replication.reports.values import many, number
 
 _IMAGES = 20
 """New training images of a check that are named; all of them are marked in the pairs."""

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_replication.reports.html.told import count, limit, listed, many, number, part, score, told
+from pytest_replication.reports.html.told import limit, listed, part, score, told
+from pytest_replication.reports.values import count, many, number
 
 WIDTH, HEIGHT = 640, 230
 _TOP, _BASE, _LEFT, _RIGHT = 26, 192, 8, 8

@@ -22,8 +22,9 @@ from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
-from pytest_replication.reports.html.told import count, many, part, size, text, told
+from pytest_replication.reports.html.told import part, size, text, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
+from pytest_replication.reports.values import count, many
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

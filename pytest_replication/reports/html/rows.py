@@ -11,8 +11,9 @@ from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.html.compared import image_key
 from pytest_replication.reports.html.pictures import named
-from pytest_replication.reports.html.told import count, listed, number, part, text
+from pytest_replication.reports.html.told import listed, part, text
 from pytest_replication.reports.remade import command
+from pytest_replication.reports.values import count, number
 
 OUTCOMES = ("replicated", "undecided", "expired", "accepted", "near")
 """What became of a pair, the worst first."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.escape import lines, one_line
+from pytest_replication.reports.values import number
 from pytest_replication.reports.words import score_text, threshold_text
 
 LONGEST = 1000
@@ -33,22 +33,6 @@ def block(value: object, longest: int = 100_000) -> str:
     return html.escape(lines(given if len(given) <= longest else given[:longest] + "\n…"))
 
 
-def number(value: object) -> float | None:
-    """A finite number; None for all else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def count(value: object) -> int:
-    """A whole number that is not negative; 0 for all else."""
-    given = number(value)
-    return 0 if given is None else max(0, int(given))
-
-
 def score(value: object, threshold: object = None) -> str:
     """A score as all reports show it, beside its threshold; a dash where there is none."""
     given, limit = number(value), number(threshold)
@@ -65,11 +49,6 @@ def percent(value: object) -> str:
     """A rate; a dash where there is none."""
     given = number(value)
     return "–" if given is None else f"{100 * given:.3g} %"
-
-
-def many(amount: int, one: str, several: str = "") -> str:
-    """A number with what is counted, thousands set apart."""
-    return f"{amount:,} {one if amount == 1 else several or one + 's'}"
 
 
 def size(amount: int) -> str:

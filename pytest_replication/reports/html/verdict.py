@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.faults import fault_text
-from pytest_replication.reports.about import LEAK, about, passed
+from pytest_replication.reports.about import LEAK, about, passed, replicated
 from pytest_replication.reports.findings import change_story
-from pytest_replication.reports.html.told import block, count, listed, many, number, part, score, told
+from pytest_replication.reports.html.told import block, listed, part, score, told
+from pytest_replication.reports.values import count, many, number
 
 WORDS = {
     "pass": "Pass",
@@ -75,11 +76,6 @@ def _worse(run: Mapping[str, Any]) -> str:
     return f"Worse than the last release: {change_story(worse[0])}{more}."
 
 
-def _replicated(copies: int, samples: int) -> str:
-    verb = "replicates" if copies == 1 else "replicate"
-    return f"{copies:,} of {many(samples, 'sample')} {verb} a training image"
-
-
 def story(check: Mapping[str, Any]) -> str:
     """A check in a few words."""
     samples, kind = count(check.get("samples")), check.get("kind")
@@ -87,7 +83,7 @@ def story(check: Mapping[str, Any]) -> str:
         shared = count(check.get("replicated"))
         return f"{shared:,} of {many(samples, 'image')} of a test set stand in the training set"
     if kind is None:
-        return _replicated(count(check.get("replicated")), samples)
+        return replicated(count(check.get("replicated")), samples)
     if kind == "extraction":
         copies = count(check.get("extracted"))
         was = "was" if copies == 1 else "were"
