@@ -54,6 +54,7 @@ from pytest_replication.index.originals import Originals
 from pytest_replication.index.part_journal import PartJournal
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
+from pytest_replication.score_text import score_text
 from pytest_replication.search.holdout import CLOSEST, Measured, measure_holdout
 from pytest_replication.search.within import measure_training
 from pytest_replication.stats.halves import compare_halves
@@ -421,7 +422,9 @@ def _check_doubtful(
             return
         without = f"the threshold is {null.threshold(asked.rate):g}"
     of = _named(index, [one for one in measured.nearest if line <= one[2] < SAME][:1])
-    example = "".join(f"; the highest {one.score:.4f}: {one.uri} with {one.training_uri}" for one in of)
+    example = "".join(
+        f"; the highest {score_text(one.score, digits=4)}: {one.uri} with {one.training_uri}" for one in of
+    )
     raise CalibrationError(
         f"{len(every) - len(rest)} of {len(every)} images of {source} score like re-encoded copies of "
         f"training images (>= {line:g}{example}): without them {without}, with them {kept:g}; look at "

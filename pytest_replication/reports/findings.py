@@ -23,7 +23,8 @@ from pytest_replication.reports.about import (
     severity,
     severity_of_pair,
 )
-from pytest_replication.reports.words import objects_words, plural, score_text, threshold_text
+from pytest_replication.reports.words import objects_words, plural
+from pytest_replication.score_text import score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -423,9 +424,7 @@ def measure(pair: Mapping[str, Any]) -> str:
     if pair.get("kind") == "object" and isinstance(part, Mapping) and "points" in part:
         return f"a part, {name(part['points'], 20)} points"
     if isinstance(score, int | float):
-        return (
-            f"score {score_text(score, threshold) if isinstance(threshold, int | float) else f'{score:.3f}'}"
-        )
+        return f"score {score_text(score, threshold if isinstance(threshold, int | float) else None)}"
     rmse = pair.get("rmse")
     return f"RMSE {rmse:.3f}" if isinstance(rmse, int | float) else "no score"
 

@@ -27,7 +27,8 @@ from pytest_replication.reports.findings import (
 )
 from pytest_replication.reports.markdown_text import code, fenced, plain
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, threshold_text
+from pytest_replication.reports.words import plural
+from pytest_replication.score_text import threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

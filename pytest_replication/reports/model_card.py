@@ -9,7 +9,8 @@ from pytest_replication.reports.about import REPLICATED, about, passed
 from pytest_replication.reports.findings import failure, headline, of_run, ordered, outcome, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
-from pytest_replication.reports.words import objects_words, plural, score_text, threshold_text
+from pytest_replication.reports.words import objects_words, plural
+from pytest_replication.score_text import score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

@@ -14,6 +14,7 @@ from pytest_replication.baseline import Allowed, Change, Comparison, compare
 from pytest_replication.baseline.data import comparison_data
 from pytest_replication.baseline.text import lines, regression
 from pytest_replication.errors import BaselineError
+from pytest_replication.reports.html.compared import compared_html
 from pytest_replication.results import Results
 from pytest_replication.results.private import without_private
 
@@ -75,6 +76,26 @@ def test_a_rate_that_rises_beyond_chance_is_worse_though_both_pass() -> None:
     assert (rate.what, rate.old, rate.new) == ("rate", 0.01, 0.1)
     assert rate.worse < check.worse[0] < 0.01
     assert rate.old < rate.found < rate.new
+
+
+@pytest.mark.parametrize(("then", "now"), [(39, 200), (200, 39), (10, 10)])
+def test_scores_of_few_samples_are_not_tested_and_that_is_told(then: int, now: int) -> None:
+    comparison = compare(run(a_check(0, then)), run(a_check(0, now, seed=1)))
+    said = (
+        f"scores were not tested: {then} samples then and {now} now are too few: it takes 40 of both releases, "
+        "and 200 for the 99th percentile"
+    )
+    assert said in comparison.checks[0].notes
+    assert said in told(comparison)
+    data = comparison_data(comparison)
+    assert said in data["checks"][0]["notes"]
+    assert said in compared_html({"baseline": data}, {})
+
+
+def test_forty_samples_are_enough_for_a_test_of_their_scores() -> None:
+    check = one(a_check(0, 40), a_check(0, 40, seed=1))
+    assert not check.notes
+    assert ["95th" in test.what for test in check.tests] == [False, True]
 
 
 def test_what_chance_explains_is_no_difference() -> None:

@@ -494,7 +494,7 @@ def test_the_histogram_parts_bars_at_the_threshold() -> None:
     drawn = histogram({"scores": [0.1, 0.2, 0.5499, 0.55, 0.9], "threshold": 0.55}, "c")
     assert drawn.count('class="rug"') == 2
     assert drawn.count('class="above"') == 2
-    assert "5 samples: median 0.550, highest 0.900; 2 at or above the threshold 0.55" in drawn
+    assert "5 samples: median 0.5499, highest 0.900; 2 at or above the threshold 0.55" in drawn
     assert histogram({"scores": []}, "c") == ""
 
 
