@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PLACES = (3, 4, 6, 9)
+_PLACES = (3, 4, 5, 6, 9)
 
 
 def score_text(score: float, threshold: float | None = None, *, digits: int = 3) -> str:

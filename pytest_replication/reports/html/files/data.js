@@ -49,7 +49,7 @@ const score = (value, threshold) => {
     (Number(value.toFixed(places)) >= limit) === (value >= limit) &&
     (value === limit || value.toFixed(places) !== limit.toFixed(places));
   const limits = threshold == null ? [1] : [1, threshold];
-  const places = [3, 4, 6, 9].find((each) => limits.every((limit) => tells(each, limit)));
+  const places = [3, 4, 5, 6, 9].find((each) => limits.every((limit) => tells(each, limit)));
   return places ? value.toFixed(places) : String(value);
 };
 
