@@ -36,9 +36,10 @@ from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, 
 from pytest_replication.search.captions import with_own
 from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
-from pytest_replication.search.matches import ObjectsFound, Sightings
 from pytest_replication.search.objects import CANDIDATES, find_objects, require_features_at_hand
+from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.rescore import Rescoring, rescore
+from pytest_replication.search.sightings import Sightings
 from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
 from pytest_replication.verdicts import Verdict
 

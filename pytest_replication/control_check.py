@@ -11,7 +11,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.rules import find_policy, settle
 from pytest_replication.search import search
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.surroundings import current
 
 _NEIGHBOURS = 5

@@ -9,7 +9,7 @@ from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.index import Record
 from pytest_replication.objects import ObjectRule
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.tallies import PER
 
 _ABOUT = 0.9

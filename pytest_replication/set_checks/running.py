@@ -29,7 +29,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.reports.sets import render_set, set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
-from pytest_replication.search.matches import Sightings
+from pytest_replication.search.sightings import Sightings
 from pytest_replication.set_verdicts import Finding, SetVerdict
 from pytest_replication.stats.bootstrap import worth
 from pytest_replication.surroundings import CanaryChoice, current
