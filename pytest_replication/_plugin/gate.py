@@ -150,7 +150,8 @@ def is_ready(item: pytest.Item | None) -> bool:
 
 def _samples(request: pytest.FixtureRequest) -> object:
     """The samples of the run, once it is known that they could be judged: they may take hours."""
-    from pytest_replication.check import Asked, require_rule
+    from pytest_replication.asked import Asked
+    from pytest_replication.check import require_rule
 
     require_rule(Asked())
     return request.getfixturevalue("replication_samples")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.words import plural
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.findings import outcome as outcome_of
-from pytest_replication.reports.findings import title
+from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
 from pytest_replication.reports.html.pictures import embed
 from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.told import part, size, text, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
+from pytest_replication.reports.outcome import outcome as outcome_of
 from pytest_replication.reports.values import count, many
 
 if TYPE_CHECKING:
