@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from pytest_replication.accepted import Accepted
+from pytest_replication.asked import Asked
 from pytest_replication.asserted import asserted
-from pytest_replication.check import Asked, measure
+from pytest_replication.check import measure
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index

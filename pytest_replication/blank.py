@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_replication.search.evidence import APART, CLEAR, SAME
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 
 Said = Literal["replicated", "other", "undecided"]
 

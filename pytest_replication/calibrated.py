@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.calibration import HOLDOUT, Calibration
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Lower, Match
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Lower
 from pytest_replication.stats.null import Null, needed
 from pytest_replication.stats.twosample import mann_whitney
 

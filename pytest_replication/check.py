@@ -7,67 +7,40 @@ and this is the only module that knows every stage.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.accepted import NOTHING, Accepted
-from pytest_replication.accepted.file import read_accepted
+from pytest_replication.accepted import Accepted
 from pytest_replication.accepted.sorting import most_accepted
-from pytest_replication.controls import Guard, draw
-from pytest_replication.controls.parts import PartGuard, draw_parts
-from pytest_replication.errors import (
-    ReplicationError,
-    SearchError,
-    SettingsError,
+from pytest_replication.asked import (
+    Asked,
+    asked_policy,
+    breakage_told,
+    choose_canaries,
+    choose_complexity,
+    index_for,
 )
-from pytest_replication.images.content import Digests
-from pytest_replication.index.calibration import is_stale
-from pytest_replication.index.reader import Index, open_index
-from pytest_replication.index.shard import Record
+from pytest_replication.controls import Guard, draw
+from pytest_replication.controls.embed import embed_guarded
+from pytest_replication.controls.parts import PartGuard, draw_parts
+from pytest_replication.errors import SearchError
+from pytest_replication.index.reader import Index
 from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
-from pytest_replication.object_rules import ObjectsGiven, find_object_rule
+from pytest_replication.object_rules import ObjectsGiven
 from pytest_replication.policy import Policy
-from pytest_replication.rules import find_policy, settle, with_p_values
+from pytest_replication.rules import settle, with_p_values
 from pytest_replication.search import Matches, Neighbours, SearchedBy, Subject, name_matches, search
 from pytest_replication.search.captions import with_own
-from pytest_replication.search.embed import Light, embed_images
 from pytest_replication.search.evidence import Information, with_complexity, with_evidence
-from pytest_replication.search.matches import ObjectsFound, Sightings
 from pytest_replication.search.objects import CANDIDATES, find_objects, require_features_at_hand
+from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.rescore import Rescoring, rescore
-from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, Surroundings, current
+from pytest_replication.search.sightings import Sightings
+from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, current
 from pytest_replication.verdicts import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a call asks for; None leaves it to the pytest run, or to the index.
-
-    Attributes:
-        threshold: as the arguments of `check_replication`, as are all up to ``name``.
-        per: what the rate counts: ``sample`` or ``prompt``.
-        claimed: whether the call is about a rate, so that one of 0 is a mistake.
-    """
-
-    threshold: float | None = None
-    max_rate: float | None = None
-    index: Index | str | os.PathLike[str] | None = None
-    confidence: float = 0.95
-    top_k: int = 5
-    engine: EngineChoice | None = None
-    allow_unproved: bool | None = None
-    accepted: Accepted | str | os.PathLike[str] | None = None
-    fdr: float | None = None
-    canaries: int | None = None
-    complexity: bool | None = None
-    objects: ObjectsGiven = None
-    name: str = ""
-    per: str = "sample"
-    claimed: bool = False
 
 
 def check_replication(
@@ -148,12 +121,12 @@ def measure(samples: object, asked: Asked, *, asserted: bool) -> Verdict:
     run = current()
     if run is not None:
         run.begin()
-    try:
+    with breakage_told(run):
         opened = index_for(asked.index, run)
-        policy = _policy(asked, opened, run)
+        policy = asked_policy(asked, opened, run)
         choice = asked.engine or (EngineChoice() if run is None else run.engine())
         guard, taken = choose_canaries(asked.canaries, run), Samples.of(samples)
-        information = Information(_wanted(asked.complexity, run))
+        information = Information(choose_complexity(asked.complexity, run))
         policy = settle(policy, opened, len(taken))
         verdict = decide(
             taken,
@@ -165,12 +138,6 @@ def measure(samples: object, asked: Asked, *, asserted: bool) -> Verdict:
             canaries=guard,
             information=information,
         )
-    except Exception as error:
-        if run is not None:
-            run.broke()
-        if isinstance(error, ReplicationError):
-            raise
-        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.record(verdict, asserted)
         run.picture(verdict, taken, opened)
@@ -190,9 +157,9 @@ def require_rule(asked: Asked, samples: int | None = None) -> None:
     run = current()
     index = index_for(asked.index, run)
     _ = index.embedder
-    policy = settle(_policy(asked, index, run), index, samples or 1)
+    policy = settle(asked_policy(asked, index, run), index, samples or 1)
     choice = choose_canaries(asked.canaries, run)
-    draw(index, _line(policy), choice)
+    draw(index, policy.line, choice)
     _part_guard(policy, index, choice)
 
 
@@ -202,10 +169,6 @@ def _part_guard(policy: Policy, index: Index, choice: CanaryChoice) -> PartGuard
         return None
     require_features_at_hand(index)
     return draw_parts(index, policy.objects.inliers, choice)
-
-
-def _line(policy: Policy) -> float | Callable[[Record], float]:
-    return policy.threshold if policy.groups is None else policy.threshold_near
 
 
 def decide(
@@ -228,7 +191,7 @@ def decide(
     Raises:
         ReplicationError: as `check_replication`.
     """
-    guard = draw(index, _line(policy), canaries or CanaryChoice())
+    guard = draw(index, policy.line, canaries or CanaryChoice())
     part_guard = _part_guard(policy, index, canaries or CanaryChoice())
     information = information or Information()
     vectors, subject = embed_guarded(samples, index, k, name, guard, information)
@@ -329,123 +292,3 @@ def nearest(
     if rescoring is not None:
         found = rescore(index, samples, found, k, rescoring)
     return name_matches(index, found, subject, by)
-
-
-def embed_guarded(
-    samples: Samples,
-    index: Index,
-    k: int,
-    name: str,
-    guard: Guard,
-    information: Information | None = None,
-) -> tuple[NDArray[np.float32], Subject]:
-    """Embed samples and canaries as one stream: (n + canaries, views, dim)."""
-    if k < 1:
-        raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
-    light, digests = Light(samples), Digests()
-    stream = light.watch(digests.watch((information or Information()).watch(samples)))
-    vectors = embed_images(index, guard.among(stream, len(samples)))
-    light.require()
-    own = vectors[~guard.mask(len(samples))]
-    distinct = len(np.unique(own.reshape(len(samples), -1).round(4), axis=0))
-    return vectors, _subject(index, samples, distinct, name, digests)
-
-
-def index_for(given: Index | str | os.PathLike[str] | None, run: Surroundings | None) -> Index:
-    """The index that a check is about: that of the call, else that of the run.
-
-    Raises:
-        SettingsError: there is none.
-        IndexUnavailable: it cannot be used.
-    """
-    if isinstance(given, Index):
-        return given
-    if given is not None:
-        return open_index(given) if run is None else run.index(os.fspath(given))
-    if run is None:
-        raise SettingsError(
-            "there is no index to check against: outside a pytest test (or in another thread of one) "
-            "give index=, an open index or its folder"
-        )
-    return run.index()
-
-
-def choose_canaries(given: object, run: Surroundings | None) -> CanaryChoice:
-    """How many canaries a call wants, else the run.
-
-    Raises:
-        SettingsError: no number of them.
-    """
-    chosen = (given, "call") if given is not None else None
-    if chosen is None and run is not None:
-        chosen = run.canaries()
-    if chosen is None:
-        return CanaryChoice()
-    count, source = chosen
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
-        raise SettingsError(f"canaries is {count!r} ({source}); expected a whole number from 0 on")
-    return CanaryChoice(int(count), source)
-
-
-def _policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
-    """What the call tolerates, else the run, the index or its embedder."""
-    found = find_policy(asked.threshold, asked.fdr, asked.max_rate, asked.confidence, index, run)
-    found = replace(found, allow_unproved=choose_allowed(asked.allow_unproved, run), per=asked.per)
-    found = replace(found, accepted=_accepted(asked.accepted, run))
-    found = replace(found, objects=find_object_rule(asked.objects, index, run))
-    if asked.claimed and found.max_rate == 0:
-        raise SettingsError("no number of samples proves a rate of 0: claim one above it, such as 0.01")
-    return found
-
-
-def _wanted(given: object, run: Surroundings | None) -> bool:
-    if given is None:
-        return run is not None and run.complexity()
-    if not isinstance(given, bool):
-        raise SettingsError(f"complexity is {given!r}; expected True or False")
-    return given
-
-
-def _accepted(given: Accepted | str | os.PathLike[str] | None, run: Surroundings | None) -> Accepted:
-    if isinstance(given, Accepted):
-        return given
-    path = given if given is not None or run is None else run.accepted()
-    return NOTHING if path is None else read_accepted(os.fspath(path))
-
-
-def choose_allowed(given: object, run: Surroundings | None) -> bool:
-    """Whether a call lets unproved vectors pass, else the run.
-
-    Raises:
-        SettingsError: neither yes nor no.
-    """
-    if given is None:
-        return run is not None and run.allow_unproved()
-    if not isinstance(given, bool):
-        raise SettingsError(f"allow_unproved is {given!r}; expected True or False")
-    return given
-
-
-def _subject(index: Index, samples: Samples, distinct: int, name: str, digests: Digests) -> Subject:
-    pinned = index.manifest.embedder
-    return Subject(
-        samples=samples.names,
-        source=samples.source,
-        seeds=samples.seeds,
-        prompts=samples.prompts,
-        index=index.label or str(index.path),
-        rejected=index.manifest.rejected,
-        removed=index.manifest.opted_out,
-        unproved=index.manifest.unproved,
-        fingerprint=index.manifest.fingerprint,
-        embedder=pinned.name,
-        preprocessing=pinned.preprocessing,
-        weights_sha256=pinned.weights_sha256,
-        distinct=distinct,
-        check=name,
-        stale=is_stale(index.manifest),
-        sample_sha256=tuple(digests.taken),
-        labels=samples.labels,
-        model=samples.model,
-        prompted=samples.prompted.source if samples.prompted is not None else "",
-    )

@@ -7,12 +7,13 @@ embedder that cannot be used, or an inconclusive verdict), 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
@@ -43,6 +44,8 @@ from pytest_replication.errors import ReplicationError, SettingsError, meant
 from pytest_replication.escape import lines
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
+_MISSING = "the following arguments are required"
+"""How argparse says that an option, or an argument, was not given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,15 +96,37 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "allow_abbrev": False})
+        self._given: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """End with the usage of the verb, where it does not know what it was given."""
+        self._given = list(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            told = [meant(each.partition("=")[0], self._option_string_actions) for each in unknown]
-            near = next(filter(None, told), "")
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._misspelt(unknown)[1]}")
         return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage; of an option that is missing, tell the misspelt one that may have been it."""
+        if message.startswith(_MISSING):
+            name, near = self._misspelt(self._given)
+            message += f"; {name} is unknown{near}" if name else ""
+        super().error(message)
+
+    def _misspelt(self, given: Sequence[str]) -> tuple[str, str]:
+        """The first misspelt option and, as a question, what it was meant to be; empty for none."""
+        known = self._option_string_actions
+        names = [each.partition("=")[0] for each in itertools.takewhile(lambda each: each != "--", given)]
+        told = ((name, meant(name, known)) for name in names if name.startswith("-") and name not in known)
+        return next((each for each in told if each[1]), ("", ""))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is not among the choices, such as a misspelt verb, with the one that was meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = meant(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

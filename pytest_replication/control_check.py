@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pytest_replication.check import choose_canaries, index_for
+from pytest_replication.asked import breakage_told, choose_canaries, index_for
 from pytest_replication.controls import draw
 from pytest_replication.controls.judged import Control, judge_control
-from pytest_replication.errors import ControlFailed, ReplicationError, SettingsError
+from pytest_replication.errors import ControlFailed, SettingsError
 from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.reader import Index
 from pytest_replication.rules import find_policy, settle
 from pytest_replication.search import search
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.surroundings import current
 
 _NEIGHBOURS = 5
@@ -32,14 +32,8 @@ def check_control(index: Index | str | None = None) -> Control:
         ReplicationError: the index or the settings do not allow a check.
     """
     run = current()
-    try:
+    with breakage_told(run, "control"):
         return _control(index)
-    except Exception as error:
-        if run is not None:
-            run.broke()
-        if isinstance(error, ReplicationError):
-            raise
-        raise ReplicationError(f"the control broke down: {type(error).__name__}: {error}") from error
 
 
 def _control(given: Index | str | None) -> Control:
@@ -53,8 +47,7 @@ def _control(given: Index | str | None) -> Control:
             f"{calibrate_again(index.path, index.manifest)} plants some"
         )
     policy = settle(find_policy(None, None, None, 0.95, index, run), index, 1)
-    grouped = policy.groups is not None
-    guard = draw(index, policy.threshold_near if grouped else policy.threshold, choice)
+    guard = draw(index, policy.line, choice)
     if not guard.canaries:
         raise ControlFailed(f"a control is to be checked, and no canary of {index.path} was drawn")
     vectors = embed_images(index, (canary.picture() for canary in guard.canaries))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pytest_replication.check import index_for
-from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.asked import breakage_told, index_for
+from pytest_replication.errors import SettingsError
 from pytest_replication.extraction_verdicts import ExtractionPolicy, ExtractionVerdict, judge_extraction
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -76,7 +76,7 @@ def measure_extraction(
     run = current()
     if run is not None:
         run.begin()
-    try:
+    with breakage_told(run):
         if not (limit is None or (isinstance(limit, (int, float)) and not isinstance(limit, bool))):
             raise SettingsError(f"limit is {limit!r}; expected a number")
         policy = ExtractionPolicy.of(rule, limit, source, confidence=confidence)
@@ -86,12 +86,6 @@ def measure_extraction(
         taken = Samples.of(samples)
         matches = match_pixels(opened, taken, neighbours, name=name)
         verdict = judge_extraction(matches, policy)
-    except Exception as error:
-        if run is not None:
-            run.broke()
-        if isinstance(error, ReplicationError):
-            raise
-        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.note(extraction_row(verdict), asserted, lambda: render_extraction(verdict))
         run.picture_pixels(verdict, taken, opened)

@@ -11,7 +11,8 @@ from pytest_replication.blank import Blanks, judge_blanks
 from pytest_replication.discovery import check_claim, rejected
 from pytest_replication.objects import judge_objects, parts_in_reach
 from pytest_replication.policy import Policy
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 from pytest_replication.standing import check_ground, check_measured, judge_canaries, judge_part_canaries
 from pytest_replication.tallies import Bounds, bounds, tally
 from pytest_replication.verdicts import Outcome, Verdict

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError
-from pytest_replication.search.matches import Match, Matches, ObjectsFound
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
+from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 10

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.errors import SettingsError
 from pytest_replication.index import Record
 from pytest_replication.objects import ObjectRule
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.tallies import PER
 
 _ABOUT = 0.9
@@ -141,6 +141,11 @@ class Policy:
         """
         rate = self.false_rate
         return self.fdr is None and rate is not None and 0 < self.max_rate * _ABOUT <= rate
+
+    @property
+    def line(self) -> float | Callable[[Record], float]:
+        """The threshold for any sample, or where groups have their own what tells it of the nearest image."""
+        return self.threshold if self.groups is None else self.threshold_near
 
     def threshold_for(self, match: Match) -> float:
         """The threshold for a sample, given its best match."""

@@ -18,7 +18,8 @@ from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.policy import GroupThresholds, Policy
-from pytest_replication.search.matches import Match, Matches, NullTail
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches, NullTail
 from pytest_replication.stats.null import Null
 from pytest_replication.surroundings import Surroundings
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from pytest_replication.asked import Asked
 from pytest_replication.asserted import asserted
-from pytest_replication.check import Asked, measure
+from pytest_replication.check import measure
 from pytest_replication.controls.copies import MAX_COPIED
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set

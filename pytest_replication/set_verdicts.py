@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_replication.errors import SearchError
-from pytest_replication.search.matches import Subject
+from pytest_replication.search.subject import Subject
 from pytest_replication.stats.data_copying import DataCopying
 from pytest_replication.stats.percentile import PercentileBounds
 from pytest_replication.stats.twosample import MannWhitney, TailTest

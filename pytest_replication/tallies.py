@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.prompts.base import plain
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 from pytest_replication.stats.bootstrap import clustered_bounds
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove, upper_bound
 

@@ -9,7 +9,8 @@ from pytest_replication.accepted import Acceptance
 from pytest_replication.controls.judged import Control
 from pytest_replication.controls.judged_parts import PartControl
 from pytest_replication.policy import Policy
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 from pytest_replication.tallies import Tally, tally
 
 NO_CONTROL = Control(absent="none were planted")

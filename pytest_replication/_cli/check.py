@@ -16,7 +16,8 @@ from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication._cli.reported import CheckReport, add_report
 from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
-from pytest_replication.check import Asked, check_replication, require_rule
+from pytest_replication.asked import Asked
+from pytest_replication.check import check_replication, require_rule
 from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.escape import lines
 from pytest_replication.index.expected import require_fingerprint

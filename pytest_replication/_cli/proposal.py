@@ -13,7 +13,8 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.judging import reached
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_file import SavedMatches
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 
 Proposal = tuple[Pair, dict[str, Any]]
 """A pair, and what the file says of it for readers."""

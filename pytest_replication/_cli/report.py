@@ -16,13 +16,13 @@ from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
 from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.annotations import workflow_commands
-from pytest_replication.reports.findings import outcome
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
 from pytest_replication.reports.html import html_report
 from pytest_replication.reports.junit import junit
 from pytest_replication.reports.markdown import summary
 from pytest_replication.reports.model_card import model_card
+from pytest_replication.reports.outcome import outcome
 from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_replication.accepted.entries import Acceptance, Accepted
-from pytest_replication.search.matches import Match, Matches
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches
 
 
 @dataclass(frozen=True, slots=True)

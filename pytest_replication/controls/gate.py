@@ -16,7 +16,9 @@ from pytest_replication.index.canaries import Canaries, Canary
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import Record
 from pytest_replication.score_text import score_text
-from pytest_replication.search.matches import Match, Neighbours, Sighting, Sightings
+from pytest_replication.search.match import Match
+from pytest_replication.search.neighbours import Neighbours
+from pytest_replication.search.sightings import Sighting, Sightings
 from pytest_replication.surroundings import CanaryChoice
 
 Mask = NDArray[np.bool_]

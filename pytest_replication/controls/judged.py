@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_replication.score_text import score_text
-from pytest_replication.search.matches import Match, Sighting, Sightings
+from pytest_replication.search.match import Match
+from pytest_replication.search.sightings import Sighting, Sightings
 
 
 @dataclass(frozen=True, slots=True)

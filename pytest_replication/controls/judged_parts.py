@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_replication.controls.parts import safe
-from pytest_replication.search.matches import PartSightings
+from pytest_replication.search.sightings import PartSightings
 
 
 @dataclass(frozen=True, slots=True)

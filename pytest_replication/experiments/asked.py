@@ -12,7 +12,7 @@ from pytest_replication.check import check_replication
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.stats.bootstrap import bca, clustered_bounds
 from pytest_replication.verdicts import Verdict
 

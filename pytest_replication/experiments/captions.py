@@ -25,7 +25,8 @@ from pytest_replication.experiments.asked import (
 from pytest_replication.index.duplicates import Duplicates
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
-from pytest_replication.search.matches import Match, Own
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Own
 from pytest_replication.verdicts import Verdict
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_replication.reports.findings import Finding, name, of_checks
+from pytest_replication.reports.finding import Finding
+from pytest_replication.reports.findings import of_checks
+from pytest_replication.reports.headlines import name
 from pytest_replication.reports.markdown import warned
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_replication.reports.words import plural
 from pytest_replication.score_text import score_text
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict
 
 

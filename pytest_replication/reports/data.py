@@ -18,7 +18,9 @@ from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.objects import beside_data, objects_data
 from pytest_replication.reports.pixels import evidence_data, information_data
 from pytest_replication.reports.remade import model_data
-from pytest_replication.search.matches import Match, Stored, Subject
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Stored
+from pytest_replication.search.subject import Subject
 from pytest_replication.stats.bootstrap import FEW
 from pytest_replication.verdicts import Outcome, Verdict
 

@@ -18,7 +18,7 @@ from pytest_replication.reports.text import render
 from pytest_replication.results.pictures import Pictures
 from pytest_replication.search.evidence import training_image
 from pytest_replication.search.extraction import PixelMatch
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.search.pixels import take_pixels
 from pytest_replication.verdicts import Outcome, Verdict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication.reports.findings import Finding, of_pairs
+from pytest_replication.reports.finding import Finding
+from pytest_replication.reports.findings import of_pairs
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

@@ -15,8 +15,10 @@ from xml.etree import ElementTree
 
 from pytest_replication.escape import lines, one_line
 from pytest_replication.reports.about import REPLICATED
-from pytest_replication.reports.findings import REGRESSED, Finding, headline, name, of_run, title
+from pytest_replication.reports.finding import REGRESSED, Finding
+from pytest_replication.reports.headlines import headline, name, title
 from pytest_replication.reports.properties import properties
+from pytest_replication.reports.run_findings import of_run
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

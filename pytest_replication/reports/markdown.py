@@ -11,21 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_replication.reports.about import accepted, pairs_of, passed, severity_of_pair
-from pytest_replication.reports.findings import (
-    NO_VERDICT,
-    REGRESSED,
-    Finding,
-    change_story,
-    changes,
-    failure,
-    headline,
-    measure,
-    of_run,
-    ordered,
-    outcome,
-    title,
-)
+from pytest_replication.reports.finding import NO_VERDICT, REGRESSED, Finding
+from pytest_replication.reports.headlines import headline, measure, title
+from pytest_replication.reports.last_release import change_story, changes
 from pytest_replication.reports.markdown_text import code, fenced, plain
+from pytest_replication.reports.outcome import failure, ordered, outcome
+from pytest_replication.reports.run_findings import of_run
 from pytest_replication.reports.warnings import check_warnings, index_warnings
 from pytest_replication.reports.words import plural
 from pytest_replication.score_text import threshold_text

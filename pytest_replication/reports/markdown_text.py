@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pytest_replication.escape import lines
-from pytest_replication.reports.findings import name
+from pytest_replication.reports.headlines import name
 
 LONGEST = 120
 """Characters of a cell that came from data."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 
-from pytest_replication.search.matches import (
-    Match,
-    Matches,
-    NullTail,
-    ObjectsFound,
-    PartSightings,
-    SearchedBy,
-    Sightings,
-    Subject,
-)
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches, NullTail
+from pytest_replication.search.neighbours import SearchedBy
+from pytest_replication.search.objects_found import ObjectsFound
+from pytest_replication.search.sightings import PartSightings, Sightings
+from pytest_replication.search.subject import Subject
 
 _ROUNDING = 2e-6
 """By how much two scores of one pair may differ, both rounded to 6 decimals."""

@@ -33,8 +33,11 @@ from pytest_replication.reports.plain import (
     stored_fields,
     unpack,
 )
-from pytest_replication.search.matches import Match, Matches, SearchedBy, Stored, Subject
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Matches, Stored
+from pytest_replication.search.neighbours import SearchedBy
 from pytest_replication.search.sealed import digest
+from pytest_replication.search.subject import Subject
 from pytest_replication.verdicts import Verdict
 
 FORMAT = 1

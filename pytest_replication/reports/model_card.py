@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.reports.about import REPLICATED, about, passed
-from pytest_replication.reports.findings import failure, headline, of_run, ordered, outcome, title
+from pytest_replication.reports.headlines import headline, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
+from pytest_replication.reports.outcome import failure, ordered, outcome
+from pytest_replication.reports.run_findings import of_run
 from pytest_replication.reports.words import objects_words, plural
 from pytest_replication.score_text import score_text, threshold_text
 

@@ -9,7 +9,8 @@ from pytest_replication.images.parts import box_in_words, grid
 from pytest_replication.objects import ObjectRule
 from pytest_replication.reports.words import plural
 from pytest_replication.scoring.geometry import Polygon
-from pytest_replication.search.matches import Match, ObjectsFound
+from pytest_replication.search.match import Match
+from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.verdicts import Verdict
 
 

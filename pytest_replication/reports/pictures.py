@@ -13,7 +13,7 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.reports.outlines import outlined
 from pytest_replication.score_text import score_text
 from pytest_replication.search.evidence import training_picture
-from pytest_replication.search.matches import Match
+from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict
 
 SIDE = 144

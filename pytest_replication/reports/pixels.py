@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.words import plural
-from pytest_replication.search.matches import Match, PixelEvidence
+from pytest_replication.search.match import Match, PixelEvidence
 from pytest_replication.verdicts import Verdict
 
 _OF = {"index": "pixels of the index", "original": "original", "thumbnail": "thumbnail, lossy"}

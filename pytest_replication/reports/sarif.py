@@ -11,16 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.findings import (
-    BROKEN,
-    NO_CHECK,
-    NO_VERDICT,
-    RULES,
-    Finding,
-    of_pairs,
-    of_run,
-    outcome,
-)
+from pytest_replication.reports.finding import BROKEN, NO_CHECK, NO_VERDICT, RULES, Finding
+from pytest_replication.reports.findings import of_pairs
+from pytest_replication.reports.outcome import outcome
+from pytest_replication.reports.run_findings import of_run
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

@@ -35,7 +35,10 @@ from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, plural
 from pytest_replication.score_text import score_text, threshold_text
-from pytest_replication.search.matches import Match, SearchedBy, Stored, Subject
+from pytest_replication.search.match import Match
+from pytest_replication.search.matches import Stored
+from pytest_replication.search.neighbours import SearchedBy
+from pytest_replication.search.subject import Subject
 from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome, Verdict
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_replication.errors import ModelError, ReplicationError, SampleError
+from pytest_replication.asked import breakage_told
+from pytest_replication.errors import ModelError, SampleError
 from pytest_replication.models import Model, load_model
 from pytest_replication.models.diffusers import DiffusersModel
 from pytest_replication.reports.screens import render_screen, screen_row
@@ -102,14 +103,8 @@ def run_screen(model: object, call: Call) -> ScreenVerdict:
     run = current()
     if run is not None:
         run.begin()
-    try:
+    with breakage_told(run, "screen"):
         verdict = _measure(model, call)
-    except Exception as error:
-        if run is not None:
-            run.broke()
-        if isinstance(error, ReplicationError):
-            raise
-        raise ReplicationError(f"the screen broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.note(screen_row(verdict), call.asserted, lambda: render_screen(verdict))
     return verdict

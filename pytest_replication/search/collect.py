@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SampleError
 from pytest_replication.index.reader import Index
-from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.neighbours import Neighbours
 
 DECIMALS = 6
 """Scores are rounded to this: below it processors and batch sizes disagree."""

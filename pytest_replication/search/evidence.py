@@ -19,14 +19,8 @@ from pytest_replication.scoring.alike import alike
 from pytest_replication.scoring.pixel import rmse, tiled, unit_range
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.engines.vectors import take
-from pytest_replication.search.matches import (
-    Complexities,
-    LowInformation,
-    Match,
-    Matches,
-    PixelEvidence,
-    name_match,
-)
+from pytest_replication.search.match import Match, PixelEvidence, name_match
+from pytest_replication.search.matches import Complexities, LowInformation, Matches
 from pytest_replication.search.pixels import search_pixels, take_pixels
 
 SAME = 0.05

@@ -24,7 +24,7 @@ from pytest_replication.search.codes import open_codes
 from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.floats import Buffer, take_in
 from pytest_replication.search.kernel import integer_product
-from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.neighbours import Neighbours
 
 _SPARE = 4
 """Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""

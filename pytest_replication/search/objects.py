@@ -34,7 +34,8 @@ from pytest_replication.index.shard import Record
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.agreement import Picture, picture_of
 from pytest_replication.scoring.geometry import Alignment, LocalImage, align
-from pytest_replication.search.matches import Match, ObjectsFound, PartMatch, name_match
+from pytest_replication.search.match import Match, PartMatch, name_match
+from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.parts import (
     grid_of,
     nearest_parts,

@@ -29,7 +29,7 @@ from pytest_replication.search.blocks import advise, rows_of_block
 from pytest_replication.search.candidates import Candidates, Vectors
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.neighbours import Neighbours
 
 _SPARE = 4
 """Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""

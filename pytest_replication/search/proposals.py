@@ -11,7 +11,7 @@ from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.engines import Certificate, Engine, engine_class, open_engine
 from pytest_replication.search.engines.certificate import CONFIDENCE
 from pytest_replication.search.engines.vectors import check_vectors, cosines
-from pytest_replication.search.matches import Neighbours, SearchedBy
+from pytest_replication.search.neighbours import Neighbours, SearchedBy
 from pytest_replication.surroundings import EngineChoice
 
 CANDIDATES = 20

@@ -22,7 +22,7 @@ from pytest_replication.index.tokens import check_tokens_alike
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.rerank import SPLIT_SCORES, Reranked, SplitScore, rerank
 from pytest_replication.search.collect import tidy
-from pytest_replication.search.matches import Neighbours
+from pytest_replication.search.neighbours import Neighbours
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_replication.asked import index_for
 from pytest_replication.errors import ReplicationError
 from pytest_replication.images.memory import describe
 from pytest_replication.index.build import BuildOptions, build_index
@@ -27,12 +28,10 @@ def training_index(train: object, embedder: str) -> Iterator[Index]:
     Raises:
         ReplicationError: it cannot be opened or built.
     """
-    if isinstance(train, Index):
-        yield train
-        return
-    if isinstance(train, (str, os.PathLike)) and (Path(train) / MANIFEST).exists():
-        run = current()
-        yield open_index(train) if run is None else run.index(os.fspath(train))
+    if isinstance(train, Index) or (
+        isinstance(train, (str, os.PathLike)) and (Path(train) / MANIFEST).exists()
+    ):
+        yield index_for(train, current())
         return
     with tempfile.TemporaryDirectory(prefix="replication-leak-") as folder:
         try:

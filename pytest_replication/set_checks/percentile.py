@@ -141,9 +141,9 @@ def _told(bounds: PercentileBounds, value: float) -> str:
 def _story(bounds: PercentileBounds, percentile: float, value: float, n: int, outcome: Outcome) -> str:
     what = f"the {percentile:g}th percentile of {n} scores is {score_text(bounds.estimate, value)}"
     if outcome is Outcome.PASS:
-        return f"{what}, and at most {bounds.upper:.3f}: below {value:g}"
+        return f"{what}, and at most {score_text(bounds.upper or 0.0, value)}: below {value:g}"
     if outcome is Outcome.FAIL:
-        return f"{what}, and at least {bounds.lower:.3f}: not below {value:g}"
+        return f"{what}, and at least {score_text(bounds.lower or 0.0, value)}: not below {value:g}"
     return f"inconclusive: {what}, {_told(bounds, value)}; it has to be below {value:g}"
 
 

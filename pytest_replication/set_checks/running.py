@@ -11,25 +11,19 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.check import choose_allowed, choose_canaries, embed_guarded, index_for
+from pytest_replication.asked import breakage_told, choose_allowed, choose_canaries, index_for
 from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
+from pytest_replication.controls.embed import embed_guarded
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
 from pytest_replication.controls.planting import DUPLICATE
-from pytest_replication.errors import (
-    ControlFailed,
-    IndexMismatch,
-    ReplicationError,
-    SampleError,
-    SearchError,
-    SettingsError,
-)
+from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.reports.sets import render_set, set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
-from pytest_replication.search.matches import Sightings
+from pytest_replication.search.sightings import Sightings
 from pytest_replication.set_verdicts import Finding, SetVerdict
 from pytest_replication.stats.bootstrap import worth
 from pytest_replication.surroundings import CanaryChoice, current
@@ -88,7 +82,7 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
     run = current()
     if run is not None:
         run.begin()
-    try:
+    with breakage_told(run):
         index = index_for(call.index, run)
         allowed = choose_allowed(call.allow_unproved, run)
         verdict = work(index, choose_canaries(call.canaries, run))
@@ -101,12 +95,6 @@ def run_check(call: Call, work: Callable[[Index, CanaryChoice], V]) -> V:
                 "made them, so that nothing can pass: import again with --images FOLDER --overwrite, or "
                 "allow it with --replication-allow-unproved or allow_unproved=True"
             )
-    except Exception as error:
-        if run is not None:
-            run.broke()
-        if isinstance(error, ReplicationError):
-            raise
-        raise ReplicationError(f"the check broke down: {type(error).__name__}: {error}") from error
     if run is not None:
         run.note(set_data(verdict), call.asserted, lambda: render_set(verdict))
     return verdict

@@ -187,6 +187,13 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
             "unrecognized arguments: --thresh 0.9 (did you mean --threshold?)",
         ),
         (("check", "INDEX", "SAMPLES", "--score", "split"), 2, "unrecognized arguments: --score split"),
+        (("chek", "INDEX", "SAMPLES"), 2, "'weights') (did you mean check?)"),
+        (("experiment", "sise"), 2, "'complexity') (did you mean size?)"),
+        (
+            ("build", "SAMPLES", "--ot=x"),
+            2,
+            "are required: --out; --ot is unknown (did you mean --out?)",
+        ),
         (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
         (
             ("build", "SAMPLES", "--out", "x", "--max-rejected", "0.5"),

@@ -17,7 +17,8 @@ from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.search.matches import NullTail, Sighting, Sightings
+from pytest_replication.search.matches import NullTail
+from pytest_replication.search.sightings import Sighting, Sightings
 from pytest_replication.stats.null import Null
 
 RECORD = Record("a", "/a", None, 1, 1)

@@ -37,7 +37,8 @@ from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.reports.text import render
 from pytest_replication.search.evidence import APART, CLEAR, SAME, training_picture
-from pytest_replication.search.matches import Match, PixelEvidence, SearchedBy
+from pytest_replication.search.match import Match, PixelEvidence
+from pytest_replication.search.neighbours import SearchedBy
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 
 COLOURS = {"white": (255, 255, 255), "grey": (120, 120, 120), "dark": (30, 30, 30)}

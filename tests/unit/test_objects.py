@@ -24,15 +24,10 @@ from pytest_replication.reports.words import objects_words
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import Match, Matches, Subject
-from pytest_replication.search.matches import (
-    LowInformation,
-    ObjectsFound,
-    PartMatch,
-    PartSighting,
-    PartSightings,
-    Sighting,
-    Sightings,
-)
+from pytest_replication.search.match import PartMatch
+from pytest_replication.search.matches import LowInformation
+from pytest_replication.search.objects_found import ObjectsFound
+from pytest_replication.search.sightings import PartSighting, PartSightings, Sighting, Sightings
 from pytest_replication.verdicts import Outcome
 
 RECORDS = [Record(f"t{row}", f"/t{row}", f"{row}" * 64, 1, 1) for row in range(9)]

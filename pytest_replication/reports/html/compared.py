@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_replication.reports.findings import change_story
 from pytest_replication.reports.html.told import listed, part, told
+from pytest_replication.reports.last_release import change_story
 from pytest_replication.reports.values import many, number
 from pytest_replication.score_text import score_text
 

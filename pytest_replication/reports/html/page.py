@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.findings import outcome as outcome_of
-from pytest_replication.reports.findings import title
+from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.bare import LENGTHS, bare
 from pytest_replication.reports.html.budget import SPARE, too_small
 from pytest_replication.reports.html.checks import DETAILED, check_html
@@ -22,6 +21,7 @@ from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.template import file, fill, script
 from pytest_replication.reports.html.told import part, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
+from pytest_replication.reports.outcome import outcome as outcome_of
 from pytest_replication.reports.values import count, many
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_replication.faults import fault_text
 from pytest_replication.reports.about import LEAK, about, passed, replicated
-from pytest_replication.reports.findings import change_story
 from pytest_replication.reports.html.told import block, listed, part, score, told
+from pytest_replication.reports.last_release import change_story
 from pytest_replication.reports.values import count, many, number
 
 WORDS = {

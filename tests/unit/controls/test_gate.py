@@ -20,7 +20,8 @@ from pytest_replication.errors import ControlFailed, IndexCorrupt, SampleError, 
 from pytest_replication.index import Index
 from pytest_replication.index.canaries import Canaries, Canary, write_canaries
 from pytest_replication.search import SearchedBy, search
-from pytest_replication.search.matches import Neighbours, Sightings
+from pytest_replication.search.neighbours import Neighbours
+from pytest_replication.search.sightings import Sightings
 from pytest_replication.surroundings import EngineChoice
 
 

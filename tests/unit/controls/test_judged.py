@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_replication.controls import judge_control
 from pytest_replication.index import Record
 from pytest_replication.search import Match
-from pytest_replication.search.matches import Sighting, Sightings
+from pytest_replication.search.sightings import Sighting, Sightings
 
 
 def seen(*scores: tuple[float, float | None]) -> Sightings:

@@ -32,7 +32,8 @@ from pytest_replication.reports.text import render
 from pytest_replication.scoring.geometry import Alignment
 from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import objects as searching
-from pytest_replication.search.matches import Match, PartMatch, PartSighting, PartSightings
+from pytest_replication.search.match import Match, PartMatch
+from pytest_replication.search.sightings import PartSighting, PartSightings
 from pytest_replication.surroundings import CanaryChoice, surrounded_by
 from pytest_replication.verdicts import Verdict
 

@@ -13,7 +13,7 @@ from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import SHOWN, headline, render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
-from pytest_replication.search.matches import Sighting, Sightings
+from pytest_replication.search.sightings import Sighting, Sightings
 from pytest_replication.verdicts import Verdict
 
 

@@ -16,8 +16,8 @@ from pytest_replication.index.removed import remove_images
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import objects as module
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.matches import ObjectsFound
 from pytest_replication.search.objects import find_objects
+from pytest_replication.search.objects_found import ObjectsFound
 
 pytest.importorskip("cv2")
 
