@@ -13,6 +13,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pytest_replication import __version__
@@ -42,6 +44,7 @@ from pytest_replication._cli import (
 )
 from pytest_replication.errors import ReplicationError, SettingsError, meant
 from pytest_replication.escape import lines
+from pytest_replication.tidy import tidied
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
 _MISSING = "the following arguments are required"
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     args = _parser().parse_args(arguments)
+    vars(args).update({name: _tidied(value) for name, value in vars(args).items()})
     if os.getcwd() not in sys.path:  # module:function is looked for where the user stands
         sys.path.insert(0, os.getcwd())
     try:
@@ -76,6 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         _report(ReplicationError(f"{args.verb} broke down: {type(error).__name__}: {error}"), args.json)
         return CANNOT_TELL
+
+
+def _tidied(value: Any) -> Any:
+    """A path of the command line without the folders that it enters and leaves; all else as it is."""
+    if isinstance(value, list):
+        return [_tidied(each) for each in value]
+    if isinstance(value, Path):
+        return type(value)(tidied(str(value)))
+    if isinstance(value, str) and os.pardir in value:
+        with suppress(OSError):  # a text that is too long for a path
+            return tidied(value) if Path(value).parent.is_dir() else value
+    return value
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:

@@ -56,6 +56,7 @@ from pytest_replication.index.shard import (
     read_records,
 )
 from pytest_replication.index.unfinished import describe_unfinished, remake, restore
+from pytest_replication.tidy import tidied
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +409,7 @@ def index_as_it_is(
         IndexCorrupt: its manifest is damaged.
         IndexVersionUnsupported: another format.
     """
-    folder = Path(path)
+    folder = Path(tidied(os.fspath(path)))
     return Index(folder, read_manifest(folder), embedder, device)
 
 
