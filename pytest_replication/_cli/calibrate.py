@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, add_max_rejected, print_json
 from pytest_replication.calibrate import CalibrateOptions, calibrate_index
-from pytest_replication.calibrate_objects import IMAGES
+from pytest_replication.calibrate.objects import IMAGES
 from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import lines
