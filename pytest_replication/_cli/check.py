@@ -21,7 +21,8 @@ from pytest_replication.check import check_replication, require_rule
 from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.escape import lines
 from pytest_replication.index.expected import require_fingerprint
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.pictures import check_pictures, draw_pictures

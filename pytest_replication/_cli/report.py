@@ -14,7 +14,7 @@ from pytest_replication._cli.options import Verbs, plural, print_json, size
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
-from pytest_replication.index.manifest import replace_file
+from pytest_replication.index.durable import replace_file
 from pytest_replication.reports.annotations import workflow_commands
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab

@@ -355,7 +355,7 @@ class Run(Surroundings):
                     "there is no index to check against: give --replication-index=FOLDER or the ini key "
                     "replication_index; 'pytest-replication build IMAGES --out FOLDER' makes one"
                 )
-            from pytest_replication.index.reader import open_index
+            from pytest_replication.index.opening import open_index
 
             return open_index(
                 path, embedder=self.settings.value("embedder"), device=self.settings.value("device")

@@ -15,13 +15,14 @@ from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index.build import BuildReport, shard_embedder
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
+from pytest_replication.index.entries import SourceEntry
 from pytest_replication.index.ingest import Ingested, Limit, add_images, check_rejected
 from pytest_replication.index.known import Known, known_images
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import Manifest, SourceEntry, now
+from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.objects import check_detector
+from pytest_replication.index.opening import index_as_it_is, open_index
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
-from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.selection import stored_images

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pytest_replication.errors import BuildError
 from pytest_replication.index.attachments import drop_attachments, is_attachment
+from pytest_replication.index.durable import sync_folder
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.manifest import sync_folder
 from pytest_replication.index.probe import NAME as PROBE
 
 LOCK = ".lock"

@@ -19,7 +19,8 @@ from pytest_replication import __version__
 from pytest_replication.errors import MatchesFileError, SettingsError
 from pytest_replication.images.read import read_file
 from pytest_replication.index import Record
-from pytest_replication.index.manifest import now, replace_file
+from pytest_replication.index.durable import replace_file
+from pytest_replication.index.manifest import now
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.plain import (

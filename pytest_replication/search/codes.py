@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
+from pytest_replication.index.durable import sync_folder
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.layout import ENGINES
-from pytest_replication.index.manifest import FileEntry, sync_folder
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS, describe_file
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search.blocks import blocks

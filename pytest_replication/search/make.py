@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_replication.errors import SearchError, SettingsError, ThresholdMissing
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.search import codes
 from pytest_replication.search.engines import (
     Certificate,

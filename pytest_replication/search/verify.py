@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from pytest_replication.index import verify
-from pytest_replication.index.reader import index_as_it_is
+from pytest_replication.index.opening import index_as_it_is
 from pytest_replication.index.verify import VerifyReport
 from pytest_replication.search.caches import damages
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.index.manifest import replace_file
+from pytest_replication.index.durable import replace_file
 from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since

@@ -9,7 +9,7 @@ import pytest
 from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError, TooManyRejected
 from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.verify import verify_index
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render

@@ -12,7 +12,7 @@ from pytest_replication import BuildOptions, Index, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.append import append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import parse_manifest, read_manifest, write_manifest
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import MergeReport, merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import FILES

@@ -27,14 +27,10 @@ from pytest_replication.images.views import View, cut
 from pytest_replication.index import tokens
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
+from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import STORED, pack
-from pytest_replication.index.manifest import (
-    NAME,
-    ObjectsEntry,
-    parse_manifest,
-    read_manifest,
-    write_manifest,
-)
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.objects import differences
 from pytest_replication.index.removed import remove_images

@@ -13,19 +13,14 @@ import pytest
 from interrupted import Interrupted
 
 from pytest_replication import BuildOptions, Index, build_index, cli, open_index
-from pytest_replication.errors import (
-    BuildError,
-    IndexCorrupt,
-    IndexMismatch,
-    SettingsError,
-    SourceError,
-)
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import decode
 from pytest_replication.images.square import square
 from pytest_replication.index import tokens
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import NAME, parse_manifest, read_manifest
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.verify import verify_index

@@ -10,15 +10,9 @@ import numpy as np
 import pytest
 
 from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
-from pytest_replication.errors import (
-    BuildError,
-    IndexCorrupt,
-    IndexIncomplete,
-    IndexNotFound,
-    SettingsError,
-)
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete, IndexNotFound, SettingsError
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.verify import verify_index
 from pytest_replication.search import search
@@ -172,7 +166,8 @@ def test_compact_gives_no_new_checksum_to_a_damaged_file(index: Path, name: str)
 def test_compact_writes_no_vector_that_no_build_would(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remove_images(index, ids=["03.png"])
     monkeypatch.setattr(
-        "pytest_replication.index.reader.map_embeddings", lambda path, shape, dtype: (np.zeros(shape), 0)
+        "pytest_replication.index.mapped_shard.map_embeddings",
+        lambda path, shape, dtype: (np.zeros(shape), 0),
     )
     with pytest.raises(BuildError, match="not of unit length"):
         compact_index(index)

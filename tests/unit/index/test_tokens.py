@@ -32,7 +32,8 @@ from pytest_replication.index import tokens as module
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import NAME, parse_manifest, read_manifest, write_manifest
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import HALF, describe_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_replication.index import Index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.verify import verify_index
 
 FILES = [
