@@ -95,7 +95,7 @@ class Run(Surroundings):
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
         if (expected := self.settings.given("index-fingerprint")) and wanted == self.settings.value("index"):
-            from pytest_replication.index.expected import require_fingerprint
+            from pytest_replication.index.fingerprint import require_fingerprint
 
             require_fingerprint(self._indexes[wanted], *expected)
         return self._indexes[wanted]

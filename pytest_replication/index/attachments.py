@@ -6,8 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import BuildError
-from pytest_replication.index.durable import replace_file
 from pytest_replication.index.entries import Attachment
 from pytest_replication.index.manifest import ATTACHED, Manifest
 from pytest_replication.index.shard import describe_file

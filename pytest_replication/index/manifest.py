@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -12,6 +9,7 @@ from typing import Any, Self
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.images.views import View
 from pytest_replication.index.entries import Attachment, FileEntry, ObjectsEntry, ShardEntry, SourceEntry
+from pytest_replication.sealed import digest, seal
 
 VECTORS = "embeddings.npy"
 TOKENS = "tokens.npy"
@@ -130,14 +128,14 @@ class Manifest:
             del source["added"]
         if all(shard.content for shard in self.shards):
             _leave_out_places(content)
-        return digest_of(content)
+        return digest({"format": FORMAT, **content})
 
     @property
     def generation(self) -> str:
         """Digest of the rows that are searched: what is derived from them holds for no others."""
         vectors = [(shard.name, shard.rows, shard.files[VECTORS].sha256) for shard in self.shards]
         removed = self.removed.file.sha256 if self.removed else ""
-        return digest_of({"vectors": vectors, "removed": removed})
+        return digest({"vectors": vectors, "removed": removed})
 
     def shards_of(self, source: int) -> tuple[ShardEntry, ...]:
         """Shards of one source."""
@@ -149,11 +147,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """Serialise, with a digest of the content as the last key."""
-        body = self._body()
-        return json.dumps({**body, "sha256": digest_of(body)}, indent=1) + "\n"
+        return seal(FORMAT, self._body())
 
     def _body(self) -> dict[str, Any]:
-        body = {"format": FORMAT, **asdict(self)}
+        body = asdict(self)
         for later in ("tokens", "pixels", "calibration", "canaries", "objects"):
             if body[later] is None:  # manifests without them are as they were before there were any
                 del body[later]
@@ -179,9 +176,3 @@ def _leave_out_places(content: dict[str, Any]) -> None:
             shard["files"].pop(named, None)
     if (removed := content["removed"]) and "content" in removed:
         content["removed"] = {"rows": removed["rows"], "content": removed["content"]}
-
-
-def digest_of(body: Mapping[str, Any]) -> str:
-    """sha256 of plain data, whatever the order of its keys."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,21 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexCorrupt, IndexNotFound, IndexVersionUnsupported
 from pytest_replication.images.views import View
-from pytest_replication.index.durable import replace_file
 from pytest_replication.index.entries import Attachment, FileEntry, ObjectsEntry, ShardEntry, SourceEntry
-from pytest_replication.index.manifest import (
-    ATTACHED,
-    DTYPES,
-    FORMAT,
-    MAX_SIDE,
-    MIN_SIDE,
-    NAME,
-    Manifest,
-    digest_of,
-)
+from pytest_replication.index.manifest import ATTACHED, DTYPES, FORMAT, MAX_SIDE, MIN_SIDE, NAME, Manifest
+from pytest_replication.sealed import digest
 
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
@@ -79,8 +71,8 @@ def parse_manifest(text: str, path: Path) -> Manifest:
                 f"{path} is in format {body['format']}, this version reads format {FORMAT}: install "
                 f"the version of pytest-replication that wrote it ({body.get('writer')}), or {rebuild}"
             )
-        digest = body.pop("sha256", None)
-        if digest != digest_of(body):
+        written = body.pop("sha256", None)
+        if written != digest(body):
             raise IndexCorrupt(f"{path} has changed since it was written (its digest differs): {rebuild}")
         del body["format"]
         return _from_body(body)

@@ -45,7 +45,7 @@ class VerifyReport:
         return not self.faults and not self.unfinished
 
 
-def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
+def verify_files(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
     """Compare every file with its sha256, and check lengths of vectors and numbers of records.
 
     Args:

@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import SettingsError
-from pytest_replication.index.durable import replace_file
 from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
@@ -24,7 +24,8 @@ from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.told import part, size, text, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 from pytest_replication.reports.outcome import outcome as outcome_of
-from pytest_replication.reports.values import count, many
+from pytest_replication.reports.values import count
+from pytest_replication.reports.words import many
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

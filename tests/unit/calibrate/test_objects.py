@@ -290,7 +290,7 @@ def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_that_makes_it_again_names_the_number(calibrated: Path) -> None:
-    from pytest_replication.index.again import calibrate_again
+    from pytest_replication.index.recalibrate import calibrate_again
 
     assert "--objects 8" in calibrate_again(calibrated, open_index(calibrated).manifest)
     assert _told("objects", 8) == "8"

@@ -23,8 +23,8 @@ from pytest_replication import (
 )
 from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError, SourceError
 from pytest_replication.images.edits import EDITS
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.writer import IndexWriter
 
 

@@ -15,6 +15,7 @@ from pytest_replication.images.views import View
 from pytest_replication.index.entries import Attachment, FileEntry, ShardEntry, SourceEntry
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
+from pytest_replication.sealed import digest
 
 text = st.text(max_size=8)
 
@@ -129,11 +130,9 @@ def test_other_content_is_corrupt(content: str) -> None:
 
 def signed(**changes: object) -> str:
     """A manifest with changes whose digest is right: only its meaning is wrong."""
-    from pytest_replication.index.manifest import digest_of
-
     body = json.loads(MANIFEST.to_json()) | changes
     body.pop("sha256")
-    return json.dumps({**body, "sha256": digest_of(body)})
+    return json.dumps({**body, "sha256": digest(body)})
 
 
 @pytest.mark.parametrize(

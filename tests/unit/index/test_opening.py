@@ -10,7 +10,7 @@ import pytest
 from pytest_replication import open_index
 from pytest_replication.errors import IndexCorrupt, IndexNotFound
 from pytest_replication.index import mapped_shard, reader
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 
 SHARD = Path("shards") / "000001"
 
@@ -42,7 +42,7 @@ def test_reading_and_checking_write_nothing(damaged: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in [*damaged.rglob("*"), damaged]}
     index = open_index(damaged)
     assert index.embedder.spec.name == "pixels"
-    assert verify_index(damaged, progress=False).sound
+    assert verify_files(damaged, progress=False).sound
     assert {path: path.stat().st_mtime_ns for path in [*damaged.rglob("*"), damaged]} == before
     damaged.chmod(0o755)
 
