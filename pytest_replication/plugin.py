@@ -10,7 +10,9 @@ import pytest
 from pytest_replication._plugin.ci import tell_unusable
 from pytest_replication._plugin.hooks import Hooks
 from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
-from pytest_replication._plugin.settings import MARKER, Settings, add_options, refuse_unknown_options
+from pytest_replication._plugin.settings.declared import MARKER
+from pytest_replication._plugin.settings.options import add_options, refuse_unknown_options
+from pytest_replication._plugin.settings.resolved import Settings
 
 if TYPE_CHECKING:
     from pytest_replication import Index, Model, Prompts, Samples

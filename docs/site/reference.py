@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest_replication
 from pytest_replication import cli
-from pytest_replication._plugin.settings import MARKER, SETTINGS, Setting, switch
+from pytest_replication._plugin.settings.declared import MARKER, SETTINGS, Setting
+from pytest_replication._plugin.settings.values import switch
 
 PAGE = Path(__file__).parents[1] / "reference.md"
 PLUGIN = Path(pytest_replication.__file__).with_name("plugin.py")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_replication._plugin.settings import Settings
+from pytest_replication._plugin.settings.resolved import Settings
 from pytest_replication.errors import ReplicationError
 
 if TYPE_CHECKING:

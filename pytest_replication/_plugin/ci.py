@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_replication._plugin.settings import Settings
+from pytest_replication._plugin.settings.resolved import Settings
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

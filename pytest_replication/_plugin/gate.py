@@ -6,21 +6,19 @@ test does, so that fixtures of a ``conftest.py`` in the root folder (prompts, sa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_replication.errors import SettingsError, meant
+from pytest_replication._plugin.settings.values import READY_TESTS
+from pytest_replication.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pytest_replication._plugin.settings import Settings
+    from pytest_replication._plugin.settings.resolved import Settings
 
 GATE = "replication gate"
 """Node under which the tests are collected: their ids are ``replication gate::NAME``."""
-_ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_DEFAULT = "no_replication"
 
 
 def no_replication(request: pytest.FixtureRequest) -> None:
@@ -50,30 +48,10 @@ def control() -> None:
     check_control()
 
 
-TESTS: dict[str, Callable[..., None]] = {
-    "no_replication": no_replication,
-    "rate": rate,
-    "control": control,
-}
+TESTS: dict[str, Callable[..., None]] = dict(zip(READY_TESTS, (no_replication, rate, control), strict=True))
 """The ready tests by name."""
 _WITHOUT_ROW = ("control",)
 """Those that make no check of samples."""
-
-
-def gates(value: str) -> tuple[str, ...]:
-    """Parse which ready tests are wanted: names, or whether there are any."""
-    if value.strip().lower() in _OFF:
-        return ()
-    if value.strip().lower() in _ON:
-        return (_DEFAULT,)
-    names = tuple(dict.fromkeys(re.split(r"[,\s]+", value.strip(" ,"))))
-    for name in names:
-        if name not in TESTS:
-            raise ValueError(
-                f"is no list of ready tests: {name!r} is none of {', '.join(TESTS)}{meant(name, TESTS)}; "
-                "write --replication-gate=NAMES, with = before the names, and paths in front of it"
-            )
-    return names
 
 
 class GateModule(pytest.Module):

@@ -14,7 +14,7 @@ from pytest_replication._plugin.ended import Ended, ended, note_exit
 from pytest_replication._plugin.gate import Gate
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.run import ATTEMPTS, Run
-from pytest_replication._plugin.settings import marked
+from pytest_replication._plugin.settings.marker import marked
 from pytest_replication._plugin.unrun import Unrun
 from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
 from pytest_replication.faults import (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_replication._plugin.ended import Ended
-from pytest_replication._plugin.settings import Settings
+from pytest_replication._plugin.settings.resolved import Settings
 from pytest_replication.errors import ReplicationError
 from pytest_replication.faults import STOPPED, fault
 from pytest_replication.faults import UNWRITTEN as NOT_WRITTEN

@@ -12,7 +12,8 @@ import pytest
 
 from pytest_replication._plugin.ci import add_properties, place_of, tells
 from pytest_replication._plugin.gate import is_ready
-from pytest_replication._plugin.settings import Settings, marked
+from pytest_replication._plugin.settings.marker import marked
+from pytest_replication._plugin.settings.resolved import Settings
 from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
 from pytest_replication.surroundings import EngineChoice, Surroundings
 

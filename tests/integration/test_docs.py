@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import ReplicationDetected, assert_no_replication, cli
-from pytest_replication._plugin.settings import SETTINGS
+from pytest_replication._plugin.settings.declared import SETTINGS
 from pytest_replication.embedders import embedder_names
 from pytest_replication.embedders.presets import PRESETS
 from pytest_replication.index import Index

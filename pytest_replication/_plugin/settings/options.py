@@ -1,0 +1,76 @@
+"""Settings as options of pytest and keys of its ini file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from pytest_replication._plugin.settings.declared import SETTINGS, Setting
+from pytest_replication._plugin.settings.values import switch
+
+_OURS = "--replication-"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every setting on the command line and in the ini file."""
+    group = parser.getgroup("replication", "replication of training images")
+    for setting in SETTINGS:
+        if setting.parse is switch:
+            group.addoption(
+                setting.option, dest=setting.key, action="store_true", default=None, help=setting.help
+            )
+        else:
+            shown = (
+                f"{setting.help} (default: {setting.default})"
+                if setting.default not in (None, ())
+                else setting.help
+            )
+            group.addoption(
+                setting.option,
+                dest=setting.key,
+                type=setting.argument,
+                metavar=setting.metavar,
+                default=None,
+                help=shown,
+                **_taken(setting),
+            )
+        told = f"{setting.help} ({setting.option})"
+        if setting.many:
+            parser.addini(setting.key, told, type="linelist", default=None)
+        elif setting.bare is not None:  # words of a line, or an array of TOML
+            parser.addini(setting.key, told, type="args", default=None)
+        else:
+            parser.addini(setting.key, told, default=None)
+
+
+def refuse_unknown_options(args: Iterable[str]) -> None:
+    """Refuse options that are called nearly as ours are, with the one that was meant.
+
+    What is like none of them may be of a conftest.py, which pytest has yet to read.
+
+    Raises:
+        pytest.UsageError: there is one.
+    """
+    for arg in itertools.takewhile(lambda arg: arg != "--", args):
+        if arg.startswith(_OURS):
+            _refuse_unknown(arg.partition("=")[0].removeprefix(_OURS))
+
+
+def _refuse_unknown(name: str) -> None:
+    known = [setting.name for setting in SETTINGS]
+    if name in known:
+        return
+    import difflib
+
+    if near := difflib.get_close_matches(name, known, 1):
+        raise pytest.UsageError(f"there is no option {_OURS}{name}: did you mean {_OURS}{near[0]}")
+
+
+def _taken(setting: Setting) -> dict[str, Any]:
+    """How often an option is taken, and with how many values."""
+    if setting.bare is not None:
+        return {"nargs": "?", "const": setting.argument(setting.bare)}
+    return {"action": "append"} if setting.many else {}
