@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, plural, print_json, size
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
-from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.annotations import workflow_commands
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab

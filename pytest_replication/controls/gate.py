@@ -11,9 +11,9 @@ from PIL import Image
 
 from pytest_replication.controls.planting import allowance, margin, own_rows
 from pytest_replication.errors import ControlFailed
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.canaries import Canaries, Canary
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.shard import Record
 from pytest_replication.score_text import score_text
 from pytest_replication.search.match import Match

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError, SettingsError
-from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.html import MARK, html_report, require_budget, room_for_pictures
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results

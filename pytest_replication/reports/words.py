@@ -13,6 +13,11 @@ def plural(count: int, one: str, several: str = "") -> str:
     return f"{count} {one if count == 1 else several or one + 's'}"
 
 
+def many(amount: int, one: str, several: str = "") -> str:
+    """The same with thousands set apart: 1,000 images."""
+    return f"{amount:,} {one if amount == 1 else several or one + 's'}"
+
+
 def controlled(control: Mapping[str, Any]) -> str:
     """What was found of the copies that were planted among the samples."""
     aside = f"; {control['beyond']} more were measured that cannot" if control["beyond"] else ""

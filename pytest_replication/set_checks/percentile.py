@@ -79,27 +79,17 @@ def judge_percentile(
     """
     level, n = percentile / 100, len(scores)
     distinct = independent(subject)
-    bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
-    if first is not None and len(first) < n:
-        once = percentile_bounds(scores[first], level, confidence, distinct=min(distinct, len(first)))
-        bounds = widest(bounds, once)
+    bounds = _bounds(scores, level, confidence, distinct, first)
     outcome = _outcome(bounds, value)
     reach = int((scores >= value).sum())
+    what = f"{reach} of {n} samples reach {value:g}"
     finding = Finding(
         f"{percentile:g}th",
         f"{score_text(bounds.estimate, value)}, {_told(bounds, value)} at {100 * confidence:g} % confidence; "
-        f"{reach} of {n} samples reach {value:g}",
+        f"{what}",
         outcome,
         None,
-        {
-            "percentile": percentile,
-            "value": value,
-            "estimate": bounds.estimate,
-            "lower": bounds.lower,
-            "upper": bounds.upper,
-            "confidence": confidence,
-            "reach": reach,
-        },
+        _figures(percentile, value, confidence, bounds, reach),
     )
     return PercentileVerdict(
         outcome=outcome,
@@ -115,6 +105,31 @@ def judge_percentile(
         bounds=bounds,
         value=value,
     )
+
+
+def _bounds(
+    scores: Scores, level: float, confidence: float, distinct: int, first: NDArray[np.int64] | None
+) -> PercentileBounds:
+    """Bounds that hold with repeats and without them."""
+    bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
+    if first is None or len(first) == len(scores):
+        return bounds
+    once = percentile_bounds(scores[first], level, confidence, distinct=min(distinct, len(first)))
+    return widest(bounds, once)
+
+
+def _figures(
+    percentile: float, value: float, confidence: float, bounds: PercentileBounds, reach: int
+) -> dict[str, float | None]:
+    return {
+        "percentile": percentile,
+        "value": value,
+        "estimate": bounds.estimate,
+        "lower": bounds.lower,
+        "upper": bounds.upper,
+        "confidence": confidence,
+        "reach": reach,
+    }
 
 
 def _check(percentile: float, value: float, confidence: float) -> None:

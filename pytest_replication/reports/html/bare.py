@@ -9,7 +9,7 @@ from typing import Any
 from pytest_replication.reports.html.checks import check_html
 from pytest_replication.reports.html.told import part
 from pytest_replication.reports.html.verdict import faults
-from pytest_replication.reports.values import many
+from pytest_replication.reports.words import many
 
 LENGTHS = (300, 100, 30, 12)
 """Characters of a text: the most with which the page is small enough are taken."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from pytest_replication.reports.html.told import listed, part, told
 from pytest_replication.reports.last_release import change_story
-from pytest_replication.reports.values import many, number
+from pytest_replication.reports.values import number
+from pytest_replication.reports.words import many
 from pytest_replication.score_text import score_text
 
 _IMAGES = 20

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.reports.html.told import limit, listed, part, score, told
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
+from pytest_replication.reports.words import many
 
 WIDTH, HEIGHT = 640, 230
 _TOP, _BASE, _LEFT, _RIGHT = 26, 192, 8, 8

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import SettingsError
-from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.bare import LENGTHS, bare
 from pytest_replication.reports.html.budget import SPARE, too_small
@@ -22,7 +22,8 @@ from pytest_replication.reports.html.template import file, fill, script
 from pytest_replication.reports.html.told import part, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 from pytest_replication.reports.outcome import outcome as outcome_of
-from pytest_replication.reports.values import count, many
+from pytest_replication.reports.values import count
+from pytest_replication.reports.words import many
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results

@@ -10,7 +10,8 @@ from pytest_replication.faults import fault_text
 from pytest_replication.reports.about import LEAK, about, passed, replicated
 from pytest_replication.reports.html.told import block, listed, part, score, told
 from pytest_replication.reports.last_release import change_story
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
+from pytest_replication.reports.words import many
 
 WORDS = {
     "pass": "Pass",
