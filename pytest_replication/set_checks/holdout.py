@@ -13,22 +13,17 @@ from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
+from pytest_replication.set_checks.independent import first_of_each, one_a_prompt, told_of_prompts
 from pytest_replication.set_checks.running import (
     Call,
     Features,
     Scores,
-    check_copies,
     check_levels,
-    few_copied,
-    first_of_each,
-    keep_apart,
-    one_a_prompt,
     run_check,
     search_holdout,
     search_samples,
-    told_of_prompts,
 )
-from pytest_replication.set_checks.unseen import holdout_samples
+from pytest_replication.set_checks.unseen import check_copies, few_copied, holdout_samples, keep_apart
 from pytest_replication.set_verdicts import Finding, HoldoutVerdict, overall
 from pytest_replication.stats.holm import holm
 from pytest_replication.stats.twosample import (

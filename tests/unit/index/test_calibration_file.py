@@ -14,8 +14,9 @@ import pytest
 
 from pytest_replication import Calibration, Index, drop_calibration, open_index
 from pytest_replication.errors import CalibrationError, IndexCorrupt
-from pytest_replication.index import calibration as stored
-from pytest_replication.index.calibration import is_stale, store_calibration
+from pytest_replication.index import calibration_file as stored
+from pytest_replication.index.calibration import is_stale
+from pytest_replication.index.calibration_file import store_calibration
 from pytest_replication.index.writer import IndexWriter
 
 
