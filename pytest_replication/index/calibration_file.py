@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.object_calibration import parse_objects
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.strict_json import no_constant
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -121,7 +121,7 @@ def _to_json(found: Calibration) -> bytes:
 
 
 def _from_json(text: str) -> Calibration:
-    body = json.loads(text, parse_constant=_refuse)
+    body = json.loads(text, parse_constant=no_constant)
     if not isinstance(body, dict) or body.pop("format", None) != FORMAT:
         raise ValueError(f"it is not in format {FORMAT}")
     body["copies"] = tuple(Copy(**copy) for copy in body["copies"])
@@ -165,7 +165,3 @@ def _check(found: Calibration) -> None:
         raise ValueError("its options are no pairs of texts")
     if found.engine != "exact" or found.score != "inner product":
         raise ValueError(f"it is about {found.score} as {found.engine} finds it")
-
-
-def _refuse(constant: str) -> Mapping[str, Any]:
-    raise ValueError(f"it holds {constant}")

@@ -106,7 +106,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None], **entry: A
     ("change", "message"),
     [
         (lambda body: body.update(format=2), "not in format 1"),
-        (lambda body: body["scores"].__setitem__(0, float("nan")), "it holds NaN"),
+        (lambda body: body["scores"].__setitem__(0, float("nan")), "NaN is no finite number"),
         (lambda body: body["scores"].__setitem__(-1, 1.5), "no cosines"),
         (lambda body: body["scores"].reverse(), "not sorted"),
         (lambda body: body["scores"].pop(), "its groups"),
