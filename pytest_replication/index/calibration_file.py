@@ -23,7 +23,8 @@ from pytest_replication.index.calibration import (
     embedder_of,
     is_stale,
 )
-from pytest_replication.index.canaries import Canaries, attach_canaries
+from pytest_replication.index.canaries import Canaries
+from pytest_replication.index.canaries_file import attach_canaries
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.object_calibration import parse_objects
 from pytest_replication.index.shard import describe_file

@@ -14,7 +14,8 @@ from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.search.blocks import blocks, hidden_in
-from pytest_replication.set_checks.holdout import POWER, usable
+from pytest_replication.set_checks.closeness import POWER
+from pytest_replication.set_checks.holdout import usable
 from pytest_replication.set_checks.independent import first_of_each, one_a_prompt, told_of_prompts
 from pytest_replication.set_checks.running import (
     Call,
