@@ -27,6 +27,7 @@ from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
 from pytest_replication.results.status import held_against
+from pytest_replication.score_text import score_text, threshold_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def _line(check: dict[str, Any]) -> str:
         return told
     return (
         f"{told}: {check['replicated']} of {check['samples']} replicated, "
-        f"highest {check['worst_score']:.3f}, threshold {check['threshold']:.9g}"
+        f"highest {score_text(check['worst_score'], check['threshold'])}, "
+        f"threshold {threshold_text(check['threshold'])}"
     )
 
 

@@ -8,6 +8,7 @@ from pytest_replication.controls.copies import SAME, too_many_copies
 from pytest_replication.errors import CalibrationError
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
+from pytest_replication.score_text import score_text
 from pytest_replication.search.holdout import Measured
 from pytest_replication.stats.null import Null, needed
 
@@ -68,7 +69,8 @@ def check_doubtful(
             return
         without = f"the threshold is {null.threshold(asked.rate):g}"
     of = named_pairs(index, [one for one in measured.nearest if line <= one[2] < SAME][:1])
-    example = "".join(f"; the highest {one.score:.4f}: {one.uri} with {one.training_uri}" for one in of)
+    told = ((score_text(one.score, digits=4), one.uri, one.training_uri) for one in of)
+    example = "".join(f"; the highest {score}: {mine} with {theirs}" for score, mine, theirs in told)
     raise CalibrationError(
         f"{len(every) - len(rest)} of {len(every)} images of {source} score like re-encoded copies of "
         f"training images (>= {line:g}{example}): without them {without}, with them {kept:g}; look at "

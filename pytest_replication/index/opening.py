@@ -16,6 +16,7 @@ from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import files_of
 from pytest_replication.index.unfinished import describe_unfinished, remake, restore
+from pytest_replication.tidy import tidied
 
 
 def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, device: str = "auto") -> Index:
@@ -62,7 +63,7 @@ def index_as_it_is(
         IndexCorrupt: its manifest is damaged.
         IndexVersionUnsupported: another format.
     """
-    folder = Path(path)
+    folder = Path(tidied(os.fspath(path)))
     return Index(folder, read_manifest(folder), embedder, device)
 
 

@@ -30,7 +30,8 @@ from pytest_replication.reports.pairs_text import SHOWN, pair_lines, worst_first
 from pytest_replication.reports.pixels import information_data, information_text, to_settle
 from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural
+from pytest_replication.score_text import score_text, threshold_text
 from pytest_replication.search.matches import Stored
 from pytest_replication.search.neighbours import SearchedBy
 from pytest_replication.search.subject import Subject

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.score_text import score_text
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.independent import first_of_each, independent
 from pytest_replication.set_checks.running import Call, Scores, run_check, search_samples
@@ -78,7 +79,8 @@ def judge_percentile(
     what = f"{reach} of {n} samples reach {value:g}"
     finding = Finding(
         f"{percentile:g}th",
-        f"{bounds.estimate:.3f}, {_told(bounds)} at {100 * confidence:g} % confidence; {what}",
+        f"{score_text(bounds.estimate, value)}, {_told(bounds, value)} at {100 * confidence:g} % confidence; "
+        f"{what}",
         outcome,
         None,
         _figures(percentile, value, confidence, bounds, reach),
@@ -139,19 +141,19 @@ def _outcome(bounds: PercentileBounds, value: float) -> Outcome:
     return Outcome.PASS if bounds.upper is not None and bounds.upper < value else Outcome.INCONCLUSIVE
 
 
-def _told(bounds: PercentileBounds) -> str:
-    above = "unbounded below" if bounds.lower is None else f"at least {bounds.lower:.3f}"
-    below = "unbounded above" if bounds.upper is None else f"at most {bounds.upper:.3f}"
+def _told(bounds: PercentileBounds, value: float) -> str:
+    above = "unbounded below" if bounds.lower is None else f"at least {score_text(bounds.lower, value)}"
+    below = "unbounded above" if bounds.upper is None else f"at most {score_text(bounds.upper, value)}"
     return f"{above}, {below}"
 
 
 def _story(bounds: PercentileBounds, percentile: float, value: float, n: int, outcome: Outcome) -> str:
-    what = f"the {percentile:g}th percentile of {n} scores is {bounds.estimate:.3f}"
+    what = f"the {percentile:g}th percentile of {n} scores is {score_text(bounds.estimate, value)}"
     if outcome is Outcome.PASS:
-        return f"{what}, and at most {bounds.upper:.3f}: below {value:g}"
+        return f"{what}, and at most {score_text(bounds.upper or 0.0, value)}: below {value:g}"
     if outcome is Outcome.FAIL:
-        return f"{what}, and at least {bounds.lower:.3f}: not below {value:g}"
-    return f"inconclusive: {what}, {_told(bounds)}; it has to be below {value:g}"
+        return f"{what}, and at least {score_text(bounds.lower or 0.0, value)}: not below {value:g}"
+    return f"inconclusive: {what}, {_told(bounds, value)}; it has to be below {value:g}"
 
 
 def _needed(share: float, level: float, confidence: float, n: int, distinct: int) -> str:

@@ -124,8 +124,14 @@ def _copies(checks: Sequence[Mapping[str, Any]]) -> int:
     return found.total()
 
 
-def faults(run: Mapping[str, Any]) -> str:
-    """What made a run red beside its checks, and errors of checks that tests have caught."""
+def faults(run: Mapping[str, Any], most: int | None = None, longest: int = 4000) -> str:
+    """What made a run red beside its checks, and errors of checks that tests have caught.
+
+    Args:
+        run: of a file of results.
+        most: how many are told; None for all.
+        longest: characters of one.
+    """
     found = [("error", fault_text(each)) for each in listed(run, "faults")]
     for error in listed(run, "errors"):
         said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
@@ -142,8 +148,11 @@ def faults(run: Mapping[str, Any]) -> str:
     if not found:
         return ""
     items = "".join(
-        f'<li class="{kind}">{icon(kind)}<span>{block(said, 4000)}</span></li>' for kind, said in found
+        f'<li class="{kind}">{icon(kind)}<span>{block(said, longest)}</span></li>'
+        for kind, said in found[:most]
     )
+    if most is not None and len(found) > most:
+        items += f"<li>and {len(found) - most:,} more, in the file of results</li>"
     return f'<ul class="faults" aria-label="What else went wrong">{items}</ul>'
 
 
