@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_replication.benchmark.alike import Loader
 from pytest_replication.benchmark.real import REAL_SETS, open_real_set
+from pytest_replication.benchmark.recipe_note import (
+    RECIPE,
+    check_recipe,
+    digest_of_files,
+    digest_of_images,
+    parts_of,
+    write_recipe,
+)
 from pytest_replication.benchmark.sets import DESCRIPTION, Picture, RetrievalSet, read_set
 from pytest_replication.benchmark.synthetic.fill import check_filler
 from pytest_replication.benchmark.synthetic.items import Item, open_items
@@ -18,10 +24,7 @@ from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.benchmark.synthetic.masks import mask_source, open_masks
 from pytest_replication.benchmark.synthetic.plan import OTHERS, SetOptions
 from pytest_replication.errors import BenchmarkError, SettingsError, UnknownName, meant
-from pytest_replication.images.sources import Listing, open_source
-
-RECIPE = 3
-"""Version of the recipe beside a set; a set of another one is made anew."""
+from pytest_replication.images.sources import open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ def check_apart(out: Path, names: Sequence[str], chosen: Chosen, background: str
     """
     own, sets = out.resolve(), [Path(name) for name in names if name not in KINDS]
     given = (chosen.images, chosen.objects, chosen.others, background, *map(_root, names))
-    places = [Path(part) for source in given if source for part in _parts(source)]
+    places = [Path(part) for source in given if source for part in parts_of(source)]
     for place in (path.resolve() for path in places if path.is_dir()):
         if own.is_relative_to(place) or place.is_relative_to(own):
             raise _among(out, place)
@@ -282,19 +285,19 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
     twins = _twins_among(chosen, KINDS[kind].masks)
     recipe = {
         "version": RECIPE,
-        "images": _files(images) if KINDS[kind].masks else _images(images),
-        "others": None if chosen.others is None else _images(chosen.others),
+        "images": digest_of_files(images) if KINDS[kind].masks else digest_of_images(images),
+        "others": None if chosen.others is None else digest_of_images(chosen.others),
         "count": chosen.count,
         "negatives": chosen.negatives,
         "seed": chosen.seed,
-        "fill": None if fill is None else _files(fill),
+        "fill": None if fill is None else digest_of_files(fill),
         "twins": None if chosen.twins is None else [list(pair) for pair in twins],
     }
     note = folder.with_name(f"{kind}.json")
     if (folder / DESCRIPTION).is_file():
-        _check_recipe(note, recipe, folder)
+        check_recipe(note, recipe, folder)
         return read_set(folder)
-    _write_note(note, _text(recipe))
+    write_recipe(note, recipe)
     return make_set(
         kind,
         images,
@@ -307,57 +310,3 @@ def _made(kind: str, chosen: Chosen, folder: Path, progress: bool) -> RetrievalS
         twins=twins,
         progress=progress,
     )
-
-
-def _write_note(note: Path, text: str) -> None:
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BenchmarkError(f"{note} cannot be written ({error}): give another --out") from error
-
-
-def _images(given: str) -> dict[str, object]:
-    """What a source is: where it lies, and the ids and versions of its images, as a build notes them."""
-    listing = Listing()
-    for _ in listing.watch(open_source(given)):
-        pass
-    return {"from": _resolved(given), "count": listing.count, "digest": listing.digest}
-
-
-def _files(given: str) -> dict[str, object]:
-    """What masks or a pipeline are: the sizes and times of last change of all files that are named."""
-    digest, count = hashlib.sha256(), 0
-    for place in map(Path, _parts(given)):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
-                found = path.stat()
-                digest.update(f"{path.resolve()}\0{found.st_size} {found.st_mtime_ns}\0".encode())
-                count += 1
-    return {"from": _resolved(given), "count": count, "digest": digest.hexdigest()}
-
-
-def _resolved(given: str) -> str:
-    return ":".join(str(Path(part).resolve()) if Path(part).exists() else part for part in _parts(given))
-
-
-def _parts(given: str) -> list[str]:
-    """A path, or what stands between colons, some of which are paths."""
-    return [given] if Path(given).exists() else given.split(":")
-
-
-def _check_recipe(note: Path, recipe: Mapping[str, object], folder: Path) -> None:
-    try:
-        found = json.loads(note.read_text(encoding="utf-8"))
-        others = [name for name in recipe if found.get(name) != recipe[name]]
-    except (OSError, ValueError, AttributeError):
-        others = [f"{note.name}, which is missing or damaged"]
-    if others:
-        raise BenchmarkError(
-            f"{folder} holds a set that was made otherwise, or of images that have changed since "
-            f"(what differs: {', '.join(others)}): delete it, or give another --out or the same arguments"
-        )
-
-
-def _text(recipe: Mapping[str, object]) -> str:
-    return json.dumps(recipe, indent=1, sort_keys=True) + "\n"
