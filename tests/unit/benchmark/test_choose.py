@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, hosts_of, idle, pictures_of
+from pytest_replication.benchmark.choose import choose_sets, hosts_of, pictures_of
+from pytest_replication.benchmark.chosen import Chosen
+from pytest_replication.benchmark.chosen_checks import check_apart, idle
 from pytest_replication.benchmark.recipe_note import digest_of_files
 from pytest_replication.errors import BenchmarkError, SettingsError, SourceError
 
