@@ -32,8 +32,10 @@ from pytest_replication import Index, ReplicationError, open_index
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
+from pytest_replication.index.entries import SourceEntry
 from pytest_replication.index.layout import ENGINES, SHARDS
-from pytest_replication.index.manifest import DTYPES, Manifest, SourceEntry, write_manifest
+from pytest_replication.index.manifest import DTYPES, Manifest
+from pytest_replication.index.manifest_file import write_manifest
 from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.shard import Record, describe_file
 from pytest_replication.index.writer import IndexWriter

@@ -12,7 +12,8 @@ import numpy as np
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.errors import ReplicationError, SettingsError
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.object_rules import ObjectsGiven, find_object_rule
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy

@@ -7,12 +7,15 @@ embedder that cannot be used, or an inconclusive verdict), 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
 from pytest_replication import __version__
 from pytest_replication._cli import (
@@ -41,8 +44,11 @@ from pytest_replication._cli import (
 )
 from pytest_replication.errors import ReplicationError, SettingsError, meant
 from pytest_replication.escape import lines
+from pytest_replication.tidy import tidied
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
+_MISSING = "the following arguments are required"
+"""How argparse says that an option, or an argument, was not given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     args = _parser().parse_args(arguments)
+    vars(args).update({name: _tidied(value) for name, value in vars(args).items()})
     if os.getcwd() not in sys.path:  # module:function is looked for where the user stands
         sys.path.insert(0, os.getcwd())
     try:
@@ -75,6 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_TELL
 
 
+def _tidied(value: Any) -> Any:
+    """A path of the command line without the folders that it enters and leaves; all else as it is."""
+    if isinstance(value, list):
+        return [_tidied(each) for each in value]
+    if isinstance(value, Path):
+        return type(value)(tidied(str(value)))
+    if isinstance(value, str) and os.pardir in value:
+        with suppress(OSError):  # a text that is too long for a path
+            return tidied(value) if Path(value).parent.is_dir() else value
+    return value
+
+
 def _how_to_go_on(args: argparse.Namespace) -> str:
     if args.verb == "calibrate":
         return ": the same command again goes on with the images that are not measured yet"
@@ -93,15 +112,37 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "allow_abbrev": False})
+        self._given: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """End with the usage of the verb, where it does not know what it was given."""
+        self._given = list(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            told = [meant(each.partition("=")[0], self._option_string_actions) for each in unknown]
-            near = next(filter(None, told), "")
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._misspelt(unknown)[1]}")
         return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage; of an option that is missing, tell the misspelt one that may have been it."""
+        if message.startswith(_MISSING):
+            name, near = self._misspelt(self._given)
+            message += f"; {name} is unknown{near}" if name else ""
+        super().error(message)
+
+    def _misspelt(self, given: Sequence[str]) -> tuple[str, str]:
+        """The first misspelt option and, as a question, what it was meant to be; empty for none."""
+        known = self._option_string_actions
+        names = [each.partition("=")[0] for each in itertools.takewhile(lambda each: each != "--", given)]
+        told = ((name, meant(name, known)) for name in names if name.startswith("-") and name not in known)
+        return next((each for each in told if each[1]), ("", ""))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is not among the choices, such as a misspelt verb, with the one that was meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = meant(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,8 +6,8 @@ from pytest_replication.asked import breakage_told, choose_canaries, index_for
 from pytest_replication.controls import draw
 from pytest_replication.controls.judged import Control, judge_control
 from pytest_replication.errors import ControlFailed, SettingsError
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.rules import find_policy, settle
 from pytest_replication.search import search
 from pytest_replication.search.embed import embed_images

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError
-from pytest_replication.index.again import calibrate_again, last_calibration
 from pytest_replication.index.calibration import is_stale
 from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again, last_calibration
 from pytest_replication.objects import POINTS, ObjectRule
 from pytest_replication.search.object_ways import way_of
 from pytest_replication.stats.points import share_bound

@@ -14,9 +14,9 @@ import numpy as np
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.discovery import check_claim, check_least
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.calibration import is_stale, stale
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.policy import GroupThresholds, Policy
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches, NullTail

@@ -31,7 +31,8 @@ from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import SettingsError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import View
-from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
+from pytest_replication.index.entries import FileEntry, SourceEntry
+from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.models import Samples, load_model

@@ -19,6 +19,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.judging import unused_entries
 from pytest_replication.reports.data import entry_data
 from pytest_replication.reports.matches_file import SavedMatches, read_matches
+from pytest_replication.score_text import score_text
 
 DEFAULT = "replication-accepted.toml"
 
@@ -190,7 +191,7 @@ def _unused(found: Accepted, runs: Sequence[SavedMatches], threshold: float | No
 
 
 def _alike(entry: Acceptance) -> str:
-    return f"{entry.score:.3f}" if entry.score is not None else plural(entry.points or 0, "point")
+    return score_text(entry.score) if entry.score is not None else plural(entry.points or 0, "point")
 
 
 def _named(entry: Acceptance) -> str:

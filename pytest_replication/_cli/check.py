@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.again import judged_again
 from pytest_replication._cli.extraction import add_pixels, extracted
+from pytest_replication._cli.judged_again import judged_again
 from pytest_replication._cli.options import Verbs, add_engine, add_index, add_model, loaded_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication._cli.reported import CheckReport, add_report
@@ -20,8 +20,9 @@ from pytest_replication.asked import Asked
 from pytest_replication.check import check_replication, require_rule
 from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.escape import lines
-from pytest_replication.index.expected import require_fingerprint
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.fingerprint import require_fingerprint
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.pictures import check_pictures, draw_pictures

@@ -11,7 +11,8 @@ from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import ThresholdMissing
 from pytest_replication.escape import one_line
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.search.duplicates import find_duplicates
 
 _DEFAULT = 0.95

@@ -30,7 +30,8 @@ from pytest_replication.experiments.results import (
 from pytest_replication.experiments.size import in_order, measure_size
 from pytest_replication.experiments.size_figure import draw_curve, draw_histograms
 from pytest_replication.experiments.tables import captions_table, classes_table, size_table
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.models import Samples, load_model
 from pytest_replication.reports.complexity import complexity_text
 from pytest_replication.reports.pictures import draw_pictures

@@ -12,10 +12,12 @@ import numpy as np
 from pytest_replication._cli.options import Verbs, plural, print_json
 from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
-from pytest_replication.index.again import calibrate_again
+from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import DTYPES, ObjectsEntry
-from pytest_replication.index.reader import Index, index_as_it_is, open_index
+from pytest_replication.index.manifest import DTYPES
+from pytest_replication.index.opening import index_as_it_is, open_index
+from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.rejections import each_rejected
 from pytest_replication.index.tokens import shown
 from pytest_replication.reports.calibration import calibration_data

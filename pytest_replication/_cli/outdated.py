@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from pytest_replication.escape import one_line
-from pytest_replication.index.again import calibrate_again, outdated
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
+from pytest_replication.index.recalibrate import calibrate_again, outdated
 from pytest_replication.index.sizes import usual_side
 
 _WITH_DEFAULT = "sscd"

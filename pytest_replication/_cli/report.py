@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication._cli.options import Verbs, plural, print_json, size
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
 from pytest_replication.faults import fault_text
-from pytest_replication.index.manifest import replace_file
 from pytest_replication.reports.annotations import workflow_commands
 from pytest_replication.reports.folder import BUDGET
 from pytest_replication.reports.gitlab import gitlab
@@ -27,6 +27,7 @@ from pytest_replication.reports.sarif import sarif
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
 from pytest_replication.results.status import held_against
+from pytest_replication.score_text import score_text, threshold_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def _line(check: dict[str, Any]) -> str:
         return told
     return (
         f"{told}: {check['replicated']} of {check['samples']} replicated, "
-        f"highest {check['worst_score']:.3f}, threshold {check['threshold']:.9g}"
+        f"highest {score_text(check['worst_score'], check['threshold'])}, "
+        f"threshold {threshold_text(check['threshold'])}"
     )
 
 

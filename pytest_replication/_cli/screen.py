@@ -20,7 +20,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         description="Screen prompts of a text-to-image model without an index: exit 0 where none behaves as "
         "memorised ones do, 1 where some do, 3 cannot tell. A pass is no proof that nothing is copied.",
     )
-    default = ScreenOptions()
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -28,6 +27,13 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     )
     add_model_option(parser)
     add_device(parser)
+    _add_prompts(parser)
+    _add_rule(parser)
+    _add_measuring(parser)
+    return parser
+
+
+def _add_prompts(parser: argparse.ArgumentParser) -> None:
     for option, what in (
         ("--prompts", "Prompts to screen: .txt with one a line, .jsonl, .csv, .parquet"),
         ("--clean-prompts", "Prompts that the model cannot have memorised: they set the line"),
@@ -38,6 +44,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="FILE",
         help="Prompts known to be memorised, half of which have to be flagged",
     )
+
+
+def _add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--screen",
         action="append",
@@ -57,6 +66,10 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         default="prompt",
         help="Let --fpr be the rate of one prompt, or of a whole check (default: %(default)s)",
     )
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    default = ScreenOptions()
     for option, value, what in (
         ("--seeds", default.seeds, "Generations of each prompt"),
         ("--seed", default.seed, "First seed"),
@@ -79,7 +92,6 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         metavar="SCALE",
         help="Of classifier-free guidance (default: the model's own, else 7.5)",
     )
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
-from pytest_replication.index.reader import open_index
+from pytest_replication.index.opening import open_index
 from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.rerank import SPLIT_SCORES
 from pytest_replication.search import Matches

@@ -68,7 +68,7 @@ class Opened:
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
         if (expected := self.settings.given("index-fingerprint")) and wanted == self.settings.value("index"):
-            from pytest_replication.index.expected import require_fingerprint
+            from pytest_replication.index.fingerprint import require_fingerprint
 
             require_fingerprint(self._indexes[wanted], *expected)
         return self._indexes[wanted]
@@ -155,7 +155,7 @@ class Opened:
                     "there is no index to check against: give --replication-index=FOLDER or the ini key "
                     "replication_index; 'pytest-replication build IMAGES --out FOLDER' makes one"
                 )
-            from pytest_replication.index.reader import open_index
+            from pytest_replication.index.opening import open_index
 
             return open_index(
                 path, embedder=self.settings.value("embedder"), device=self.settings.value("device")

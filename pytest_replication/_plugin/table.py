@@ -15,7 +15,8 @@ from pytest_replication.reports.accepted_text import (
     unused_in_all,
 )
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural
+from pytest_replication.score_text import score_text, threshold_text
 
 if TYPE_CHECKING:
     import pytest
@@ -165,7 +166,7 @@ def _captions(row: dict[str, Any]) -> list[str]:
     """How many samples came nearest to another image than their caption's own."""
     if (found := row["captions"]) is None:
         return []
-    scores = f"median score {found['median_score']:.3f}, own {found['median_own_score']:.3f}"
+    scores = f"median score {score_text(found['median_score'])}, own {score_text(found['median_own_score'])}"
     return [
         f"      captions: in {found['not_own']} of {found['samples']} not the caption's own image ({scores})"
     ]

@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.accepted.entries import Acceptance, Accepted, Pair, today
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import AcceptedFileError
 from pytest_replication.escape import one_line
 from pytest_replication.images.read import read_file
-from pytest_replication.index.manifest import replace_file
 
 FORMAT = 1
 MAX_BYTES = 1 << 24

@@ -56,6 +56,7 @@ def _measured(one: Measured) -> dict[str, Any]:
         **_counts(one),
         "percentiles": {f"{100 * level:g}": score for level, score in zip(LEVELS, found, strict=True)},
         "rule": one.rule,
+        "threshold": one.threshold,
         "embedder": one.embedder[0],
         "index": one.index,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_replication.baseline.measured import Measured
+from pytest_replication.results.image_names import lasting_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Image:
 def only_in(one: Measured, other: Measured) -> tuple[Image, ...]:
     """Training images that samples of the one replicated and no sample of the other did, worst first.
 
-    An image is known by the sha256 of its file, else by its name; near duplicates of one are others.
+    An image is known by the sha256 of its file, else by its name in its source or its address; near
+    duplicates of one are others.
     """
     known = {_key(pair) for pair in other.pairs}
     near: dict[str, float] = {}
@@ -64,6 +66,4 @@ def _image(pairs: Sequence[Mapping[str, Any]], other: float | None) -> Image:
 
 
 def _key(pair: Mapping[str, Any]) -> str:
-    if pair["training_sha256"]:
-        return f"sha256 {pair['training_sha256']}"
-    return f"name {pair['training_uri'] or pair['training_id']}"
+    return " ".join(lasting_name(pair["training_sha256"], pair["training_uri"], pair["training_id"]))

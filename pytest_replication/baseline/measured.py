@@ -62,6 +62,7 @@ class Measured:
     scores: tuple[float, ...] = ()
     clusters: tuple[int, ...] = ()
     rule: str = ""
+    threshold: float | None = None
     fdr: bool = False
     engine: str = ""
     embedder: tuple[str, str, str] = ("", "", "")
@@ -174,6 +175,7 @@ def _of_samples(check: Mapping[str, Any]) -> Measured:
         scores=tuple(float(score) for score in check["scores"]),
         clusters=tuple(int(number) for number in check.get("clusters") or ()),
         rule=_rule(check),
+        threshold=_threshold(check),
         fdr=check["fdr"] is not None,
         engine=str(search["engine"]),
         embedder=(str(index["embedder"]), str(index["weights_sha256"] or ""), str(index["preprocessing"])),
@@ -221,6 +223,12 @@ def _rule(check: Mapping[str, Any]) -> str:
         each = ", ".join(f"{name} {value:.6g}" for name, value in sorted(groups["thresholds"].items()))
         said = f"thresholds by {groups['by']} ({each}, others {groups['rest']:.6g})"
     return said if parts is None else f"{said}, or {parts['points']} points of a part"
+
+
+def _threshold(check: Mapping[str, Any]) -> float | None:
+    """The one threshold of a check; None where there are several, or it follows from the scores."""
+    several = check["fdr"] is not None or check["group_thresholds"] is not None
+    return None if several else float(check["threshold"])
 
 
 def _pair(pair: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import math
 from pytest_replication.baseline.changes import Test
 from pytest_replication.baseline.comparable import same_scores
 from pytest_replication.baseline.measured import Measured
+from pytest_replication.score_text import score_text
 from pytest_replication.stats.releases import detectable_rate, more_hits
 from pytest_replication.stats.twosample import tail_test
 
@@ -36,7 +37,8 @@ def tests_of(old: Measured, new: Measured, level: float) -> tuple[list[Test], li
         )
     else:
         tests.append(rate_of(old, new, level))
-    if reason := _untested(old, new):
+    reason = _untested(old, new) or _too_few(old, new)
+    if reason:
         notes.append(f"scores were not tested: {reason}")
     else:
         tests += _tails(old, new, level)
@@ -79,18 +81,36 @@ def _untested(old: Measured, new: Measured) -> str:
     return ""
 
 
+def _too_few(old: Measured, new: Measured) -> str:
+    """Why not even the lowest percentile is tested; empty where it is."""
+    then, now, needed = len(units(old)), len(units(new)), _needed(TAILS[0])
+    if min(then, now) >= needed:
+        return ""
+    what = "prompts" if new.clustered else "samples"
+    return (
+        f"{then} {what} then and {now} now are too few: it takes {needed} of both releases, and "
+        f"{_needed(TAILS[-1])} for the {100 * TAILS[-1]:g}th percentile"
+    )
+
+
+def _needed(tail: float) -> int:
+    """Scores of each release that it takes to know where a percentile is."""
+    return math.ceil(round(_FEWEST / (1 - tail), 6))
+
+
 def _tails(old: Measured, new: Measured, level: float) -> list[Test]:
     """Samples above percentiles of the other release: exact, whatever the distribution."""
     then, now = units(old), units(new)
     what = "prompts" if new.clustered else "samples"
     found = []
     for tail in TAILS:
-        if min(len(then), len(now)) * (1 - tail) < _FEWEST:
+        if min(len(then), len(now)) < _needed(tail):
             continue
         up, down = tail_test(now, then, tail), tail_test(then, now, tail)
         found.append(
             Test(
-                f"share of {what} above {up.cut:.3f}, the {100 * tail:g}th percentile of the baseline",
+                f"share of {what} above {score_text(up.cut)}, the {100 * tail:g}th percentile of the "
+                "baseline",
                 sum(score > up.cut for score in then) / len(then),
                 up.share,
                 worse=up.p,

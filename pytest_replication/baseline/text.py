@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pytest_replication.baseline.changes import NOT_ALIKE, Change, Compared, Comparison, Test
 from pytest_replication.baseline.images import Image
 from pytest_replication.baseline.measured import Measured
+from pytest_replication.score_text import score_text
 from pytest_replication.stats.releases import percentiles
 
 _IMAGES = 10
@@ -68,7 +69,9 @@ def _about(check: Compared, images: int) -> Iterator[str]:
         yield f"scores      {_scores(check)}"
     for test, worse, better in zip(check.tests, check.worse, check.better, strict=True):
         yield f"tested      {_change(test)}: {_verdict(test, worse, better)}"
-    yield from _images("new training images that are replicated", check.new_images, images, "then")
+    yield from _images(
+        "new training images that are replicated", check.new_images, images, "then", check.new.threshold
+    )
     if check.gone_images:
         gone = _count(len(check.gone_images), "training image")
         yield f"gone        {gone} of the baseline not replicated any more"
@@ -77,14 +80,17 @@ def _about(check: Compared, images: int) -> Iterator[str]:
             yield f"note        {note}"
 
 
-def _images(what: str, found: tuple[Image, ...], most: int, when: str) -> Iterator[str]:
+def _images(
+    what: str, found: tuple[Image, ...], most: int, when: str, threshold: float | None
+) -> Iterator[str]:
     if not found:
         return
     yield f"{what}: {len(found)}"
     for image in found[:most]:
         samples = "" if image.samples == 1 else f" and {_count(image.samples - 1, 'sample')} more"
-        before = "" if image.other is None else f"; {image.other:.3f} {when}"
-        yield f"  {image.score:.3f}  {image.uri or image.id}  by {image.sample}{samples}{before}"
+        before = "" if image.other is None else f"; {score_text(image.other, threshold)} {when}"
+        score = score_text(image.score, threshold)
+        yield f"  {score}  {image.uri or image.id}  by {image.sample}{samples}{before}"
     if len(found) > most:
         yield f"  and {len(found) - most} more"
 
@@ -101,7 +107,10 @@ def _rate(one: Measured) -> str:
 def _scores(check: Compared) -> str:
     then, now = (percentiles(one.scores, _LEVELS) for one in (check.old, check.new))
     names = ["median", *(f"{100 * level:g} %" for level in _LEVELS[1:-1]), "highest"]
-    each = [f"{name} {a:.3f} → {b:.3f}" for name, a, b in zip(names, then, now, strict=True)]
+    each = [
+        f"{name} {score_text(a, check.old.threshold)} → {score_text(b, check.new.threshold)}"
+        for name, a, b in zip(names, then, now, strict=True)
+    ]
     return ", ".join(each)
 
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pytest_replication import __version__
 from pytest_replication.benchmark.alike import (
     Group,
     Loader,
@@ -25,13 +18,12 @@ from pytest_replication.benchmark.alike import (
     sides_of,
     small_forms,
 )
-from pytest_replication.benchmark.behind import Side, check_vectors, near_negatives
-from pytest_replication.benchmark.features import Features, digest_of, features, identity_of, key_of
-from pytest_replication.benchmark.metrics import summarise_judged, thresholds
-from pytest_replication.benchmark.ranked import CELLS, Blocks, rank
-from pytest_replication.benchmark.results import POINTS, Row, add_results, read_results
-from pytest_replication.benchmark.scores import VERSION, Score, score_named
+from pytest_replication.benchmark.features import digest_of, identity_of
+from pytest_replication.benchmark.ranked import CELLS
+from pytest_replication.benchmark.results import Row, add_results, read_results
+from pytest_replication.benchmark.scores import Score, score_named
 from pytest_replication.benchmark.sets import Picture, RetrievalSet, sha256s
+from pytest_replication.benchmark.task import Background, Extractor, Task
 from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
 from pytest_replication.errors import BenchmarkError, SettingsError
 from pytest_replication.reports.words import plural
@@ -92,7 +84,7 @@ def run_benchmark(
     wanted = check_names(embedders, scores, len(background))
     _check_sets(sets)
     contents = sha256s(background)
-    behind = _Background(background, background_name, digest_of(background, contents))
+    behind = Background(background, background_name, digest_of(background, contents))
     learnt = any(score.needs_background for score in wanted)
     files = dict(zip(contents, background, strict=True)) if learnt else {}
     digests = {made.name: _digests(made) for made in sets}
@@ -105,9 +97,9 @@ def run_benchmark(
         embedder = load_embedder(written, preset=preset, device=device)
         specs[written] = embedder.spec
         fit = _fitting(wanted, embedder, written, say)
-        extractor = _Extractor(embedder, written, identity_of(embedder, cache))
+        extractor = Extractor(embedder, written, identity_of(embedder, cache))
         for made in sets:
-            task = _Task(made, digests[made.name], extractor, behind, cache, progress, say)
+            task = Task(made, digests[made.name], extractor, behind, cache, progress, say)
             _measure_missing(task, fit, known, out / RESULTS, tell)
             found += [(written, known[task.key(score)]) for score in dict.fromkeys(fit)]
     if not found:
@@ -160,144 +152,6 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
         raise SettingsError(f"two {what} {name}: results could not be told apart, leave one out")
 
 
-@dataclass(frozen=True, slots=True)
-class _Background:
-    """Pictures that are in no set.
-
-    Attributes:
-        pictures: may be none.
-        name: what results call them.
-        digest: of their content.
-    """
-
-    pictures: Sequence[Picture]
-    name: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Extractor:
-    """An extractor.
-
-    Attributes:
-        embedder: ready to embed.
-        written: what the user calls it.
-        identity: as `identity_of` has it.
-    """
-
-    embedder: Embedder
-    written: str
-    identity: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One set and one extractor.
-
-    Attributes:
-        made: the set.
-        digests: of its queries and its database.
-        extractor: what embeds it.
-        background: what scores learn from.
-        cache: folder of features.
-        progress: show bars.
-        say: told of what comes near.
-    """
-
-    made: RetrievalSet
-    digests: tuple[str, str]
-    extractor: _Extractor
-    background: _Background
-    cache: Path
-    progress: bool
-    say: Callable[[str], None] | None
-
-    def key(self, score: Score) -> str:
-        """All that decides the numbers of a row."""
-        queries, database = self.digests
-        truth = [[q.picture.id, sorted(q.positives), sorted(q.junk)] for q in self.made.queries]
-        parts = [
-            __version__,
-            VERSION,
-            self.made.name,
-            score.name,
-            truth,
-            self.extractor.identity,
-            queries,
-            database,
-            self.background.digest if score.needs_background else "",
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-    def measure(self, scores: Sequence[Score]) -> Iterator[Row]:
-        """Embed what the cache does not hold, and score."""
-        if not scores:
-            return
-        made, spec, started = self.made, self.extractor.embedder.spec, time.monotonic()
-        tokens = any(score.needs_tokens for score in scores)
-        queries = self._embed("queries", [query.picture for query in made.queries], self.digests[0], tokens)
-        database = self._embed("database", made.database, self.digests[1], tokens)
-        background = self._background(scores, queries, database)
-        if self.say is not None and len(made.queries) * len(made.database) <= CELLS:
-            near_negatives(made, queries, database, self.extractor.written, self.say)
-        embedding = time.monotonic() - started
-        for score in scores:
-            started = time.monotonic()
-            compared = score.compare(queries, database, background and background[0])
-            about = {**made.about, **compared.about}
-            if background is not None and score.needs_background:
-                about["background"] = background[1]
-            title = f"{made.name}, {self.extractor.written}, {score.name}"
-            judged, curve = rank(Blocks(made, compared, title=title, progress=self.progress))
-            yield Row(
-                set=made.name,
-                extractor=spec.name,
-                score=score.name,
-                metrics=summarise_judged(judged, curve),
-                curve=_thin(curve.recall, curve.precision),
-                queries=len(made.queries),
-                database=len(made.database),
-                seconds=round(embedding + time.monotonic() - started, 3),
-                key=self.key(score),
-                preprocessing=spec.preprocessing,
-                weights_sha256=spec.weights_sha256,
-                about=about,
-                thresholds=thresholds(judged, curve),
-            )
-
-    def _background(
-        self, scores: Sequence[Score], queries: Features, database: Features
-    ) -> tuple[Features, dict[str, Any]] | None:
-        """Features of the background, apart from the set, and what is said of it; None if not needed."""
-        if not any(score.needs_background for score in scores):
-            return None
-        pictures, written = self.background.pictures, self.extractor.written
-        behind = self._embed("background", pictures, self.background.digest, tokens=False)
-        sides = (
-            Side("database", self.made.database, database.vectors),
-            Side("queries", [query.picture for query in self.made.queries], queries.vectors),
-        )
-        near = check_vectors(behind, pictures, sides, self.made.name, written, self.say)
-        about = {
-            "name": self.background.name,
-            "images": len(pictures),
-            "sha256": self.background.digest,
-            **{f"near_{side}": count for side, count in near.items()},
-        }
-        return behind, about
-
-    def _embed(self, name: str, pictures: Sequence[Picture], digest: str, tokens: bool) -> Features:
-        return features(
-            pictures,
-            self.extractor.embedder,
-            self.cache,
-            key=key_of(self.extractor.identity, digest),
-            tokens=tokens,
-            title=f"{self.made.name}, {self.extractor.written}, {name}",
-            progress=self.progress,
-        )
-
-
 def _fitting(
     wanted: Sequence[Score], embedder: Embedder, written: str, say: Callable[[str], None] | None
 ) -> list[Score]:
@@ -310,7 +164,7 @@ def _fitting(
 
 
 def _measure_missing(
-    task: _Task,
+    task: Task,
     scores: Sequence[Score],
     known: dict[str, Row],
     results: Path,
@@ -390,9 +244,3 @@ def _labels(specs: Mapping[str, EmbedderSpec]) -> dict[str, str]:
         written: written if times[spec.name] > 1 or _DIGEST.search(spec.name) else spec.name
         for written, spec in specs.items()
     }
-
-
-def _thin(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Some points of a curve, its ends among them."""
-    chosen = np.unique(np.linspace(0, len(recall) - 1, min(POINTS, len(recall))).astype(int))
-    return [(round(float(recall[i]), 6), round(float(precision[i]), 6)) for i in chosen]

@@ -11,10 +11,11 @@ from PIL import Image
 
 from pytest_replication.controls.planting import allowance, margin, own_rows
 from pytest_replication.errors import ControlFailed
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.canaries import Canaries, Canary
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.shard import Record
+from pytest_replication.score_text import score_text
 from pytest_replication.search.match import Match
 from pytest_replication.search.neighbours import Neighbours
 from pytest_replication.search.sightings import Sighting, Sightings
@@ -140,8 +141,8 @@ def _too_few(
     return told + (
         f"only {reach} of the {len(found.kept)} edited copies of training images in {index.path} can reach "
         f"the threshold {max(lines):g}: they were planted at {found.threshold:g}, and the best scores "
-        f"{max(canary.score for canary in found.kept):.3f}; a gate with this threshold overlooks copies: "
-        f"lower it, {_again(index)}"
+        f"{score_text(max(canary.score for canary in found.kept), max(lines))}; a gate with this threshold "
+        f"overlooks copies: lower it, {_again(index)}"
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pytest_replication.score_text import score_text
 from pytest_replication.search.match import Match
 from pytest_replication.search.sightings import Sighting, Sightings
 
@@ -78,7 +79,7 @@ def judge_control(seen: Sightings, line: Callable[[Match], float]) -> tuple[Cont
     low = [one for one in of if one.match is not None and one not in hits]
     reasons = [
         _told(lost, "did not lead to the training image that they copy"),
-        _told(low, f"scored too little (down to {_lowest(low):.3f})"),
+        _told(low, f"scored too little (down to {score_text(_lowest(low))})"),
         _told(moved, f"scored otherwise than when they were planted (by up to {_farthest(moved):.2g})"),
     ]
     return control, ", ".join(reason for reason in reasons if reason)

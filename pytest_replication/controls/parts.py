@@ -17,10 +17,10 @@ from PIL import Image, ImageOps
 
 from pytest_replication.controls.planting import DUPLICATE, shrunk
 from pytest_replication.errors import ControlFailed
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.canaries import PartCanaries, PartCanary, png
 from pytest_replication.index.originals import Original
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.embed import embed_images
 from pytest_replication.search.engines.vectors import take

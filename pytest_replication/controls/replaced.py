@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pytest_replication.errors import CalibrationError
-from pytest_replication.index.again import calibrate_again, last_calibration
 from pytest_replication.index.originals import Originals
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import calibrate_again, last_calibration
 
 _TRAINING = "training"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.index.manifest import read_manifest
-from pytest_replication.index.reader import open_index
+from pytest_replication.index.manifest_file import read_manifest
+from pytest_replication.index.opening import open_index
 from pytest_replication.index.unfinished import require_append
 from pytest_replication.index.writer import IndexWriter
 

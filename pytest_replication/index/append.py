@@ -15,13 +15,14 @@ from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index.build import BuildReport, shard_embedder
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
-from pytest_replication.index.ingest import Ingested, Limit, add_images, check_rejected
+from pytest_replication.index.entries import SourceEntry
+from pytest_replication.index.ingest import Ingested, Limit, ShardEmbedder, add_images, check_rejected
 from pytest_replication.index.known import Known, known_images
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import Manifest, SourceEntry, now
+from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.objects import check_detector
+from pytest_replication.index.opening import index_as_it_is, open_index
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
-from pytest_replication.index.reader import index_as_it_is, open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.selection import stored_images
@@ -98,23 +99,12 @@ def append_index(
             _check_proved(opened.manifest, writer.manifest, folder)
             check_tokens_alike(writer.manifest, embedder, folder)
             check_detector(writer.manifest, folder)
-            known, refs = _new_images(writer.manifest, images, folder)
+            known, new = _new_images(writer.manifest, images, folder)
             rejected, ingested = Rejections(0, {}, ()), Ingested(0, 0)
-            if refs is not None:
-                pinned = writer.manifest
-                if pinned.complete:
-                    writer.add_source(SourceEntry(images.name, None, added=now()))
-                settings = _worker_settings(pinned, embedder.spec, options, folder)
+            if new is not None:
+                settings = _worker_settings(writer.manifest, embedder.spec, options, folder)
                 shards = shard_embedder(embedder, settings, clock, folder)
-                ingested = add_images(writer, images, refs, shards, clock, options.progress)
-                check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
-                rejected, allowed = check_rejected(
-                    writer,
-                    folder,
-                    options.max_rejected,
-                    f"{give_up(folder, writer.manifest)}, then append again",
-                )
-                writer.finish(ingested.listed, allowed)
+                rejected, ingested = _add(writer, images, new, known, shards, options, clock, folder)
             manifest = writer.manifest
         open_index(folder)
     return BuildReport(
@@ -127,6 +117,28 @@ def append_index(
         known=known.passed,
         seconds=dict(clock.seconds),
     )
+
+
+def _add(
+    writer: IndexWriter,
+    images: Source,
+    new: Iterable[ImageRef],
+    known: Known,
+    shards: ShardEmbedder,
+    options: AppendOptions,
+    clock: Stopwatch,
+    folder: Path,
+) -> tuple[Rejections, Ingested]:
+    """Add the new images of a source, as the last source of the index."""
+    if writer.manifest.complete:
+        writer.add_source(SourceEntry(images.name, None, added=now()))
+    ingested = add_images(writer, images, new, shards, clock, options.progress)
+    check_count(images, Ingested(ingested.listed + known.passed, ingested.resumed))
+    rejected, allowed = check_rejected(
+        writer, folder, options.max_rejected, f"{give_up(folder, writer.manifest)}, then append again"
+    )
+    writer.finish(ingested.listed, allowed)
+    return rejected, ingested
 
 
 def _worker_settings(

@@ -6,8 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import BuildError
-from pytest_replication.index.manifest import ATTACHED, Attachment, Manifest, replace_file
+from pytest_replication.index.entries import Attachment
+from pytest_replication.index.manifest import ATTACHED, Manifest
 from pytest_replication.index.shard import describe_file
 
 _STEM = rf"({'|'.join(ATTACHED)})-[0-9a-f]{{16}}\.\w+"

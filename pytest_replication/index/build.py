@@ -17,21 +17,14 @@ from pytest_replication.images.parts import grid
 from pytest_replication.images.sources import Source, open_source
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_count, check_limit, keep_apart
+from pytest_replication.index.entries import FileEntry, SourceEntry
 from pytest_replication.index.ingest import Here, Limit, ShardEmbedder, add_images, allow, check_rejected
-from pytest_replication.index.manifest import (
-    DTYPES,
-    MAX_SIDE,
-    MIN_SIDE,
-    FileEntry,
-    Manifest,
-    SourceEntry,
-    now,
-)
+from pytest_replication.index.manifest import DTYPES, MAX_SIDE, MIN_SIDE, Manifest, now
 from pytest_replication.index.objects import THUMBNAIL, objects_entry
 from pytest_replication.index.objects import differences as objects_apart
+from pytest_replication.index.opening import open_index
 from pytest_replication.index.pipeline import PipelineOptions, Stopwatch
 from pytest_replication.index.probe import check_probe, write_probe
-from pytest_replication.index.reader import open_index
 from pytest_replication.index.rejections import Rejections
 from pytest_replication.index.tokens import bytes_beside, make_room, shown, token_shape
 from pytest_replication.index.workers import Elsewhere, WorkerSettings

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import CalibrationError, IndexCorrupt
-from pytest_replication.index.again import calibrate_again, outdated
 from pytest_replication.index.canaries import Canaries, attach_canaries
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.object_calibration import ObjectCalibration, parse_objects
+from pytest_replication.index.recalibrate import calibrate_again, outdated
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
 

@@ -18,8 +18,9 @@ from PIL import Image
 
 from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
 from pytest_replication.images.decode import decode
-from pytest_replication.index.again import calibrate_again
-from pytest_replication.index.manifest import Attachment, Manifest
+from pytest_replication.index.entries import Attachment
+from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.removed import read_removed
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter

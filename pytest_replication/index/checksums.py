@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import FileEntry
+from pytest_replication.index.entries import FileEntry
 
 _BLOCK = 4 << 20
 

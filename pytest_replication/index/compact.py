@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from pytest_replication.index.beside import Beside
 from pytest_replication.index.canaries import without_pictures
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.features import of_rows
 from pytest_replication.index.layout import drop_derived
 from pytest_replication.index.lock import engines_locked
-from pytest_replication.index.manifest import Manifest, ShardEntry
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
 from pytest_replication.index.shard import RECORDS, REJECTED, read_records, read_rejected
 from pytest_replication.index.sound import require_sound

@@ -16,11 +16,12 @@ from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
 from pytest_replication.index.checks import check_limit
+from pytest_replication.index.entries import FileEntry, SourceEntry
 from pytest_replication.index.importers import Embeddings, Proof, open_embeddings, prove_imported
 from pytest_replication.index.ingest import Limit, allow
-from pytest_replication.index.manifest import DTYPES, FileEntry, Manifest, SourceEntry, now
+from pytest_replication.index.manifest import DTYPES, Manifest, now
+from pytest_replication.index.opening import open_index
 from pytest_replication.index.probe import write_probe
-from pytest_replication.index.reader import open_index
 from pytest_replication.index.rejections import NAMED
 from pytest_replication.index.writer import IndexWriter
 

@@ -14,8 +14,8 @@ from typing import Any, Self
 from pytest_replication.embedders import Embedder
 from pytest_replication.errors import SourceError, TooManyRejected
 from pytest_replication.images.sources import ImageRef, Listing, Source
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import ShardEntry
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
 from pytest_replication.index.rejections import Rejections, count_rejections
 from pytest_replication.index.unfinished import give_up

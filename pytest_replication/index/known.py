@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.sources import ImageRef
-from pytest_replication.index.manifest import ShardEntry
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.shard import RECORDS, REJECTED, UNREAD
 from pytest_replication.index.sound import read_sound_columns
 

@@ -7,10 +7,10 @@ from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
+from pytest_replication.durable import sync_folder
 from pytest_replication.errors import BuildError
 from pytest_replication.index.attachments import drop_attachments, is_attachment
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.manifest import sync_folder
 from pytest_replication.index.probe import NAME as PROBE
 
 LOCK = ".lock"

@@ -14,8 +14,9 @@ from pytest_replication.embedders.probe import drift_between
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.objects import differences as objects_apart
+from pytest_replication.index.opening import open_index
 from pytest_replication.index.probe import check_probe, copy_probe, read_probe
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.index.removed import RemovedEntry, attach_removed, removed_entries
 from pytest_replication.index.selection import stored_images
 from pytest_replication.index.writer import IndexWriter

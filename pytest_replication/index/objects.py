@@ -10,8 +10,9 @@ from PIL import Image
 from pytest_replication.errors import IndexMismatch, SettingsError
 from pytest_replication.images.local import DETECTOR, MOST, extract
 from pytest_replication.images.parts import grid
+from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import STORED
-from pytest_replication.index.manifest import Manifest, ObjectsEntry
+from pytest_replication.index.manifest import Manifest
 
 THUMBNAIL = 256
 """Longest side of the pictures that are kept with parts and features, if no larger ones are wanted."""

@@ -25,8 +25,8 @@ from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.square import square
 from pytest_replication.images.views import View, cut
 from pytest_replication.index.beside import Beside, stored_kinds
+from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import pack
-from pytest_replication.index.manifest import ObjectsEntry
 from pytest_replication.index.shard import UNREAD, Record, Rejected
 from pytest_replication.index.tokens import to_half
 from pytest_replication.index.waiting import Parts, Waiting

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pytest_replication.durable import replace_file
 from pytest_replication.embedders import Embedder
 from pytest_replication.embedders.probe import drift_between, embed_images, probe_images
 from pytest_replication.errors import BuildError, IndexCorrupt, IndexMismatch
-from pytest_replication.index.manifest import FileEntry, replace_file
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.sound import RESTORE
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,153 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.embedders import Embedder, load_embedder
-from pytest_replication.errors import (
-    EmbedderUnavailable,
-    IndexCorrupt,
-    IndexIncomplete,
-    IndexMismatch,
-    SettingsError,
-    UnknownName,
-)
-from pytest_replication.images.decode import DECODER
+from pytest_replication.errors import EmbedderUnavailable, IndexMismatch, SettingsError, UnknownName
 from pytest_replication.images.local import Features
 from pytest_replication.index.calibration import Calibration, read_calibration
 from pytest_replication.index.canaries import Canaries, read_canaries, require_none
 from pytest_replication.index.checksums import check_file
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
-from pytest_replication.index.features import STORED, count_in, of_row
+from pytest_replication.index.entries import ObjectsEntry
+from pytest_replication.index.features import of_row
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import (
-    FEATURES,
-    PARTS,
-    PIXELS,
-    TOKENS,
-    FileEntry,
-    Manifest,
-    ObjectsEntry,
-    ShardEntry,
-    read_manifest,
-)
+from pytest_replication.index.manifest import FEATURES, PARTS, Manifest
+from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.objects import require_objects
-from pytest_replication.index.probe import NAME as PROBE
 from pytest_replication.index.probe import check_probe
 from pytest_replication.index.rejections import Rejections, count_rejections
 from pytest_replication.index.removed import read_removed
-from pytest_replication.index.shard import (
-    BYTE,
-    EMBEDDINGS,
-    HALF,
-    RECORDS,
-    Record,
-    files_of,
-    map_embeddings,
-    read_records,
-)
-from pytest_replication.index.unfinished import describe_unfinished, remake, restore
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One shard of an open index.
-
-    Attributes:
-        folder: where its files lie.
-        entry: what the manifest says of it.
-        first: number of its first row within the index.
-        shape: rows, views, dim.
-        dtype: of the stored vectors.
-        token_shape: chunks of a view and length of a chunk; None where no tokens are stored.
-        side: of the squares of pixels; None where no pixels are stored.
-        objects: parts and local features; None where none are stored.
-    """
-
-    folder: Path
-    entry: ShardEntry
-    first: int
-    shape: tuple[int, int, int]
-    dtype: str
-    token_shape: tuple[int, int] | None = None
-    side: int | None = None
-    objects: ObjectsEntry | None = None
-
-    @property
-    def embeddings_path(self) -> Path:
-        """File of the vectors."""
-        return self.folder / EMBEDDINGS
-
-    def embeddings(self) -> tuple[NDArray[Any], int]:
-        """Memory-mapped (rows, views, dim) vectors and their first byte in the file.
-
-        Raises:
-            IndexCorrupt: the file does not hold what the manifest says.
-        """
-        return map_embeddings(self.embeddings_path, self.shape, self.dtype)
-
-    def tokens(self) -> NDArray[np.float16]:
-        """Memory-mapped (rows * views, chunks, length) tokens, in the order of the vectors.
-
-        They are those of the embedder, up to a factor for each view that no score depends on.
-
-        Raises:
-            SettingsError: the index stores none.
-            IndexCorrupt: the file does not hold what the manifest says.
-        """
-        if self.token_shape is None:
-            raise SettingsError(f"{self.folder} holds no tokens: build the index again with --tokens")
-        shape = (self.shape[0] * self.shape[1], *self.token_shape)
-        return map_embeddings(self.folder / TOKENS, shape, HALF)[0]
-
-    @property
-    def pixels_path(self) -> Path:
-        """File of the pixels."""
-        return self.folder / PIXELS
-
-    def pixels(self) -> tuple[NDArray[np.uint8], int]:
-        """Memory-mapped (rows, side, side, 3) pixels and their first byte in the file.
-
-        Raises:
-            SettingsError: the index stores none.
-            IndexCorrupt: the file does not hold what the manifest says.
-        """
-        if self.side is None:
-            raise SettingsError(f"{self.folder} holds no pixels: build the index again with --pixels SIDE")
-        return map_embeddings(self.pixels_path, (self.shape[0], self.side, self.side, 3), BYTE)
-
-    @property
-    def parts_path(self) -> Path:
-        """File of the vectors of parts."""
-        return self.folder / PARTS
-
-    def parts(self) -> tuple[NDArray[Any], int]:
-        """Memory-mapped (rows, parts, dim) unit vectors, of the dtype of the index, and their first byte.
-
-        Their checksum is not compared: `index.checksums.Checksum` does while they pass by, `Index.parts_of`
-        before it takes some.
-
-        Raises:
-            SettingsError: the index stores none.
-            IndexCorrupt: the file does not hold what the manifest says.
-        """
-        parts = require_objects(self.folder, self.objects).parts
-        return map_embeddings(self.parts_path, (self.shape[0], len(parts), self.shape[2]), self.dtype)
-
-    @property
-    def features_path(self) -> Path:
-        """File of the local features."""
-        return self.folder / FEATURES
-
-    def features(self) -> tuple[NDArray[np.void], int]:
-        """Memory-mapped (n,) local features of `index.features.STORED`, row by row, and their first byte.
-
-        Their checksum is not compared, as for `parts`.
-
-        Raises:
-            SettingsError: the index stores none.
-            IndexCorrupt: the file does not hold what the manifest says.
-        """
-        require_objects(self.folder, self.objects)
-        count = count_in(self.features_path, self.entry.files[FEATURES].bytes)
-        return map_embeddings(self.features_path, (count,), STORED)
+from pytest_replication.index.shard import RECORDS, Record, read_records
 
 
 class Index:
@@ -362,96 +229,3 @@ class Index:
                 f"{self.path} needs its embedder {pinned.name} (weights sha256 "
                 f"{str(pinned.weights_sha256)[:12]}…), which cannot be loaded: {error}"
             ) from error
-
-
-def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, device: str = "auto") -> Index:
-    """Open an index for searching.
-
-    Takes milliseconds: sizes and counts of all files are checked, vectors are neither read nor
-    copied, and nothing is written.
-
-    Args:
-        path: folder of the index.
-        embedder: where to load the index's embedder from, such as ``sscd:/path/weights.onnx``;
-            None for the place that the manifest names. It must be the same embedder.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        IndexNotFound: there is no index.
-        IndexIncomplete: its build has not finished.
-        IndexCorrupt: files are missing or have another size, counts disagree, or it is empty. The files of
-            its calibration and canaries are looked at when they are used.
-        IndexVersionUnsupported: another format.
-        IndexMismatch: its images were decoded in another way.
-    """
-    index = index_as_it_is(path, embedder=embedder, device=device)
-    folder, manifest = index.path, index.manifest
-    if not manifest.complete:
-        raise IndexIncomplete(describe_unfinished(folder, manifest))
-    if manifest.decoder != DECODER:
-        raise IndexMismatch(
-            f"the images of {folder} were decoded as {manifest.decoder!r}, this version decodes as "
-            f"{DECODER!r}: install pytest-replication {manifest.writer}, or build it again with --overwrite"
-        )
-    check_counts(folder, manifest)
-    _check_sizes(folder, manifest)
-    return index
-
-
-def index_as_it_is(
-    path: str | os.PathLike[str], *, embedder: str | None = None, device: str = "auto"
-) -> Index:
-    """Open an index whose files may be missing or damaged: for `verify`, never for a search.
-
-    Raises:
-        IndexNotFound: there is no index.
-        IndexCorrupt: its manifest is damaged.
-        IndexVersionUnsupported: another format.
-    """
-    folder = Path(path)
-    return Index(folder, read_manifest(folder), embedder, device)
-
-
-def check_counts(folder: Path, manifest: Manifest) -> None:
-    """Refuse a complete index that does not account for every image that was listed, or has none.
-
-    Raises:
-        IndexCorrupt: so it is.
-    """
-    for number, source in enumerate(manifest.sources):
-        shards = manifest.shards_of(number)
-        found, rejected = sum(shard.listed for shard in shards), sum(shard.rejected for shard in shards)
-        if found != source.listed or rejected > source.max_rejected:
-            raise IndexCorrupt(
-                f"{folder} lists {source.listed} images of {source.name} but accounts for {found}, "
-                f"{rejected} of "
-                f"them unreadable ({source.max_rejected} may be): build it again with --overwrite"
-            )
-    if manifest.rows == 0:
-        raise IndexCorrupt(
-            f"{folder} is empty: an index of nothing would pass any model; build it again with --overwrite"
-        )
-
-
-def _check_sizes(folder: Path, manifest: Manifest) -> None:
-    alone = [(folder / PROBE, manifest.probe)]
-    # Who reads these compares their checksums; `calibrate`, which replaces them, has to open the index.
-    measured = (manifest.calibration, manifest.canaries)
-    alone += [(folder / entry.name, entry.file) for entry in manifest.attachments if entry not in measured]
-    _compare_sizes(alone, restore(folder, manifest))
-    in_shards: list[tuple[Path, FileEntry]] = []
-    for shard in manifest.shards:
-        if set(shard.files) != set(files_of(manifest)):
-            raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
-        in_shards += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
-    _compare_sizes(in_shards, remake(folder, manifest))
-
-
-def _compare_sizes(expected: Iterable[tuple[Path, FileEntry]], remedy: str) -> None:
-    for path, entry in expected:
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise IndexCorrupt(f"{path} is missing ({error.strerror}): {remedy}") from error
-        if size != entry.bytes:
-            raise IndexCorrupt(f"{path} has {size} bytes, expected {entry.bytes}: {remedy}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.escape import one_line
-from pytest_replication.index.manifest import ShardEntry
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.shard import REJECTED, Rejected, read_rejected
 
 _NUMBER = re.compile(r"\d[\d,]*")

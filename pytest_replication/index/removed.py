@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt, SettingsError
-from pytest_replication.index.manifest import Attachment, Manifest, now
+from pytest_replication.index.entries import Attachment
+from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.selection import Selection, StoredImage, count_copies, find_images
 from pytest_replication.index.shard import describe_file, read_columns
 from pytest_replication.index.writer import IndexWriter

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.durable import sync_folder
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.beside import FILE_OF, Beside, kinds_of
-from pytest_replication.index.manifest import NAMING, VECTORS, FileEntry, Manifest, sync_folder
+from pytest_replication.index.entries import FileEntry
+from pytest_replication.index.manifest import NAMING, VECTORS, Manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.errors import IndexCorrupt, IndexUnavailable
-from pytest_replication.index.manifest import ShardEntry
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.shard import FILES, RECORDS, describe_file, read_columns
 
 RESTORE = "restore it, or build the index again with --overwrite"

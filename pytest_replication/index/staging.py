@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.durable import sync_folder
 from pytest_replication.errors import BuildError
 from pytest_replication.index.beside import Beside
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.features import fault_of
 from pytest_replication.index.layout import SHARDS
-from pytest_replication.index.manifest import FileEntry, Manifest, sync_folder
+from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
 
 

@@ -10,10 +10,12 @@ from typing import Self
 from pytest_replication.errors import BuildError, IndexIncomplete, IndexUnavailable
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.layout import ENGINES, SHARDS
 from pytest_replication.index.lock import WriterLock, engines_locked
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.manifest import Manifest, ShardEntry, read_manifest, write_manifest
+from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.sound import is_sound, require_sound
 from pytest_replication.index.unfinished import describe_unfinished, restore
 

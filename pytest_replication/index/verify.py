@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.features import fault_of
 from pytest_replication.index.manifest import TOKENS, Manifest
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.opening import check_counts, index_as_it_is
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.reader import Shard, check_counts, index_as_it_is
 from pytest_replication.index.shard import RECORDS, describe_file
 from pytest_replication.index.unfinished import describe_unfinished
 
@@ -44,7 +45,7 @@ class VerifyReport:
         return not self.faults and not self.unfinished
 
 
-def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
+def verify_files(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
     """Compare every file with its sha256, and check lengths of vectors and numbers of records.
 
     Args:

@@ -10,6 +10,7 @@ from pytest_replication.errors import SampleError
 from pytest_replication.models.base import Model, requests_of
 from pytest_replication.models.ready import is_image
 from pytest_replication.models.samples import Label, Samples
+from pytest_replication.tidy import tidied
 
 
 class FolderModel(Model):
@@ -26,6 +27,7 @@ class FolderModel(Model):
     ready = True
 
     def __init__(self, path: Path) -> None:
+        path = Path(tidied(str(path)))
         kind = "folder" if path.is_dir() else "image" if is_image(path) else "tar"
         self.name = f"{kind} {path}"
         self._samples = replace(Samples.of(path), model=self.identity)

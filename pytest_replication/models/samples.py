@@ -18,6 +18,7 @@ from pytest_replication.images.sources.base import FileSlice
 from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.models.prompted import Prompted
 from pytest_replication.models.ready import read_ready
+from pytest_replication.tidy import tidied
 
 Label = int | str
 """A class, as a number or by its name."""
@@ -120,7 +121,7 @@ class Samples:
                 told["prompted"] = None  # it is about others
             return replace(given, **told) if told else given
         if isinstance(given, (str, os.PathLike)):
-            return cls._of_ready(Path(given), seeds, about)
+            return cls._of_ready(Path(tidied(os.fspath(given))), seeds, about)
         if isinstance(given, Sequence) and given and all(isinstance(x, (str, os.PathLike)) for x in given):
             return cls._of_files([Path(x) for x in given], source or "a list of paths", seeds, about)
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
+from pytest_replication.reports.words import many
 
 REPLICATED, CLOSER, REPEATS, LEAK, MEMORISED = "replicated", "closer", "repeats", "leak", "memorised"
 FAILURES = {

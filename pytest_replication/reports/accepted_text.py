@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_replication.reports.words import plural, score_text
+from pytest_replication.reports.words import plural
+from pytest_replication.score_text import score_text
 
 Row = Mapping[str, Any]
 _PRUNE = "'pytest-replication accept --prune'"

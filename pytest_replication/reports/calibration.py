@@ -9,7 +9,8 @@ from pytest_replication.calibrated import Calibrated
 from pytest_replication.escape import one_line
 from pytest_replication.index.calibration import HOLDOUT, TRAINING, Calibration, Copy
 from pytest_replication.reports.object_calibration import objects_data, objects_lines, objects_warnings
-from pytest_replication.reports.words import plural, threshold_text
+from pytest_replication.reports.words import plural
+from pytest_replication.score_text import score_text, threshold_text
 
 _SHOWN = 10
 _FEW = 1000
@@ -86,7 +87,7 @@ def calibration_text(index: str, found: Calibration) -> str:
         f"and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % "
         "confidence)",
         f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
-        f"{found.scores[-1]:.4f}",
+        f"{score_text(found.scores[-1], found.threshold, digits=4)}",
         *_left_out(found),
         *(f"  closest kept {_pair(copy)}" for copy in found.closest[:1]),
         *_group_lines(ready),
@@ -138,11 +139,11 @@ def calibration_warnings(found: Calibration) -> list[str]:
 def _bounds(least: float, most: float) -> str:
     """Bounds of a percentile; -1 and 1 are none, since every score lies between them."""
     if least > -1 and most < 1:
-        return f"lies between {least:.4f} and {most:.4f}"
+        return f"lies between {score_text(least, digits=4)} and {score_text(most, digits=4)}"
     if least > -1:
-        return f"lies above {least:.4f} (too few images for an upper bound)"
+        return f"lies above {score_text(least, digits=4)} (too few images for an upper bound)"
     if most < 1:
-        return f"lies below {most:.4f} (too few images for a lower bound)"
+        return f"lies below {score_text(most, digits=4)} (too few images for a lower bound)"
     return "has no bounds (too few images)"
 
 
@@ -175,7 +176,7 @@ def _left_out(found: Calibration) -> list[str]:
 
 
 def _pair(copy: Copy) -> str:
-    return f"{copy.score:.4f}  {copy.uri} -> {copy.training_uri}"
+    return f"{score_text(copy.score, digits=4)}  {copy.uri} -> {copy.training_uri}"
 
 
 def _group_lines(ready: Calibrated) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.words import plural
+from pytest_replication.score_text import score_text
 from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict
 
@@ -42,8 +43,8 @@ def captions_text(data: Mapping[str, Any] | None) -> str:
     samples = plural(data["samples"], "sample")
     told = (
         f"of {samples} made from captions of the index, in {data['not_own']} the nearest training image was "
-        f"not the caption's own; median score {data['median_score']:.3f}, with the caption's own "
-        f"{data['median_own_score']:.3f}"
+        f"not the caption's own; median score {score_text(data['median_score'])}, with the caption's own "
+        f"{score_text(data['median_own_score'])}"
     )
     if not data["replicated"]:
         return told
@@ -73,4 +74,5 @@ def own_text(verdict: Verdict, match: Match) -> str:
     several = f" (the nearest of {own['images']} with it)" if own["images"] > 1 else ""
     if own["training_id"] == match.record.id and own["training_uri"] == match.record.uri:
         return f"its own: the prompt is the caption of this training image{several}"
-    return f"{own['score']:.3f} with the caption's own, {own['training_uri']}{several}"
+    score = score_text(own["score"], verdict.policy.threshold_for(match))
+    return f"{score} with the caption's own, {own['training_uri']}{several}"

@@ -57,13 +57,14 @@ def details(verdict: Verdict, index: Index) -> dict[str, Any]:
 
 
 def rounded(score: float, threshold: float | None) -> float:
-    """A score in four decimals, on the side of the threshold on which it was: who counts them counts right.
+    """A score in four decimals, on the side of threshold and 1 on which it was: who counts counts right.
 
     Args:
         score: a cosine.
         threshold: None for none.
     """
     told = round(score, 4)
+    told = 0.9999 if told == 1 > score else told
     if threshold is None or (told >= threshold) == (score >= threshold):
         return told
     return round(told + (1e-4 if score >= threshold else -1e-4), 4)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError, SettingsError
-from pytest_replication.index.manifest import replace_file
-from pytest_replication.reports.html import MARK, html_report, require_budget
+from pytest_replication.reports.html import MARK, html_report, require_budget, room_for_pictures
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
-from pytest_replication.results.pictures import FOLDER, SHARE, Pictures
+from pytest_replication.results.pictures import FOLDER, Pictures
 from pytest_replication.results.private import without_private
 from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 
@@ -24,11 +24,11 @@ PAGE = "report.html"
 _SUMMARY_NAME = "summary.md"
 RENDERED: dict[str, tuple[float, Callable[[Results, int, int], str]]] = {
     _SUMMARY_NAME: (0.1, lambda results, left, _: summary(results, min(CAP, left))),
-    PAGE: (0.5, lambda results, left, beside: html_report(results, budget=left, beside=beside)),
+    PAGE: (0.5, lambda results, left, budget: html_report(results, budget=left, most=budget)),
 }
 """What is written beside the results: a file; the share of the budget that it has whatever results and
 pictures take, as those of the worst models take most; and what makes it of the results, of the bytes that it
-may take, and of those that the rest of the folder takes where nothing is cut."""
+may take, and of those of the whole folder."""
 _SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
@@ -60,12 +60,12 @@ def begin_report(folder: str | os.PathLike[str], budget: int = BUDGET) -> None:
 
 
 def pictures_for(folder: str | os.PathLike[str], budget: int) -> Pictures:
-    """Where a process stores pictures of a report.
+    """Where a process stores pictures of a report, which leave room for the least page.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    return Pictures(Path(folder), int(budget * SHARE))
+    return Pictures(Path(folder), room_for_pictures(budget))
 
 
 def write_report(
@@ -90,11 +90,10 @@ def write_report(
     try:
         used = _keep_named(target, data)
         results = write_results(target / NAME, data)
-        taken = used + results.path.stat().st_size
-        left, beside = budget - taken, taken + len(summary(results).encode(errors="replace"))
+        left = budget - used - results.path.stat().st_size
         for name, (share, render) in RENDERED.items():
             _require_ours(target / name)
-            content = render(results, max(left, int(budget * share)), beside).encode(errors="replace")
+            content = render(results, max(left, int(budget * share)), budget).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
     except OSError as error:

@@ -7,7 +7,9 @@ from typing import Any
 
 from pytest_replication.escape import one_line
 from pytest_replication.reports.about import accepted_told
-from pytest_replication.reports.words import objects_words, score_text, threshold_text
+from pytest_replication.reports.part_places import part_place
+from pytest_replication.reports.words import objects_words
+from pytest_replication.score_text import score_text, threshold_text
 
 LEFT_OUT = "what it said was left out"
 """In the place of a message that private results do not hold."""
@@ -48,7 +50,9 @@ def name(value: object, longest: int = LONGEST) -> str:
 
 def pair_story(pair: Mapping[str, Any]) -> str:
     """Which sample is like which training image, and by how much."""
-    return f"{name(pair.get('sample'))}{seed(pair)} -> {name(pair.get('training_uri'))} ({measure(pair)})"
+    place = f": {where}" if (where := part_place(pair)) else ""
+    told = f"{measure(pair)}{place if _by_part(pair) else ''}"
+    return f"{name(pair.get('sample'))}{seed(pair)} -> {name(pair.get('training_uri'))} ({told})"
 
 
 def seed(pair: Mapping[str, Any]) -> str:
@@ -56,13 +60,19 @@ def seed(pair: Mapping[str, Any]) -> str:
     return "" if pair.get("seed") is None else f" (seed {name(pair['seed'], 40)})"
 
 
+def _by_part(pair: Mapping[str, Any]) -> bool:
+    """Whether a part of a pair counts, and not the score of the whole images."""
+    part = pair.get("part")
+    return pair.get("kind") == "object" and isinstance(part, Mapping) and "points" in part
+
+
 def measure(pair: Mapping[str, Any]) -> str:
     """What makes a pair count, in words: points of a part, a score, or the distance of pixels."""
-    part, score, threshold = pair.get("part"), pair.get("score"), pair.get("threshold")
-    if pair.get("kind") == "object" and isinstance(part, Mapping) and "points" in part:
-        return f"a part, {name(part['points'], 20)} points"
+    score, threshold = pair.get("score"), pair.get("threshold")
+    if _by_part(pair):
+        return f"a part, {name(pair['part']['points'], 20)} points"
     if isinstance(score, int | float):
-        shown = score_text(score, threshold) if isinstance(threshold, int | float) else f"{score:.3f}"
+        shown = score_text(score, threshold if isinstance(threshold, int | float) else None)
         return f"score {shown}"
     rmse = pair.get("rmse")
     return f"RMSE {rmse:.3f}" if isinstance(rmse, int | float) else "no score"

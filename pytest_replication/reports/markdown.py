@@ -16,9 +16,11 @@ from pytest_replication.reports.headlines import headline, measure, title
 from pytest_replication.reports.last_release import change_story, changes
 from pytest_replication.reports.markdown_text import code, fenced, plain
 from pytest_replication.reports.outcome import failure, ordered, outcome
+from pytest_replication.reports.part_places import part_place
 from pytest_replication.reports.run_findings import of_run
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import plural, threshold_text
+from pytest_replication.reports.words import plural
+from pytest_replication.score_text import threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -34,6 +36,7 @@ _OF_PAIRS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "seed": lambda pair: code("" if pair.get("seed") is None else pair["seed"], 30),
     "prompt": lambda pair: code(pair.get("prompt") or ""),
     "training image": lambda pair: code(pair.get("training_uri") or pair.get("training_id") or ""),
+    "copied part": lambda pair: plain(part_place(pair), 120),
     "class": lambda pair: code("" if pair.get("label") is None else pair["label"], 60),
     "caption": lambda pair: code(pair.get("caption") or ""),
     "copies": lambda pair: plain("" if pair.get("copies") is None else pair["copies"], 20),

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication import __version__
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import MatchesFileError, SettingsError
 from pytest_replication.images.read import read_file
 from pytest_replication.index import Record
-from pytest_replication.index.manifest import now, replace_file
+from pytest_replication.index.manifest import now
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
 from pytest_replication.reports.plain import (
@@ -33,10 +34,10 @@ from pytest_replication.reports.plain import (
     stored_fields,
     unpack,
 )
+from pytest_replication.sealed import digest
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches, Stored
 from pytest_replication.search.neighbours import SearchedBy
-from pytest_replication.search.sealed import digest
 from pytest_replication.search.subject import Subject
 from pytest_replication.verdicts import Verdict
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.reports.about import REPLICATED, about, passed
+from pytest_replication.reports.finding import NO_CHECK
 from pytest_replication.reports.headlines import headline, title
 from pytest_replication.reports.markdown import warned
 from pytest_replication.reports.markdown_text import code, plain
 from pytest_replication.reports.outcome import failure, ordered, outcome
 from pytest_replication.reports.run_findings import of_run
-from pytest_replication.reports.words import objects_words, plural, score_text, threshold_text
+from pytest_replication.reports.words import objects_words, plural
+from pytest_replication.score_text import score_text, threshold_text
 
 if TYPE_CHECKING:
     from pytest_replication.results import Results
@@ -20,7 +22,7 @@ _CHECKS, _LONGEST = 50, 300
 _WORDS = {
     "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
     "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
-    "none": "**No check was made.** This section is no evidence.",
+    "none": "**No check was counted.** This section is no evidence.",
 }
 _CELLS = {"extraction": ("extracted", "closest", "rule"), "screen": ("prompts", "assertion", "found")}
 _OF_SETS = ("", "assertion", "found")
@@ -40,6 +42,8 @@ def model_card(results: Results) -> str:
     Args:
         results: of a run.
     """
+    if not results.checks:
+        return "\n".join(["## Replication of training images", "", *_nothing(results), ""])
     checks = [check for check in ordered(results) if not check["rerun"]]
     # Copies that a run found before it was repeated are real, and belong on the card.
     checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
@@ -59,6 +63,17 @@ def model_card(results: Results) -> str:
     lines += [f"* {said}" for said in (*_NOT_SHOWN, *(() if parts else (_WHOLE,)))]
     lines += ["", _written(results), ""]
     return "\n".join(lines)
+
+
+def _nothing(results: Results) -> Iterator[str]:
+    """The section of a run in which nothing was checked: that, and why."""
+    yield "**Nothing was checked.** No sample of a model was compared with any training image in this run."
+    yield "This section is no evidence: whether the model copies is not known."
+    if found := [each for each in of_run(results) if each.rule != NO_CHECK]:
+        yield ""
+        yield from (f"* {plain(each.message)}" for each in found[:_CHECKS])
+    yield ""
+    yield f"The run began {_ran(results)}."
 
 
 def _check(check: Mapping[str, Any]) -> Iterator[str]:
@@ -191,9 +206,14 @@ def _control(check: Mapping[str, Any]) -> str:
 
 
 def _written(results: Results) -> str:
+    return f"Measured {_ran(results)}."
+
+
+def _ran(results: Results) -> str:
+    """When a run began, what made it, and of which commit."""
     commit = _mapping(results.run["environment"]).get("commit")
     of = f", commit {code(str(commit)[:12])}" if commit else ""
-    return f"Measured {plain(results.run['started'], 40)} by {plain(results.data['writer'], 60)}{of}."
+    return f"{plain(results.run['started'], 40)} by {plain(results.data['writer'], 60)}{of}"
 
 
 def _quoted(value: object) -> str:

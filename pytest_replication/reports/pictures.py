@@ -11,6 +11,7 @@ from pytest_replication.images.square import square
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.reports.outlines import outlined
+from pytest_replication.score_text import score_text
 from pytest_replication.search.evidence import training_picture
 from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict
@@ -67,7 +68,9 @@ def draw_pictures(
         left, top = place % across * wide, place // across * (SIDE + _TEXT)
         for number, cell in enumerate(cells):
             sheet.paste(cell, (left + number * SIDE, top))
-        draw.text((left + 2, top + SIDE + 1), _label(match), fill="black")
+        draw.text(
+            (left + 2, top + SIDE + 1), _label(match, verdict.policy.threshold_for(match)), fill="black"
+        )
     try:
         sheet.save(path)
     except (OSError, ValueError) as error:
@@ -103,9 +106,9 @@ def _training(index: Index, match: Match) -> Image.Image | None:
     return image if match.part is None else outlined(image, match.part.alignment.training)
 
 
-def _label(match: Match) -> str:
+def _label(match: Match, threshold: float) -> str:
     if match.part is None:
-        return f"{match.score:.3f}"
+        return score_text(match.score, threshold)
     return f"part, {match.points} points{', mirrored' if match.part.alignment.mirrored else ''}"
 
 

@@ -33,7 +33,8 @@ from pytest_replication.reports.objects import (
 from pytest_replication.reports.pixels import evidence_text, information_data, information_text, to_settle
 from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import controlled, plural, score_text, threshold_text
+from pytest_replication.reports.words import controlled, plural
+from pytest_replication.score_text import score_text, threshold_text
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Stored
 from pytest_replication.search.neighbours import SearchedBy
@@ -295,7 +296,8 @@ def _next(verdict: Verdict, match: Match) -> str:
     """Score of the next training image (far below for a copy of one image) and the conformal p-value."""
     found = verdict.matches.of[match.sample]
     place = found.index(match)
-    told = [f"next {found[place + 1].score:.3f}"] if len(found) > place + 1 else []
+    following = found[place + 1 : place + 2]
+    told = [f"next {score_text(one.score, verdict.policy.threshold_for(one))}" for one in following]
     p_value = verdict.matches.p_value(match.sample, place)
     told += [] if p_value is None else [f"p {p_value:.2g}"]
     return f" ({', '.join(told)})" if told else ""

@@ -19,8 +19,3 @@ def count(value: object) -> int:
     """A whole number that is not negative; 0 for all else."""
     given = number(value)
     return 0 if given is None else max(0, int(given))
-
-
-def many(amount: int, one: str, several: str = "") -> str:
-    """A number with what is counted, thousands set apart."""
-    return f"{amount:,} {one if amount == 1 else several or one + 's'}"

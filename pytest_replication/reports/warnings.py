@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.reports.part_warnings import part_warnings
-from pytest_replication.reports.words import plural, threshold_text
+from pytest_replication.reports.words import plural
+from pytest_replication.score_text import score_text, threshold_text
 
 _IDENTICAL = 0.999
 """Threshold from which on next to nothing but identical vectors reaches it."""
@@ -83,9 +84,9 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
     if (lower := data["below_holdout"]) is not None:
         found.append(
             "the samples score clearly lower than images of the hold-out did (median "
-            f"{lower['median']:.3f}; nine in ten of those score {lower['quantile']:.3f} or more; p "
-            f"{lower['p']:.1g}): this may not be the index of the model's training images, or the samples "
-            "are of another kind than the hold-out"
+            f"{score_text(lower['median'])}; nine in ten of those score {score_text(lower['quantile'])} or "
+            f"more; p {lower['p']:.1g}): this may not be the index of the model's training images, or the "
+            "samples are of another kind than the hold-out"
         )
     if (other := data["threshold_overridden"]) and other["laxer"]:
         found.append(

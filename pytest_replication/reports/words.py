@@ -1,9 +1,11 @@
-"""Counts and scores in words, the same in every report, and back. Standard library only."""
+"""Counts and sizes in words, the same in every report, and back. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from pytest_replication.score_text import score_text
 
 
 def plural(count: int, one: str, several: str = "") -> str:
@@ -11,25 +13,19 @@ def plural(count: int, one: str, several: str = "") -> str:
     return f"{count} {one if count == 1 else several or one + 's'}"
 
 
+def many(amount: int, one: str, several: str = "") -> str:
+    """The same with thousands set apart: 1,000 images."""
+    return f"{amount:,} {one if amount == 1 else several or one + 's'}"
+
+
 def controlled(control: Mapping[str, Any]) -> str:
     """What was found of the copies that were planted among the samples."""
     aside = f"; {control['beyond']} more were measured that cannot" if control["beyond"] else ""
     return (
         f"{control['found']} of {control['asked']} planted copies found (lowest score "
-        f"{control['lowest']:.3f}; {control['reachable']} of {control['stored']} can reach "
+        f"{score_text(control['lowest'])}; {control['reachable']} of {control['stored']} can reach "
         f"the threshold{aside})"
     )
-
-
-def score_text(score: float, threshold: float) -> str:
-    """A score in three digits, or in six where three would show the same as a threshold that it is not."""
-    alike = f"{score:.3f}" == f"{threshold:.3f}" and score != threshold
-    return f"{score:.6f}" if alike else f"{score:.3f}"
-
-
-def threshold_text(threshold: float) -> str:
-    """A threshold as it was given."""
-    return f"{threshold:.9g}"
 
 
 def read_number(text: str) -> float:

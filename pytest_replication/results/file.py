@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError
 from pytest_replication.images.read import read_file
-from pytest_replication.index.manifest import replace_file
 from pytest_replication.results.sound import FORMAT, require_sound
 
 NAME = "results.json"

@@ -13,6 +13,8 @@ from PIL import Image
 FOLDER = "pictures"
 LONGEST = 384
 """Longest side of a picture."""
+_SMALLER = ((1_000_000, LONGEST), (100_000, LONGEST // 2))
+_SMALLEST = LONGEST // 4
 SHARE = 0.3
 """Of the budget of a report that its pictures may take: a page of HTML holds them a second time, as text."""
 _LOSSLESS = 64
@@ -37,7 +39,7 @@ class Pictures:
 
     def __init__(self, folder: Path, room: int) -> None:
         self._folder = folder / FOLDER
-        self._room = room
+        self._room, self._longest = room, longest_side(room)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._used = self._stored()
         self._since = 0
@@ -60,7 +62,7 @@ class Pictures:
         Raises:
             OSError: it cannot be written.
         """
-        content = encoded(image)
+        content = encoded(image, self._longest)
         name = f"{hashlib.sha256(content).hexdigest()[:40]}.webp"
         path = self._folder / name
         if not path.exists():
@@ -86,10 +88,15 @@ class Pictures:
         return found
 
 
-def encoded(image: Image.Image) -> bytes:
-    """A picture as WebP, no side longer than `LONGEST`."""
+def longest_side(room: int) -> int:
+    """Longest side of pictures that may take so many bytes together: the less room, the smaller."""
+    return next((side for least, side in _SMALLER if room >= least), _SMALLEST)
+
+
+def encoded(image: Image.Image, longest: int = LONGEST) -> bytes:
+    """A picture as WebP, no side longer than that."""
     small = image.convert("RGB")
-    small.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=2, lossless=max(small.size) <= _LOSSLESS)
     return buffer.getvalue()

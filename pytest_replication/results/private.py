@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_replication.faults import KINDS, fault
+from pytest_replication.results.image_names import lasting_name
 
 SOURCES = ("call", "marker", "command line", "ini file", "default")
 """Where settings come from."""
@@ -81,14 +82,16 @@ _PLAIN_SETTINGS = frozenset(
         "threshold",
     }
 )
+_SHA256 = re.compile("[0-9a-f]{64}")
 _NODE = re.compile(r"(?P<test>[^\[]*)(?P<parameters>\[.*\])?(?P<number>#(rerun)?\d+)?", re.DOTALL)
 
 
 def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out of results what names or shows an image.
 
-    Names, paths, captions, prompts, sentences and parameters of tests become 12 digits of their sha256;
-    pictures, corners of parts and the command are left out. Numbers stay.
+    Names, paths, captions, prompts, sentences and parameters of tests become 12 digits of their sha256, the
+    place of a training image those of its content or of its name in its source; pictures, corners of parts
+    and the command are left out. Numbers stay.
 
     Args:
         data: results, private or not.
@@ -182,7 +185,21 @@ _SENTENCES: dict[str, Any] = {"cells": ["", "", ""], "warnings": [], "notes": []
 
 def _stripped(data: Mapping[str, Any]) -> dict[str, Any]:
     # Keys are ours, but for tables of groups, whose names come from labels and captions.
-    return {name: _stripped_value(name, value) for name, value in data.items() if name not in _DROPPED}
+    plain = {name: _stripped_value(name, value) for name, value in data.items() if name not in _DROPPED}
+    return plain | {name: uri for name in _URIS if (uri := _place(data, name))}
+
+
+_URIS = ("training_uri", "uri")
+"""Keys under which it stands where a training image lies."""
+
+
+def _place(data: Mapping[str, Any], name: str) -> str:
+    """Digest for the place of a training image, the same when its set has moved; empty without one."""
+    uri, id_, sha256 = (data.get(name.replace("uri", key)) for key in ("uri", "id", "sha256"))
+    if not (isinstance(uri, str) and uri) or not (isinstance(id_, str) or isinstance(sha256, str)):
+        return ""
+    kind, known = lasting_name(sha256, uri, id_)
+    return known[:_DIGITS] if kind == "sha256" and _SHA256.fullmatch(known) else _hashed(known)
 
 
 def _stripped_value(name: str, value: Any) -> Any:

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import EmbedderError, SettingsError
-from pytest_replication.index.manifest import replace_file
 
 Kind = Literal["centre", "pca", "pca-whiten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

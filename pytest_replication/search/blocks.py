@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.index.checksums import Checksum
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 
 _BLOCK_BYTES = 32 << 20
 _BLOCK_ROWS = 16384

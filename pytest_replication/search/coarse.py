@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from pytest_replication.embedders.base import threads
 from pytest_replication.index.checksums import Checksum
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import rows_of_block
 from pytest_replication.search.candidates import Candidates, Vectors
 from pytest_replication.search.coded import CodedQueries, CodedShard

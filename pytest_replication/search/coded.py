@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import advise, hidden_in
 from pytest_replication.search.candidates import Vectors
 from pytest_replication.search.codes import Codes, row_checksums

@@ -20,15 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.durable import sync_folder
 from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.layout import ENGINES
-from pytest_replication.index.manifest import FileEntry, sync_folder
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS, describe_file
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.sealed import seal, unseal
 from pytest_replication.search.blocks import blocks
 from pytest_replication.search.kernel import CODE_MAX
-from pytest_replication.search.sealed import seal, unseal
 
 NAME = "int8"
 _FORMAT = 2

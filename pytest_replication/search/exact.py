@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SearchError
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import advise, blocks, hidden_in
 from pytest_replication.search.candidates import Candidates, Vectors
 from pytest_replication.search.coarse import CoarseScan

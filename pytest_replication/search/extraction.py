@@ -152,25 +152,8 @@ def match_pixels(
             f"of pixels compare with the {NEIGHBOURS} nearest ones; give neighbours= from 1 to {index.rows}"
         )
     pixels, resized = square_samples(samples, side)
-    found: list[_Found] = [{}] * len(pixels)
-    count, left = min(2 * neighbours, index.rows), np.arange(len(pixels))
-    while len(left):
-        near = search_pixels(index, pixels[left], count)
-        for place, sample in enumerate(left.tolist()):
-            row = near.distances[place], near.rows[place]
-            found[sample] = _measure(index, pixels[sample], *row, neighbours)
-        # Copies of one training image may fill all that was looked at: then more is.
-        last = count >= min(index.rows, _WIDEST)
-        left = left[[not last and found[sample]["relative_least"] is None for sample in left.tolist()]]
-        count = min(count * _WIDER, index.rows)
-    records = index.records([match[name] for match in found for name in ("row", "tiled_row")])
     return PixelMatches(
-        of=tuple(
-            PixelMatch(
-                sample=sample, record=records[match["row"]], tiled_record=records[match["tiled_row"]], **match
-            )
-            for sample, match in enumerate(found)
-        ),
+        of=_named(index, _measure_all(index, pixels, neighbours)),
         names=samples.names,
         source=samples.source,
         seeds=samples.seeds,
@@ -187,6 +170,33 @@ def match_pixels(
         prompts=samples.prompts,
         labels=samples.labels,
         model=samples.model,
+    )
+
+
+def _measure_all(index: Index, pixels: Pixels, neighbours: int) -> list[_Found]:
+    """Take all measures of each sample, from as many rows as they need."""
+    found: list[_Found] = [{}] * len(pixels)
+    count, left = min(2 * neighbours, index.rows), np.arange(len(pixels))
+    while len(left):
+        near = search_pixels(index, pixels[left], count)
+        for place, sample in enumerate(left.tolist()):
+            row = near.distances[place], near.rows[place]
+            found[sample] = _measure(index, pixels[sample], *row, neighbours)
+        # Copies of one training image may fill all that was looked at: then more is.
+        last = count >= min(index.rows, _WIDEST)
+        left = left[[not last and found[sample]["relative_least"] is None for sample in left.tolist()]]
+        count = min(count * _WIDER, index.rows)
+    return found
+
+
+def _named(index: Index, found: list[_Found]) -> tuple[PixelMatch, ...]:
+    """Look up the records of the nearest training images."""
+    records = index.records([match[name] for match in found for name in ("row", "tiled_row")])
+    return tuple(
+        PixelMatch(
+            sample=sample, record=records[match["row"]], tiled_record=records[match["tiled_row"]], **match
+        )
+        for sample, match in enumerate(found)
     )
 
 

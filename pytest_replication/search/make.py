@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_replication.errors import SearchError, SettingsError, ThresholdMissing
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.search import codes
 from pytest_replication.search.engines import (
     Certificate,
@@ -60,6 +62,14 @@ class EngineReport:
         return all(isinstance(result, Certificate) for result in self.results)
 
 
+class _Terms(NamedTuple):
+    """What a certificate takes: planted copies, the recall to prove, and the confidence."""
+
+    planted: int
+    min_recall: float
+    confidence: float
+
+
 def make_engine(
     index: Index | str | os.PathLike[str],
     name: str,
@@ -101,34 +111,47 @@ def make_engine(
         made = codes.write_codes(opened, rebuild=rebuild, progress=progress)
         return EngineReport(str(opened.path), name, len(opened.shards), coded=made)
     engine_class(name).library()
-    if len(opened.removed):  # no gate would ask it: they could crowd out others
-        raise SettingsError(
-            f"{len(opened.removed)} rows of {opened.path} are removed but still stored: no check would "
-            f"ask an engine: run 'pytest-replication compact {opened.path}' first"
-        )
+    _require_compact(opened)
     wanted = _thresholds(opened, thresholds)
     count = planted if planted is not None else _enough(min_recall, confidence)
     for threshold in wanted:
         check_terms(threshold, CANDIDATES, count, min_recall, confidence)
     engine = _engine(opened, name, rebuild, progress)
-    results = []
-    for threshold in wanted:
-        result = certify(
-            opened,
-            engine,
-            threshold,
-            k=CANDIDATES,
-            count=count,
-            min_recall=min_recall,
-            confidence=confidence,
-            progress=progress,
+    terms = _Terms(count, min_recall, confidence)
+    results = tuple(_certified(opened, engine, threshold, terms, progress) for threshold in wanted)
+    return EngineReport(str(opened.path), name, len(opened.shards), entry=engine.entry, results=results)
+
+
+def _require_compact(index: Index) -> None:
+    """Refuse removed rows that are still stored: they could crowd out others, so that no gate asks an engine.
+
+    Raises:
+        SettingsError: there are some.
+    """
+    if len(index.removed):
+        raise SettingsError(
+            f"{len(index.removed)} rows of {index.path} are removed but still stored: no check would "
+            f"ask an engine: run 'pytest-replication compact {index.path}' first"
         )
-        if isinstance(result, Certificate):
-            engine.entry = add_certificate(opened, result)
-        results.append(result)
-    return EngineReport(
-        str(opened.path), name, len(opened.shards), entry=engine.entry, results=tuple(results)
+
+
+def _certified(
+    index: Index, engine: Engine, threshold: float, terms: _Terms, progress: bool
+) -> Certificate | Refusal:
+    """Measure the recall of an engine at a threshold; a certificate is kept with the engine."""
+    result = certify(
+        index,
+        engine,
+        threshold,
+        k=CANDIDATES,
+        count=terms.planted,
+        min_recall=terms.min_recall,
+        confidence=terms.confidence,
+        progress=progress,
     )
+    if isinstance(result, Certificate):
+        engine.entry = add_certificate(index, result)
+    return result
 
 
 def _thresholds(index: Index, given: float | Sequence[float] | None) -> list[float]:

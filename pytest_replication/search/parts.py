@@ -24,7 +24,8 @@ from pytest_replication.errors import IndexCorrupt, SampleError, SearchError, Se
 from pytest_replication.images.parts import BARE, grid
 from pytest_replication.images.views import View
 from pytest_replication.index.checksums import Checksum
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import advise, rows_of_block
 from pytest_replication.search.candidates import Candidates, Vectors
 from pytest_replication.search.collect import tidy

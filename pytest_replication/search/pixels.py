@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SampleError, SearchError, SettingsError
 from pytest_replication.index.checksums import Checksum
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import advise
 
 _PIECE = 1024

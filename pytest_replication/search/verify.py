@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from pytest_replication.index import verify
-from pytest_replication.index.reader import index_as_it_is
-from pytest_replication.index.verify import VerifyReport
+from pytest_replication.index.opening import index_as_it_is
+from pytest_replication.index.verify import VerifyReport, verify_files
 from pytest_replication.search.caches import damages
 
 
@@ -25,5 +24,5 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
         IndexCorrupt: its manifest is damaged.
         IndexVersionUnsupported: it was written in another format.
     """
-    found = verify.verify_index(index, progress=progress)
+    found = verify_files(index, progress=progress)
     return replace(found, faults=[*found.faults, *damages(index_as_it_is(index))])

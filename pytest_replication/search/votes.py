@@ -20,7 +20,8 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.images.local import FEATURE, Features, mirrored
 from pytest_replication.index.checksums import check_file
 from pytest_replication.index.manifest import FEATURES
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 
 BUDGET = 2 << 30
 """Bytes that they may take in memory, twice that while they are laid out: beyond it an image gives fewer, the

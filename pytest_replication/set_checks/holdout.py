@@ -12,6 +12,7 @@ from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.calibration import TRAINING, is_stale, stale
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.score_text import score_text
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
     Call,
@@ -285,7 +286,7 @@ def _tail(tail: TailTest, p: float, share: float | None, rule: HoldoutRule) -> F
     """
     return Finding(
         "tail",
-        f"p {p:.3g}; {tail.above} of {tail.samples} samples above {tail.cut:.3f}, the hold-out's "
+        f"p {p:.3g}; {tail.above} of {tail.samples} samples above {score_text(tail.cut)}, the hold-out's "
         f"{100 * rule.level:g}th percentile; chance brings {tail.expected:.1f}"
         + (f"; {100 * POWER:g} % power from {100 * share:.3g} % on" if share else ""),
         _outcome(p, rule.alpha, share is not None),

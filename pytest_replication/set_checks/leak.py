@@ -13,7 +13,8 @@ from pytest_replication.errors import ReplicationError
 from pytest_replication.images.memory import describe
 from pytest_replication.index.build import BuildOptions, build_index
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.reader import Index, open_index
+from pytest_replication.index.opening import open_index
+from pytest_replication.index.reader import Index
 from pytest_replication.surroundings import current
 
 

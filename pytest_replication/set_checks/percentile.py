@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
+from pytest_replication.score_text import score_text
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.running import (
     Call,
@@ -78,27 +79,17 @@ def judge_percentile(
     """
     level, n = percentile / 100, len(scores)
     distinct = independent(subject)
-    bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
-    if first is not None and len(first) < n:
-        once = percentile_bounds(scores[first], level, confidence, distinct=min(distinct, len(first)))
-        bounds = widest(bounds, once)
+    bounds = _bounds(scores, level, confidence, distinct, first)
     outcome = _outcome(bounds, value)
     reach = int((scores >= value).sum())
+    what = f"{reach} of {n} samples reach {value:g}"
     finding = Finding(
         f"{percentile:g}th",
-        f"{bounds.estimate:.3f}, {_told(bounds)} at {100 * confidence:g} % confidence; {reach} of {n} "
-        f"samples reach {value:g}",
+        f"{score_text(bounds.estimate, value)}, {_told(bounds, value)} at {100 * confidence:g} % confidence; "
+        f"{what}",
         outcome,
         None,
-        {
-            "percentile": percentile,
-            "value": value,
-            "estimate": bounds.estimate,
-            "lower": bounds.lower,
-            "upper": bounds.upper,
-            "confidence": confidence,
-            "reach": reach,
-        },
+        _figures(percentile, value, confidence, bounds, reach),
     )
     return PercentileVerdict(
         outcome=outcome,
@@ -116,6 +107,31 @@ def judge_percentile(
     )
 
 
+def _bounds(
+    scores: Scores, level: float, confidence: float, distinct: int, first: NDArray[np.int64] | None
+) -> PercentileBounds:
+    """Bounds that hold with repeats and without them."""
+    bounds = percentile_bounds(scores, level, confidence, distinct=distinct)
+    if first is None or len(first) == len(scores):
+        return bounds
+    once = percentile_bounds(scores[first], level, confidence, distinct=min(distinct, len(first)))
+    return widest(bounds, once)
+
+
+def _figures(
+    percentile: float, value: float, confidence: float, bounds: PercentileBounds, reach: int
+) -> dict[str, float | None]:
+    return {
+        "percentile": percentile,
+        "value": value,
+        "estimate": bounds.estimate,
+        "lower": bounds.lower,
+        "upper": bounds.upper,
+        "confidence": confidence,
+        "reach": reach,
+    }
+
+
 def _check(percentile: float, value: float, confidence: float) -> None:
     if not 1 <= percentile < 100:
         raise SettingsError(f"percentile {percentile}: give 1 to below 100, such as 95 for the 95th")
@@ -131,19 +147,19 @@ def _outcome(bounds: PercentileBounds, value: float) -> Outcome:
     return Outcome.PASS if bounds.upper is not None and bounds.upper < value else Outcome.INCONCLUSIVE
 
 
-def _told(bounds: PercentileBounds) -> str:
-    above = "unbounded below" if bounds.lower is None else f"at least {bounds.lower:.3f}"
-    below = "unbounded above" if bounds.upper is None else f"at most {bounds.upper:.3f}"
+def _told(bounds: PercentileBounds, value: float) -> str:
+    above = "unbounded below" if bounds.lower is None else f"at least {score_text(bounds.lower, value)}"
+    below = "unbounded above" if bounds.upper is None else f"at most {score_text(bounds.upper, value)}"
     return f"{above}, {below}"
 
 
 def _story(bounds: PercentileBounds, percentile: float, value: float, n: int, outcome: Outcome) -> str:
-    what = f"the {percentile:g}th percentile of {n} scores is {bounds.estimate:.3f}"
+    what = f"the {percentile:g}th percentile of {n} scores is {score_text(bounds.estimate, value)}"
     if outcome is Outcome.PASS:
-        return f"{what}, and at most {bounds.upper:.3f}: below {value:g}"
+        return f"{what}, and at most {score_text(bounds.upper or 0.0, value)}: below {value:g}"
     if outcome is Outcome.FAIL:
-        return f"{what}, and at least {bounds.lower:.3f}: not below {value:g}"
-    return f"inconclusive: {what}, {_told(bounds)}; it has to be below {value:g}"
+        return f"{what}, and at least {score_text(bounds.lower or 0.0, value)}: not below {value:g}"
+    return f"inconclusive: {what}, {_told(bounds, value)}; it has to be below {value:g}"
 
 
 def _needed(share: float, level: float, confidence: float, n: int, distinct: int) -> str:

@@ -18,7 +18,7 @@ from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch
 from pytest_replication.index import append
 from pytest_replication.index.append import AppendOptions, append_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter

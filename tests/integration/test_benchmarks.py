@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageOps
 from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.benchmark.results import Row, add_results, as_csv
 from pytest_replication.embedders import load_embedder
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 from pytest_replication.search import search
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -63,7 +63,7 @@ def results_of(script: str, folder: Path, *arguments: object) -> dict[str, Any]:
 
 def test_made_up_rows_are_an_index_with_the_duplicates_that_it_tells(kept: Path, made_up: ModuleType) -> None:
     index = open_index(kept / "index")
-    assert (index.rows, len(index.shards), verify_index(index.path, progress=False).faults) == (ROWS, 6, [])
+    assert (index.rows, len(index.shards), verify_files(index.path, progress=False).faults) == (ROWS, 6, [])
     truth = made_up.read_truth(index)
     rows = np.concatenate([shard.embeddings()[0][:, 0] for shard in index.shards]).astype(np.float64)
     scores = rows @ rows.T
@@ -128,7 +128,7 @@ def test_nothing_else_is_written_over(made_up: ModuleType, tmp_path: Path) -> No
 def test_the_first_shards_are_an_index_of_their_own(made_up: ModuleType, kept: Path, tmp_path: Path) -> None:
     index = open_index(kept / "index")
     part = made_up.first_shards(index, tmp_path / "part", 2)
-    assert (part.rows, verify_index(part.path, progress=False).faults) == (2 * SHARD, [])
+    assert (part.rows, verify_files(part.path, progress=False).faults) == (2 * SHARD, [])
     wanted = made_up.samples(index, made_up.Recipe(ROWS, DIM, SHARD), 9)
     assert wanted.shape == (9, DIM)
     found = search(part, wanted[:, None], 1)

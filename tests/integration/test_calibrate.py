@@ -94,7 +94,7 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
 def test_copies_that_were_asked_for_and_not_planted_are_no_success(
     damaged: Path, holdout: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_replication.calibrate.plant_originals", lambda *_, **__: None)
+    monkeypatch.setattr("pytest_replication.calibrate.run.plant_originals", lambda *_, **__: None)
     asked = ("calibrate", damaged, "--holdout", holdout, "--fpr", "0.05")
     status, _, err = run(capsys, *asked, "--plant", "2")
     assert status == 3

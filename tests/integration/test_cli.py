@@ -17,6 +17,8 @@ import pytest
 from pytest_replication import __version__, cli
 from pytest_replication.embedders import weights
 
+from .conftest import RunSuite
+
 Run = subprocess.CompletedProcess[str]
 
 
@@ -187,6 +189,13 @@ def test_check_takes_part_of_a_folder(built: Path, unrelated: Path) -> None:
             "unrecognized arguments: --thresh 0.9 (did you mean --threshold?)",
         ),
         (("check", "INDEX", "SAMPLES", "--score", "split"), 2, "unrecognized arguments: --score split"),
+        (("chek", "INDEX", "SAMPLES"), 2, "'weights') (did you mean check?)"),
+        (("experiment", "sise"), 2, "'complexity') (did you mean size?)"),
+        (
+            ("build", "SAMPLES", "--ot=x"),
+            2,
+            "are required: --out; --ot is unknown (did you mean --out?)",
+        ),
         (("check", "INDEX", "SAMPLES", "--neighbours", "-1"), 2, "no whole number from 0 on"),
         (
             ("build", "SAMPLES", "--out", "x", "--max-rejected", "0.5"),
@@ -559,3 +568,33 @@ def test_benchmark(training: Path, unrelated: Path, tmp_path: Path) -> None:
     assert f"{again[0]['metrics']['mAP']:.3f}" in done.stdout
     unknown = call("benchmark", "--out", out, "--set", "cutmx", "--embedder", "pixels")
     assert (unknown.returncode, "there is no set 'cutmx'" in unknown.stderr) == (2, True)
+
+
+def test_paths_are_shown_without_the_folders_that_they_leave_again(
+    built: Path, unrelated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "index").symlink_to(built)
+    (tmp_path / "samples").symlink_to(unrelated)
+    monkeypatch.chdir(tmp_path)
+    done = call("check", "repo/../index", "repo/../samples", "--threshold=0.99", "--report=repo/../out")
+    assert done.returncode == 0
+    assert "index: 20 training images" in done.stdout
+    assert ".." not in done.stdout
+    assert ".." not in (tmp_path / "out" / "results.json").read_text().replace('"repo/../', "").replace(
+        "=repo/../", ""
+    )
+
+
+def test_pytest_shows_paths_so_too(
+    run_suite: RunSuite, pytester: pytest.Pytester, built_pixels: Path
+) -> None:
+    (pytester.path / "repo").mkdir()
+    (pytester.path / "index").symlink_to(built_pixels)
+    result = run_suite(
+        "def test_a(assert_no_replication): assert_no_replication('photos/unrelated', threshold=0.99)",
+        "--replication-report=repo/../out",
+        index=Path("repo/../index"),
+    )
+    assert result.ret == 0
+    assert ".." not in "".join(line for line in result.outlines if not line.startswith("test_"))

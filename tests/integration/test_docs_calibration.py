@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import pytest_replication.calibrate as calibrate
 from pytest_replication import cli
+from pytest_replication.calibrate import run as calibrating
 
 from .test_docs import ROOT, blocks, shown
 
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
 @pytest.fixture
 def nothing_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planting takes seconds, and the commands of the page do it."""
-    monkeypatch.setattr(calibrate, "plant_originals", lambda *_, **__: None)
+    monkeypatch.setattr(calibrating, "plant_originals", lambda *_, **__: None)
 
 
 def test_the_commands(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:

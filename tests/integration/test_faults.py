@@ -13,13 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pytest_replication import (
-    BuildOptions,
-    Index,
-    build_index,
-    cli,
-)
+from pytest_replication import BuildOptions, Index, build_index, cli
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.sealed import digest
 
 from .conftest import PASSING, RunSuite
 
@@ -98,11 +94,9 @@ def sources(index: Path, **changes: object) -> list[dict[str, object]]:
 
 def edit(index: Path, **changes: object) -> None:
     """Change a manifest and sign it again: damage that its digest cannot show."""
-    from pytest_replication.index import manifest
-
     body = json.loads((index / "manifest.json").read_text()) | changes
     body.pop("sha256")
-    (index / "manifest.json").write_text(json.dumps({**body, "sha256": manifest._digest(body)}))
+    (index / "manifest.json").write_text(json.dumps({**body, "sha256": digest(body)}))
 
 
 DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {

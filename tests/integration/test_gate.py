@@ -45,10 +45,10 @@ def test_the_failure_shows_the_users_line_and_nothing_of_ours(run_suite: RunSuit
 def test_an_error_shows_the_users_line_and_nothing_of_ours(run_suite: RunSuite, tmp_path: Path) -> None:
     result = run_suite(PASSING, index=tmp_path)
     result.stdout.fnmatch_lines(["E*IndexNotFound: there is no index at *"])
-    result.stdout.no_fnmatch_line("*reader.py*")
+    result.stdout.no_fnmatch_line("*manifest_file.py*")
     result.stdout.no_fnmatch_line("*direct cause*")
     full = run_suite(PASSING, "--full-trace", index=tmp_path)
-    full.stdout.fnmatch_lines(["*manifest.py*"])
+    full.stdout.fnmatch_lines(["*manifest_file.py*"])
 
 
 def test_the_imported_assertion_finds_the_index_by_itself(run_suite: RunSuite) -> None:
@@ -410,12 +410,12 @@ def test_the_nearer_of_model_and_samples_is_the_one(run_suite: RunSuite, pyteste
 def test_an_index_that_is_named_in_the_call_is_opened_once(run_suite: RunSuite, built_pixels: Path) -> None:
     result = run_suite(
         f"""
-        import pytest_replication.index.reader as reader
+        import pytest_replication.index.opening as opening
 
         def test_it(assert_no_replication, monkeypatch):
             opened = []
-            real = reader.open_index
-            monkeypatch.setattr(reader, "open_index", lambda *a, **k: opened.append(a) or real(*a, **k))
+            real = opening.open_index
+            monkeypatch.setattr(opening, "open_index", lambda *a, **k: opened.append(a) or real(*a, **k))
             for _ in range(2):
                 assert_no_replication("photos/unrelated", 0.9, index={str(built_pixels)!r})
             assert len(opened) == 1

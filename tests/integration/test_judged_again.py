@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import cli, open_index, read_matches
-from pytest_replication.again import policy_again
 from pytest_replication.controls import Planted, store_canaries
 from pytest_replication.policy import GroupThresholds
 from pytest_replication.rules import settle
+from pytest_replication.rules_again import policy_again
 
 from .conftest import FAILING, PASSING, RunSuite
 from .test_cli import call

@@ -27,7 +27,7 @@ from pytest_replication import (
 )
 from pytest_replication.accepted import file
 from pytest_replication.accepted.entries import today
-from pytest_replication.calibrate_objects import wanted_images
+from pytest_replication.calibrate.objects import wanted_images
 from pytest_replication.errors import IndexMismatch, SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.models import Samples

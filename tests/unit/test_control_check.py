@@ -9,7 +9,7 @@ import pytest
 from pytest_replication import control_check
 from pytest_replication.control_check import check_control
 from pytest_replication.errors import ControlFailed, ReplicationError, SettingsError
-from pytest_replication.index.reader import open_index
+from pytest_replication.index.opening import open_index
 from pytest_replication.search import search
 from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
 

@@ -12,6 +12,10 @@ from pytest_replication._plugin.settings.declared import SETTINGS, Setting
 from pytest_replication._plugin.settings.values import switch
 
 _OURS = "--replication-"
+_NEARLY = ("--repl", "--repi", "--relic", "--rpli", "--rpel", "--eplic")
+"""How options begin that may be ours with a misspelt prefix: any other costs one comparison."""
+_ALIKE = 0.9
+"""How like one of ours the whole of such an option has to be: it may be another plugin's."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -57,6 +61,16 @@ def refuse_unknown_options(args: Iterable[str]) -> None:
     for arg in itertools.takewhile(lambda arg: arg != "--", args):
         if arg.startswith(_OURS):
             _refuse_unknown(arg.partition("=")[0].removeprefix(_OURS))
+        elif arg.startswith(_NEARLY):
+            _refuse_misspelt_prefix(arg.partition("=")[0])
+
+
+def _refuse_misspelt_prefix(name: str) -> None:
+    import difflib
+
+    known = [setting.option for setting in SETTINGS]
+    if near := difflib.get_close_matches(name.replace("_", "-"), known, 1, _ALIKE):
+        raise pytest.UsageError(f"there is no option {name}: did you mean {near[0]}")
 
 
 def _refuse_unknown(name: str) -> None:

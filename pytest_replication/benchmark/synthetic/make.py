@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_replication.benchmark.sets import RetrievalSet, write_truth
 from pytest_replication.benchmark.synthetic.fill import open_filler
@@ -78,22 +78,51 @@ def make_set(
     options = SetOptions(
         seed, count, each, negatives, distractors, direction, longest, least, dict(parameters or {})
     )
-    what = kind_named(kind)
-    arguments = checked_parameters(kind, what, options.parameters)
-    listed = open_masks(images) if what.masks else open_items(images)
-    spare = None if others is None else open_items(others)
-    parts = share_out(listed, spare, what, options)
-    known = _joined(twins, listed, spare)
-    filler = open_filler(fill) if what.fill else None
+    arguments = checked_parameters(kind, kind_named(kind), options.parameters)
+    given = _open(kind, images, others)
+    maker = _maker(kind, arguments, given, options, twins, fill, out_folder, progress)
     keep_out(out_folder, images, others)
     prepare(out_folder, overwrite=overwrite)
-    made = _gather(
-        Maker(kind, what, arguments, options, parts, filler, out_folder, known, progress),
-        {"images": _listed(listed), "others": None if spare is None else _listed(spare)},
-    )
+    made = _gather(maker, given.origin)
     write_truth(out_folder, made)
     finish(out_folder)
     return made
+
+
+class _Given(NamedTuple):
+    """The images that a set is made of: the training images, and others or None."""
+
+    images: Items
+    others: Items | None
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the set says of them."""
+        return {"images": _listed(self.images), "others": self.others and _listed(self.others)}
+
+
+def _open(kind: str, images: object, others: object) -> _Given:
+    """List the images, with their masks for a kind that needs these."""
+    listed = open_masks(images) if kind_named(kind).masks else open_items(images)
+    return _Given(listed, None if others is None else open_items(others))
+
+
+def _maker(
+    kind: str,
+    arguments: Mapping[str, float],
+    given: _Given,
+    options: SetOptions,
+    twins: Iterable[tuple[str, str]],
+    fill: object,
+    out_folder: Path,
+    progress: bool,
+) -> Maker:
+    """What makes the pictures; whatever cannot be used is refused before anything is written."""
+    what = kind_named(kind)
+    parts = share_out(given.images, given.others, what, options)
+    known = _joined(twins, given.images, given.others)
+    filler = open_filler(fill) if what.fill else None
+    return Maker(kind, what, arguments, options, parts, filler, out_folder, known, progress)
 
 
 def _gather(maker: Maker, origin: Mapping[str, Any]) -> RetrievalSet:

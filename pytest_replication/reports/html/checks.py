@@ -8,9 +8,9 @@ from typing import Any
 from pytest_replication.reports.html.histogram import histogram
 from pytest_replication.reports.html.told import block, limit, listed, part, percent, score, told
 from pytest_replication.reports.html.verdict import chip, duration, story
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
 from pytest_replication.reports.warnings import check_warnings, index_warnings
-from pytest_replication.reports.words import objects_words
+from pytest_replication.reports.words import many, objects_words
 
 DETAILED = 200
 """Checks that are told in full; of more there is a line each."""

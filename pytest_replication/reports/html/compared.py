@@ -7,7 +7,9 @@ from typing import Any
 
 from pytest_replication.reports.html.told import listed, part, told
 from pytest_replication.reports.last_release import change_story
-from pytest_replication.reports.values import many, number
+from pytest_replication.reports.values import number
+from pytest_replication.reports.words import many
+from pytest_replication.score_text import score_text
 
 _IMAGES = 20
 """New training images of a check that are named; all of them are marked in the pairs."""
@@ -53,8 +55,9 @@ def new_since(run: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     for change in listed(part(run, "baseline"), "checks"):
         for image in listed(change, "new_images"):
             if isinstance(image, Mapping):
-                then = number(image.get("other"))
-                said = "replicated by no sample then" + ("" if then is None else f", closest {then:.3f}")
+                then, threshold = number(image.get("other")), number(part(change, "new").get("threshold"))
+                closest = "" if then is None else f", closest {score_text(then, threshold)}"
+                said = f"replicated by no sample then{closest}"
                 found[str(change.get("id")), image_key(image.get("sha256"), image.get("uri"))] = said
     return found
 
@@ -69,8 +72,9 @@ def _item(change: Mapping[str, Any], icons: Mapping[str, str]) -> str:
     name = told(change.get("id"), 300)
     name += f' <span class="quiet">{told(change.get("check"), 100)}</span>' if change.get("check") else ""
     chip = f'<span class="chip {look}">{icons.get(look, "")}{word}</span>'
+    threshold = number(part(change, "new").get("threshold"))
     images = [each for each in listed(change, "new_images") if isinstance(each, Mapping)]
-    new = "".join(f"<li>{_image(each)}</li>" for each in images[:_IMAGES])
+    new = "".join(f"<li>{_image(each, threshold)}</li>" for each in images[:_IMAGES])
     if len(images) > _IMAGES:
         new += f"<li>and {many(len(images) - _IMAGES, 'image')} more</li>"
     tests = "".join(
@@ -86,11 +90,11 @@ def _item(change: Mapping[str, Any], icons: Mapping[str, str]) -> str:
     )
 
 
-def _image(image: Mapping[str, Any]) -> str:
+def _image(image: Mapping[str, Any], threshold: float | None) -> str:
     score, then = number(image.get("score")), number(image.get("other"))
-    said = "" if score is None else f"{score:.3f} "
+    said = "" if score is None else f"{score_text(score, threshold)} "
     said += told(image.get("uri") or image.get("id"), 300)
-    return said + ("" if then is None else f", {then:.3f} then")
+    return said + ("" if then is None else f", {score_text(then, threshold)} then")
 
 
 def _test(test: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_replication.reports.html.told import limit, listed, part, score, told
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
+from pytest_replication.reports.words import many
 
 WIDTH, HEIGHT = 640, 230
 _TOP, _BASE, _LEFT, _RIGHT = 26, 192, 8, 8
@@ -75,7 +76,8 @@ def histogram(check: Mapping[str, Any], name: str) -> str:
 def _said(scores: Sequence[float], over: Sequence[float], threshold: float | None, null: int) -> str:
     """The same in words, for who does not see it."""
     middle = scores[len(scores) // 2]
-    said = f"{many(len(scores), 'sample')}: median {score(middle)}, highest {score(scores[-1])}"
+    said = f"{many(len(scores), 'sample')}: median {score(middle, threshold)}, "
+    said += f"highest {score(scores[-1], threshold)}"
     if threshold is not None:
         said += f"; {len(over):,} at or above the threshold {limit(threshold)}"
     return said + (f"; beside them {many(null, 'image')} of the hold-out" if null else "")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_replication.escape import lines, one_line
 from pytest_replication.reports.values import number
-from pytest_replication.reports.words import score_text, threshold_text
+from pytest_replication.score_text import score_text, threshold_text
 
 LONGEST = 1000
 """Characters of a text that are shown; prompts and captions may be of any length."""
@@ -36,7 +36,7 @@ def block(value: object, longest: int = 100_000) -> str:
 def score(value: object, threshold: object = None) -> str:
     """A score as all reports show it, beside its threshold; a dash where there is none."""
     given, limit = number(value), number(threshold)
-    return "–" if given is None else score_text(given, given if limit is None else limit)
+    return "–" if given is None else score_text(given, limit)
 
 
 def limit(value: object) -> str:

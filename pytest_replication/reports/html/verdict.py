@@ -10,7 +10,8 @@ from pytest_replication.faults import fault_text
 from pytest_replication.reports.about import LEAK, about, passed, replicated
 from pytest_replication.reports.html.told import block, listed, part, score, told
 from pytest_replication.reports.last_release import change_story
-from pytest_replication.reports.values import count, many, number
+from pytest_replication.reports.values import count, number
+from pytest_replication.reports.words import many
 
 WORDS = {
     "pass": "Pass",
@@ -123,8 +124,14 @@ def _copies(checks: Sequence[Mapping[str, Any]]) -> int:
     return found.total()
 
 
-def faults(run: Mapping[str, Any]) -> str:
-    """What made a run red beside its checks, and errors of checks that tests have caught."""
+def faults(run: Mapping[str, Any], most: int | None = None, longest: int = 4000) -> str:
+    """What made a run red beside its checks, and errors of checks that tests have caught.
+
+    Args:
+        run: of a file of results.
+        most: how many are told; None for all.
+        longest: characters of one.
+    """
     found = [("error", fault_text(each)) for each in listed(run, "faults")]
     for error in listed(run, "errors"):
         said = f"{error.get('test')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
@@ -141,8 +148,11 @@ def faults(run: Mapping[str, Any]) -> str:
     if not found:
         return ""
     items = "".join(
-        f'<li class="{kind}">{icon(kind)}<span>{block(said, 4000)}</span></li>' for kind, said in found
+        f'<li class="{kind}">{icon(kind)}<span>{block(said, longest)}</span></li>'
+        for kind, said in found[:most]
     )
+    if most is not None and len(found) > most:
+        items += f"<li>and {len(found) - most:,} more, in the file of results</li>"
     return f'<ul class="faults" aria-label="What else went wrong">{items}</ul>'
 
 

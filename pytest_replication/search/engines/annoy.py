@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError, ReplicationError, SearchError, SettingsError
-from pytest_replication.index.reader import Index, Shard
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import SEED, Built, Engine, Queries
 from pytest_replication.search.engines.entry import EngineEntry
 from pytest_replication.search.engines.vectors import Numbers, blocks, count_vectors

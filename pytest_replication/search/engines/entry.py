@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from pytest_replication.index.manifest import FileEntry
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS
+from pytest_replication.sealed import digest, seal, unseal
 from pytest_replication.search.engines.certificate import CONFIDENCE, Certificate
-from pytest_replication.search.sealed import digest, seal, unseal
 
 FORMAT = 2
 NAME = "engine.json"

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from pytest_replication.durable import replace_file, sync_folder
 from pytest_replication.errors import SearchError
-from pytest_replication.index.manifest import FileEntry, replace_file, sync_folder
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.shard import describe_file
 from pytest_replication.search.engines.entry import NAME, EngineEntry
 

@@ -14,16 +14,12 @@ from pytest_replication.errors import BuildError, IndexUnavailable, SearchError,
 from pytest_replication.index.layout import ENGINES
 from pytest_replication.index.lock import engines_locked
 from pytest_replication.index.manifest import now
-from pytest_replication.index.reader import Index, index_as_it_is
+from pytest_replication.index.opening import index_as_it_is
+from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import Engine
 from pytest_replication.search.engines.certificate import Certificate
 from pytest_replication.search.engines.entry import METRIC, NAME, EngineEntry, generation_of, parse_entry
-from pytest_replication.search.engines.files import (
-    check_files,
-    describe,
-    put_in_place,
-    write_entry,
-)
+from pytest_replication.search.engines.files import check_files, describe, put_in_place, write_entry
 from pytest_replication.search.engines.registry import engine_class, engine_names
 from pytest_replication.search.engines.selftest import prove
 from pytest_replication.search.engines.vectors import check_vectors, count_vectors

@@ -14,6 +14,7 @@ from pytest_replication.baseline import Allowed, Change, Comparison, compare
 from pytest_replication.baseline.data import comparison_data
 from pytest_replication.baseline.text import lines, regression
 from pytest_replication.errors import BaselineError
+from pytest_replication.reports.html.compared import compared_html
 from pytest_replication.results import Results
 from pytest_replication.results.private import without_private
 
@@ -77,6 +78,26 @@ def test_a_rate_that_rises_beyond_chance_is_worse_though_both_pass() -> None:
     assert rate.old < rate.found < rate.new
 
 
+@pytest.mark.parametrize(("then", "now"), [(39, 200), (200, 39), (10, 10)])
+def test_scores_of_few_samples_are_not_tested_and_that_is_told(then: int, now: int) -> None:
+    comparison = compare(run(a_check(0, then)), run(a_check(0, now, seed=1)))
+    said = (
+        f"scores were not tested: {then} samples then and {now} now are too few: it takes 40 of both releases, "
+        "and 200 for the 99th percentile"
+    )
+    assert said in comparison.checks[0].notes
+    assert said in told(comparison)
+    data = comparison_data(comparison)
+    assert said in data["checks"][0]["notes"]
+    assert said in compared_html({"baseline": data}, {})
+
+
+def test_forty_samples_are_enough_for_a_test_of_their_scores() -> None:
+    check = one(a_check(0, 40), a_check(0, 40, seed=1))
+    assert not check.notes
+    assert ["95th" in test.what for test in check.tests] == [False, True]
+
+
 def test_what_chance_explains_is_no_difference() -> None:
     check = one(a_check(2), a_check(4, seed=1))
     assert check.change is Change.NO_DIFFERENCE
@@ -122,11 +143,37 @@ def test_new_training_images_are_named_by_what_their_file_holds() -> None:
 
 def test_images_without_a_digest_are_known_by_name_and_counted_once() -> None:
     check = a_check(4, seed=1)
-    for pair in check["pairs"]:
-        pair |= {"training_sha256": None, "training_uri": "same.png"}
+    for number, pair in enumerate(check["pairs"]):
+        pair |= {"training_sha256": None, "training_uri": f"{number}/same.png", "training_id": "same.png"}
     (new,) = one(a_check(), check).new_images
-    assert (new.uri, new.samples, new.sha256) == ("same.png", 4, None)
+    assert (new.uri, new.samples, new.sha256) == ("0/same.png", 4, None)
     assert "by sample-0 and 3 samples more" in told(compare(run(a_check()), run(check)))
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("known", ["sha256", "name", "address"])
+def test_a_training_set_in_another_folder_has_the_same_images(private: bool, known: str) -> None:
+    def release(root: str, numbers: tuple[int, ...]) -> Results:
+        pairs = []
+        for number in numbers:
+            of = image(number) | {"training_uri": f"{root}/{number}.png"}
+            of |= {} if known == "sha256" else {"training_sha256": None}
+            of |= (
+                {"training_uri": f"https://x.example/{number}", "training_id": root}
+                if known == "address"
+                else {}
+            )
+            pairs.append(made_pair(number, score=0.9, **of))
+        done = run(a_check(len(pairs), pairs=pairs))
+        return Results(done.path, without_private(done.data)) if private else done
+
+    (check,) = compare(release("/here", (0, 1, 2)), release("/there", (1, 2, 3))).checks
+    assert len(check.new_images) == 1
+    assert len(check.gone_images) == 1
+    if private and known != "address":
+        again = compare(release("/here", ()), release("/there", (1,))).checks[0].new_images
+        moved = compare(release("/here", ()), release("/here", (1,))).checks[0].new_images
+        assert again == moved
 
 
 def test_only_so_many_images_are_named() -> None:

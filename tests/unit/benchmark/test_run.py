@@ -17,8 +17,8 @@ from PIL import Image
 from pytest_replication.benchmark import features as features_module
 from pytest_replication.benchmark import figures as figures_module
 from pytest_replication.benchmark import ranked as ranked_module
-from pytest_replication.benchmark import run as run_module
 from pytest_replication.benchmark import scores as scores_module
+from pytest_replication.benchmark import task as task_module
 from pytest_replication.benchmark.features import Features, digest_of, features
 from pytest_replication.benchmark.figures import draw_curves, draw_heat_map
 from pytest_replication.benchmark.metrics import masks, summarise
@@ -385,7 +385,7 @@ def test_results_of_another_version_are_measured_again(
     made: RetrievalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (before,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
-    monkeypatch.setattr(run_module, name, "next")
+    monkeypatch.setattr(task_module, name, "next")
     (after,) = run_benchmark([made], ["cells"], ["inner"], tmp_path, progress=False)
     assert after.key != before.key
 

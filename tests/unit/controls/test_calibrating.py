@@ -23,8 +23,8 @@ from pytest_replication import (
 )
 from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError, SourceError
 from pytest_replication.images.edits import EDITS
-from pytest_replication.index.again import calibrate_again
 from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -117,7 +117,7 @@ def test_files_that_vanish_meanwhile_lose_no_canaries(
 ) -> None:
     build_index(pictures, tmp_path / "index", BuildOptions(embedder="pixels"))
     calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, plant=2))
-    monkeypatch.setattr("pytest_replication.calibrate.plant_originals", lambda *_, **__: None)
+    monkeypatch.setattr("pytest_replication.calibrate.run.plant_originals", lambda *_, **__: None)
     with pytest.raises(CalibrationError, match="would be lost"):
         calibrate_index(open_index(tmp_path / "index"), CalibrateOptions(holdout, fpr=0.05, plant=2))
     assert open_index(tmp_path / "index").canaries is not None

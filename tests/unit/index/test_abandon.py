@@ -19,7 +19,7 @@ from pytest_replication.errors import (
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import append_index
 from pytest_replication.index.duplicates import store_duplicates
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.search.duplicates import find_duplicates

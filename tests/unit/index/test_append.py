@@ -24,7 +24,7 @@ from pytest_replication.images.sources import base
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
 from pytest_replication.index.known import known_images
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 

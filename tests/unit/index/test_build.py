@@ -30,7 +30,7 @@ from pytest_replication.errors import (
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.sources.files import FileSource, folder
 from pytest_replication.index.append import append_index
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.writer import IndexWriter
 

@@ -24,7 +24,7 @@ from pytest_replication.index.canaries import (
     read_canaries,
     write_canaries,
 )
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.shard import describe_file
 
 IMAGE = png(Image.new("RGB", (4, 3), "red"))

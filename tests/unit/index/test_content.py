@@ -10,7 +10,7 @@ import pytest
 
 from pytest_replication import BuildOptions, build_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import Record, content_of
 

@@ -9,8 +9,8 @@ import pytest
 from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError, TooManyRejected
 from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
+from pytest_replication.index.verify import verify_files
 from pytest_replication.reports.data import verdict_data
 from pytest_replication.reports.text import render
 
@@ -43,7 +43,7 @@ def test_a_proved_import_answers_as_the_built_index(
     assert (index.rows, source.proved, source.unproved) == (20, 20, False)
     assert source.lowest is not None
     assert source.lowest > 0.9999
-    assert verify_index(index.path).sound
+    assert verify_files(index.path).sound
     stored = np.concatenate([np.asarray(shard.embeddings()[0][:, 0]) for shard in index.shards])
     assert np.abs(stored - vectors).max() < 1e-6
     mine, theirs = (check_replication(unrelated, 0.9, index=i) for i in (index, tmp_path / "built"))

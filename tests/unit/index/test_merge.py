@@ -12,11 +12,11 @@ from pytest_replication import BuildOptions, Index, build_index, open_index
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.append import append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import parse_manifest, read_manifest, write_manifest
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import MergeReport, merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import FILES
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 from pytest_replication.search import search
 
 PIXELS = BuildOptions(embedder="pixels", shard_rows=5, batch_size=2)
@@ -39,7 +39,7 @@ def test_the_merged_index_answers_as_its_parts(parts: list[Path], tmp_path: Path
     assert (merged.rows, merged.manifest.stored, merged.manifest.opted_out) == (22, 23, 1)
     assert merged.removed.tolist() == [14]
     assert [source.listed for source in merged.manifest.sources] == [12, 11]
-    assert verify_index(merged.path).sound
+    assert verify_files(merged.path).sound
     vectors = np.concatenate(
         [np.asarray(s.embeddings()[0]) for part in parts for s in open_index(part).shards]
     )
@@ -79,7 +79,7 @@ def test_given_again_it_takes_over_what_was_removed_since(parts: list[Path], tmp
     again = merge(parts, merged)
     assert again.removed.tolist() == [5, 7, 14, 22]
     assert (again.rows, again.manifest.opted_out) == (19, 4)
-    assert verify_index(merged, progress=False).sound
+    assert verify_files(merged, progress=False).sound
     found = search(again, np.asarray(open_index(parts[0]).shards[1].embeddings()[0][:1]), k=1)
     assert found.scores[0, 0] < 0.999
     again = merge(parts, merged)
@@ -108,7 +108,7 @@ def test_a_file_that_was_removed_from_one_part_does_not_come_back_with_another(
         assert again.removed.tolist() == [14, 16, 23]
     else:
         assert merge(parts, merged).removed.tolist() == [3, 5, 16, 18, 25]
-    assert verify_index(merged, progress=False).sound
+    assert verify_files(merged, progress=False).sound
 
 
 def test_a_part_that_was_compacted_since_is_another_index(parts: list[Path], tmp_path: Path) -> None:

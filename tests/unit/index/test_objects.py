@@ -27,20 +27,16 @@ from pytest_replication.images.views import View, cut
 from pytest_replication.index import tokens
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
+from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import STORED, pack
-from pytest_replication.index.manifest import (
-    NAME,
-    ObjectsEntry,
-    parse_manifest,
-    read_manifest,
-    write_manifest,
-)
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.objects import differences
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import describe_file
 from pytest_replication.index.staging import check_features, check_parts
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 
 pytest.importorskip("cv2")
 
@@ -102,7 +98,7 @@ def test_every_row_has_the_parts_and_features_of_its_image(shared: Path, few: Pa
     counts = [len(found) for found in index.features_of(np.arange(7))]
     assert counts[4] == 0
     assert min(counts[:4] + counts[5:]) > 0
-    assert verify_index(shared, progress=False).sound
+    assert verify_files(shared, progress=False).sound
 
 
 def test_an_index_without_them_is_as_it_was(shared: Path, few: Path, tmp_path: Path) -> None:
@@ -185,7 +181,7 @@ def test_damage_is_told_and_made_anew(built: Path, few: Path, name: str, gone: b
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
-    assert any(name in fault for fault in verify_index(built, progress=False).faults)
+    assert any(name in fault for fault in verify_files(built, progress=False).faults)
     use = index.parts_of if name == "parts.npy" else index.features_of
     use(np.array([0, 6]))
     with pytest.raises(IndexCorrupt, match=f"{name} (has changed since it was written|cannot be read)"):
@@ -211,7 +207,7 @@ def test_append_remove_compact_and_merge_keep_rows_together(
     # What was removed from one part is masked in the other, and stored.
     compact_index(tmp_path / "merged")
     require_stored(tmp_path / "merged", left + images_of(more) + left)
-    assert verify_index(tmp_path / "merged", progress=False).sound
+    assert verify_files(tmp_path / "merged", progress=False).sound
 
 
 def test_features_that_are_found_otherwise_do_not_mix(built: Path, shared: Path, few: Path) -> None:
@@ -399,4 +395,4 @@ def test_verify_looks_at_what_is_stored(built: Path, name: str, content: np.ndar
     np.save(path, content)
     first = replace(manifest.shards[0], files={**manifest.shards[0].files, name: describe_file(path)})
     write_manifest(built, replace(manifest, shards=(first, *manifest.shards[1:])))
-    assert any(re.search(fault, found) for found in verify_index(built, progress=False).faults)
+    assert any(re.search(fault, found) for found in verify_files(built, progress=False).faults)

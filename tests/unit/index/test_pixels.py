@@ -13,22 +13,17 @@ import pytest
 from interrupted import Interrupted
 
 from pytest_replication import BuildOptions, Index, build_index, cli, open_index
-from pytest_replication.errors import (
-    BuildError,
-    IndexCorrupt,
-    IndexMismatch,
-    SettingsError,
-    SourceError,
-)
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.images.decode import decode
 from pytest_replication.images.square import square
 from pytest_replication.index import tokens
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import NAME, parse_manifest, read_manifest
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 
 OPTIONS = BuildOptions(embedder="pixels", shard_rows=5, pixels=16, progress=False)
 
@@ -58,7 +53,7 @@ def test_every_row_has_the_pixels_of_its_image(built: Path, pictures: Path) -> N
     ]
     assert stored(index).dtype == np.uint8
     assert np.array_equal(stored(index), expected(sorted(pictures.iterdir())))
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
     plain = open_index(build_index(pictures, built.parent / "plain", replace(OPTIONS, pixels=None)).index)
     assert plain.side is None
     assert "pixels" not in json.loads((plain.path / NAME).read_text())
@@ -111,7 +106,7 @@ def test_damaged_pixels_are_told_and_made_anew(built: Path, pictures: Path, gone
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
-    assert any("pixels.npy" in fault for fault in verify_index(built, progress=False).faults)
+    assert any("pixels.npy" in fault for fault in verify_files(built, progress=False).faults)
     with pytest.raises(IndexCorrupt, match=r"pixels.npy"):
         append_index(built, pictures, AppendOptions(progress=False))
     build_index(pictures, built, OPTIONS)
@@ -134,7 +129,7 @@ def test_append_remove_compact_and_merge(
     assert np.array_equal(
         stored(tmp_path / "merged"), np.concatenate([stored(built), stored(tmp_path / "other")])
     )
-    assert verify_index(tmp_path / "merged", progress=False).sound
+    assert verify_files(tmp_path / "merged", progress=False).sound
     build_index(pictures, tmp_path / "plain", replace(OPTIONS, pixels=None))
     with pytest.raises(IndexMismatch, match="pixels 16 against None"):
         merge_indexes([built, tmp_path / "plain"], tmp_path / "never")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.manifest import ShardEntry
+from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.rejections import NAMED, count_rejections, each_rejected
 from pytest_replication.index.shard import Rejected, write_shard
 

@@ -10,17 +10,11 @@ import numpy as np
 import pytest
 
 from pytest_replication import BuildOptions, Index, build_index, check_replication, open_index
-from pytest_replication.errors import (
-    BuildError,
-    IndexCorrupt,
-    IndexIncomplete,
-    IndexNotFound,
-    SettingsError,
-)
+from pytest_replication.errors import BuildError, IndexCorrupt, IndexIncomplete, IndexNotFound, SettingsError
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import read_manifest, write_manifest
+from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.removed import remove_images
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 from pytest_replication.search import search
 from pytest_replication.search.codes import write_codes
 
@@ -118,7 +112,7 @@ def test_a_damaged_list_is_no_open_index(index: Path, damage: str) -> None:
     with pytest.raises(IndexCorrupt, match="removed-"):
         search(open_index(index), vectors)
     if damage != "counts":
-        assert not verify_index(index).sound
+        assert not verify_files(index).sound
 
 
 def test_compact_deletes_vectors_and_records(index: Path) -> None:
@@ -135,7 +129,7 @@ def test_compact_deletes_vectors_and_records(index: Path) -> None:
     assert (opened.manifest.opted_out, opened.manifest.hidden, opened.manifest.listed) == (3, 0, 12)
     assert len(list((index / "shards").iterdir())) == 3
     assert len(list(index.glob("removed-*"))) == 1
-    assert verify_index(index).sound
+    assert verify_files(index).sound
     assert compact_index(index).shards == 0
 
 
@@ -166,13 +160,14 @@ def test_compact_gives_no_new_checksum_to_a_damaged_file(index: Path, name: str)
     with pytest.raises(IndexCorrupt, match=f"000000.{name} has changed since it was written"):
         compact_index(index)
     assert read_manifest(index) == before
-    assert not verify_index(index, progress=False).sound
+    assert not verify_files(index, progress=False).sound
 
 
 def test_compact_writes_no_vector_that_no_build_would(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remove_images(index, ids=["03.png"])
     monkeypatch.setattr(
-        "pytest_replication.index.reader.map_embeddings", lambda path, shape, dtype: (np.zeros(shape), 0)
+        "pytest_replication.index.mapped_shard.map_embeddings",
+        lambda path, shape, dtype: (np.zeros(shape), 0),
     )
     with pytest.raises(BuildError, match="not of unit length"):
         compact_index(index)

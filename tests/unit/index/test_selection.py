@@ -9,7 +9,7 @@ from pytest_replication import BuildOptions, build_index, check_replication, ope
 from pytest_replication.errors import SettingsError
 from pytest_replication.images.sources.files import FileSource
 from pytest_replication.index.append import append_index
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.selection import Selection, find_images
 

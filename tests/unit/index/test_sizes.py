@@ -8,7 +8,7 @@ from pytest_replication import build_index
 from pytest_replication._cli import outdated
 from pytest_replication._cli.build import _text
 from pytest_replication.index.build import BuildOptions
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.sizes import usual_side
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pytest_replication.errors import IndexCorrupt, IndexUnavailable
-from pytest_replication.index.manifest import ShardEntry, read_manifest
+from pytest_replication.index.entries import ShardEntry
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.shard import FILES, RECORDS, REJECTED
 from pytest_replication.index.sound import is_sound, read_sound_columns, require_sound
 

@@ -32,12 +32,13 @@ from pytest_replication.index import tokens as module
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import NAME, parse_manifest, read_manifest, write_manifest
+from pytest_replication.index.manifest import NAME
+from pytest_replication.index.manifest_file import parse_manifest, read_manifest, write_manifest
 from pytest_replication.index.merge import merge_indexes
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import HALF, describe_file
 from pytest_replication.index.tokens import bytes_of, to_half
-from pytest_replication.index.verify import verify_index
+from pytest_replication.index.verify import verify_files
 from pytest_replication.scoring import split_product
 
 CELLS = BuildOptions(embedder="cells", shard_rows=5, batch_size=2, tokens=True, progress=False)
@@ -75,7 +76,7 @@ def test_every_row_has_the_tokens_of_its_image(built: Path, pictures: Path) -> N
     assert found.dtype == HALF
     assert same_direction(found, wanted)
     assert np.diagonal(split_product(found, wanted)) == pytest.approx(1, abs=1e-6)
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
     plain = build_index(pictures, built.parent / "plain", replace(CELLS, tokens=False))
     assert open_index(plain.index).token_shape is None
     for with_tokens, without in zip(index.shards, open_index(plain.index).shards, strict=True):
@@ -121,7 +122,7 @@ def test_damaged_tokens_are_made_anew_by_the_same_build(
         spoil(path)
     assert build_index(pictures, built, replace(CELLS, workers=workers)).resumed == 7
     assert open_index(built).manifest.shards == before.shards
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
@@ -152,7 +153,7 @@ def test_an_append_that_is_given_up_leaves_the_tokens_as_they_were(
     assert len(read_manifest(built).shards) == 4
     abandon_append(built)
     assert np.array_equal(stored(built), before)
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
     assert len(list(built.glob("shards/*/tokens.npy"))) == 3
 
 
@@ -177,7 +178,7 @@ def test_append_adds_tokens(built: Path, pictures: Path, unrelated: Path) -> Non
     append_index(built, unrelated, AppendOptions(progress=False))
     paths = sorted(pictures.iterdir()) + sorted(unrelated.iterdir())
     assert same_direction(stored(built), expected(paths))
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
 
 
 def test_append_refuses_tokens_of_another_shape(
@@ -197,14 +198,14 @@ def test_compact_deletes_the_tokens_of_removed_images(built: Path) -> None:
     assert len(stored(built)) == 12
     compact_index(built)
     assert np.array_equal(stored(built), before[[0, 2, 3, 4, 5, 8, 9, 10, 11]])
-    assert verify_index(built, progress=False).sound
+    assert verify_files(built, progress=False).sound
 
 
 def test_merge_carries_tokens_along(built: Path, unrelated: Path, pictures: Path, tmp_path: Path) -> None:
     build_index(unrelated, tmp_path / "b", replace(CELLS, shard_rows=7))
     merged = open_index(merge_indexes([built, tmp_path / "b"], tmp_path / "ab").index)
     assert np.array_equal(stored(merged), np.concatenate([stored(built), stored(tmp_path / "b")]))
-    assert verify_index(merged.path, progress=False).sound
+    assert verify_files(merged.path, progress=False).sound
     build_index(unrelated, tmp_path / "c", replace(CELLS, tokens=False))
     with pytest.raises(IndexMismatch, match=r"tokens \(9, 48\) against None"):
         merge_indexes([built, tmp_path / "c"], tmp_path / "ac")
@@ -217,9 +218,9 @@ def test_verify_sees_every_damage(built: Path, tmp_path: Path) -> None:
     path = built / "shards" / "000000" / "tokens.npy"
     whole = path.read_bytes()
     spoil(path)
-    assert [fault.split(" has changed")[0] for fault in verify_index(built).faults] == [str(path)]
+    assert [fault.split(" has changed")[0] for fault in verify_files(built).faults] == [str(path)]
     path.unlink()
-    assert "cannot be read" in verify_index(built).faults[0]
+    assert "cannot be read" in verify_files(built).faults[0]
     with pytest.raises(IndexCorrupt, match=r"tokens.npy is missing"):
         open_index(built)
     path.write_bytes(whole[:-2])
@@ -243,7 +244,7 @@ def test_verify_looks_at_what_is_stored(built: Path, content: np.ndarray, fault:
     write_manifest(
         built, replace(manifest, shards=(replace(manifest.shards[0], files=files), *manifest.shards[1:]))
     )
-    (found,) = verify_index(built).faults
+    (found,) = verify_files(built).faults
     assert re.search(fault, found)
 
 

@@ -13,8 +13,8 @@ from pytest_replication.embedders import load_embedder
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, ReplicationError
 from pytest_replication.images.sources import open_source
 from pytest_replication.images.views import WHOLE
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.layout import drop_shards
-from pytest_replication.index.manifest import FileEntry
 from pytest_replication.index.pipeline import PipelineOptions
 from pytest_replication.index.workers import Elsewhere, WorkerSettings
 

@@ -8,7 +8,9 @@ import pytest
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import BuildError
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry, read_manifest
+from pytest_replication.index.entries import FileEntry, SourceEntry
+from pytest_replication.index.manifest import Manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 

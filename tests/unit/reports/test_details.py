@@ -104,7 +104,7 @@ def test_without_room_the_worst_pairs_have_pictures(
     samples: Samples, pixels_index: Index, tmp_path: Path
 ) -> None:
     verdict = check_replication(samples, 0.9, index=pixels_index)
-    everything = pictured(tmp_path / "all", pixels_index, samples, verdict)
+    everything = pictured(tmp_path / "all", pixels_index, samples, verdict, 90_000)  # of that size, too
     first = [tmp_path / "all" / path for path in everything["pairs"][0]["pictures"].values()]
     room = sum(path.stat().st_size for path in first) + 10
     row = pictured(tmp_path / "some", pixels_index, samples, verdict, room)

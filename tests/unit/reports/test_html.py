@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from made_pages import made, picture
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.reports.html import html_report, write_html
+from pytest_replication.reports.html import html_report, require_budget, write_html
+from pytest_replication.reports.html.budget import least_budget
 from pytest_replication.reports.html.histogram import histogram
 from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.results import Results, write_results
@@ -330,11 +331,50 @@ def test_a_budget_is_kept_and_what_was_left_out_is_told(make: Make, budget: int)
     assert left or out or budget == 600_000
 
 
-def test_a_budget_that_the_checks_alone_exceed_is_refused(make: Make) -> None:
-    with pytest.raises(
-        SettingsError, match=r"no more than the worst pair, and that is more .*: give \d+kB or more"
-    ):
-        html_report(make(), budget=20_000)
+def test_a_budget_below_the_least_page_is_refused(make: Make) -> None:
+    least = least_budget()
+    require_budget(least)
+    for small in (lambda: require_budget(least - 1), lambda: html_report(make(), budget=20_000)):
+        with pytest.raises(SettingsError, match=r"without its pictures, .*: give 60kB or more as"):
+            small()
+    assert least <= 60_000
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["", HOSTILE, "\U0001f600", "\ud800", "&"],
+    ids=["plain", "hostile", "face", "surrogate", "sign"],
+)
+def test_the_least_budget_has_room_for_the_worst_pair_of_any_run(make: Make, hostile: str) -> None:
+    def change(data: dict[str, Any]) -> None:
+        if hostile:
+            long = (hostile * 5_000)[:5_000]
+            data["run"]["faults"] = [{"kind": "lost", "text": long}] * 9
+            data["run"]["errors"] = [{"test": long, "message": long}] * 9
+            data["writer"] = long
+            for check in data["checks"]:
+                check |= {"test": long, "check": long}
+            for pair in data["checks"][0]["pairs"][:1]:
+                pair |= {name: long for name, value in pair.items() if isinstance(value, str)}
+                pair |= {"label": long, "class": long, "view": long}
+
+    results = make(9, change, checks=30)
+    page = html_report(results, budget=1_000, most=least_budget())
+    assert len(page.encode()) <= least_budget()
+    assert f"14 of 15 pairs are not in this page, to keep it below {least_budget() / 1000:.3g} kB" in page
+    assert "and 27 checks more, in the file of results" in page
+    read = Page(page)
+    assert [row["rank"] for row in read.rows] == [0]
+    assert read.rows[0]["check"] < len(json.loads(read.scripts["data"])["checks"]) == 3
+    assert "<h1>" in page
+    assert read.pictures == []
+
+
+def test_more_than_the_least_budget_has_pictures_of_the_worst_again(make: Make) -> None:
+    page = html_report(make(60), budget=200_000, most=300_000)
+    assert Page(page).pictures
+    assert "No picture has more than 96 pixels a side, to keep the report below 300 kB." in page
+    assert "pixels a side" not in html_report(make(60), budget=PLENTY, most=PLENTY)
 
 
 def test_long_texts_leave_the_worst_pair_in_the_page(make: Make) -> None:
@@ -454,7 +494,7 @@ def test_the_histogram_parts_bars_at_the_threshold() -> None:
     drawn = histogram({"scores": [0.1, 0.2, 0.5499, 0.55, 0.9], "threshold": 0.55}, "c")
     assert drawn.count('class="rug"') == 2
     assert drawn.count('class="above"') == 2
-    assert "5 samples: median 0.550, highest 0.900; 2 at or above the threshold 0.55" in drawn
+    assert "5 samples: median 0.5499, highest 0.900; 2 at or above the threshold 0.55" in drawn
     assert histogram({"scores": []}, "c") == ""
 
 

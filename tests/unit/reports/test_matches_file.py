@@ -16,8 +16,8 @@ from pytest_replication.judging import judge
 from pytest_replication.policy import Policy
 from pytest_replication.reports import matches_file
 from pytest_replication.reports.matches_file import read_matches, save_matches
+from pytest_replication.sealed import digest
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
-from pytest_replication.search.sealed import digest
 from pytest_replication.verdicts import Outcome, Verdict
 
 TEXT = st.text(max_size=8)

@@ -43,7 +43,7 @@ def test_it_says_what_was_tested_and_what_not():
         (made_results(made_check()), "The model copies training images"),
         (made_results(made_check(outcome="inconclusive")), "This is no pass"),
         (made_results(made_check(outcome="pass"), faults=["lost"]), "Nothing is known"),
-        (made_results(), "No check was made"),
+        (made_results(), "Nothing was checked"),
         (made_results(made_check(rerun=True), made_check(2, "pass"), outcome="fail"), "The model copies"),
     ],
 )
@@ -51,6 +51,19 @@ def test_what_did_not_pass_is_no_evidence(results, words):
     told = model_card(results)
     assert words in told.splitlines()[2]
     assert "check passed" not in told
+
+
+@pytest.mark.parametrize("faults", [[], ["lost"]])
+def test_a_run_without_checks_says_that_and_no_more(faults):
+    lines = model_card(made_results(faults=faults)).splitlines()
+    assert lines[2].startswith(
+        "**Nothing was checked.** No sample of a model was compared with any training image"
+    )
+    assert ("* lost" in lines) is bool(faults)
+    assert lines[-1].startswith("The run began 2026-11-29T12:00:00")
+    told = "\n".join(lines)
+    for odd in ("rate above", "positive control", "Measured", "###", "as a whole", "None"):
+        assert odd not in told
 
 
 def test_copies_of_a_run_that_was_repeated_stay_on_the_card():

@@ -272,7 +272,7 @@ def test_what_is_like_the_training_image_is_told(copies: int, exact: int, said: 
         (
             0.8999,
             0.9,
-            "none of 1 samples replicates a training image (closest score 0.899900, threshold 0.9)",
+            "none of 1 samples replicates a training image (closest score 0.8999, threshold 0.9)",
         ),
         (0.9, 0.9, "1 of 1 samples replicates a training image (worst score 0.900, threshold 0.9)"),
         (0.950004, 0.95, "1 of 1 samples replicates a training image (worst score 0.950004, threshold 0.95)"),

@@ -22,8 +22,16 @@ def test_a_picture_is_stored_once_and_small(tmp_path: Path, picture: Make) -> No
     with Image.open(tmp_path / path) as stored:
         assert (stored.format, stored.size) == ("WEBP", (LONGEST, LONGEST // 2))
     assert pictures.add(picture(0, (800, 400))) == path
-    assert Pictures(tmp_path, 1).add(picture(0, (800, 400))) == path
     assert [entry.name for entry in (tmp_path / "pictures").iterdir()] == [Path(path).name]
+
+
+@pytest.mark.parametrize(
+    ("room", "side"), [(5_000, 96), (100_000, 192), (999_999, 192), (1_000_000, LONGEST)]
+)
+def test_little_room_takes_smaller_pictures(tmp_path: Path, picture: Make, room: int, side: int) -> None:
+    path = Pictures(tmp_path, room).add(picture(0, (800, 400)))
+    with Image.open(tmp_path / str(path)) as stored:
+        assert stored.size == (side, side // 2)
 
 
 def test_small_pictures_are_kept_exactly(tmp_path: Path, picture: Make) -> None:
@@ -37,7 +45,7 @@ def test_no_more_is_stored_than_there_is_room_for(tmp_path: Path, picture: Make)
     assert first.add(picture(0, (28, 28))) is not None
     used = sum(path.stat().st_size for path in (tmp_path / "pictures").iterdir())
     second = Pictures(tmp_path, used + 10)  # another process, or the next check
-    assert second.add(picture(0, (28, 28))) is not None
+    assert second.add(picture(0, (28, 28))) is not None  # is there already
     assert not second.full
     assert second.add(picture(1, (28, 28))) is None
     assert (second.full, second.left_out) == (True, 1)

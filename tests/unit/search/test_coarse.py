@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from pytest_replication import Index, open_index
 from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
-from pytest_replication.index.manifest import read_manifest
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.removed import remove_images
+from pytest_replication.sealed import seal, unseal
 from pytest_replication.search import coarse, exact, kernel, search
 from pytest_replication.search.coded import CodedQueries
 from pytest_replication.search.codes import damages, open_codes, sizes, write_codes
-from pytest_replication.search.sealed import seal, unseal
 
 MakeIndex = Callable[..., Index]
 

@@ -18,7 +18,8 @@ from pytest_replication.errors import IndexCorrupt, SampleError, SearchError
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE, View
 from pytest_replication.index import Index
-from pytest_replication.index.manifest import FileEntry, Manifest, SourceEntry
+from pytest_replication.index.entries import FileEntry, SourceEntry
+from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.search import exact, floats, search

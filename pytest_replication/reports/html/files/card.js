@@ -16,7 +16,7 @@ const copied = (row) => {
   if (row.mirrored) told.push("mirrored");
   if (row.scale != null && Math.abs(row.scale - 1) > 0.02) told.push(`in the training image ${row.scale.toFixed(2)} times as large`);
   if (row.degrees != null && Math.abs(row.degrees) > 1) told.push(`turned by ${row.degrees.toFixed(0)}°`);
-  if (row.score != null) told.push(`score of the whole images ${row.score.toFixed(3)}`);
+  if (row.score != null) told.push(`score of the whole images ${score(row.score)}`);
   return told.join(", ");
 };
 

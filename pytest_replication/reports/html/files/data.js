@@ -43,10 +43,14 @@ const icon = (name) =>
 const plural = (count, one, several = `${one}s`) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
 
-/** Three digits, or more where three would show a score as a threshold that it is not. */
+/** Three digits, or more where these would show a score as 1 or as a threshold that it is not, or as less. */
 const score = (value, threshold) => {
-  const short = value.toFixed(3);
-  return threshold != null && threshold !== value && threshold.toFixed(3) === short ? value.toFixed(6) : short;
+  const tells = (places, limit) =>
+    (Number(value.toFixed(places)) >= limit) === (value >= limit) &&
+    (value === limit || value.toFixed(places) !== limit.toFixed(places));
+  const limits = threshold == null ? [1] : [1, threshold];
+  const places = [3, 4, 5, 6, 9].find((each) => limits.every((limit) => tells(each, limit)));
+  return places ? value.toFixed(places) : String(value);
 };
 
 /** The one figure of a pair, and what it has to reach. */
@@ -55,7 +59,7 @@ const measure = (row) => {
     return [String(row.points), row.points === 1 ? "point alike" : "points alike", row.needed ? `${row.needed} are enough` : ""];
   }
   if (row.score != null) {
-    return [score(row.score, row.threshold), "score", row.threshold == null ? "" : `threshold ${row.threshold.toPrecision(4) * 1}`];
+    return [score(row.score, row.threshold), "score", row.threshold == null ? "" : `threshold ${row.threshold.toPrecision(9) * 1}`];
   }
   if (row.distance != null) {
     return [row.distance.toPrecision(3), row.rule || "distance", row.limit == null ? "" : `limit ${row.limit.toPrecision(3) * 1}`];

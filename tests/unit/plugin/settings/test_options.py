@@ -13,8 +13,32 @@ def test_a_misspelled_option_is_told_with_the_one_that_was_meant(arg: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("--replicaton-index", "--replication-index"),
+        ("--repliction-report-budget", "--replication-report-budget"),
+        ("--relication-gate", "--replication-gate"),
+        ("--replication_threshold", "--replication-threshold"),
+        ("--replicationindex", "--replication-index"),
+        ("--rpelication-seed", "--replication-seed"),
+    ],
+)
+def test_a_misspelled_prefix_is_told_too(name: str, near: str) -> None:
+    for arg in (name, f"{name}=1"):
+        with pytest.raises(pytest.UsageError, match=f"there is no option {name}: did you mean {near}$"):
+            refuse_unknown_options([arg])
+
+
+@pytest.mark.parametrize(
     "args",
     [
+        [
+            "--report-log=x",
+            "--replay-record-dir=x",
+            "--reruns-delay=1",
+            "--replace-index",
+            "--replicate-index=1",
+        ],
         ["--replication-threshold=0.5", "--replication-gate", "threshold", "treshold"],
         ["--treshold=0.5"],
         ["--replication-of-somebody-elses-conftest"],

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_replication import Index
-from pytest_replication.index.manifest import FileEntry
+from pytest_replication.index.entries import FileEntry
 from pytest_replication.search.engines import EngineEntry
 from pytest_replication.search.engines.entry import generation_of, parse_entry
 from pytest_replication.stats.intervals import lower_bound

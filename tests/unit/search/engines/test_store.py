@@ -18,7 +18,7 @@ from filelock import FileLock
 from pytest_replication import Index, open_index
 from pytest_replication.errors import BuildError, IndexCorrupt, IndexLocked, SearchError, SettingsError
 from pytest_replication.index.compact import compact_index
-from pytest_replication.index.manifest import SourceEntry
+from pytest_replication.index.entries import SourceEntry
 from pytest_replication.index.removed import remove_images
 from pytest_replication.index.shard import Record
 from pytest_replication.index.writer import IndexWriter

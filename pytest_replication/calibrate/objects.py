@@ -20,11 +20,11 @@ from tqdm import tqdm
 from pytest_replication.errors import CalibrationError, IndexMismatch, SettingsError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import Source
-from pytest_replication.index.again import last_calibration
 from pytest_replication.index.object_calibration import ClosestPart, ObjectCalibration
 from pytest_replication.index.originals import Originals
 from pytest_replication.index.part_journal import MeasuredPart, PartJournal
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import last_calibration
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.embed import embed_images
 from pytest_replication.search.engines.vectors import take

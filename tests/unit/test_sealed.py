@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_replication.search.sealed import seal, unseal
+from pytest_replication.sealed import seal, unseal
 
 BODY = {"scale": 0.0078125, "name": "ä", "files": {"a": [1, 2]}}
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pytest_replication.calibrate as calibrate
 from pytest_replication import (
     BuildOptions,
     CalibrateOptions,
@@ -25,7 +24,8 @@ from pytest_replication import (
     open_index,
     remove_images,
 )
-from pytest_replication import calibrate_objects as module
+from pytest_replication.calibrate import objects as module
+from pytest_replication.calibrate.options import _told
 from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError
 from pytest_replication.images.sources import open_source
 from pytest_replication.index import calibration as storing
@@ -290,10 +290,10 @@ def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_that_makes_it_again_names_the_number(calibrated: Path) -> None:
-    from pytest_replication.index.again import calibrate_again
+    from pytest_replication.index.recalibrate import calibrate_again
 
     assert "--objects 8" in calibrate_again(calibrated, open_index(calibrated).manifest)
-    assert calibrate._told("objects", 8) == "8"
+    assert _told("objects", 8) == "8"
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_replication.again import policy_again, whole
 from pytest_replication.errors import CalibrationError, ControlFailed, SettingsError
 from pytest_replication.index import Record
 from pytest_replication.judging import judge
 from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports.matches_checks import check_matches
+from pytest_replication.rules_again import policy_again, whole
 from pytest_replication.search import Match, Matches, Subject
 from pytest_replication.search.matches import NullTail
 from pytest_replication.search.sightings import Sighting, Sightings
