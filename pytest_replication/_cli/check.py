@@ -19,7 +19,7 @@ from pytest_replication.accepted.file import read_accepted
 from pytest_replication.asked import Asked
 from pytest_replication.check import check_replication, require_rule
 from pytest_replication.errors import ReplicationError, SettingsError
-from pytest_replication.escape import lines
+from pytest_replication.escape import lines, one_line
 from pytest_replication.index.fingerprint import require_fingerprint
 from pytest_replication.index.opening import open_index
 from pytest_replication.index.reader import Index
@@ -158,6 +158,8 @@ def run(args: argparse.Namespace) -> int:
         if args.matches is not None or args.pixels is not None or args.pixel_limit is not None:
             raise SettingsError("--pictures draws a check of scores: leave out --matches and --pixels")
         check_pictures(args.pictures)
+    if args.report is not None:
+        _require_reportable(args)
     if args.pixels is not None or args.pixel_limit is not None:
         return _STATUS[extracted(args)]
     if args.report is not None:
@@ -166,10 +168,19 @@ def run(args: argparse.Namespace) -> int:
     return _answer(args, verdict)
 
 
+def _require_reportable(args: argparse.Namespace) -> None:
+    """Refuse a report of what has none."""
+    if args.matches is not None:
+        raise SettingsError(
+            "a run that is judged again with --matches makes no report, since neither samples nor training "
+            "images are at hand: leave out --report, or check INDEX SAMPLES with it"
+        )
+    if args.pixels is not None or args.pixel_limit is not None:
+        raise SettingsError("--report is about a check of scores: leave out --pixels and --pixel-limit")
+
+
 def _reported(args: argparse.Namespace) -> int:
     """Answer the verb with a report, which tells errors as well."""
-    if args.matches is not None or args.pixels is not None:
-        raise SettingsError("--report is about a check of scores: leave out --matches and --pixels")
     parser = add_parser(argparse.ArgumentParser().add_subparsers())
     report = CheckReport(args, vars(parser.parse_args([])))
     report.begin()
@@ -192,6 +203,7 @@ def _tell(report: CheckReport, status: int, error: ReplicationError | None = Non
         )
         print(lines(f"error: {said}{failure}"), file=sys.stderr)
         return False
+    print(one_line(f"report: {report.page}"), file=sys.stderr)
     return True
 
 

@@ -51,11 +51,13 @@ class Renderer:
         option: without dashes.
         help: one phrase.
         render: makes the text.
+        also: another name of the option, without dashes; empty for none.
     """
 
     option: str
     help: str
     render: Callable[[Results, Wanted], str]
+    also: str = ""
 
 
 def _place(file: str) -> str:
@@ -72,7 +74,12 @@ RENDERERS: tuple[Renderer, ...] = (
     Renderer("markdown", "Summary in markdown, below 1 MiB", lambda results, _: summary(results)),
     Renderer("junit", "Checks as JUnit XML, for strict readers too", lambda results, _: junit(results)),
     Renderer("sarif", "Findings as SARIF 2.1.0, for code scanning", lambda results, _: sarif(results)),
-    Renderer("gitlab", "Findings as a code quality report of GitLab", lambda results, _: gitlab(results)),
+    Renderer(
+        "gitlab",
+        "Findings as a code quality report of GitLab",
+        lambda results, _: gitlab(results),
+        also="code-quality",
+    ),
     Renderer(
         "annotations",
         "Annotations of GitHub Actions, lines for the log of a step",
@@ -94,7 +101,8 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument("results", metavar="RESULTS", help="File of results, or folder of a report")
     for renderer in RENDERERS:
         told = f"{renderer.help} (-: print it)"
-        parser.add_argument(f"--{renderer.option}", type=Path, metavar="FILE", help=told)
+        names = [f"--{name}" for name in (renderer.option, renderer.also) if name]
+        parser.add_argument(*names, type=Path, metavar="FILE", help=told)
     parser.add_argument("--private", action="store_true", help="Leave names, captions and pictures out")
     parser.add_argument(
         "--exit-status",

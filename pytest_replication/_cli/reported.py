@@ -66,6 +66,11 @@ class CheckReport:
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
+    @property
+    def page(self) -> Path:
+        """The page to look at."""
+        return Path(self.args.report) / "report.html"
+
     def begin(self) -> None:
         """Find out before anything is measured whether a report can be written.
 

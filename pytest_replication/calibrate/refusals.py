@@ -42,9 +42,14 @@ def check_size(
         rate = f"{100 * asked.fpr:g} %" + (
             f" for a gate of {asked.samples} samples" if asked.samples > 1 else ""
         )
+        less = ", or a larger --fpr"
+        if asked.samples > 1:
+            less = (
+                ", a larger --fpr or fewer --samples, or leave --samples out and judge by --max-rate or --fdr"
+            )
         raise CalibrationError(
             f"{count} of {what} are left ({copied} are copies of training images): a false-positive rate of "
-            f"{rate} takes {max(2, needed(asked.rate))} or more; give more images, or a larger --fpr"
+            f"{rate} takes {max(2, needed(asked.rate))} or more; give more images{less}"
         )
 
 

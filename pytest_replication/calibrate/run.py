@@ -31,6 +31,7 @@ from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.originals import Originals
 from pytest_replication.index.part_journal import PartJournal
 from pytest_replication.index.reader import Index
+from pytest_replication.index.recalibrate import without_images
 
 
 def calibrate_index(index: Index, options: CalibrateOptions | None = None) -> Calibration:
@@ -88,7 +89,7 @@ def _with_canaries(
     """
     planted = _plant(index, asked)
     check_canaries_kept(index, asked.plant == 0 or planted is not None)
-    found = replace(found, **_recall(planted, found.threshold, asked))
+    found = replace(found, **_recall(index, planted, found.threshold, asked))
     if planted is None:
         return found, None
     canaries = choose(index, planted, found.threshold, KEPT, asked.seed)
@@ -121,11 +122,13 @@ def _plant(index: Index, asked: CalibrateOptions) -> Planted | None:
     return plant_originals(index, asked.plant, asked.images, seed=asked.seed, progress=asked.progress)
 
 
-def _recall(planted: Planted | None, threshold: float, asked: CalibrateOptions) -> dict[str, Any]:
+def _recall(
+    index: Index, planted: Planted | None, threshold: float, asked: CalibrateOptions
+) -> dict[str, Any]:
     """What is stored of planted copies."""
     if planted is None:
-        unread = "their files cannot be read here: name the training set with --images"
-        return {"note": f"no copies were planted ({unread if asked.plant else '--plant 0'})"}
+        why = without_images(index.manifest) if asked.plant else "--plant 0"
+        return {"note": f"no copies were planted ({why})"}
     edits = np.array(planted.edits)
     kinds = [
         Found(edit, *counts, tuple(planted.scores[edits == edit].tolist()))

@@ -10,19 +10,31 @@ from typing import Any
 
 from pytest_replication.index.manifest import Manifest
 
+GATE = 256
+"""Samples of a gate that nobody spoke of: what a model draws by default."""
+ALARM = 0.05
+"""How often such a gate may fail a model that copies nothing."""
 _MOST_BYTES = 64 << 20
 _BY_PATH = ("folder", "list", "npy", "npz")
 """Sources that a name such as ``folder unseen/`` says all of."""
-_PACKED = ("npy", "npz", "idx", "parquet", "webdataset", "img2dataset")
-"""Sources whose images are no files of their own: to plant copies takes ``--images``."""
+_PACKED = {
+    "npy": "an array",
+    "npz": "an array",
+    "idx": "an array",
+    "parquet": "a table",
+    "webdataset": "tars",
+    "img2dataset": "tars or tables",
+}
+"""Sources whose images are no files, and what they lie in: planting copies takes ``--images``."""
 _UNSAID = (None, "", 1)
 
 
 def calibrate_again(folder: Path, manifest: Manifest) -> str:
     """The command in quotes, with what was given for the calibration that is or was in use.
 
-    Where that was not written down, or there is no calibration, it is told what can be known. The training
-    set is named where copies could not be planted without; ``--plant 0`` is never part of it.
+    Where that was not written down, it is told what can be known; where there is no calibration, the
+    command is one for a gate of 256 samples that tolerates no copy. The training set is named where copies
+    could not be planted without; ``--plant 0`` is never part of it.
     Nothing rests on what is read here.
     """
     made = last_calibration(folder, manifest)
@@ -34,11 +46,22 @@ def calibrate_again(folder: Path, manifest: Manifest) -> str:
         rest = f" (IMAGES were {source})" if source and not path else ""
     if "images" not in given and (images := _training_set(manifest)):
         given["images"] = images
+    if manifest.calibration is None:
+        given = {"samples": str(GATE), "fpr": f"{ALARM:g}"} | given
     words = ["pytest-replication", "calibrate", str(folder)]
     for name in ("holdout", "fpr", "samples", *sorted(given.keys() - {"holdout", "fpr", "samples"})):
         if name in given:
             words += [f"--{name}", given[name]]
     return f"'{' '.join(map(shlex.quote, words))}'{rest}"
+
+
+def without_images(manifest: Manifest) -> str:
+    """Why training images cannot be read again from where an index has them from, and what to give then."""
+    images = _training_set(manifest)
+    if not images:
+        return "their files cannot be read here: name the training set with --images"
+    packed = dict.fromkeys(_PACKED[kind] for kind in _kinds(manifest) if kind in _PACKED)
+    return f"training images lie inside {' and '.join(packed)}: give --images {shlex.quote(images)}"
 
 
 def outdated(manifest: Manifest) -> tuple[str, ...]:
@@ -75,10 +98,15 @@ def _given(made: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _training_set(manifest: Manifest) -> str:
     """What to give as ``--images``; empty where the images lie in files of their own."""
-    packed = [source.name for source in manifest.sources if source.name.partition(" ")[0] in _PACKED]
+    kinds = zip(manifest.sources, _kinds(manifest), strict=True)
+    packed = [source.name for source, kind in kinds if kind in _PACKED]
     if not packed:
         return ""
     return (_path(packed[0]) if len(packed) == 1 else "") or "TRAINING_SET"
+
+
+def _kinds(manifest: Manifest) -> list[str]:
+    return [source.name.partition(" ")[0] for source in manifest.sources]
 
 
 def _path(source: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_replication.calibrated import Calibrated
 from pytest_replication.escape import one_line
 from pytest_replication.index.calibration import HOLDOUT, TRAINING, Calibration, Copy
+from pytest_replication.index.recalibrate import ALARM, GATE
 from pytest_replication.reports.object_calibration import objects_data, objects_lines, objects_warnings
 from pytest_replication.reports.words import plural
 from pytest_replication.score_text import score_text, threshold_text
@@ -16,10 +17,6 @@ _SHOWN = 10
 _FEW = 1000
 _GROUPS = 20
 _CONFIDENCE = 0.95
-_GATE = 256
-"""Samples of a gate that nobody spoke of."""
-_ALARM = 0.05
-"""Probability from which on a gate fails an innocent model too often."""
 
 
 def calibration_data(found: Calibration) -> dict[str, Any]:
@@ -217,7 +214,7 @@ def _gate(found: Calibration) -> str:
         f"{samples} samples of a model that copies nothing fail with a probability of about "
         f"{_percent(alarm)}, where none may reach the threshold"
     )
-    if found.samples > 1 or alarm <= _ALARM:
+    if found.samples > 1 or alarm <= ALARM:
         return told
     return told + (
         "; for a gate of N samples give --samples N, or judge with --max-rate or --fdr (docs/calibration.md, "
@@ -227,7 +224,7 @@ def _gate(found: Calibration) -> str:
 
 def gate_alarm(found: Calibration) -> tuple[int, float]:
     """Samples of a gate, 256 where it was calibrated for one sample, and how often it fails by chance."""
-    samples = found.samples if found.samples > 1 else _GATE
+    samples = found.samples if found.samples > 1 else GATE
     return samples, -math.expm1(samples * math.log1p(-found.rate))
 
 

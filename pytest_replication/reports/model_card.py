@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.reports.about import REPLICATED, about, passed
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_replication.results import Results
 
 _CHECKS, _LONGEST = 50, 300
+_PLACE = re.compile(r"(^|[:= ])(/(?!/)[^:]+)")
+"""An absolute path, up to what follows it behind a colon; no address of the web."""
 _WORDS = {
     "error": "**Nothing is known: a check could not be made.** This section is no evidence.",
     "inconclusive": "**It could not be told whether the model copies training images.** This is no pass.",
@@ -29,7 +33,7 @@ _OF_SETS = ("", "assertion", "found")
 """What the cells of checks of other kinds say; the samples of a set have a row of their own."""
 _NOT_SHOWN = (
     "Anything about images that are not in the index: who trained on more than that has to index more.",
-    "That the model never copies: no more than the rate above is proved, for such prompts and seeds.",
+    "That the model never copies: no more than the rate above is proved, for {like}.",
     "Copies that the embedder takes for other images; the positive control tells which kinds it finds.",
     "Copies of style, of identity or of facts, and anything that cannot be seen in an image.",
 )
@@ -47,6 +51,7 @@ def model_card(results: Results) -> str:
     checks = [check for check in ordered(results) if not check["rerun"]]
     # Copies that a run found before it was repeated are real, and belong on the card.
     checks += [check for check in results.checks if check["rerun"] and check["outcome"] != "pass"]
+    checks = [_public(check) for check in checks]
     what = outcome(results)
     words = f"**{failure(results)}.**" if what == "fail" else _WORDS.get(what, f"{passed(results.counted)}.")
     lines = ["## Replication of training images", "", words, ""]
@@ -60,9 +65,40 @@ def model_card(results: Results) -> str:
         lines += ["", "### What weakens this", "", *(f"* {plain(said)}" for said in list(told)[:_CHECKS])]
     lines += ["", "### What this does not show", ""]
     parts = any(isinstance(check.get("objects"), Mapping) for check in checks)
-    lines += [f"* {said}" for said in (*_NOT_SHOWN, *(() if parts else (_WHOLE,)))]
+    like = _like(checks)
+    lines += [f"* {said.format(like=like)}" for said in (*_NOT_SHOWN, *(() if parts else (_WHOLE,)))]
     lines += ["", _written(results), ""]
     return "\n".join(lines)
+
+
+def _public(check: Mapping[str, Any]) -> dict[str, Any]:
+    """A check for readers elsewhere: files and folders by name, not by their place on this machine."""
+    found = dict(check)
+    for key in ("sample_source", "holdout_source", "prompts_source"):
+        if isinstance(found.get(key), str):
+            found[key] = _by_name(found[key])
+    if index := _mapping(check.get("index")):
+        named = {key: _by_name(index[key]) for key in ("path", "embedder") if isinstance(index.get(key), str)}
+        found["index"] = {**index, **named}
+    if model := _mapping(check.get("model")):
+        options = [_by_name(str(option)) for option in model.get("options") or []]
+        found["model"] = {**model, "name": _by_name(str(model.get("name"))), "options": options}
+    return found
+
+
+def _by_name(text: str) -> str:
+    """A text in which absolute paths, whole or behind a kind such as ``folder:``, are their last names."""
+    return _PLACE.sub(lambda found: found[1] + PurePosixPath(found[2]).name, text)
+
+
+def _like(checks: Sequence[Mapping[str, Any]]) -> str:
+    """What the proof is about: such prompts and seeds, where samples have some."""
+    prompts = any(
+        check.get("prompts_source") or _mapping(check.get("counts")).get("prompts") for check in checks
+    )
+    known = {"prompts": prompts, "seeds": any(_mapping(check.get("seeds")) for check in checks)}
+    named = " and ".join(name for name, are in known.items() if are)
+    return f"such {named}" if named else "samples like these"
 
 
 def _nothing(results: Results) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pytest_replication.reports.words import plural
 from pytest_replication.score_text import score_text, threshold_text
 
 _IDENTICAL = 0.999
-"""Threshold from which on next to nothing but identical vectors reaches it."""
+"""Threshold from which on vectors that are nearly the same reach it, and few others."""
 
 
 def warnings(data: Mapping[str, Any]) -> list[str]:
@@ -101,8 +101,8 @@ def check_warnings(data: Mapping[str, Any]) -> list[str]:
         )
     if data["threshold"] >= _IDENTICAL:
         found.append(
-            f"at a threshold of {threshold_text(data['threshold'])} only samples with the vector of a "
-            "training image count: a copy that was encoded again scores less"
+            f"at a threshold of {threshold_text(data['threshold'])} only samples with nearly the vector "
+            "of a training image count: a copy that was encoded again may score less"
         )
     parts = part_warnings(data["objects"], data["outcome"], controlled=bool(control["asked"]))
     return [*found, *parts, *_chance_warnings(data)]

@@ -126,7 +126,14 @@ def test_wrong_usage(calibrated: Path, holdout: Path, capsys: Captured) -> None:
     assert run(capsys, "calibrate", calibrated, "--fpr", "2")[0] == 2
     status, _, err = run(capsys, "calibrate", calibrated, "--holdout", holdout, "--fpr", "0.001")
     assert status == 3
-    assert "takes 999 or more" in err
+    assert "takes 999 or more; give more images, or a larger --fpr" in err
+    asked = ("calibrate", calibrated, "--holdout", holdout, "--fpr", "0.05", "--samples", "500")
+    status, _, err = run(capsys, *asked)
+    assert status == 3
+    assert (
+        "takes 9999 or more; give more images, a larger --fpr or fewer --samples, or leave --samples out"
+        in err
+    )
 
 
 def test_a_stale_calibration_is_an_error_with_its_remedy(

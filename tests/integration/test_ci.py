@@ -229,6 +229,8 @@ def test_the_verb_writes_files_of_other_tools(
     assert len(json.loads((out / "gitlab").read_text())) == 5
     assert "**The model copies training images.**" in (out / "model-card").read_text()
     assert (out / "markdown").read_text() == (out / "out" / "summary.md").read_text()
+    assert main(["report", str(out / "out"), "--code-quality", str(out / "same")]) == 0
+    assert (out / "same").read_text() == (out / "gitlab").read_text()
     capsys.readouterr()
     assert main(["report", str(out / "out"), "--markdown", "-"]) == 0
     assert capsys.readouterr().out == (out / "markdown").read_text()

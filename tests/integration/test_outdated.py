@@ -110,6 +110,9 @@ def test_the_command_is_that_of_the_calibration(built_calibrated: Path, tmp_path
         store_calibration(open_index(folder), replace(found, asked=(), **changed))
         command = calibrate_again(folder, open_index(folder).manifest)
         assert command == f"'pytest-replication {start} {wanted}"
+    manifest = replace(open_index(folder).manifest, calibration=None)
+    command = calibrate_again(folder, manifest)
+    assert command == f"'pytest-replication {start} --holdout IMAGES --fpr 0.05 --samples 256'"
     (path,) = folder.glob("calibration-*")
     path.write_text("torn")
     assert calibrate_again(folder, open_index(folder).manifest).endswith("--holdout IMAGES'")

@@ -361,12 +361,16 @@ def test_check_writes_a_report(
     assert "with no more than the worst pair" in capsys.readouterr().err
     assert main([*arguments, "--report-budget=60kB"]) == 1
     assert (out / "report.html").stat().st_size < 60_000
+    capsys.readouterr()
     assert main([*arguments, "--report-private"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"report: {out / 'report.html'}"
     assert valid(out)["private"] is True
     assert main(["check", index, str(tmp_path / "nowhere"), "--threshold=0.9", f"--report={out}"]) == 3
     assert (valid(out)["outcome"], valid(out)["checks"]) == ("error", [])
     assert main(["check", "--matches=run.json", f"--report={out}"]) == 2
-    assert "leave out --matches" in capsys.readouterr().err
+    assert "judged again with --matches makes no report" in capsys.readouterr().err
+    assert main(["check", index, str(training), "--pixels=ratio", f"--report={out}"]) == 2
+    assert "leave out --pixels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["pages", "pictures"])

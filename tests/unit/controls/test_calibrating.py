@@ -55,7 +55,10 @@ def test_a_calibration_plants_and_a_check_finds(pictures: Path, tmp_path: Path, 
 
 def test_images_of_an_array_take_the_training_set(array: Path, holdout: Path, unrelated: Path) -> None:
     none = calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05))
-    assert none.note.startswith("no copies were planted (their files cannot be read here: name the training")
+    train = array.parent / "train.npy"
+    assert none.note == (
+        f"no copies were planted (training images lie inside an array: give --images {train})"
+    )
     assert open_index(array).canaries is None
     with pytest.raises(SourceError, match="holds none of the training images of"):
         calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, images=unrelated))
@@ -126,7 +129,7 @@ def test_files_that_vanish_meanwhile_lose_no_canaries(
 def test_the_command_for_an_array_names_it(array: Path, holdout: Path) -> None:
     """Where nothing was planted yet, and where that was not wanted then."""
     wanted = f"--images {array.parent / 'train.npy'}'"
-    assert calibrate_again(array, open_index(array).manifest).endswith(f"--holdout IMAGES {wanted}")
+    assert calibrate_again(array, open_index(array).manifest).endswith(f"--samples 256 {wanted}")
     calibrate_index(open_index(array), CalibrateOptions(holdout, fpr=0.05, plant=0))
     assert calibrate_again(array, open_index(array).manifest).endswith(f"--fpr 0.05 {wanted}")
 

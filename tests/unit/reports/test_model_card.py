@@ -66,6 +66,46 @@ def test_a_run_without_checks_says_that_and_no_more(faults):
         assert odd not in told
 
 
+def test_places_on_this_machine_are_not_told():
+    check = made_check(
+        outcome="pass",
+        sample_source="/home/me/made of it/",
+        prompts_source="/home/me/prompts.txt",
+        model={
+            "name": "diffusers:/home/me/release",
+            "fingerprint": None,
+            "options": ["lora=/home/me/a.safetensors"],
+        },
+    )
+    check["index"] |= {"path": "/home/me/index", "embedder": "onnx:/home/me/net.onnx", "canaries": None}
+    told = model_card(made_results(check))
+    assert "/home" not in told
+    for expected in (
+        "256 of `made of it`",
+        "prompts.txt",
+        "| model | `diffusers:release`, `lora=a.safetensors` |",
+        "`onnx:net.onnx`",
+        "info index",
+    ):
+        assert expected in told
+    relative = made_check(outcome="pass", sample_source="https://host/a", model={"name": "models/release"})
+    told = model_card(made_results(relative))
+    assert "`https://host/a`" in told
+    assert "`models/release`" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "for such seeds."),
+        ({"prompts_source": "prompts.txt"}, "for such prompts and seeds."),
+        ({"seeds": None}, "for samples like these."),
+    ],
+)
+def test_the_proof_is_about_prompts_and_seeds_that_are_there(changes, words):
+    assert f"is proved, {words}" in model_card(made_results(made_check(outcome="pass", **changes)))
+
+
 def test_copies_of_a_run_that_was_repeated_stay_on_the_card():
     told = model_card(made_results(made_check(rerun=True), made_check(2, "pass"), outcome="fail"))
     assert "FAIL: 3 of 256" in told

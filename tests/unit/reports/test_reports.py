@@ -296,7 +296,7 @@ def test_a_score_and_a_threshold_that_differ_are_told_apart(
 
 @pytest.mark.parametrize(("threshold", "told"), [(0.998, False), (0.999, True), (1.0, True)])
 def test_a_threshold_that_only_identical_vectors_reach_is_told(threshold: float, told: bool) -> None:
-    said = f"at a threshold of {threshold:g} only samples with the vector of a training image count"
+    said = f"at a threshold of {threshold:g} only samples with nearly the vector of a training image count"
     assert (said in render(verdict(0, 1, Policy(threshold)))) is told
 
 
