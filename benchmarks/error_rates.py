@@ -22,8 +22,9 @@ from pytest_replication.index import Record
 from pytest_replication.judging import judge
 from pytest_replication.policy import Policy
 from pytest_replication.search import Match, Matches, Subject
+from pytest_replication.set_checks.closeness import judge_closeness
 from pytest_replication.set_checks.copying import CopyingRule, judge_copying
-from pytest_replication.set_checks.holdout import HoldoutRule, HoldoutScores, judge_closeness
+from pytest_replication.set_checks.holdout import HoldoutRule, HoldoutScores
 from pytest_replication.set_checks.percentile import judge_percentile
 from pytest_replication.stats.bootstrap import clustered_bounds
 from pytest_replication.stats.data_copying import data_copying

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     )
     from pytest_replication.index.abandon import AbandonReport, abandon_append
     from pytest_replication.index.append import AppendOptions, append_index
-    from pytest_replication.index.calibration import Calibration, drop_calibration
+    from pytest_replication.index.calibration import Calibration
+    from pytest_replication.index.calibration_file import drop_calibration
     from pytest_replication.index.compact import CompactReport, compact_index
     from pytest_replication.index.duplicates import Duplicates, store_duplicates
     from pytest_replication.index.imported import ImportOptions, ImportReport, import_index
@@ -84,7 +85,8 @@ _HOMES = {
     "index": ("BuildOptions", "BuildReport", "Index", "Record", "build_index", "open_index"),
     "index.abandon": ("AbandonReport", "abandon_append"),
     "index.append": ("AppendOptions", "append_index"),
-    "index.calibration": ("Calibration", "drop_calibration"),
+    "index.calibration": ("Calibration",),
+    "index.calibration_file": ("drop_calibration",),
     "index.compact": ("CompactReport", "compact_index"),
     "index.duplicates": ("Duplicates", "store_duplicates"),
     "index.imported": ("ImportOptions", "ImportReport", "import_index"),

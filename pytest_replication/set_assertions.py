@@ -11,8 +11,9 @@ from pytest_replication.controls.copies import MAX_COPIED
 from pytest_replication.index.reader import Index
 from pytest_replication.reports.sets import render_set
 from pytest_replication.reports.text import render
+from pytest_replication.set_checks.closeness import measure_closeness
 from pytest_replication.set_checks.copying import CopyingRule, measure_copying
-from pytest_replication.set_checks.holdout import HoldoutRule, measure_closeness
+from pytest_replication.set_checks.holdout import HoldoutRule
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
 from pytest_replication.set_checks.running import Call

@@ -6,7 +6,7 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,26 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
 settings.load_profile("quick")
+
+
+_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember of a test whether it failed, for its folders."""
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Iterator[pytest.Pytester]:
+    """Make suites that are deleted when the test has passed, as pytest deletes the folder of ``tmp_path``."""
+    yield pytester
+    if not request.node.stash.get(_FAILED, False):
+        for folder in (pytester.path, os.environ.get("PYTEST_DEBUG_TEMPROOT")):
+            shutil.rmtree(folder or "", ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

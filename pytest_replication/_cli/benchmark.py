@@ -9,15 +9,9 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_device, print_json
 from pytest_replication.benchmark.asked import check_asked
-from pytest_replication.benchmark.chosen import (
-    Chosen,
-    check_apart,
-    check_sets,
-    choose_sets,
-    hosts_of,
-    idle,
-    pictures_of,
-)
+from pytest_replication.benchmark.choose import choose_sets, hosts_of, pictures_of
+from pytest_replication.benchmark.chosen import Chosen
+from pytest_replication.benchmark.chosen_checks import check_apart, check_sets, idle
 from pytest_replication.benchmark.figures import check_figures, draw_curves, draw_heat_map
 from pytest_replication.benchmark.results import Row, as_csv, as_table, as_thresholds
 from pytest_replication.benchmark.run import RESULTS, run_benchmark

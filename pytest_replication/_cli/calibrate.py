@@ -12,7 +12,8 @@ from pytest_replication.calibrate.objects import IMAGES
 from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import lines
-from pytest_replication.index.calibration import GROUPINGS, drop_calibration
+from pytest_replication.index.calibration import GROUPINGS
+from pytest_replication.index.calibration_file import drop_calibration
 from pytest_replication.index.opening import open_index
 from pytest_replication.reports.calibration import calibration_data, calibration_text
 from pytest_replication.reports.calibration_plot import check_plot, draw_calibration

@@ -18,14 +18,15 @@ from pytest_replication.benchmark.alike import (
     sides_of,
     small_forms,
 )
+from pytest_replication.benchmark.asked import check_names, refuse_twice
 from pytest_replication.benchmark.features import digest_of, identity_of
 from pytest_replication.benchmark.ranked import CELLS
 from pytest_replication.benchmark.results import Row, add_results, read_results
-from pytest_replication.benchmark.scores import Score, score_named
+from pytest_replication.benchmark.scores import Score
 from pytest_replication.benchmark.sets import Picture, RetrievalSet, sha256s
 from pytest_replication.benchmark.task import Background, Extractor, Task
 from pytest_replication.embedders import Embedder, EmbedderSpec, load_embedder
-from pytest_replication.errors import BenchmarkError, SettingsError
+from pytest_replication.errors import BenchmarkError
 from pytest_replication.reports.words import plural
 
 RESULTS = "results.json"
@@ -107,49 +108,10 @@ def run_benchmark(
     return _labelled(found, _labels(specs), out / RESULTS)
 
 
-def check_names(embedders: Sequence[str], scores: Sequence[str], background: int) -> list[Score]:
-    """Find out whether a benchmark can be, before sets are made for it.
-
-    Args:
-        embedders: as `run_benchmark` takes them.
-        scores: likewise.
-        background: number of background pictures.
-
-    Returns:
-        The scores.
-
-    Raises:
-        BenchmarkError: neither extractors nor scores.
-        SettingsError: a score that there is not, without its background or with one that is too small for it,
-            or an extractor twice.
-    """
-    if not (embedders and scores):
-        raise BenchmarkError(
-            f"{len(embedders)} extractors and {len(scores)} scores are no benchmark: give one of each"
-        )
-    _refuse_twice("extractors are", embedders)
-    wanted = [score_named(name) for name in scores]
-    for score in wanted:
-        if score.needs_background and not background:
-            raise SettingsError(f"the score {score.name} needs a background set: give --background IMAGES")
-        if score.least > background:
-            raise SettingsError(
-                f"the score {score.name} needs {score.least} background images at least, and there are "
-                f"{background}: add some to --background"
-            )
-    return wanted
-
-
 def _check_sets(sets: Sequence[RetrievalSet]) -> None:
     if not sets:
         raise BenchmarkError("no sets are no benchmark: give one at least")
-    _refuse_twice("sets are named", [made.name for made in sets])
-
-
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise SettingsError(f"two {what} {name}: results could not be told apart, leave one out")
+    refuse_twice("sets are named", [made.name for made in sets])
 
 
 def _fitting(

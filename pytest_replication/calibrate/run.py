@@ -24,7 +24,8 @@ from pytest_replication.controls import Planted, plant_originals
 from pytest_replication.controls.parts import plant_parts
 from pytest_replication.controls.planting import KEPT, choose
 from pytest_replication.controls.replaced import check_canaries_kept, check_null_kept, check_plantable
-from pytest_replication.index.calibration import Calibration, Found, store_calibration
+from pytest_replication.index.calibration import Calibration, Found
+from pytest_replication.index.calibration_file import store_calibration
 from pytest_replication.index.canaries import Canaries
 from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.originals import Originals

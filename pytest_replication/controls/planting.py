@@ -21,7 +21,8 @@ from PIL import Image
 
 from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.edits import EDITS, Edit
-from pytest_replication.index.canaries import Canaries, Canary, png, write_canaries
+from pytest_replication.index.canaries import Canaries, Canary, png
+from pytest_replication.index.canaries_file import write_canaries
 from pytest_replication.index.originals import Original, Originals
 from pytest_replication.index.reader import Index
 from pytest_replication.search import Neighbours, search

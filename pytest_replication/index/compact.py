@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.index.beside import Beside
-from pytest_replication.index.canaries import without_pictures
+from pytest_replication.index.canaries_file import without_pictures
 from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.features import of_rows
 from pytest_replication.index.layout import drop_derived

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_replication.index.kept_lines import KeptLines
+from pytest_replication.strict_json import no_constant
 
 _MOST_BYTES = 1 << 30
 
@@ -43,7 +44,7 @@ class Batch:
         Raises:
             ValueError: it is torn, or none.
         """
-        values: Any = json.loads(line, parse_constant=_refuse)
+        values: Any = json.loads(line, parse_constant=no_constant)
         if not isinstance(values, dict):
             raise ValueError("no object")
         found = cls(**values)
@@ -86,7 +87,3 @@ class Journal:
     def drop(self) -> None:
         """Forget all of it."""
         self._lines.drop()
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no score")

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pytest_replication.embedders import Embedder, load_embedder
 from pytest_replication.errors import EmbedderUnavailable, IndexMismatch, SettingsError, UnknownName
 from pytest_replication.images.local import Features
-from pytest_replication.index.calibration import Calibration, read_calibration
-from pytest_replication.index.canaries import Canaries, read_canaries, require_none
+from pytest_replication.index.calibration import Calibration
+from pytest_replication.index.calibration_file import read_calibration
+from pytest_replication.index.canaries import Canaries
+from pytest_replication.index.canaries_file import read_canaries, require_none
 from pytest_replication.index.checksums import check_file
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.entries import ObjectsEntry

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_replication.errors import SampleError, meant
 from pytest_replication.models.samples import Label
+from pytest_replication.strict_json import no_repeats
 
 NAME = "samples.jsonl"
 LARGEST = 1 << 28
@@ -91,7 +92,7 @@ def _lines(content: bytes, where: str) -> list[str]:
 
 def _line(text: str, where: str) -> Listed:
     try:
-        data = json.loads(text, object_pairs_hook=_once)
+        data = json.loads(text, object_pairs_hook=no_repeats)
     except (ValueError, RecursionError) as error:
         raise SampleError(f"{where} is no line of JSON ({error}): write one object a sample") from error
     if not isinstance(data, dict):
@@ -124,9 +125,3 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, str)
     path = PurePosixPath(value)
     return str(path) == value and not path.is_absolute() and ".." not in path.parts and value != "."
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key comes twice")
-    return dict(pairs)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_replication.errors import SettingsError, SourceError
 from pytest_replication.images.read import read_file
+from pytest_replication.strict_json import no_repeats
 
 Row = tuple[int, Mapping[str, Any]]
 """Number of the line or row, from 1 on, and its values by column."""
@@ -42,7 +43,7 @@ def read_jsonl(path: Path) -> Iterator[Row]:
         if not line["prompt"].strip():
             raise SettingsError(f"line {number} of {path} is blank: remove it")
         try:
-            row = json.loads(line["prompt"], object_pairs_hook=_without_repeats)
+            row = json.loads(line["prompt"], object_pairs_hook=no_repeats)
         except (ValueError, RecursionError) as error:
             raise SettingsError(
                 f"line {number} of {path} is no JSON ({error}): give an object a line"
@@ -105,10 +106,3 @@ def _text(path: Path) -> str:
         return read_file(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise SettingsError(f"the prompts of {path} cannot be read as text in UTF-8 ({error})") from error
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands in it twice")
-    return found

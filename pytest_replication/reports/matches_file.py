@@ -39,6 +39,7 @@ from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches, Stored
 from pytest_replication.search.neighbours import SearchedBy
 from pytest_replication.search.subject import Subject
+from pytest_replication.strict_json import no_constant, no_repeats
 from pytest_replication.verdicts import Verdict
 
 FORMAT = 1
@@ -226,21 +227,10 @@ def _text(path: Path) -> str:
 
 
 def _parse(text: str) -> dict[str, Any]:
-    body = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_repeats)
+    body = json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
     if type(body) is not dict:
         raise ValueError("it is no object")
     return body
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no finite number")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands in it twice")
-    return found
 
 
 def _refusal(path: Path, error: Exception) -> MatchesFileError:

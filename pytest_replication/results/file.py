@@ -17,6 +17,7 @@ from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError
 from pytest_replication.images.read import read_file
 from pytest_replication.results.sound import FORMAT, require_sound
+from pytest_replication.strict_json import no_constant
 
 NAME = "results.json"
 """Of the file in the folder of a report."""
@@ -124,7 +125,7 @@ def read_results_or(path: str | os.PathLike[str], remedy: str) -> Results:
         source /= NAME
     text = _text(source, remedy)
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=no_constant)
         if isinstance(data, dict) and data.get("format") != FORMAT and "kind" in data:
             raise ResultsError(_other_format(source, data, remedy))
         require_sound(data)
@@ -150,10 +151,6 @@ def _text(path: Path, remedy: str) -> str:
         raise ResultsError(f"there is no file of results at {path}: {remedy}") from error
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read as a file of results ({error}): {remedy}") from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no finite number")
 
 
 def _finite(data: Any) -> Any:

@@ -14,21 +14,18 @@ from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.search.blocks import blocks, hidden_in
-from pytest_replication.set_checks.holdout import POWER, usable
+from pytest_replication.set_checks.closeness import POWER
+from pytest_replication.set_checks.holdout import usable
+from pytest_replication.set_checks.independent import first_of_each, one_a_prompt, told_of_prompts
 from pytest_replication.set_checks.running import (
     Call,
     Features,
-    check_copies,
     check_levels,
-    first_of_each,
-    keep_apart,
-    one_a_prompt,
     run_check,
     search_holdout,
     search_samples,
-    told_of_prompts,
 )
-from pytest_replication.set_checks.unseen import holdout_samples
+from pytest_replication.set_checks.unseen import check_copies, holdout_samples, keep_apart
 from pytest_replication.set_verdicts import CopyingVerdict, Finding, overall
 from pytest_replication.stats.authenticity import SAME, authentic_share
 from pytest_replication.stats.data_copying import CELLS, Cell, DataCopying, data_copying

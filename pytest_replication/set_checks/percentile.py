@@ -10,14 +10,8 @@ from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.score_text import score_text
 from pytest_replication.search import Subject
-from pytest_replication.set_checks.running import (
-    Call,
-    Scores,
-    first_of_each,
-    independent,
-    run_check,
-    search_samples,
-)
+from pytest_replication.set_checks.independent import first_of_each, independent
+from pytest_replication.set_checks.running import Call, Scores, run_check, search_samples
 from pytest_replication.set_verdicts import Finding, PercentileVerdict
 from pytest_replication.stats.intervals import samples_to_prove
 from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds, widest

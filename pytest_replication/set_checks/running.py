@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,20 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.asked import breakage_told, choose_allowed, choose_canaries, index_for
-from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
 from pytest_replication.controls.embed import embed_guarded
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
-from pytest_replication.controls.planting import DUPLICATE
-from pytest_replication.errors import ControlFailed, IndexMismatch, SampleError, SearchError, SettingsError
+from pytest_replication.errors import ControlFailed, IndexMismatch, SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.reports.sets import render_set, set_data
 from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.sightings import Sightings
-from pytest_replication.set_verdicts import Finding, SetVerdict
-from pytest_replication.stats.bootstrap import worth
+from pytest_replication.set_verdicts import SetVerdict
 from pytest_replication.surroundings import CanaryChoice, current
 from pytest_replication.verdicts import Outcome
 
@@ -146,98 +142,6 @@ def check_levels(alpha: float, detect: float) -> None:
         raise SettingsError(f"alpha is {alpha}; expected a share above 0 and at most 0.5")
     if not 0.5 < detect <= 1:
         raise SettingsError(f"detect is {detect}; expected a probability above 0.5, such as 0.6")
-
-
-def check_copies(given: float | None, most: float) -> None:
-    """Refuse what is no score from which on a hold-out image is a copy, or no share that may be.
-
-    Raises:
-        SettingsError: so it is.
-    """
-    if not 0 <= most <= 1:
-        raise SettingsError(f"max_copied is {most}; expected a share from 0 to 1, such as {MAX_COPIED}")
-    if given is not None and not -1 < given <= 1:
-        raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
-
-
-def keys_of(vectors: Features) -> list[bytes]:
-    """What tells images apart: equal for the same image, up to rounding."""
-    rows = vectors.reshape(len(vectors), -1).round(4) + np.float32(0)  # no -0
-    return [row.tobytes() for row in np.ascontiguousarray(rows)]
-
-
-def first_of_each(vectors: Features) -> NDArray[np.int64]:
-    """Numbers of the images that no earlier one equals."""
-    seen: dict[bytes, int] = {}
-    for number, key in enumerate(keys_of(vectors)):
-        seen.setdefault(key, number)
-    return np.array(sorted(seen.values()), np.int64)
-
-
-def independent(subject: Subject) -> int:
-    """Samples that are independent evidence: those that are distinct, and no more than prompts are worth.
-
-    Samples of one prompt count once, and where some prompts have more samples than others, for less.
-    """
-    count = len(subject.samples)
-    prompts = int(worth(list(Counter(subject.prompts).values())) + 1e-9) if subject.prompts else count
-    return min(count, subject.distinct or count, prompts)
-
-
-def one_a_prompt(subject: Subject, seed: int = 0) -> NDArray[np.int64]:
-    """Numbers of samples that are independent: one of each prompt, drawn at random; all if none is shared.
-
-    A test of samples that share prompts takes what one prompt does many times for what the model does.
-    """
-    places: dict[object, list[int]] = {}
-    for number in range(len(subject.samples)):
-        places.setdefault(subject.prompts[number] if subject.prompts else number, []).append(number)
-    rng = np.random.default_rng(seed)
-    return np.array(sorted(int(rng.choice(several)) for several in places.values()), np.int64)
-
-
-def told_of_prompts(samples: int, prompts: int, p: float, alpha: float) -> tuple[Finding, ...]:
-    """What all samples together say where a test is of one a prompt: nothing, unless they share prompts.
-
-    What only the samples of a few prompts show is no property of the model, but nothing passes on it either.
-
-    Args:
-        samples: number of all.
-        prompts: number of those that were tested.
-        p: of the same tests of all samples, adjusted, the lowest.
-        alpha: p from which on downwards a test fails.
-    """
-    if samples == prompts:
-        return ()
-    told = (
-        f"{samples} samples share {prompts} prompts, of each of which one is tested; all together p {p:.3g}"
-    )
-    return (Finding("prompts", told, Outcome.INCONCLUSIVE if p <= alpha else None, p),)
-
-
-def few_copied(copied: int, of: int, line: float, most: float, what: str) -> None:
-    """Refuse a hold-out of which many images are copies of training images.
-
-    Raises:
-        SampleError: it is no hold-out, or the samples are given in its place.
-    """
-    if said := too_many_copies(copied, of, line, most, what, "max_copied="):
-        raise SampleError(said)
-
-
-def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:
-    """Refuse samples that are hold-out images: they would be compared with themselves.
-
-    Raises:
-        SampleError: some are.
-    """
-    theirs = set(keys_of(holdout))
-    same = [number for number, key in enumerate(keys_of(samples)) if key in theirs]
-    if same:
-        raise SampleError(
-            f"{len(same)} of {len(samples)} samples are images of the hold-out {source} (the first: "
-            f"{subject.samples[same[0]]}): give a hold-out that the model has not made and was not trained on"
-        )
 
 
 def _finite(scores: Scores) -> Scores:

@@ -1,4 +1,4 @@
-"""Hold-outs in the forms of samples, and in those of training sets too."""
+"""Hold-outs: in the forms of samples and in those of training sets too, and what makes one useless."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from pytest_replication.errors import SampleError, SourceError
+from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
+from pytest_replication.controls.planting import DUPLICATE
+from pytest_replication.errors import SampleError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef, open_source
 from pytest_replication.models.samples import Samples
+from pytest_replication.search import Subject
+from pytest_replication.set_checks.independent import keys_of
+from pytest_replication.set_checks.running import Features
 
 
 def holdout_samples(given: object) -> Samples:
@@ -44,3 +49,40 @@ def _picture(ref: ImageRef) -> Image.Image:
         raise SampleError(
             f"{ref.uri} of the hold-out cannot be read: {error}; mend it, or leave it out"
         ) from error
+
+
+def check_copies(given: float | None, most: float) -> None:
+    """Refuse what is no score from which on a hold-out image is a copy, or no share that may be.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if not 0 <= most <= 1:
+        raise SettingsError(f"max_copied is {most}; expected a share from 0 to 1, such as {MAX_COPIED}")
+    if given is not None and not -1 < given <= 1:
+        raise SettingsError(f"holdout_copies is {given}; expected a score, such as {DUPLICATE}")
+
+
+def few_copied(copied: int, of: int, line: float, most: float, what: str) -> None:
+    """Refuse a hold-out of which many images are copies of training images.
+
+    Raises:
+        SampleError: it is no hold-out, or the samples are given in its place.
+    """
+    if said := too_many_copies(copied, of, line, most, what, "max_copied="):
+        raise SampleError(said)
+
+
+def keep_apart(samples: Features, holdout: Features, subject: Subject, source: str) -> None:
+    """Refuse samples that are hold-out images: they would be compared with themselves.
+
+    Raises:
+        SampleError: some are.
+    """
+    theirs = set(keys_of(holdout))
+    same = [number for number, key in enumerate(keys_of(samples)) if key in theirs]
+    if same:
+        raise SampleError(
+            f"{len(same)} of {len(samples)} samples are images of the hold-out {source} (the first: "
+            f"{subject.samples[same[0]]}): give a hold-out that the model has not made and was not trained on"
+        )

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_replication import check_replication, cli, open_index, remove_images
 from pytest_replication.errors import ControlFailed, MatchesFileError
-from pytest_replication.index.canaries import Canaries, write_canaries
+from pytest_replication.index.canaries import Canaries
+from pytest_replication.index.canaries_file import write_canaries
 from pytest_replication.reports.matches_file import read_matches, save_matches
 from pytest_replication.sealed import digest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import CalibrateOptions, cli, open_index
-from pytest_replication.index.calibration import store_calibration
+from pytest_replication.index.calibration_file import store_calibration
 from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.writer import IndexWriter
 

@@ -23,7 +23,7 @@ from pytest_replication.errors import (
     SettingsError,
     ThresholdMissing,
 )
-from pytest_replication.index.calibration import store_calibration
+from pytest_replication.index.calibration_file import store_calibration
 from pytest_replication.judging import judge
 from pytest_replication.models.samples import Samples
 from pytest_replication.policy import GroupThresholds, Policy

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pytest_replication.images.read import read_file
+from pytest_replication.tidy import tidied
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,7 @@ def place(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _straight(folder: Path) -> Path:
-    flat, real = Path(os.path.normpath(folder)), folder.resolve()
-    return flat if flat.resolve() == real else real  # behind a link, .. leads elsewhere
+    return Path(tidied(str(folder)))
 
 
 def printable(path: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SettingsError, SourceError
+from pytest_replication.images.sources.base import printable
 from pytest_replication.index.shard import Record, Rejected
 
 _SHORTEST = 1e-12
@@ -135,8 +135,3 @@ def version_of(files: Sequence[Path]) -> str:
             raise SourceError(f"{printable(path)} cannot be read: {error.strerror}") from error
         digest.update(f"{printable(path.name)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()
-
-
-def printable(path: object) -> str:
-    """A path or key as text that can be stored, also where it is not valid in any encoding."""
-    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_replication.errors import SettingsError, SourceError
-from pytest_replication.index.importers.base import printable
+from pytest_replication.images.sources.base import printable
 from pytest_replication.index.shard import Record
 
 if TYPE_CHECKING:

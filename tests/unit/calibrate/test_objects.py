@@ -28,7 +28,8 @@ from pytest_replication.calibrate import objects as module
 from pytest_replication.calibrate.options import _told
 from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError
 from pytest_replication.images.sources import open_source
-from pytest_replication.index import calibration as storing
+from pytest_replication.index import calibration_file as storing
+from pytest_replication.index.calibration import Calibration
 from pytest_replication.index.object_calibration import ObjectCalibration, parse_objects
 from pytest_replication.models.samples import Samples
 from pytest_replication.object_rules import find_object_rule
@@ -184,7 +185,7 @@ def test_a_file_that_says_what_no_calibration_does_is_refused(
 ) -> None:
     to_json = storing._to_json
 
-    def damaged(found: storing.Calibration) -> bytes:
+    def damaged(found: Calibration) -> bytes:
         body = json.loads(to_json(found))
         body["objects"] |= wrong
         return json.dumps(body).encode()

@@ -18,7 +18,8 @@ from pytest_replication import ReplicationDetected, assert_no_replication, check
 from pytest_replication.controls.gate import Guard
 from pytest_replication.errors import ControlFailed, IndexCorrupt, SampleError, SettingsError
 from pytest_replication.index import Index
-from pytest_replication.index.canaries import Canaries, Canary, write_canaries
+from pytest_replication.index.canaries import Canaries, Canary
+from pytest_replication.index.canaries_file import write_canaries
 from pytest_replication.search import SearchedBy, search
 from pytest_replication.search.neighbours import Neighbours
 from pytest_replication.search.sightings import Sightings

@@ -9,21 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_replication import (
-    Index,
-    Outcome,
-    check_replication,
-    cli,
-    open_index,
-    read_matches,
-    save_matches,
-)
+from pytest_replication import Index, Outcome, check_replication, cli, open_index, read_matches, save_matches
 from pytest_replication._plugin.table import _controlled
 from pytest_replication.controls import parts as module
 from pytest_replication.controls.judged_parts import PartControl, judge_part_control
 from pytest_replication.controls.parts import PartGuard, draw_parts, paste, plant_parts, safe
 from pytest_replication.errors import ControlFailed
-from pytest_replication.index.canaries import Canaries, Canary, PartCanaries, PartCanary, png, write_canaries
+from pytest_replication.index.canaries import Canaries, Canary, PartCanaries, PartCanary, png
+from pytest_replication.index.canaries_file import write_canaries
 from pytest_replication.index.originals import Originals
 from pytest_replication.judging import judge
 from pytest_replication.reports.calibration import calibration_data, calibration_text

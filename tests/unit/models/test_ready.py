@@ -93,7 +93,7 @@ def change(ready: Path, how: str) -> None:
         ('{"file": "c.png", "label": 0.5}', "has label = 0.5"),
         ('{"file": "../c.png"}', "expected a path below its folder"),
         ('{"file": "/c.png"}', "expected a path below its folder"),
-        ('{"file": "c.png", "file": "a.png"}', "a key comes twice"),
+        ('{"file": "c.png", "file": "a.png"}', "a key stands in it twice"),
     ],
 )
 def test_a_listing_that_does_not_fit_is_refused(ready: Path, how: str, message: str) -> None:

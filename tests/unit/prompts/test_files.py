@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_replication import Prompt
@@ -63,8 +63,9 @@ def test_labels_alone_are_read(tmp_path: Path) -> None:
 
 @settings(max_examples=25)
 @given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1), min_size=1, max_size=5))
+@example(["A", "a"])  # which encoders may tell apart
 def test_every_text_comes_back(texts: list[str]) -> None:
-    distinct = list({" ".join(t.casefold().split()): t for t in reversed(texts)}.values())
+    distinct = list({" ".join(t.split()): t for t in reversed(texts)}.values())
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), "p.jsonl", "\n".join(json.dumps({"prompt": t}) for t in texts))
         assert {p.text for p in read_prompts(path).entries} == set(distinct)

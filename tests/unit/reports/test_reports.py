@@ -10,7 +10,8 @@ from pytest_replication.judging import judge
 from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.policy import Policy
 from pytest_replication.reports.data import verdict_data
-from pytest_replication.reports.text import SHOWN, headline, render
+from pytest_replication.reports.pairs_text import SHOWN
+from pytest_replication.reports.text import headline, render
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.search import Match, Matches, SearchedBy, Subject
 from pytest_replication.search.sightings import Sighting, Sightings

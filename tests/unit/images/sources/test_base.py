@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 
 from pytest_replication.images.sources import FileSlice, ImageRef, Listing
-from pytest_replication.images.sources.base import exists, file_version, storable
+from pytest_replication.images.sources.base import exists, file_version, printable, storable
 
 
 def digest(*refs: ImageRef) -> str:
@@ -43,3 +44,7 @@ def test_text_that_cannot_be_stored_is_escaped() -> None:
 def test_text_that_cannot_be_a_path_does_not_exist(name: str) -> None:
     assert not exists(name)
     assert file_version(Path(name)) == "missing"
+
+
+def test_a_name_in_no_encoding_is_printable() -> None:
+    assert printable(Path(os.fsdecode(b"caf\xe9.png"))) == "caf\\xe9.png"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_replication.errors import SettingsError, SourceError
-from pytest_replication.index.importers.base import Embeddings, printable, version_of
+from pytest_replication.index.importers.base import Embeddings, version_of
 from pytest_replication.index.importers.npy import NpyEmbeddings
 from pytest_replication.index.shard import Record
 
@@ -106,7 +106,3 @@ def test_a_change_while_it_is_read_is_an_error(tmp_path: Path, made: Callable[..
     os.utime(path, ns=(1, 1))
     with pytest.raises(SourceError, match="changed while it was read"):
         next(blocks)
-
-
-def test_a_name_in_no_encoding_is_printable() -> None:
-    assert printable(Path(os.fsdecode(b"caf\xe9.png"))) == "caf\\xe9.png"

@@ -14,8 +14,9 @@ import pytest
 
 from pytest_replication import Calibration, Index, drop_calibration, open_index
 from pytest_replication.errors import CalibrationError, IndexCorrupt
-from pytest_replication.index import calibration as stored
-from pytest_replication.index.calibration import is_stale, store_calibration
+from pytest_replication.index import calibration_file as stored
+from pytest_replication.index.calibration import is_stale
+from pytest_replication.index.calibration_file import store_calibration
 from pytest_replication.index.writer import IndexWriter
 
 
@@ -105,7 +106,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None], **entry: A
     ("change", "message"),
     [
         (lambda body: body.update(format=2), "not in format 1"),
-        (lambda body: body["scores"].__setitem__(0, float("nan")), "it holds NaN"),
+        (lambda body: body["scores"].__setitem__(0, float("nan")), "NaN is no finite number"),
         (lambda body: body["scores"].__setitem__(-1, 1.5), "no cosines"),
         (lambda body: body["scores"].reverse(), "not sorted"),
         (lambda body: body["scores"].pop(), "its groups"),

@@ -14,16 +14,9 @@ from PIL import Image
 
 from pytest_replication import append_index, compact_index, open_index, remove_images, verify_index
 from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
-from pytest_replication.index import Index, canaries
-from pytest_replication.index.canaries import (
-    Canaries,
-    Canary,
-    PartCanaries,
-    PartCanary,
-    png,
-    read_canaries,
-    write_canaries,
-)
+from pytest_replication.index import Index, canaries_file
+from pytest_replication.index.canaries import Canaries, Canary, PartCanaries, PartCanary, png
+from pytest_replication.index.canaries_file import read_canaries, write_canaries
 from pytest_replication.index.manifest_file import read_manifest, write_manifest
 from pytest_replication.index.shard import describe_file
 
@@ -157,7 +150,7 @@ def test_canaries_that_cannot_be_are_an_error(damaged: Path, what: str) -> None:
 def test_a_file_that_is_too_large_is_neither_read_nor_written(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canaries, "_MOST_BYTES", 100)
+    monkeypatch.setattr(canaries_file, "_MOST_BYTES", 100)
     with pytest.raises(IndexCorrupt, match="more than the 100 bytes that canaries may have"):
         _ = open_index(index.path).canaries
     with pytest.raises(BuildError, match="1 canaries take more than 100 bytes"):
@@ -171,7 +164,7 @@ def test_a_file_that_is_too_large_is_neither_read_nor_written(
 def test_a_file_that_unpacks_to_more_than_it_should_is_not_read(
     index: Index, monkeypatch: pytest.MonkeyPatch, rows: int, size: int, message: str
 ) -> None:
-    monkeypatch.setattr(canaries, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(canaries_file, "_MOST_BYTES", 100_000)
     path = next(index.path.glob("canaries-*"))
     old = pq.read_table(path)
     row = old.to_pylist()[0] | {"image": b"0" * size}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_replication.benchmark import chosen as chosen_module
-from pytest_replication.benchmark.chosen import Chosen, check_apart, choose_sets, hosts_of, idle, pictures_of
+from pytest_replication.benchmark.choose import choose_sets, hosts_of, pictures_of
+from pytest_replication.benchmark.chosen import Chosen
+from pytest_replication.benchmark.chosen_checks import check_apart, idle
+from pytest_replication.benchmark.recipe_note import digest_of_files
 from pytest_replication.errors import BenchmarkError, SettingsError, SourceError
 
 
@@ -53,10 +55,10 @@ def test_a_set_of_images_that_have_changed_is_not_taken(chosen: Chosen, tmp_path
 def test_objects_and_pipelines_are_known_by_their_files(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "model.bin").write_bytes(b"1")
-    before = chosen_module._files(f"cutouts:{tmp_path / 'a'}")
-    assert (before, before["count"]) == (chosen_module._files(f"cutouts:{tmp_path}/a"), 1)
+    before = digest_of_files(f"cutouts:{tmp_path / 'a'}")
+    assert (before, before["count"]) == (digest_of_files(f"cutouts:{tmp_path}/a"), 1)
     (tmp_path / "a" / "model.bin").write_bytes(b"22")
-    assert chosen_module._files(f"cutouts:{tmp_path / 'a'}") != before
+    assert digest_of_files(f"cutouts:{tmp_path / 'a'}") != before
 
 
 def test_a_folder_with_a_set_is_read(chosen: Chosen, tmp_path: Path) -> None:
