@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_replication._plugin.ci import tell_unusable
-from pytest_replication._plugin.hooks import Hooks
-from pytest_replication._plugin.run import RUN, Run, prompts_for, samples_for
-from pytest_replication._plugin.settings.declared import MARKER
-from pytest_replication._plugin.settings.options import add_options, refuse_unknown_options
-from pytest_replication._plugin.settings.resolved import Settings
+from pytest_replication._plugin import plainly
+
+with plainly():
+    from pytest_replication._plugin.hooks import Hooks
+    from pytest_replication._plugin.running import RUNNING, Running
+    from pytest_replication._plugin.settings.declared import MARKER
+    from pytest_replication._plugin.settings.options import add_options, refuse_unknown_options
+    from pytest_replication._plugin.settings.resolved import Settings
 
 if TYPE_CHECKING:
     from pytest_replication import Index, Model, Prompts, Samples
@@ -34,12 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker and register the hooks."""
     config.addinivalue_line("markers", MARKER)
     try:
-        run = config.stash[RUN] = Run(config)
+        running = config.stash[RUNNING] = Running(Settings(config))
     except pytest.UsageError as error:
         if not hasattr(config, "workerinput"):
+            from pytest_replication._plugin.ci import tell_unusable
+
             tell_unusable(config, str(error))
         raise
-    config.pluginmanager.register(Hooks(config, run), "replication-hooks")
+    config.pluginmanager.register(Hooks(config, running), "replication-hooks")
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +55,7 @@ def replication_settings(pytestconfig: pytest.Config) -> Settings:
         def test_seed(replication_settings):
             assert replication_settings["seed"].value == 0
     """
-    return pytestconfig.stash[RUN].settings
+    return pytestconfig.stash[RUNNING].settings
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +67,7 @@ def replication_index(pytestconfig: pytest.Config) -> Index:
         def test_size(replication_index):
             assert replication_index.rows > 1000
     """
-    return pytestconfig.stash[RUN].index()
+    return pytestconfig.stash[RUNNING].run().index()
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +79,7 @@ def replication_model(pytestconfig: pytest.Config) -> Model:
         def test_model(replication_model, assert_no_replication):
             assert_no_replication(replication_model.sample(count=100, seed=0))
     """
-    return pytestconfig.stash[RUN].model()
+    return pytestconfig.stash[RUNNING].run().opened.model()
 
 
 @pytest.fixture
@@ -91,7 +95,9 @@ def replication_prompts(request: pytest.FixtureRequest) -> Prompts | None:
         def replication_prompts():
             return ["a cat on a sofa", "a red barn"]
     """
-    return prompts_for(request.config.stash[RUN], request.node)
+    from pytest_replication._plugin.opened import prompts_for
+
+    return prompts_for(request.config.stash[RUNNING].run().opened, request.node)
 
 
 @pytest.fixture
@@ -107,7 +113,9 @@ def replication_samples(request: pytest.FixtureRequest, replication_prompts: obj
         def test_release(replication_samples, assert_no_replication):
             assert_no_replication(replication_samples, threshold=0.5)
     """
-    return samples_for(request.config.stash[RUN], request.node, replication_prompts)
+    from pytest_replication._plugin.opened import samples_for
+
+    return samples_for(request.config.stash[RUNNING].run().opened, request.node, replication_prompts)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What a check takes from the run it is part of, where the call leaves it open.
 
-Kept apart from `pytest_replication.check`, which imports numpy: the plugin needs only this.
+Kept apart from `pytest_replication.check`, which imports numpy: the run needs only this.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pytest_replication.context import RUN
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
@@ -148,19 +149,17 @@ class Surroundings(ABC):
         """Take note that the gate broke: whatever the test makes of it, it must not look green."""
 
 
-_current: ContextVar[Surroundings | None] = ContextVar("replication_surroundings", default=None)
-
-
 def current() -> Surroundings | None:
     """The run that this code is part of, None outside one and in threads of their own."""
-    return _current.get()
+    run = RUN.get()
+    return None if run is None else run()
 
 
 @contextmanager
 def surrounded_by(surroundings: Surroundings | None) -> Iterator[None]:
     """Let checks inside the block take what they leave open from a run, None for no run."""
-    token = _current.set(surroundings)
+    token = RUN.set(lambda: surroundings)
     try:
         yield
     finally:
-        _current.reset(token)
+        RUN.reset(token)

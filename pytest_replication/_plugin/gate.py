@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_replication._plugin.running import RUNNING
 from pytest_replication._plugin.settings.values import READY_TESTS
 from pytest_replication.errors import SettingsError
 
@@ -64,14 +65,18 @@ class GateModule(pytest.Module):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Make the tests that the run wants."""
-        from pytest_replication._plugin.run import RUN
-
-        for name in self.config.stash[RUN].settings.value("gate"):
+        for name in self.config.stash[RUNNING].settings.value("gate"):
             yield GateTest.from_parent(self, name=name, callobj=TESTS[name])
 
 
 class GateTest(pytest.Function):
-    """A ready test."""
+    """A ready test.
+
+    Attributes:
+        replication_ready: says that it is one where this module is not loaded.
+    """
+
+    replication_ready = True
 
     def reportinfo(self) -> tuple[str, None, str]:
         """Name it as its id does: a line in this package would help nobody."""

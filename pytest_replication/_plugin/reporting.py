@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_replication._plugin.ended import Ended
+from pytest_replication._plugin.arrived import Arrived
+from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.settings.resolved import Settings
+from pytest_replication._plugin.unjudged import errors, skipped
 from pytest_replication.errors import ReplicationError
 from pytest_replication.faults import STOPPED, fault
 from pytest_replication.faults import UNWRITTEN as NOT_WRITTEN
@@ -81,7 +82,6 @@ def budget(settings: Settings) -> int:
     return settings.value("report-budget") or BUDGET
 
 
-@dataclass
 class Report:
     """The report of one run, in the process that collects its checks.
 
@@ -94,16 +94,16 @@ class Report:
         written: the page that was written last; empty for none.
     """
 
-    config: pytest.Config
-    settings: Settings
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
-    missing: list[dict[str, str]] = field(default_factory=list)
-    more: dict[str, Any] = field(default_factory=dict)
-    explained: bool = False
-    written: str = ""
-    _started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _clock: float = field(default_factory=time.perf_counter)
+    def __init__(self, config: pytest.Config, running: Running) -> None:
+        self.config, self.settings = config, running.settings
+        self.errors: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, Any]] = []
+        self.missing: list[dict[str, str]] = []
+        self.more: dict[str, Any] = {}
+        self.explained = False
+        self.written = ""
+        self._started = datetime.fromtimestamp(running.started, UTC)
+        self._clock = running.clock
 
     def begin(self) -> None:
         """Find out before anything is measured whether a report can be written.
@@ -126,11 +126,11 @@ class Report:
         except ReplicationError as error:
             raise pytest.UsageError(str(error)) from error
 
-    def take(self, ended: Ended, rows: Sequence[dict[str, Any]]) -> None:
+    def take(self, arrived: Arrived) -> None:
         """Take over how tests ended; checks are told whether pytest reports their tests as failed."""
-        for row in rows:
-            row["test_failed"] = row["test"] in ended.failed
-        self.errors, self.skipped = ended.errors(rows), ended.skipped(rows)
+        for row in arrived.rows:
+            row["test_failed"] = row["test"] in arrived.failed
+        self.errors, self.skipped, self.missing = errors(arrived), skipped(arrived), arrived.missing
 
     def write(
         self,

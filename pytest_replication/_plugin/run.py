@@ -1,158 +1,70 @@
-"""The run: index, model and samples of a pytest session, loaded once and only if asked for."""
+"""The run: what its checks take from its settings and its tests, and what it notes of them."""
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_replication._plugin.ci import add_properties, place_of, tells
-from pytest_replication._plugin.gate import is_ready
+from pytest_replication._plugin.ended import ATTEMPTS
+from pytest_replication._plugin.opened import Opened, noting_errors
+from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.settings.marker import marked
-from pytest_replication._plugin.settings.resolved import Settings
-from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
+from pytest_replication.errors import SettingsError
 from pytest_replication.surroundings import EngineChoice, Surroundings
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.index.reader import Index
-    from pytest_replication.models import Model, Samples
-    from pytest_replication.prompts import Prompts
+    from pytest_replication.models import Samples
     from pytest_replication.verdicts import Verdict
 
-P = ParamSpec("P")
-T = TypeVar("T")
-RUN: pytest.StashKey[Run] = pytest.StashKey()
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 """Checks of a test that no report has carried away yet, as plain data."""
 SAVED: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were saved."""
 DRAWN: pytest.StashKey[int] = pytest.StashKey()
 """How many checks of a test were to be drawn."""
-ATTEMPTS: pytest.StashKey[int] = pytest.StashKey()
-"""How often a test has begun."""
 _LEAK = "assert_no_leak"
 """The assertion that compares images of a data set and no samples."""
 MOST_DRAWN = 50
 """Checks that a process draws: thousands of pictures help nobody."""
 
 
-def _noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Let the run remember an error of the gate, whatever the test makes of it."""
-
-    @functools.wraps(method)
-    def noting(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(self, *args, **kwargs)
-        except ReplicationError:
-            self.broke()
-            raise
-
-    return noting
-
-
 class Run(Surroundings):
-    """What the tests of a session share; the surroundings of every check in it.
+    """The surroundings of every check of a run.
 
     One object for the whole session, told which test is running: code that keeps a copy of an
     earlier test's context, such as a runner of coroutines, still asks for the right one.
 
     Attributes:
         settings: of the command line and the ini file.
-        item: the test that is running, None between tests.
+        opened: index, model and samples.
         broken: an error of the gate was raised since the last report.
         recorded: number of checks that were made in this process.
         drawn: number of them that were drawn.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.settings = Settings(config)
-        self.item: pytest.Item | None = None
+    def __init__(self, running: Running) -> None:
+        self.settings = running.settings
+        self.opened = Opened(running, self.broke)
         self.broken = False
         self.recorded = 0
         self.drawn = 0
+        self._session = running
         self._began: float | None = None
-        self._indexes: dict[str, Index] = {}
-        self._model: Model | None = None
-        self._samples: dict[tuple[object, ...], Samples] = {}
-        self._prompts: dict[tuple[object, ...], Prompts] = {}
 
-    @_noting_errors
     def index(self, path: str | None = None) -> Index:
-        """Open an index at first use.
-
-        Args:
-            path: its folder, None for the index of the run.
+        """The index of the run, or another one, opened at first use.
 
         Raises:
             ReplicationError: there is none, or it cannot be used.
         """
-        # By its place: another test may stand in another folder, and mean another index by the same name.
-        wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
-        if wanted not in self._indexes:
-            self._indexes[wanted] = self._open(wanted, may_skip=path is None)
-        if (expected := self.settings.given("index-fingerprint")) and wanted == self.settings.value("index"):
-            from pytest_replication.index.fingerprint import require_fingerprint
-
-            require_fingerprint(self._indexes[wanted], *expected)
-        return self._indexes[wanted]
-
-    @_noting_errors
-    def model(self) -> Model:
-        """Load the model under test at first use.
-
-        Raises:
-            ReplicationError: there is none, or it cannot be loaded.
-        """
-        if self._model is None:
-            from pytest_replication.models import load_model
-
-            value = self.settings.value
-            self._model = load_model(
-                self._model_name(), value("model-option") or (), device=value("device"), cache=value("cache")
-            )
-        return self._model
-
-    @_noting_errors
-    def prompts(self, given: object, count: int | None, seeds: int | None, seed: int) -> Prompts:
-        """Read prompts once for each name, number of samples and seed.
-
-        Raises:
-            ReplicationError: there are no such prompts, or they make another number of samples.
-        """
-        from pytest_replication.prompts import load_prompts
-
-        key = (given, count, seeds, seed) if isinstance(given, str) else ()
-        if not key or key not in self._prompts:
-            found = load_prompts(given, self.index, count=count, seeds_per_prompt=seeds or 1, seed=seed)
-            if not key:
-                return found
-            self._prompts[key] = found
-        return self._prompts[key]
-
-    @_noting_errors
-    def samples(
-        self, count: int | None, seed: int, prompts: Prompts | None = None, seeds: int | None = None
-    ) -> Samples:
-        """Draw samples once for each count, seed, and choice of prompts.
-
-        Raises:
-            ReplicationError: there is no model, or it gives no usable samples.
-        """
-        key = (count, seed, prompts, seeds)
-        if key not in self._samples:
-            from pytest_replication.prompts import draw_samples
-
-            if self.settings.value("index") is not None:
-                _ = self.index().embedder  # hours of sampling should not end in a typo
-            self._samples[key] = draw_samples(
-                self.model(), prompts, count=count, seeds_per_prompt=seeds, seed=seed
-            )
-        return self._samples[key]
+        return self.opened.index(path)
 
     def threshold(self) -> tuple[float, str] | None:
         """Threshold of marker, command line or ini file."""
@@ -205,7 +117,7 @@ class Run(Surroundings):
         path: str | None = self.settings.value("accepted")
         return path
 
-    @_noting_errors
+    @noting_errors
     def record(self, verdict: Verdict, asserted: bool) -> None:
         """Put a check on the next report of the test, and keep its matches where the run wants that.
 
@@ -222,7 +134,7 @@ class Run(Surroundings):
             number = item.stash[SAVED] = item.stash.get(SAVED, 0) + 1
             save_check(folder, item.nodeid, number, verdict)
 
-    @_noting_errors
+    @noting_errors
     def picture(self, verdict: Verdict, samples: Samples, index: Index) -> None:
         """Tell a report of a check, and draw its closest pairs if it did not pass, where the run wants that.
 
@@ -318,73 +230,16 @@ class Run(Surroundings):
         index = row["index"]
         if not row["searched"] or row.get("assertion") == _LEAK:
             return False
-        if own is None or (own in self._indexes and self._fingerprint(own) == index["fingerprint"]):
+        if own is None:
+            return True
+        opened = self.opened.fingerprint(own)
+        if opened is not None and opened == index["fingerprint"]:
             return True
         return os.path.realpath(str(index["path"])) == os.path.realpath(own)
 
-    def _fingerprint(self, path: str) -> str:
-        return self._indexes[path].manifest.fingerprint
-
     def _running(self) -> pytest.Item:
-        if self.item is None:
+        if self._session.item is None:
             raise SettingsError(
                 "a check was made while no test was running: make it inside a test or a fixture"
             )
-        return self.item
-
-    def _model_name(self) -> str:
-        given = {name: self.settings.given(name) for name in ("model", "samples")}
-        chosen = {name: pair for name, pair in given.items() if pair is not None}
-        if not chosen:
-            raise SettingsError(
-                "there is no model under test: give --replication-model=module:function, "
-                "--replication-samples=FOLDER, or the ini key of either"
-            )
-        nearest = "command line" if any(pair[1] == "command line" for pair in chosen.values()) else "ini file"
-        names = [name for name, pair in chosen.items() if pair[1] == nearest]
-        if len(names) > 1:
-            raise SettingsError(
-                f"both a model and a folder of samples are set ({nearest}): set one of the two"
-            )
-        value: str = chosen[names[0]][0]
-        return value if names[0] == "model" else f"folder:{value}"
-
-    def _open(self, path: str | None, may_skip: bool) -> Index:
-        try:
-            if path is None:
-                raise IndexNotFound(
-                    "there is no index to check against: give --replication-index=FOLDER or the ini key "
-                    "replication_index; 'pytest-replication build IMAGES --out FOLDER' makes one"
-                )
-            from pytest_replication.index.opening import open_index
-
-            return open_index(
-                path, embedder=self.settings.value("embedder"), device=self.settings.value("device")
-            )
-        except IndexNotFound as error:
-            skips = self.settings.value("missing") == "skip" and not is_ready(self.item)
-            if may_skip and skips:
-                pytest.skip(f"{error} (--replication-missing=skip)")
-            raise
-
-
-def prompts_for(run: Run, item: pytest.Item, given: object = None) -> Prompts | None:
-    """Prompts as a test gives them, else as its marker wants them, else as the run does; None for none."""
-    if given is None:
-        given = marked(item).get("prompts", run.settings.value("prompts"))
-    return None if given is None else run.prompts(given, *_wanted(run, item))
-
-
-def samples_for(run: Run, item: pytest.Item, given: object = None) -> Samples:
-    """Samples of the prompts of a test, as many as its marker wants, else as the run does."""
-    count, seeds, seed = _wanted(run, item)
-    prompts = None if given is None else prompts_for(run, item, given)
-    return run.samples(count, seed, prompts, seeds)
-
-
-def _wanted(run: Run, item: pytest.Item) -> tuple[int | None, int | None, int]:
-    """Number of samples, of seeds a prompt, and first seed: of the marker of a test, else of the run."""
-    values = marked(item)
-    count = values.get("count", run.settings.value("count"))
-    seeds = values.get("seeds_per_prompt", run.settings.value("seeds-per-prompt"))
-    return count, seeds, values.get("seed", run.settings.value("seed"))
+        return self._session.item

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from pytest_replication import remove_images
-from pytest_replication._plugin.hooks import Hooks
+from pytest_replication._plugin import run
+from pytest_replication._plugin.outcome import Outcome
 from pytest_replication.reports.pictures import SIDE
 
 from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
@@ -159,7 +160,7 @@ def test_a_worker_that_dies_of_its_report_does_not_leave_the_run_green(
 
 
 def test_the_guard_is_what_keeps_it_red(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hooks, "_keep_honest", lambda self, session: None)
+    monkeypatch.setattr(Outcome, "_keep_honest", lambda self, session: None)
     assert run_suite(UNSERIALISABLE, "-n1").ret == 0  # what pytest-xdist does by itself
 
 
@@ -320,7 +321,7 @@ def test_pairs_of_checks_that_do_not_pass_are_drawn(
     assert sorted(told) == [f"      pictures: {path}" for path in drawn]
     with Image.open(drawn[0]) as image:
         assert image.size == (5 * (2 * SIDE + 6) - 6, 4 * (SIDE + 14))
-    monkeypatch.setattr("pytest_replication._plugin.run.MOST_DRAWN", 1)
+    monkeypatch.setattr(run, "MOST_DRAWN", 1)
     result = run_suite(code, "--replication-pictures=first")
     assert len(list((pytester.path / "first").iterdir())) == 1
 

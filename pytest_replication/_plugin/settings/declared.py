@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_replication._plugin.settings.values import (
     ci,
@@ -27,8 +27,8 @@ from pytest_replication._plugin.settings.values import (
 )
 
 
-class Setting(NamedTuple):
-    """One setting.
+class Setting:
+    """One setting: a plain class, for every start of pytest makes it, and data classes are slow to make.
 
     Attributes:
         name: with dashes; gives ``--replication-NAME`` and the ini key ``replication_NAME``.
@@ -40,13 +40,20 @@ class Setting(NamedTuple):
         bare: what the option without a value stands for; None where it needs one.
     """
 
-    name: str
-    parse: Callable[[str], Any]
-    help: str
-    metavar: str = ""
-    default: Any = None
-    many: bool = False
-    bare: str | None = None
+    __slots__ = ("bare", "default", "help", "many", "metavar", "name", "parse")
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[str], Any],
+        help: str,
+        metavar: str = "",
+        default: Any = None,
+        many: bool = False,
+        bare: str | None = None,
+    ) -> None:
+        self.name, self.parse, self.help, self.metavar = name, parse, help, metavar
+        self.default, self.many, self.bare = default, many, bare
 
     @property
     def option(self) -> str:

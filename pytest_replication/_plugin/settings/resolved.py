@@ -6,7 +6,7 @@ Precedence: call > marker > command line > ini file > calibration of the index >
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,11 +14,13 @@ from pytest_replication._plugin.settings.declared import SETTINGS, Setting
 from pytest_replication._plugin.settings.values import reason
 
 
-class Resolved(NamedTuple):
+class Resolved:
     """The value of a setting and where it comes from."""
 
-    value: Any
-    source: str
+    __slots__ = ("source", "value")
+
+    def __init__(self, value: Any, source: str) -> None:
+        self.value, self.source = value, source
 
 
 class Settings(Mapping[str, Resolved]):
