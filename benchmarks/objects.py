@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -54,7 +55,7 @@ from PIL import Image
 
 from pytest_replication import BuildOptions, Index, Samples, build_index, open_index
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.benchmark.synthetic.pasted import object_paste
+from pytest_replication.benchmark.synthetic.pasted import degrade, object_paste
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
 from pytest_replication.benchmark.synthetic.segmented import Segmented
 from pytest_replication.embedders.sscd import PAPER_THRESHOLD
@@ -81,6 +82,8 @@ JUST_BELOW = 0.999999
 """A check flags from its threshold on, scorers above it."""
 TAIL = 0.975
 FAMILY_TRAINING, FAMILY_QUERIES = 20, 100
+WORN, WORN_QUALITY = "logo", 60
+"""Family of hard negatives that is looked at once more, worn (`wear`)."""
 OBJECT_WIDTH = 0.6
 SPREAD = {"smallest": 0.5, "largest": 2.0, "shear": 0.2}
 
@@ -268,6 +271,7 @@ def main() -> None:
     dealt = deal(work / "pictures", wanted)
     make_training(plan)
     sort_natural(plan, wanted)
+    wear(plan)
     rows = [row for row in args.rows if plan.natural or ROWS[row].sources != "others"]
     make_rows(plan, rows, args.processes)
     (work / "README.txt").write_text(LAYOUT)
@@ -311,6 +315,7 @@ sorted/training/natural/      links to photographs among training/plain/, others
 rows/ROW/positives/           NNNNNN.png, and truth.json, see below
 rows/ROW/negatives/           the same
 hard/F/NNNN.png               hard negatives; hard/photographs: photographs nobody trained on, as they are
+worn/                         emblems of hard/ with other colours and noise, compressed
 sources/                      pictures that negatives are made of, laid out as training/
 pictures/                     what all of it was made of
 
@@ -376,6 +381,20 @@ def sort_natural(plan: Plan, wanted: Wanted) -> None:
         return counts
 
     complete(plan.work / "sorted", {"natural": list(plan.natural)}, fill)
+
+
+def wear(plan: Plan) -> None:
+    """Lay out emblems once more with other colours and noise, compressed."""
+
+    def fill(folder: Path) -> dict[str, Any]:
+        for number, path in enumerate(sorted((plan.work / "hard" / WORN).glob("*.png"))):
+            worn = degrade(Image.open(path).convert("RGB"), np.random.default_rng([plan.seed, number]))
+            packed = io.BytesIO()
+            worn.save(packed, "JPEG", quality=WORN_QUALITY)
+            decode(packed.getvalue()).save(folder / path.name, compress_level=1)
+        return {}
+
+    complete(plan.work / "worn", {"seed": plan.seed}, fill)
 
 
 def objects_on(
@@ -545,6 +564,7 @@ def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
     """All pictures that are asked about: of these rows, and the hard negatives."""
     folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
     folders += [folder for folder in sorted((plan.work / "hard").iterdir()) if folder.is_dir()]
+    folders += [plan.work / "worn"]
     listed = [sorted(folder.rglob("*.png"))[: plan.first] for folder in folders]
     # The first of each, then the second: what is known half-way tells of all. Copies come before the rest.
     every = [path for turn in itertools.zip_longest(*listed) for path in turn if path is not None]
@@ -648,6 +668,9 @@ def hard(
 ) -> dict[str, Any]:
     """How many hard negatives are flagged at thresholds that the pooled negatives give."""
     told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
+    worn = answers.known(sorted((plan.work / "worn").glob("*.png"))[: plan.first])
+    if worn:
+        told["worn"] = _flagged(answers.scored(worn, [path.name for path in worn]).score, limits, fixed)
     scores = []
     for folder in sorted((plan.work / "hard").iterdir()):
         paths = [path for path in sorted(folder.glob("*.png"))[: plan.first] if path not in without]
@@ -711,7 +734,9 @@ def as_table(result: Mapping[str, Any]) -> str:
     pooled = result["pooled"]
     lines += ["", f"Negatives of all rows flagged at 0.1 %: {_cell(pooled['flagged'])}", ""]
     lines += ["| hard negatives | flagged at 1 % | at 0.1 % | at its own threshold |", "|---|---|---|---|"]
-    for name, told in [*result["hard"]["families"].items(), ("all", result["hard"]["all"])]:
+    listed = [*result["hard"]["families"].items(), ("all", result["hard"]["all"])]
+    listed += [(f"{WORN}, worn", result["hard"]["worn"])] if "worn" in result["hard"] else []
+    for name, told in listed:
         lines.append(f"| {name} | {' | '.join(_cell(told.get(key)) for key in ('1 %', '0.1 %', 'fixed'))} |")
     return "\n".join(lines)
 
