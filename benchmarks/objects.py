@@ -278,7 +278,7 @@ def main() -> None:
     if args.only_sets:
         return
     results = measured(plan, rows, args.scorer)
-    save(args.name, {"pictures": dealt, "seed": args.seed, **results}, show=False)
+    save(args.name, {"pictures": dealt, "natural": natural, "seed": args.seed, **results}, show=False)
     for name, result in results["scorers"].items():
         print(f"\n{name}\n\n{as_table(result)}")
 
