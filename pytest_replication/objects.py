@@ -17,7 +17,8 @@ from pytest_replication.surroundings import FEWEST_POINTS
 POINTS = 12
 """Points from which on a part counts as a copy, where no calibration says so.
 
-Unrelated pictures have 8 at most; of a thousand of lettering, emblems and patterns one has more (docs/objects.md).
+Unrelated photographs have 8 at most; of a thousand pictures of lettering, emblems and patterns one has as
+many (docs/objects.md).
 """
 
 
