@@ -89,12 +89,12 @@ def complete(folder: Path, wish: dict[str, Any], fill: Callable[[Path], dict[str
 
 def _deal(folder: Path, wanted: Wanted) -> dict[str, Any]:
     rng = np.random.default_rng(wanted.seed)
-    photographs, seen = distinct(_photographs(wanted), "photographs")
+    dealt, seen = distinct(photographs(wanted), "photographs")
     places = [part for part, weight in PARTS.items() for _ in range(weight)]
-    about: dict[str, Any] = {"photographs_seen": seen, "photographs": len(photographs)}
-    for number, place in enumerate(rng.permutation(len(photographs))):
+    about: dict[str, Any] = {"photographs_seen": seen, "photographs": len(dealt)}
+    for number, place in enumerate(rng.permutation(len(dealt))):
         part = places[number * 7 % len(places)]
-        _keep(photographs[place], folder / part / f"{number:04d}.png", about, part)
+        _keep(dealt[place], folder / part / f"{number:04d}.png", about, part)
     cutouts, seen = distinct(_cutouts(wanted), "cut-outs")
     about |= {"cutouts_seen": seen, "cutouts": len(cutouts)}
     for number, place in enumerate(rng.permutation(len(cutouts))):
@@ -114,7 +114,8 @@ def _files(folders: Iterable[str], without: Sequence[str] = ()) -> list[Path]:
     return sorted(path for path in found if path.suffix.lower() in ENDINGS and not {*path.parts} & {*without})
 
 
-def _photographs(wanted: Wanted) -> Iterable[Image.Image]:
+def photographs(wanted: Wanted) -> Iterable[Image.Image]:
+    """Those of its folders that can be read and are large enough, as they are dealt."""
     for path in _files(wanted.photographs):
         try:
             image = decode(path.read_bytes())

@@ -5,6 +5,10 @@ r"""Which copies of a part of a training image are found: objects, patches, back
     pip install 'pytest-replication[bench]'
     python benchmarks/objects.py --photographs FOLDER ... --cutouts FOLDER [--work FOLDER] [--scorer sscd]
 
+Folders of photographs may hold drawings and plain patterns as well, as those of wallpapers do; `--natural`
+names those folders that hold nothing but photographs. Patches are then cut out of these; one row has patches
+of the others.
+
 Pictures that show the same are taken once (`object_pictures` says how). Photographs are dealt out to those
 under the objects of training pictures, those that are trained on as they are, hosts of copies, and, for the
 negatives, sources and hosts; cut-outs to training and negatives. A row of the table is a synthetic set of a
@@ -29,6 +33,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -37,7 +42,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +50,12 @@ import numpy as np
 from hard_negatives import FAMILIES, draw
 from measure import save, say
 from numpy.typing import NDArray
-from object_pictures import Wanted, complete, deal, on_white
+from object_pictures import Wanted, complete, deal, on_white, photographs
 from PIL import Image
 
 from pytest_replication import BuildOptions, Index, Samples, build_index, open_index
 from pytest_replication.benchmark.synthetic.make import make_set
-from pytest_replication.benchmark.synthetic.pasted import object_paste
+from pytest_replication.benchmark.synthetic.pasted import degrade, object_paste
 from pytest_replication.benchmark.synthetic.recipe import Ingredients
 from pytest_replication.benchmark.synthetic.segmented import Segmented
 from pytest_replication.embedders.sscd import PAPER_THRESHOLD
@@ -77,6 +82,8 @@ JUST_BELOW = 0.999999
 """A check flags from its threshold on, scorers above it."""
 TAIL = 0.975
 FAMILY_TRAINING, FAMILY_QUERIES = 20, 100
+WORN, WORN_QUALITY = "logo", 60
+"""Family of hard negatives that is looked at once more, worn (`wear`)."""
 OBJECT_WIDTH = 0.6
 SPREAD = {"smallest": 0.5, "largest": 2.0, "shear": 0.2}
 
@@ -87,14 +94,15 @@ class Row:
 
     Attributes:
         kind: of synthetic sets.
-        sources: ``objects`` or ``plain``: of which training pictures.
+        sources: of which training pictures: ``objects`` on photographs; ``natural``, photographs; ``others``,
+            pictures of the same folder of which it is not known that they are photographs.
         parameters: of the recipe.
-        reach: true-positive rate to reach with 1 % of the negatives flagged.
+        reach: true-positive rate to reach with 1 % of the negatives flagged; None for none.
     """
 
     kind: str
     sources: str
-    reach: float
+    reach: float | None
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -103,17 +111,20 @@ ROWS = {
     "object-60": Row("object_paste", "objects", 0.96, {"width": 0.6}),
     "object-40": Row("object_paste", "objects", 0.92, {"width": 0.4}),
     "object-25": Row("object_paste", "objects", 0.75, {"width": 0.25}),
-    "patch-70": Row("patch_paste", "plain", 0.99, {"side": 0.7}),
-    "patch-50": Row("patch_paste", "plain", 0.99, {"side": 0.5}),
-    "patch-35": Row("patch_paste", "plain", 0.95, {"side": 0.35}),
-    "patch-50-degraded": Row("patch_paste", "plain", 0.98, {"degraded": 1}),
-    "patch-50-degraded-60": Row("patch_paste", "plain", 0.95, {"degraded": 1, "scale": 0.6}),
-    "patch-50-turned-20": Row("patch_paste", "plain", 0.98, {"turn": 20}),
+    "patch-70": Row("patch_paste", "natural", 0.99, {"side": 0.7}),
+    "patch-50": Row("patch_paste", "natural", 0.99, {"side": 0.5}),
+    "patch-35": Row("patch_paste", "natural", 0.95, {"side": 0.35}),
+    "patch-50-degraded": Row("patch_paste", "natural", 0.98, {"degraded": 1}),
+    "patch-50-degraded-60": Row("patch_paste", "natural", 0.95, {"degraded": 1, "scale": 0.6}),
+    "patch-50-turned-20": Row("patch_paste", "natural", 0.98, {"turn": 20}),
     "object-turned-15": Row("object_paste", "objects", 0.95, {"turn": 15, **SPREAD}),
     "object-turned-30": Row("object_paste", "objects", 0.90, {"turn": 30, **SPREAD}),
     "redrawn": Row("redrawn", "objects", 0.90),
     "background-kept": Row("foreground_replaced", "objects", 0.95),
+    "patch-50-others": Row("patch_paste", "others", None, {"side": 0.5}),
 }
+FOLDERS = {"objects": "objects", "natural": "plain", "others": "plain"}
+"""Where the training pictures of a row are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,7 @@ class Plan:
         positives: of each row.
         negatives: of each row.
         seed: of all chance.
+        natural: folders of nothing but photographs; none where all are.
         first: pictures of each row, side and family that are measured; None for all.
         answered: whether only those count that all scorers were asked about before.
     """
@@ -239,6 +251,7 @@ class Plan:
     positives: int
     negatives: int
     seed: int
+    natural: tuple[str, ...] = ()
     first: int | None = None
     answered: bool = False
 
@@ -251,17 +264,21 @@ def main() -> None:
     args = parsed()
     work = args.work or Path(tempfile.gettempdir()) / "pytest-replication-objects"
     work.mkdir(parents=True, exist_ok=True)
-    plan = Plan(work, args.positives, args.negatives, args.seed, args.first, args.answered)
+    natural = tuple(args.natural)
+    plan = Plan(work, args.positives, args.negatives, args.seed, natural, args.first, args.answered)
     given = (tuple(args.photographs), tuple(args.cutouts), tuple(args.without))
     wanted = Wanted(*given, least=args.least, seed=args.seed)
     dealt = deal(work / "pictures", wanted)
     make_training(plan)
-    make_rows(plan, args.rows, args.processes)
+    sort_natural(plan, wanted)
+    wear(plan)
+    rows = [row for row in args.rows if plan.natural or ROWS[row].sources != "others"]
+    make_rows(plan, rows, args.processes)
     (work / "README.txt").write_text(LAYOUT)
     if args.only_sets:
         return
-    results = measured(plan, args.rows, args.scorer)
-    save(args.name, {"pictures": dealt, "seed": args.seed, **results}, show=False)
+    results = measured(plan, rows, args.scorer)
+    save(args.name, {"pictures": dealt, "natural": natural, "seed": args.seed, **results}, show=False)
     for name, result in results["scorers"].items():
         print(f"\n{name}\n\n{as_table(result)}")
 
@@ -269,6 +286,9 @@ def main() -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photographs", nargs="+", default=PHOTOGRAPHS, metavar="FOLDER")
+    parser.add_argument(
+        "--natural", nargs="+", default=(), metavar="FOLDER", help="Those that hold nothing else"
+    )
     parser.add_argument("--cutouts", nargs="+", default=CUTOUTS, metavar="FOLDER")
     parser.add_argument("--without", nargs="*", default=WITHOUT, metavar="NAME", help="Folders of cut-outs")
     parser.add_argument("--least", type=int, default=240, help="Shorter side of a photograph, in pixels")
@@ -291,9 +311,11 @@ training/objects/NNNN.png     an object at 60 % of the width on a photograph
 training/plain/NNNN.png       photographs
 training/families/F/NNNN.png  pictures of the families of hard negatives
 labels/objects/NNNN.png       masks of the first: 1 is the object
+sorted/training/natural/      links to photographs among training/plain/, others/ to the rest; sorted/sources/
 rows/ROW/positives/           NNNNNN.png, and truth.json, see below
 rows/ROW/negatives/           the same
 hard/F/NNNN.png               hard negatives; hard/photographs: photographs nobody trained on, as they are
+worn/                         emblems of hard/ with other colours and noise, compressed
 sources/                      pictures that negatives are made of, laid out as training/
 pictures/                     what all of it was made of
 
@@ -332,16 +354,47 @@ def make_training(plan: Plan) -> None:
         count = objects_on(
             cutouts, again, folder / "objects", plan.work / "labels" / "negative-objects", plan.seed + 1
         )
-        photographs = plan.work / "hard" / "photographs"
-        shutil.rmtree(photographs, ignore_errors=True)
-        photographs.mkdir(parents=True)
+        untrained = plan.work / "hard" / "photographs"
+        shutil.rmtree(untrained, ignore_errors=True)
+        untrained.mkdir(parents=True)
         for part in ("negative-sources", "negative-hosts"):
             for path in (pictures / part).iterdir():
-                shutil.copy(path, photographs)
+                shutil.copy(path, untrained)
         return {"objects": count}
 
     complete(plan.work / "training", wish, fill)
     complete(plan.work / "sources", wish, fill_sources)
+
+
+def sort_natural(plan: Plan, wanted: Wanted) -> None:
+    """Lay links to photographs, and to what may be none, into folders of their own."""
+
+    def fill(folder: Path) -> dict[str, Any]:
+        known = {digest_of(image) for image in photographs(replace(wanted, photographs=plan.natural))}
+        counts: dict[str, Any] = {}
+        for part in ("training", "sources"):
+            for path in sorted((plan.work / part / "plain").iterdir()):
+                kind = "natural" if not known or pixels_of(path) in known else "others"
+                (folder / part / kind).mkdir(parents=True, exist_ok=True)
+                (folder / part / kind / path.name).hardlink_to(path)
+                counts[f"{part}, {kind}"] = counts.get(f"{part}, {kind}", 0) + 1
+        return counts
+
+    complete(plan.work / "sorted", {"natural": list(plan.natural)}, fill)
+
+
+def wear(plan: Plan) -> None:
+    """Lay out emblems once more with other colours and noise, compressed."""
+
+    def fill(folder: Path) -> dict[str, Any]:
+        for number, path in enumerate(sorted((plan.work / "hard" / WORN).glob("*.png"))):
+            worn = degrade(Image.open(path).convert("RGB"), np.random.default_rng([plan.seed, number]))
+            packed = io.BytesIO()
+            worn.save(packed, "JPEG", quality=WORN_QUALITY)
+            decode(packed.getvalue()).save(folder / path.name, compress_level=1)
+        return {}
+
+    complete(plan.work / "worn", {"seed": plan.seed}, fill)
 
 
 def objects_on(
@@ -384,11 +437,14 @@ def make_side(plan: Plan, name: str, side: str) -> str:
     """Make the positives or the negatives of a row."""
     row, positive = ROWS[name], side == "positives"
     count = plan.positives if positive else plan.negatives
-    sources = (plan.work / "training" if positive else plan.work / "sources") / row.sources
+    sources = plan.work / ("training" if positive else "sources") / "objects"
+    if row.sources != "objects":
+        sources = plan.work / "sorted" / sources.parent.name / row.sources
     labels = plan.work / "labels" / ("objects" if positive else "negative-objects")
     hosts = plan.work / "pictures" / ("hosts" if positive else "negative-hosts")
     seed = plan.seed + 1000 * list(ROWS).index(name) + (0 if positive else 500)
     wish = {"count": count, "seed": seed, "kind": row.kind, "parameters": dict(row.parameters)}
+    wish |= {"sources": row.sources}
 
     def fill(folder: Path) -> dict[str, Any]:
         made = make_set(
@@ -407,7 +463,7 @@ def make_side(plan: Plan, name: str, side: str) -> str:
             name = f"{number:06d}.png"
             query.picture.path.rename(folder / name)
             told = dict(query.made)
-            source = f"{row.sources}/{told.pop('source')}"
+            source = f"{FOLDERS[row.sources]}/{told.pop('source')}"
             truth.append({"picture": name, "source": source, **told})
         shutil.rmtree(folder / "set")
         (folder / "truth.json").write_text(json.dumps(truth, indent=1))
@@ -508,6 +564,7 @@ def queries_of(plan: Plan, rows: Sequence[str]) -> list[Path]:
     """All pictures that are asked about: of these rows, and the hard negatives."""
     folders = [plan.folder(row, side) for row in rows for side in ("positives", "negatives")]
     folders += [folder for folder in sorted((plan.work / "hard").iterdir()) if folder.is_dir()]
+    folders += [plan.work / "worn"]
     listed = [sorted(folder.rglob("*.png"))[: plan.first] for folder in folders]
     # The first of each, then the second: what is known half-way tells of all. Copies come before the rest.
     every = [path for turn in itertools.zip_longest(*listed) for path in turn if path is not None]
@@ -547,7 +604,12 @@ def related(plan: Plan) -> frozenset[Path]:
 
 def pixels_of(path: Path) -> str:
     """Digest of the pixels of a picture."""
-    return hashlib.sha256(np.asarray(Image.open(path).convert("RGB")).tobytes()).hexdigest()[:16]
+    return digest_of(Image.open(path).convert("RGB"))
+
+
+def digest_of(image: Image.Image) -> str:
+    """The same."""
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()[:16]
 
 
 def made_of(plan: Plan, one: Mapping[str, Any]) -> set[Path]:
@@ -606,6 +668,9 @@ def hard(
 ) -> dict[str, Any]:
     """How many hard negatives are flagged at thresholds that the pooled negatives give."""
     told: dict[str, Any] = {"thresholds": dict(limits), "families": {}}
+    worn = answers.known(sorted((plan.work / "worn").glob("*.png"))[: plan.first])
+    if worn:
+        told["worn"] = _flagged(answers.scored(worn, [path.name for path in worn]).score, limits, fixed)
     scores = []
     for folder in sorted((plan.work / "hard").iterdir()):
         paths = [path for path in sorted(folder.glob("*.png"))[: plan.first] if path not in without]
@@ -663,13 +728,15 @@ def as_table(result: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for line in result["rows"]:
-        cells = [line["row"], f"{line['reach']:.2f}"]
+        cells = [line["row"], "" if line["reach"] is None else f"{line['reach']:.2f}"]
         cells += [_cell(line.get(key)) for key in ("found", "flagged", "found_pooled", "found_fixed")]
         lines.append(f"| {' | '.join(cells)} |")
     pooled = result["pooled"]
     lines += ["", f"Negatives of all rows flagged at 0.1 %: {_cell(pooled['flagged'])}", ""]
     lines += ["| hard negatives | flagged at 1 % | at 0.1 % | at its own threshold |", "|---|---|---|---|"]
-    for name, told in [*result["hard"]["families"].items(), ("all", result["hard"]["all"])]:
+    listed = [*result["hard"]["families"].items(), ("all", result["hard"]["all"])]
+    listed += [(f"{WORN}, worn", result["hard"]["worn"])] if "worn" in result["hard"] else []
+    for name, told in listed:
         lines.append(f"| {name} | {' | '.join(_cell(told.get(key)) for key in ('1 %', '0.1 %', 'fixed'))} |")
     return "\n".join(lines)
 

@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from pytest_replication.accepted import Acceptance, Accepted
     from pytest_replication.accepted.file import read_accepted
     from pytest_replication.assertions import (
@@ -202,10 +204,24 @@ __all__ = [
 ]
 
 
+def _load(module: str) -> ModuleType:
+    """Import a module of this package; what cannot be loaded leaves a gate broken, which no xfail may hide.
+
+    Raises:
+        PackageUnavailable: it, or a package that it needs, cannot be loaded.
+    """
+    try:
+        return importlib.import_module(f"{__name__}.{module}")
+    except Exception as error:  # a broken package raises anything
+        from pytest_replication.errors import unloadable
+
+        raise unloadable(f"{__name__}.{module}", error) from error
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    return getattr(_load(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@
     AssertionError
     └── ReplicationDetected          the model copies: the only failure
     ReplicationError                 the gate could not tell: never a pass, never that failure
+    ├── PackageUnavailable           a package that this one needs is missing or broken
     ├── SettingsError                a setting has a value that cannot be used
     │   ├── ThresholdMissing         no threshold was given and the embedder has no default
     │   └── UnknownName              a set, an embedder or a score was named that there is not
@@ -56,8 +57,35 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def unloadable(module: str, error: Exception) -> PackageUnavailable:
+    """The error to raise where a module of this package could not be imported.
+
+    Args:
+        module: its name.
+        error: with which its import ended.
+    """
+    import traceback
+
+    name = module
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        part = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if part not in ("", "_pytest", "importlib", "_frozen_importlib", "_frozen_importlib_external"):
+            name = module if part == "pytest_replication" else part
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        name = error.name
+    said = (str(error).strip().splitlines() or [""])[0]
+    return PackageUnavailable(
+        f"{name} cannot be loaded ({type(error).__name__}: {said}), and nothing can be checked without it: "
+        "pip install --force-reinstall pytest-replication"
+    )
+
+
 class ReplicationError(Exception):
     """The gate could not tell whether the model copies."""
+
+
+class PackageUnavailable(ReplicationError):
+    """A module of this package cannot be loaded, or a package that it needs is missing or broken."""
 
 
 class SettingsError(ReplicationError):

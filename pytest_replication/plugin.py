@@ -1,8 +1,12 @@
-"""The pytest plugin: options, marker and fixtures. Nothing is loaded until a test asks for it."""
+"""The pytest plugin: options, marker, hooks and fixtures.
+
+Loads what every suite pays for, listed in ``tests/integration/test_unused.py``, and no package but pytest.
+A run about checks loads the rest: at its start where a setting is given, else once a test asks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,11 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True)  # a conftest.py may have an option that is called nearly as ours are
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-) -> None:
+) -> Generator[None, object, object]:
     """Say which option was meant, where one of ours is misspelled."""
-    refuse_unknown_options(args)
+    result = yield
+    refuse_unknown_options(args, parser)
+    return result
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,9 +102,10 @@ def replication_prompts(request: pytest.FixtureRequest) -> Prompts | None:
         def replication_prompts():
             return ["a cat on a sofa", "a red barn"]
     """
+    opened = request.config.stash[RUNNING].run().opened
     from pytest_replication._plugin.opened import prompts_for
 
-    return prompts_for(request.config.stash[RUNNING].run().opened, request.node)
+    return prompts_for(opened, request.node)
 
 
 @pytest.fixture
@@ -113,9 +121,10 @@ def replication_samples(request: pytest.FixtureRequest, replication_prompts: obj
         def test_release(replication_samples, assert_no_replication):
             assert_no_replication(replication_samples, threshold=0.5)
     """
+    opened = request.config.stash[RUNNING].run().opened
     from pytest_replication._plugin.opened import samples_for
 
-    return samples_for(request.config.stash[RUNNING].run().opened, request.node, replication_prompts)
+    return samples_for(opened, request.node, replication_prompts)
 
 
 @pytest.fixture
@@ -127,7 +136,7 @@ def assert_no_replication() -> Callable[..., Any]:
         def test_release(replication_samples, assert_no_replication):
             assert_no_replication(replication_samples, threshold=0.5)
     """
-    from pytest_replication.assertions import assert_no_replication
+    from pytest_replication import assert_no_replication
 
     return assert_no_replication
 
@@ -141,7 +150,7 @@ def assert_no_extraction() -> Callable[..., Any]:
         def test_pixels(replication_samples, assert_no_extraction):
             assert_no_extraction(replication_samples)
     """
-    from pytest_replication.assertions import assert_no_extraction
+    from pytest_replication import assert_no_extraction
 
     return assert_no_extraction
 
@@ -155,7 +164,7 @@ def assert_replication_rate_below() -> Callable[..., Any]:
         def test_rate(replication_samples, assert_replication_rate_below):
             assert_replication_rate_below(replication_samples, 0.01, confidence=0.95)
     """
-    from pytest_replication.assertions import assert_replication_rate_below
+    from pytest_replication import assert_replication_rate_below
 
     return assert_replication_rate_below
 
@@ -169,7 +178,7 @@ def assert_not_closer_than_holdout() -> Callable[..., Any]:
         def test_holdout(replication_samples, assert_not_closer_than_holdout):
             assert_not_closer_than_holdout(replication_samples, holdout="holdout/")
     """
-    from pytest_replication.set_assertions import assert_not_closer_than_holdout
+    from pytest_replication import assert_not_closer_than_holdout
 
     return assert_not_closer_than_holdout
 
@@ -183,7 +192,7 @@ def assert_percentile_below() -> Callable[..., Any]:
         def test_percentile(replication_samples, assert_percentile_below):
             assert_percentile_below(replication_samples, 95, 0.4)
     """
-    from pytest_replication.set_assertions import assert_percentile_below
+    from pytest_replication import assert_percentile_below
 
     return assert_percentile_below
 
@@ -197,7 +206,7 @@ def assert_no_data_copying() -> Callable[..., Any]:
         def test_copying(replication_samples, assert_no_data_copying):
             assert_no_data_copying(replication_samples, holdout="holdout/")
     """
-    from pytest_replication.set_assertions import assert_no_data_copying
+    from pytest_replication import assert_no_data_copying
 
     return assert_no_data_copying
 
@@ -211,7 +220,7 @@ def assert_no_duplicates_within() -> Callable[..., Any]:
         def test_variety(replication_samples, assert_no_duplicates_within):
             assert_no_duplicates_within(replication_samples, 0.95)
     """
-    from pytest_replication.set_assertions import assert_no_duplicates_within
+    from pytest_replication import assert_no_duplicates_within
 
     return assert_no_duplicates_within
 
@@ -225,7 +234,7 @@ def assert_no_leak() -> Callable[..., Any]:
         def test_split(assert_no_leak):
             assert_no_leak("train/", "test/", 0.8)
     """
-    from pytest_replication.set_assertions import assert_no_leak
+    from pytest_replication import assert_no_leak
 
     return assert_no_leak
 
@@ -239,7 +248,7 @@ def assert_prompts_not_memorized() -> Callable[..., Any]:
         def test_prompts(replication_model, assert_prompts_not_memorized):
             assert_prompts_not_memorized(replication_model, "risky.txt", clean_prompts="clean.txt")
     """
-    from pytest_replication.screen_assertions import assert_prompts_not_memorized
+    from pytest_replication import assert_prompts_not_memorized
 
     return assert_prompts_not_memorized
 
@@ -254,6 +263,6 @@ def check_replication() -> Callable[..., Any]:
             verdict = check_replication(replication_samples)
             assert verdict.worst.score < 0.4
     """
-    from pytest_replication.check import check_replication
+    from pytest_replication import check_replication
 
     return check_replication

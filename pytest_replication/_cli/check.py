@@ -89,7 +89,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "--object-points",
         type=_whole,
         metavar="N",
-        help="The same, from so many points alike on (default: that of the calibration, else 10)",
+        help="The same, from so many points alike on (default: that of the calibration, else 12)",
     )
     add_pixels(parser)
     return parser

@@ -27,6 +27,8 @@ FIXTURES = frozenset(
 """Fixtures of tests that are to check something."""
 ATTEMPTS: pytest.StashKey[int] = pytest.StashKey()
 """How often a test has begun."""
+_HOMES = ("pytest_replication", "pytest_replication.errors")
+"""Where classes of our errors say that they are from."""
 _ESCAPED: pytest.StashKey[bool] = pytest.StashKey()
 """Whether an error or a failure has left the function of a test."""
 
@@ -34,8 +36,21 @@ _ESCAPED: pytest.StashKey[bool] = pytest.StashKey()
 def asks(item: pytest.Item) -> bool:
     """Whether a test is one that was to check something: it asks for our fixtures, or has our marker."""
     asked = not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-    ready = getattr(item, "replication_ready", False)
-    return asked or ready or item.get_closest_marker("replication") is not None
+    return asked or is_ready(item) or item.get_closest_marker("replication") is not None
+
+
+def is_ready(item: pytest.Item | None) -> bool:
+    """Whether this is one of the ready tests; says so where their module is not loaded, too."""
+    ready: bool = getattr(item, "replication_ready", False)
+    return ready
+
+
+def is_a(error: BaseException, *names: str) -> bool:
+    """Whether an error is of one of these classes of `pytest_replication.errors`, or derived from one.
+
+    By name: a test that restores `sys.modules` makes Python load the module, and so its classes, once more.
+    """
+    return any(each.__module__ in _HOMES and each.__name__ in names for each in type(error).__mro__)
 
 
 def note_exit(item: pytest.Item, error: BaseException | None) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_replication._plugin.running import RUNNING
-from pytest_replication._plugin.settings.values import READY_TESTS
 from pytest_replication.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def control() -> None:
     check_control()
 
 
-TESTS: dict[str, Callable[..., None]] = dict(zip(READY_TESTS, (no_replication, rate, control), strict=True))
-"""The ready tests by name."""
+TESTS: dict[str, Callable[..., None]] = {test.__name__: test for test in (no_replication, rate, control)}
+"""The ready tests by name: those that `READY_TESTS` lists."""
 _WITHOUT_ROW = ("control",)
 """Those that make no check of samples."""
 
@@ -146,11 +145,6 @@ class Gate:
 def left_out_of_run(test: str) -> str:
     """What is said of a ready test that was deselected."""
     return f"{test} was left out of this run (by -k, -m, --deselect or the like), and checked nothing"
-
-
-def is_ready(item: pytest.Item | None) -> bool:
-    """Whether this is one of the ready tests."""
-    return isinstance(item, GateTest)
 
 
 def _samples(request: pytest.FixtureRequest) -> object:

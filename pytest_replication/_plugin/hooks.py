@@ -6,14 +6,13 @@ and load the rest once it is known that the run is about checks.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_replication._plugin.arrived import Arrived
-from pytest_replication._plugin.ended import ATTEMPTS, ended, note_exit
+from pytest_replication._plugin.ended import ATTEMPTS, ended, is_a, note_exit
 from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.unrun import Unrun
 from pytest_replication.context import RUN
@@ -96,7 +95,7 @@ class Hooks:
             end_in_user_code(error)
         began = item.stash.get(ATTEMPTS, 1)
         report = yield
-        error = call.excinfo.value if call.excinfo is not None else None
+        error = _named(call.excinfo.value) if call.excinfo is not None else None
         broken, rows = self._running.take_from(item)
         report.replication_rows = rows  # type: ignore[attr-defined]
         report.replication_ended = ended(item, error, began)  # type: ignore[attr-defined]
@@ -169,7 +168,21 @@ class Hooks:
         return any(self._config.getoption(name, False) for name in ("fulltrace", "usepdb"))
 
 
+def _named(error: BaseException) -> BaseException:
+    """An error, as one of ours where this package could not import something."""
+    if not isinstance(error, ImportError):
+        return error
+    traceback = error.__traceback__
+    while traceback is not None:
+        module: str = traceback.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == "pytest_replication":
+            from pytest_replication.errors import unloadable
+
+            return unloadable(module, error)
+        traceback = traceback.tb_next
+    return error
+
+
 def _is_ours(error: BaseException) -> bool:
-    """Whether this is an error or a failure of ours; there is none as long as their module is not loaded."""
-    errors = sys.modules.get("pytest_replication.errors")
-    return errors is not None and isinstance(error, (errors.ReplicationError, errors.ReplicationDetected))
+    """Whether this is an error or a failure of ours."""
+    return is_a(error, "ReplicationError", "ReplicationDetected")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from pytest_replication._plugin.gate import is_ready
+from pytest_replication._plugin.ended import is_a, is_ready
 from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.settings.marker import marked
-from pytest_replication.errors import IndexNotFound, ReplicationError, SettingsError
+from pytest_replication.errors import IndexNotFound, SettingsError, unloadable
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -30,8 +30,12 @@ def noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concaten
     def noting(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except ReplicationError:
-            self.broke()
+        except Exception as error:
+            if is_a(error, "ReplicationError"):
+                self.broke()
+            elif isinstance(error, ImportError):  # of what is loaded in there: a model's is a ModelError
+                self.broke()
+                raise unloadable(method.__module__, error) from error
             raise
 
     return noting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -35,10 +35,10 @@ class Running:
         """The run: one for all tests, and for all threads of one."""
         with self._making:
             if self.made is None:
-                from pytest_replication._plugin.run import Run
+                from pytest_replication import _load
 
-                self.made = Run(self)
-            return self.made
+                self.made = _load("_plugin.run").Run(self)
+            return cast("Run", self.made)
 
     @property
     def recorded(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_replication.errors import Inconclusive, ReplicationDetected, ReplicationError
+from pytest_replication._plugin.ended import is_a
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -34,7 +34,8 @@ def show(report: pytest.TestReport, error: BaseException, *, broken: bool, alone
     """
     if alone and not _shows_user_code(error):
         report.longrepr = _in_words(error)
-    if isinstance(error, ReplicationDetected) or not (broken or isinstance(error, ReplicationError)):
+    own = is_a(error, "ReplicationError")
+    if is_a(error, "ReplicationDetected") or not (broken or own):
         return
     report.replication_error = True  # type: ignore[attr-defined]
     if report.skipped and not isinstance(error, pytest.skip.Exception):
@@ -42,8 +43,7 @@ def show(report: pytest.TestReport, error: BaseException, *, broken: bool, alone
         report.outcome = "failed"
         report.longrepr = _in_words(error)
         vars(report).pop("wasxfail", None)
-    if not isinstance(error, Inconclusive):
-        own = isinstance(error, ReplicationError)
+    if not is_a(error, "Inconclusive"):
         report.replication_broke = str(error) if own else _in_words(error)  # type: ignore[attr-defined]
 
 

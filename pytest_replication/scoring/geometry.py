@@ -1,8 +1,9 @@
 """Do the paired features of two images lie alike? A part that was moved, scaled, turned or mirrored does.
 
 A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree
-(RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image. Points
-that fall together count once. `scoring.counting` says what they count.
+(RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image; pairs
+that stand out less join those with which they agree (`scoring.guided`). Points that fall together count once.
+`scoring.counting` says what they count.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.images.local import MOST, Features, extract
+from pytest_replication.images.local import MOST, Features, extract, mirrored
 from pytest_replication.scoring.agreement import SIDE as PICTURE
 from pytest_replication.scoring.agreement import Picture, correlation, picture_of
 from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
-from pytest_replication.scoring.local_matching import Described, Pairs, match
+from pytest_replication.scoring.guided import Lying, guided
+from pytest_replication.scoring.local_matching import GUIDED_RATIO, RATIO, Described, Pairs, match
 from pytest_replication.scoring.tones import Tones, tones_of
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ SIDE = 512
 """Longest side of both images, in the pixels of this module."""
 TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
-EVIDENCE = f"3: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, {RULE}"
+EVIDENCE = (
+    f"4: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, that stand out by {RATIO}, "
+    f"or by {GUIDED_RATIO} where turned and sized alike, {RULE}"
+)
 """What points are: a calibration of other ones does not hold."""
 SCALES = (0.15, 7.0)
 """Factors between the two images that are taken for real."""
@@ -141,26 +146,45 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     A caption that both have must not hide a part that was copied beside it: where most points do not
     count, what is left without them is looked at, too.
     """
-    mine, theirs = pairs
     best: Alignment | None = None
+    features = mirrored(sample.features) if flipped else sample.features
     for _ in range(_ROUNDS):
-        if len(mine) < _FEWEST:
+        clear = pairs.below(RATIO)
+        if len(clear) < _FEWEST:
             break
-        points, others = sample.points(mine), training.points(theirs)
-        if flipped:
-            points[:, 0] = sample.size[0] - points[:, 0]
-        if (fitted := _fit(points, others)) is None:
+        if (matrix := _fit(*_places(features, sample, training, clear))) is None:
             break
-        matrix, agree = fitted
-        differing = kinds(sample.features["description"][mine[agree]])
-        found = _described(sample, training, matrix, points[agree], others[agree], differing, flipped)
+        matrix, agree = guided(matrix, _lying(features, sample, training, pairs), TOLERANCE)
+        found = _described(sample, training, matrix, features, pairs.kept(agree), flipped)
         if found is None:
             break
         best = found if best is None else max(best, found, key=_strength)
         if found.inliers < _SHEARED or found.points >= _MOSTLY * found.inliers:
             break
-        mine, theirs = mine[~agree], theirs[~agree]
+        pairs = pairs.kept(~agree)
     return best
+
+
+def _places(
+    features: Features, sample: LocalImage, training: LocalImage, pairs: Pairs
+) -> tuple[Points, Points]:
+    """Where both points of each pair lie: (n, 2) of the sample, which these features are of, (n, 2)."""
+    return _fractions(features[pairs.mine]) * sample.size, training.points(pairs.theirs)
+
+
+def _lying(features: Features, sample: LocalImage, training: LocalImage, pairs: Pairs) -> Lying:
+    """How all pairs lie."""
+    mine, theirs = features[pairs.mine], training.features[pairs.theirs]
+    return Lying(
+        *_places(features, sample, training, pairs),
+        turns=theirs["angle"].astype(np.float64) - mine["angle"].astype(np.float64),
+        octaves=_octaves(theirs) - _octaves(mine),
+        clear=pairs.ratios < RATIO,
+    )
+
+
+def _octaves(features: Features) -> NDArray[np.float64]:
+    return np.asarray(np.log2(np.maximum(features["size"].astype(np.float64), 1e-6)))
 
 
 def _strength(found: Alignment) -> tuple[int, int]:
@@ -171,15 +195,16 @@ def _described(
     sample: LocalImage,
     training: LocalImage,
     matrix: Points,
-    points: Points,
-    others: Points,
-    differing: float,
+    features: Features,
+    pairs: Pairs,
     flipped: bool,
 ) -> Alignment | None:
-    """A part by the points that agree on it; None where they are too few."""
+    """A part by the pairs that agree on it; None where they are too few."""
+    points, others = _places(features, sample, training, pairs)
     count = min(distinct(points), distinct(others))
     if count < _FEWEST:
         return None
+    differing = kinds(sample.features["description"][pairs.mine])
     hull = _hull(points)
     laid = _sheared(matrix, points, others)
     alike, tones = _agreement(sample, training, laid, points, hull, flipped)
@@ -231,12 +256,12 @@ def _sheared(matrix: Points, points: Points, others: Points) -> Points:
     return np.asarray(fitted) if stretched.min() > 0.5 and stretched.max() < 2 else matrix
 
 
-def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | None:
-    """The similarity transform on which most pairs agree: (2, 3), and which do."""
+def _fit(points: Points, others: Points) -> Points | None:
+    """The similarity transform on which most pairs agree: (2, 3)."""
     import cv2
 
     opencv: Any = cv2  # its RANSAC draws by a fixed seed: the same pairs give the same verdict
-    matrix, agree = opencv.estimateAffinePartial2D(
+    matrix, _ = opencv.estimateAffinePartial2D(
         points,
         others,
         method=opencv.RANSAC,
@@ -249,7 +274,7 @@ def _fit(points: Points, others: Points) -> tuple[Points, NDArray[np.bool_]] | N
         return None
     if not SCALES[0] <= float(np.hypot(matrix[0, 0], matrix[1, 0])) <= SCALES[1]:
         return None
-    return np.asarray(matrix, np.float64), np.asarray(agree).ravel().astype(bool)
+    return np.asarray(matrix, np.float64)
 
 
 def _hull(points: Points) -> NDArray[np.int64]:

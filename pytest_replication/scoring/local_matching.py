@@ -1,8 +1,9 @@
 """Which local features of a sample are those of a training image: nearest descriptions, if they stand out.
 
-The nearest description of a training image counts where the second nearest is clearly farther (the ratio test
-of Lowe, IJCV 2004). What repeats within the training image (bricks, letters, a checkerboard) has a second one
-just as near, and matches nothing.
+The nearest description of a training image stands out where the second nearest is clearly farther (the
+ratio test of Lowe, IJCV 2004). What repeats within the training image (bricks, letters, a checkerboard) has a
+second one just as near. Pairs that stand out say how a part lies; those that stand out less may only agree
+with them (`scoring.guided`).
 
 The mirror image of a sample costs next to nothing: a mirror exchanges the numbers of a description in pairs
 (`images.local.mirrored`). Sums of such pairs stay, differences change sign, and so for a description s, its
@@ -25,10 +26,12 @@ from numpy.typing import NDArray
 from pytest_replication.images.local import partners
 
 RATIO = 0.85
-"""Distance of the nearest as a share of that of the second nearest, up to which it counts.
+"""Distance of the nearest as a share of that of the second nearest, up to which it stands out.
 
 It lets many false pairs through, on which geometry then does not agree.
 """
+GUIDED_RATIO = 0.95
+"""The same, up to which a pair may agree with those that stand out."""
 NEAR = 2900.0
 """Difference of `Described.rises` up to which descriptions are compared: 0.6 of its standard deviation over
 the features of photographs. Of pairs that geometry agreed on without it, 98 % lie within."""
@@ -39,7 +42,6 @@ _BLOCK = 128
 
 Numbers = NDArray[np.float32]
 Places = NDArray[np.int64]
-Pairs = tuple[Places, Places]
 
 
 def _outward() -> Numbers:
@@ -91,18 +93,44 @@ class Described:
         return len(self.places)
 
 
-def match(sample: Described, training: Described, ratio: float = RATIO) -> tuple[Pairs, Pairs]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Features of a sample, each with the nearest of a training image.
+
+    Attributes:
+        mine: (p,) places of those of the sample, ascending.
+        theirs: (p,) places of the nearest.
+        ratios: (p,) distance of the nearest as a share of that of the second nearest, 0 to 1.
+    """
+
+    mine: Places
+    theirs: Places
+    ratios: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.mine)
+
+    def kept(self, which: NDArray[np.bool_]) -> Pairs:
+        """Some of them."""
+        return Pairs(self.mine[which], self.theirs[which], self.ratios[which])
+
+    def below(self, ratio: float) -> Pairs:
+        """Those that stand out by more than this."""
+        return self.kept(self.ratios < ratio)
+
+
+def match(sample: Described, training: Described, ratio: float = GUIDED_RATIO) -> tuple[Pairs, Pairs]:
     """Pair the features of a sample, and of its mirror image, with those of a training image.
 
     Args:
         sample: of n features.
         training: of m features.
-        ratio: see `RATIO`.
+        ratio: see `GUIDED_RATIO`.
 
     Returns:
-        Pairs of the sample, and pairs of its mirror image: places of the paired features, (p,) each; in each
-        a feature of the sample is in one pair at most. None with fewer than two features in the training
-        image: nothing tells then whether a description stands out.
+        Pairs of the sample, and pairs of its mirror image; in each a feature of the sample is in one pair at
+        most. None with fewer than two features in the training image: nothing tells then whether a
+        description stands out.
     """
     sums = training.sums.copy()
     sums[:, -1] = -training.squares
@@ -133,7 +161,7 @@ class _Standing:
 
     def __init__(self, sample: Described, training: Described, ratio: float) -> None:
         self._sample, self._training, self._ratio = sample, training, ratio
-        self._mine, self._theirs = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        self._found: list[Pairs] = [Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
 
     def take_in(self, mine: slice, theirs: slice, near: Numbers) -> None:
         """Take in 2 s.t - |t|^2 of these features, which is the larger the nearer; it is written over."""
@@ -142,12 +170,20 @@ class _Standing:
         first = near[rows, place]
         near[rows, place] = -np.inf
         squares = self._sample.squares[mine].astype(np.float64)
-        kept = np.flatnonzero(squares - first < self._ratio**2 * (squares - near.max(axis=1)))
-        self._mine.append(self._sample.places[mine][kept])
-        self._theirs.append(self._training.places[theirs][place[kept]])
+        nearest, second = squares - first, squares - near.max(axis=1)
+        kept = np.flatnonzero(nearest < self._ratio**2 * second)
+        self._found.append(
+            Pairs(
+                self._sample.places[mine][kept],
+                self._training.places[theirs][place[kept]],
+                np.sqrt(nearest[kept] / second[kept]),
+            )
+        )
 
     def pairs(self) -> Pairs:
-        """Places in the order of those of the sample."""
-        mine, theirs = np.concatenate(self._mine), np.concatenate(self._theirs)
+        """All of them, in the order of the places of the sample."""
+        mine = np.concatenate([found.mine for found in self._found])
+        theirs = np.concatenate([found.theirs for found in self._found])
+        ratios = np.concatenate([found.ratios for found in self._found])
         order = np.argsort(mine)
-        return mine[order], theirs[order]
+        return Pairs(mine[order], theirs[order], ratios[order])

@@ -48,7 +48,7 @@ from pytest_replication.search.votes import Votes, require_faiss
 
 CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
-VOTED = 0.6
+VOTED = 0.8
 """Share of them that local features propose at most, where they can; vectors propose the others."""
 _TRIED = 16
 """Training images that are tried for whether any can be read again."""

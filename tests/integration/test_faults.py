@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import pytest_replication
 from pytest_replication import BuildOptions, Index, build_index, cli
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.sealed import digest
@@ -467,6 +468,18 @@ XFAILED = {
         def test_it(replication_samples):
             pass
     """,
+    "modules restored": """
+        import importlib, sys
+        from unittest import mock
+        import pytest
+
+        @pytest.mark.xfail
+        def test_it():
+            with mock.patch.dict(sys.modules), mock.patch("pytest_replication.errors"):
+                del sys.modules["pytest_replication.errors"]
+                errors = importlib.import_module("pytest_replication.errors")
+                raise errors.IndexNotFound("nowhere")
+    """,
 }
 
 
@@ -479,6 +492,40 @@ def test_xfail_never_hides_a_broken_gate_on_any_way(
     result = run_suite(XFAILED[case], "--replication-model=broken_model:make")
     assert result.ret == 1
     assert result.parseoutcomes() == {"errors": 1}
+
+
+UNLOADABLE = {
+    "fixture": "@pytest.mark.xfail\ndef test_it(assert_no_replication): assert_no_replication([], 0.9)",
+    "index": "@pytest.mark.xfail\ndef test_it(replication_index): pass",
+    "model": "@pytest.mark.xfail\ndef test_it(replication_model): pass",
+    "samples": "@pytest.mark.xfail\ndef test_it(replication_samples): pass",
+    "name": """@pytest.mark.xfail
+def test_it():
+    from pytest_replication import open_index
+    open_index("nowhere")
+""",
+    "module": """@pytest.mark.xfail
+def test_it():
+    from pytest_replication.index import open_index
+    open_index("nowhere")
+""",
+}
+
+
+def test_xfail_never_hides_a_package_that_cannot_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('no luck')")
+    for name, code in UNLOADABLE.items():
+        (tmp_path / f"test_{name}.py").write_text(f"import pytest\n\n{code}\n")
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_replication.plugin", "-p", "no:cacheprovider"]
+    command += ["--replication-index=nowhere", "--replication-model=model:make", "-q", str(tmp_path)]
+    places = os.pathsep.join((str(tmp_path), str(Path(pytest_replication.__file__).parents[1])))
+    env = {"PYTHONPATH": places, "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{len(UNLOADABLE)} errors" in done.stdout.splitlines()[-1], done.stdout
+    said = "numpy cannot be loaded (ImportError: no luck), and nothing can be checked without it: pip install"
+    assert done.stdout.count(said) >= len(UNLOADABLE)
 
 
 def test_an_error_that_a_test_expects_stays_a_pass(run_suite: RunSuite) -> None:
@@ -546,3 +593,11 @@ def test_tests_that_never_ran_are_a_fault_and_what_is_only_listed_is_none(
     for looking in ("--collect-only", "--fixtures", "--setup-only"):
         assert run_suite(PASSING, "-p", "no:xdist", looking).ret == 0
     assert run_suite("def test_a(): pass\ndef test_b(): pass", "-p", "no:xdist", index=None).ret == 0
+
+
+def test_an_option_of_a_conftest_is_its_own(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("def pytest_addoption(parser):\n    parser.addoption('--replications-count')\n")
+    run_suite(PASSING, "--replications-count=1").assert_outcomes(passed=1)
+    misspelt = run_suite(PASSING, "--replications-cout=1")
+    assert misspelt.ret == 4
+    misspelt.stderr.fnmatch_lines(["*no option --replications-cout: did you mean --replication-count*"])

@@ -101,9 +101,9 @@ def test_what_was_found_is_judged_again_from_a_file(objects_verdict: Verdict, tm
     assert call("check", "--matches", path, "--threshold", 0.999).returncode == 1
     laxer = call("check", "--matches", path, "--object-points", 1000)
     assert laxer.returncode == 0
-    assert "a part with 1000 points alike (command line; the check of then: 10)" in laxer.stdout
+    assert f"a part with 1000 points alike (command line; the check of then: {POINTS})" in laxer.stdout
     assert (
-        "WARNING    1000 points of a part (command line) are laxer than the check of then (10)"
+        f"WARNING    1000 points of a part (command line) are laxer than the check of then ({POINTS})"
         in laxer.stdout
     )
     refused = call("check", "--matches", path, "--objects")
@@ -198,7 +198,7 @@ def test_a_run_asks_for_it(run_suite: RunSuite, objects_index: Index, folder: Pa
     result = run_suite(suite, "--replication-objects", index=objects_index.path)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*1 by a part alone: * points, 10 are enough*", "* points  *0.png -> *motorcycle.jpg"]
+        [f"*1 by a part alone: * points, {POINTS} are enough*", "* points  *0.png -> *motorcycle.jpg"]
     )
 
 

@@ -63,3 +63,23 @@ def test_only_one_error_is_a_failure() -> None:
     kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, AssertionError)]
     assert kinds == [errors.ReplicationDetected]
     assert not issubclass(errors.ReplicationDetected, errors.ReplicationError)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ModuleNotFoundError("No module named 'numpy'", name="numpy"),
+            "numpy cannot be loaded (ModuleNotFound",
+        ),
+        (
+            ImportError("of ours\nand more"),
+            "pytest_replication.check cannot be loaded (ImportError: of ours), ",
+        ),
+        (ImportError(), "pytest_replication.check cannot be loaded (ImportError: ), "),
+    ],
+)
+def test_what_cannot_be_loaded_is_named(error: ImportError, said: str) -> None:
+    found = errors.unloadable("pytest_replication.check", error)
+    assert str(found).startswith(said)
+    assert str(found).endswith(": pip install --force-reinstall pytest-replication")

@@ -154,7 +154,7 @@ SETTINGS = (
     Setting(
         "object-points",
         points,
-        "The same, from so many points alike on (default: that of the calibration, else 10)",
+        "The same, from so many points alike on (default: that of the calibration, else 12)",
         "N",
     ),
     Setting("accepted", text, "File of accepted matches, which do not count as replicated", "PATH"),

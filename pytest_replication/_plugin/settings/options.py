@@ -50,37 +50,45 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(setting.key, told, default=None)
 
 
-def refuse_unknown_options(args: Iterable[str]) -> None:
-    """Refuse options that are called nearly as ours are, with the one that was meant.
+def refuse_unknown_options(args: Iterable[str], parser: pytest.Parser) -> None:
+    """Refuse options that are called nearly as ours are and that nobody has, with the one that was meant.
 
-    What is like none of them may be of a conftest.py, which pytest has yet to read.
+    Args:
+        args: the command line.
+        parser: what knows the options of all plugins.
 
     Raises:
         pytest.UsageError: there is one.
     """
     for arg in itertools.takewhile(lambda arg: arg != "--", args):
+        name = arg.partition("=")[0]
         if arg.startswith(_OURS):
-            _refuse_unknown(arg.partition("=")[0].removeprefix(_OURS))
+            near = _meant(name.removeprefix(_OURS), [setting.name for setting in SETTINGS], 0.6)
+            meant = _OURS + near if near else ""
         elif arg.startswith(_NEARLY):
-            _refuse_misspelt_prefix(arg.partition("=")[0])
+            meant = _meant(name.replace("_", "-"), [setting.option for setting in SETTINGS], _ALIKE)
+        else:
+            continue
+        if meant and meant != name and not _has(parser, name):
+            raise pytest.UsageError(f"there is no option {name}: did you mean {meant}")
 
 
-def _refuse_misspelt_prefix(name: str) -> None:
-    import difflib
-
-    known = [setting.option for setting in SETTINGS]
-    if near := difflib.get_close_matches(name.replace("_", "-"), known, 1, _ALIKE):
-        raise pytest.UsageError(f"there is no option {name}: did you mean {near[0]}")
-
-
-def _refuse_unknown(name: str) -> None:
-    known = [setting.name for setting in SETTINGS]
+def _meant(name: str, known: list[str], alike: float) -> str:
+    """The known name that one is, or is nearest to; empty for none."""
     if name in known:
-        return
+        return name
     import difflib
 
-    if near := difflib.get_close_matches(name, known, 1):
-        raise pytest.UsageError(f"there is no option {_OURS}{name}: did you mean {_OURS}{near[0]}")
+    return next(iter(difflib.get_close_matches(name, known, 1, alike)), "")
+
+
+def _has(parser: pytest.Parser, name: str) -> bool:
+    """Whether some plugin has an option of this name; where that cannot be told, pytest has to refuse it."""
+    # No public interface lists the options. pytest 8 makes an argument parser whenever it needs one.
+    make = getattr(parser, "_getparser", None)
+    arguments = make() if make is not None else getattr(parser, "optparser", None)
+    options = getattr(arguments, "_option_string_actions", None)
+    return options is None or name in options
 
 
 def _taken(setting: Setting) -> dict[str, Any]:

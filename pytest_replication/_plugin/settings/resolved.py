@@ -6,7 +6,7 @@ Precedence: call > marker > command line > ini file > calibration of the index >
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,13 +14,11 @@ from pytest_replication._plugin.settings.declared import SETTINGS, Setting
 from pytest_replication._plugin.settings.values import reason
 
 
-class Resolved:
+class Resolved(NamedTuple):
     """The value of a setting and where it comes from."""
 
-    __slots__ = ("source", "value")
-
-    def __init__(self, value: Any, source: str) -> None:
-        self.value, self.source = value, source
+    value: Any
+    source: str
 
 
 class Settings(Mapping[str, Resolved]):

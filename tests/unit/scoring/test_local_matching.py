@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.images.local import FEATURE, mirrored, root
 from pytest_replication.scoring import local_matching
-from pytest_replication.scoring.local_matching import NEAR, Described, match
+from pytest_replication.scoring.local_matching import NEAR, RATIO, Described, match
 
 pytest.importorskip("cv2")
 
@@ -96,7 +96,7 @@ def test_pairs_are_those_of_a_plain_comparison(
         patch.setattr(local_matching, "_FEWEST", 0)
         found = match(Described.of(sample), Described.of(training), ratio)
     expected = [reference(each, training, ratio, near) for each in (sample, mirror_image(sample))]
-    assert [([*mine], alike(training, theirs)) for mine, theirs in found] == [
+    assert [([*pairs.mine], alike(training, pairs.theirs)) for pairs in found] == [
         (mine, alike(training, theirs)) for mine, theirs in expected
     ]
 
@@ -115,8 +115,8 @@ def test_copies_are_near_in_any_block(seed: int, block: int) -> None:
         patch.setattr(local_matching, "_BLOCK", block)
         plain, mirror = match(sample, Described.of(training))
     numbers = np.arange(39, 0, -2).tolist()
-    assert set(enumerate(numbers)) <= set(zip(*(part.tolist() for part in plain), strict=True))
-    assert set(enumerate(numbers, 20)) <= set(zip(*(part.tolist() for part in mirror), strict=True))
+    assert set(enumerate(numbers)) <= set(zip(plain.mine.tolist(), plain.theirs.tolist(), strict=True))
+    assert set(enumerate(numbers, 20)) <= set(zip(mirror.mine.tolist(), mirror.theirs.tolist(), strict=True))
 
 
 def test_dark_spots_are_not_compared_with_bright_ones() -> None:
@@ -131,15 +131,20 @@ def test_dark_spots_are_not_compared_with_bright_ones() -> None:
     assert bright < -NEAR / 2
 
 
-def test_a_pair_counts_where_the_second_nearest_is_clearly_farther() -> None:
+def test_a_pair_stands_out_by_the_distance_to_the_second_nearest() -> None:
     training = np.eye(3, 128, dtype=np.uint8) * 255
-    near = Described.of(np.array([[250, 20, 0, *[0] * 125], [200, 190, 0, *[0] * 125]], np.uint8))
-    (mine, theirs), _ = match(near, Described.of(training))
-    assert (mine.tolist(), theirs.tolist()) == ([0], [0])
+    near = Described.of(np.array([[250, 20, 0, *[0] * 125], [200, 198, 0, *[0] * 125]], np.uint8))
+    pairs, _ = match(near, Described.of(training), ratio=1.0)
+    assert pairs.mine.tolist() == [0, 1]
+    assert pairs.theirs.tolist() == [0, 0]
+    expected = [np.hypot(5, 20) / np.hypot(250, 235), np.hypot(55, 198) / np.hypot(200, 57)]
+    assert pairs.ratios == pytest.approx(expected)
+    assert pairs.below(RATIO).mine.tolist() == [0]
+    assert match(near, Described.of(training))[0].mine.tolist() == [0]
 
 
 def test_nothing_is_paired_where_nothing_can_stand_out() -> None:
     some = np.full((3, 128), 9, np.uint8)
     for sample, training in ((some, some[:1]), (some, some[:0]), (some[:0], some)):
         found = match(Described.of(sample), Described.of(training))
-        assert [part.size for pairs in found for part in pairs] == [0, 0, 0, 0]
+        assert [len(pairs) for pairs in found] == [0, 0]
