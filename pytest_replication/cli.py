@@ -47,8 +47,14 @@ from pytest_replication.escape import lines
 from pytest_replication.tidy import tidied
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
-_MISSING = "the following arguments are required"
-"""How argparse says that an option, or an argument, was not given."""
+PATHS = frozenset(
+    {
+        *("accepted", "background", "cache", "clean_prompts", "control_prompts", "fill", "holdout", "images"),
+        *("index", "matches", "model", "new", "objects", "old", "others", "out", "pairs", "parts", "prompts"),
+        *("results", "runs", "save", "sets", "source", "twins"),
+    }
+)
+"""Arguments that are read as text and may be paths; those of the type `Path` are always."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     args = _parser().parse_args(arguments)
-    vars(args).update({name: _tidied(value) for name, value in vars(args).items()})
+    vars(args).update({name: _tidied(value, name in PATHS) for name, value in vars(args).items()})
     if os.getcwd() not in sys.path:  # module:function is looked for where the user stands
         sys.path.insert(0, os.getcwd())
     try:
@@ -82,13 +88,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_TELL
 
 
-def _tidied(value: Any) -> Any:
-    """A path of the command line without the folders that it enters and leaves; all else as it is."""
+def _tidied(value: Any, place: bool) -> Any:
+    """A path of the command line without the folders that it enters and leaves; all else as it is.
+
+    Args:
+        value: of an argument.
+        place: whether its text may be a path.
+    """
     if isinstance(value, list):
-        return [_tidied(each) for each in value]
+        return [_tidied(each, place) for each in value]
     if isinstance(value, Path):
         return type(value)(tidied(str(value)))
-    if isinstance(value, str) and os.pardir in value:
+    if place and isinstance(value, str) and os.pardir in value:
         with suppress(OSError):  # a text that is too long for a path
             return tidied(value) if Path(value).parent.is_dir() else value
     return value
@@ -119,15 +130,26 @@ class _Parser(argparse.ArgumentParser):
         self._given = list(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._misspelt(unknown)[1]}")
+            super().error(f"unrecognized arguments: {' '.join(unknown)}{self._misspelt(unknown)[1]}")
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """End with the usage; of an option that is missing, tell the misspelt one that may have been it."""
-        if message.startswith(_MISSING):
+        if self._lacks_some():
             name, near = self._misspelt(self._given)
             message += f"; {name} is unknown{near}" if name else ""
         super().error(message)
+
+    def _lacks_some(self) -> bool:
+        """Whether an option that has to be given is not, or only options are where more is needed."""
+        words = list(itertools.takewhile(lambda each: each != "--", self._given))
+        names = {each.partition("=")[0] for each in words}
+        only_options = words == self._given and all(each.startswith("-") for each in words)
+        return any(
+            names.isdisjoint(action.option_strings) if action.option_strings else only_options
+            for action in self._actions
+            if action.required
+        )
 
     def _misspelt(self, given: Sequence[str]) -> tuple[str, str]:
         """The first misspelt option and, as a question, what it was meant to be; empty for none."""

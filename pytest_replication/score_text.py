@@ -21,7 +21,7 @@ def score_text(score: float, threshold: float | None = None, *, digits: int = 3)
         told = f"{score:.{places}f}"
         if places >= digits and all(_tells(told, score, limit, places) for limit in limits):
             return told
-    return repr(score)
+    return repr(float(score))  # not np.float64(…)
 
 
 def _tells(told: str, score: float, limit: float, places: int) -> bool:

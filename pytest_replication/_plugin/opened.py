@@ -186,7 +186,10 @@ def samples_for(opened: Opened, item: pytest.Item, given: object = None) -> Samp
 
 
 def _wanted(opened: Opened, item: pytest.Item) -> tuple[int | None, int | None, int]:
-    """Number of samples, of seeds a prompt, and first seed: of the marker of a test, else of the opened."""
+    """Number of samples, of seeds a prompt, and first seed.
+
+    Each is that of the marker of a test, else of the settings of the run.
+    """
     values = marked(item)
     count = values.get("count", opened.settings.value("count"))
     seeds = values.get("seeds_per_prompt", opened.settings.value("seeds-per-prompt"))

@@ -155,7 +155,9 @@ def _parts(row: dict[str, Any]) -> list[str]:
 
 def _controlled(row: dict[str, Any]) -> list[str]:
     """What was found of the planted copies."""
-    lines = [f"      control: {controlled(row['control'])}"] if row["control"]["asked"] else []
+    lines = (
+        [f"      control: {controlled(row['control'], row['threshold'])}"] if row["control"]["asked"] else []
+    )
     if (parts := row.get("objects")) and parts["control"] and parts["control"]["asked"]:
         found = plural(parts["control"]["asked"], "planted part")
         lines.append(f"      control: {found} found (fewest points {parts['control']['fewest_points']})")

@@ -36,7 +36,7 @@ class Image:
 def only_in(one: Measured, other: Measured) -> tuple[Image, ...]:
     """Training images that samples of the one replicated and no sample of the other did, worst first.
 
-    An image is known by the sha256 of its file, else by its name in its source or its address; near
+    An image is known by the sha256 of its file, else by its place and its name in its source; near
     duplicates of one are others.
     """
     known = {_key(pair) for pair in other.pairs}

@@ -74,7 +74,7 @@ def check_doubtful(
             return
         without = f"the threshold is {null.threshold(asked.rate):g}"
     of = named_pairs(index, [one for one in measured.nearest if line <= one[2] < SAME][:1])
-    told = ((score_text(one.score, digits=4), one.uri, one.training_uri) for one in of)
+    told = ((score_text(one.score, line, digits=4), one.uri, one.training_uri) for one in of)
     example = "".join(f"; the highest {score}: {mine} with {theirs}" for score, mine, theirs in told)
     raise CalibrationError(
         f"{len(every) - len(rest)} of {len(every)} images of {source} score like re-encoded copies of "

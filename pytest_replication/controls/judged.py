@@ -79,7 +79,7 @@ def judge_control(seen: Sightings, line: Callable[[Match], float]) -> tuple[Cont
     low = [one for one in of if one.match is not None and one not in hits]
     reasons = [
         _told(lost, "did not lead to the training image that they copy"),
-        _told(low, f"scored too little (down to {score_text(_lowest(low))})"),
+        _told(low, f"scored too little (down to {_lowest(low, line)})"),
         _told(moved, f"scored otherwise than when they were planted (by up to {_farthest(moved):.2g})"),
     ]
     return control, ", ".join(reason for reason in reasons if reason)
@@ -112,8 +112,10 @@ def _told(ones: list[Sighting], what: str) -> str:
     return f"{len(ones)} {what} (edits: {edits})" if ones else ""
 
 
-def _lowest(ones: list[Sighting]) -> float:
-    return min((one.match.score for one in ones if one.match is not None), default=float("nan"))
+def _lowest(ones: list[Sighting], line: Callable[[Match], float]) -> str:
+    """The lowest score beside the threshold that it missed; empty without one."""
+    found = min((one.match for one in ones if one.match is not None), key=lambda it: it.score, default=None)
+    return "" if found is None else score_text(found.score, line(found))
 
 
 def _farthest(ones: list[Sighting]) -> float:

@@ -86,7 +86,7 @@ def calibration_text(index: str, found: Calibration) -> str:
         f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
         f"{score_text(found.scores[-1], found.threshold, digits=4)}",
         *_left_out(found),
-        *(f"  closest kept {_pair(copy)}" for copy in found.closest[:1]),
+        *(f"  closest kept {_pair(copy, found.copies_from)}" for copy in found.closest[:1]),
         *_group_lines(ready),
         f"  A/A control  {_control(found)}",
         *_planted(found),
@@ -166,14 +166,15 @@ def _left_out(found: Calibration) -> list[str]:
             f"  left out     {plural(found.copied, 'copy', 'copies')} of training images (score >= "
             f"{found.copies_from:g})"
         )
-        lines += [f"    {_pair(copy)}" for copy in found.copies[:_SHOWN]]
+        lines += [f"    {_pair(copy, found.copies_from)}" for copy in found.copies[:_SHOWN]]
         more = found.copied - min(_SHOWN, len(found.copies))
         lines += [f"    and {more} more"] if more else []
     return lines
 
 
-def _pair(copy: Copy) -> str:
-    return f"{score_text(copy.score, digits=4)}  {copy.uri} -> {copy.training_uri}"
+def _pair(copy: Copy, line: float) -> str:
+    """A pair, its score beside the one from which on it counts as a copy."""
+    return f"{score_text(copy.score, line, digits=4)}  {copy.uri} -> {copy.training_uri}"
 
 
 def _group_lines(ready: Calibrated) -> list[str]:

@@ -19,16 +19,19 @@ from pytest_replication.results.private import without_private
 from pytest_replication.results.sound import KIND, pairs_of, pictures_of
 
 BUDGET = 20_000_000
-"""Bytes that a folder may take, unless somebody says another number."""
+"""Bytes that a folder is kept below, unless somebody says another number or results alone take more."""
 PAGE = "report.html"
 _SUMMARY_NAME = "summary.md"
-RENDERED: dict[str, tuple[float, Callable[[Results, int, int], str]]] = {
-    _SUMMARY_NAME: (0.1, lambda results, left, _: summary(results, min(CAP, left))),
-    PAGE: (0.5, lambda results, left, budget: html_report(results, budget=left, most=budget)),
+RENDERED: dict[str, tuple[float, Callable[[Results, int, int, int], str]]] = {
+    _SUMMARY_NAME: (0.1, lambda results, left, *_: summary(results, min(CAP, left))),
+    PAGE: (
+        0.5,
+        lambda results, left, budget, beside: html_report(results, budget=left, most=budget, beside=beside),
+    ),
 }
 """What is written beside the results: a file; the share of the budget that it has whatever results and
 pictures take, as those of the worst models take most; and what makes it of the results, of the bytes that it
-may take, and of those of the whole folder."""
+may take, of those that the whole folder may, and of those that the rest of it takes."""
 _SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
@@ -76,8 +79,9 @@ def write_report(
     Args:
         folder: as `begin_report` left it, with the pictures that checks have stored since.
         data: what `pytest_replication.results.assembled.assemble` gives.
-        budget: bytes that all of it may take; pages tell what they leave out for it. Results are whole all
-            the same, and a page has half of it at least.
+        budget: bytes that all of it is kept below; pages tell what they leave out for it. Results are whole
+            all the same, the page has half of it at least and the summary a tenth: where that is more than
+            the budget together, the folder is larger, and the page says so.
         private: leave names, captions and pictures out.
 
     Raises:
@@ -93,7 +97,8 @@ def write_report(
         left = budget - used - results.path.stat().st_size
         for name, (share, render) in RENDERED.items():
             _require_ours(target / name)
-            content = render(results, max(left, int(budget * share)), budget).encode(errors="replace")
+            room = max(left, int(budget * share))
+            content = render(results, room, budget, budget - left).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
     except OSError as error:

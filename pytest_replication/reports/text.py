@@ -163,7 +163,7 @@ def _details(verdict: Verdict) -> list[str]:
     accepted = accepted_lines(_of_accepted(verdict), SHOWN)
     lines += [f"  {'accepted' if not place else '':8}   {line}" for place, line in enumerate(accepted)]
     if verdict.control.asked:
-        lines.append(f"  control    {controlled(control_data(verdict))}")
+        lines.append(f"  control    {controlled(control_data(verdict), verdict.policy.threshold)}")
     lines += part_control_lines(verdict)
     if (stored := matches.stored) is not None:
         lines.append(f"  matches    {stored_text(stored, subject)}")

@@ -18,13 +18,13 @@ def many(amount: int, one: str, several: str = "") -> str:
     return f"{amount:,} {one if amount == 1 else several or one + 's'}"
 
 
-def controlled(control: Mapping[str, Any]) -> str:
-    """What was found of the copies that were planted among the samples."""
+def controlled(control: Mapping[str, Any], threshold: float) -> str:
+    """What was found of the copies that were planted among the samples, beside the threshold."""
     aside = f"; {control['beyond']} more were measured that cannot" if control["beyond"] else ""
     return (
         f"{control['found']} of {control['asked']} planted copies found (lowest score "
-        f"{score_text(control['lowest'])}; {control['reachable']} of {control['stored']} can reach "
-        f"the threshold{aside})"
+        f"{score_text(control['lowest'], threshold)}; {control['reachable']} of {control['stored']} "
+        f"can reach the threshold{aside})"
     )
 
 

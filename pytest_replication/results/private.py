@@ -90,8 +90,8 @@ def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out of results what names or shows an image.
 
     Names, paths, captions, prompts, sentences and parameters of tests become 12 digits of their sha256, the
-    place of a training image those of its content or of its name in its source; pictures, corners of parts
-    and the command are left out. Numbers stay.
+    place of a training image those of its content, else of its place and its name in its source; pictures,
+    corners of parts and the command are left out. Numbers stay.
 
     Args:
         data: results, private or not.
@@ -194,7 +194,7 @@ _URIS = ("training_uri", "uri")
 
 
 def _place(data: Mapping[str, Any], name: str) -> str:
-    """Digest for the place of a training image, the same when its set has moved; empty without one."""
+    """Digest for the place of a training image, made of its lasting name; empty without one."""
     uri, id_, sha256 = (data.get(name.replace("uri", key)) for key in ("uri", "id", "sha256"))
     if not (isinstance(uri, str) and uri) or not (isinstance(id_, str) or isinstance(sha256, str)):
         return ""

@@ -74,13 +74,13 @@ def judge_percentile(
     level, n = percentile / 100, len(scores)
     distinct = independent(subject)
     bounds = _bounds(scores, level, confidence, distinct, first)
-    outcome = _outcome(bounds, value)
+    what = f"the {percentile:g}th percentile of {n} scores is {score_text(bounds.estimate, value)}"
+    outcome, story = _judged(bounds, value, what)
     reach = int((scores >= value).sum())
-    what = f"{reach} of {n} samples reach {value:g}"
     finding = Finding(
         f"{percentile:g}th",
         f"{score_text(bounds.estimate, value)}, {_told(bounds, value)} at {100 * confidence:g} % confidence; "
-        f"{what}",
+        f"{reach} of {n} samples reach {value:g}",
         outcome,
         None,
         _figures(percentile, value, confidence, bounds, reach),
@@ -88,7 +88,7 @@ def judge_percentile(
     return PercentileVerdict(
         outcome=outcome,
         assertion=NAME,
-        story=_story(bounds, percentile, value, n, outcome),
+        story=story,
         findings=(finding,),
         subject=subject,
         searched=searched,
@@ -135,25 +135,22 @@ def _check(percentile: float, value: float, confidence: float) -> None:
         raise SettingsError(f"confidence {confidence} proves nothing: give 0.5 to below 1, such as 0.95")
 
 
-def _outcome(bounds: PercentileBounds, value: float) -> Outcome:
-    if bounds.lower is not None and bounds.lower >= value:
-        return Outcome.FAIL
-    return Outcome.PASS if bounds.upper is not None and bounds.upper < value else Outcome.INCONCLUSIVE
-
-
 def _told(bounds: PercentileBounds, value: float) -> str:
     above = "unbounded below" if bounds.lower is None else f"at least {score_text(bounds.lower, value)}"
     below = "unbounded above" if bounds.upper is None else f"at most {score_text(bounds.upper, value)}"
     return f"{above}, {below}"
 
 
-def _story(bounds: PercentileBounds, percentile: float, value: float, n: int, outcome: Outcome) -> str:
-    what = f"the {percentile:g}th percentile of {n} scores is {score_text(bounds.estimate, value)}"
-    if outcome is Outcome.PASS:
-        return f"{what}, and at most {score_text(bounds.upper or 0.0, value)}: below {value:g}"
-    if outcome is Outcome.FAIL:
-        return f"{what}, and at least {score_text(bounds.lower or 0.0, value)}: not below {value:g}"
-    return f"inconclusive: {what}, {_told(bounds, value)}; it has to be below {value:g}"
+def _judged(bounds: PercentileBounds, value: float, what: str) -> tuple[Outcome, str]:
+    """The outcome, and a sentence that begins with what was measured."""
+    if bounds.lower is not None and bounds.lower >= value:
+        at_least = score_text(bounds.lower, value)
+        return Outcome.FAIL, f"{what}, and at least {at_least}: not below {value:g}"
+    if bounds.upper is not None and bounds.upper < value:
+        at_most = score_text(bounds.upper, value)
+        return Outcome.PASS, f"{what}, and at most {at_most}: below {value:g}"
+    told = f"{what}, {_told(bounds, value)}; it has to be below {value:g}"
+    return Outcome.INCONCLUSIVE, f"inconclusive: {told}"
 
 
 def _needed(share: float, level: float, confidence: float, n: int, distinct: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -39,6 +40,10 @@ SCORES = st.floats(-1, 1)
 )
 def test_three_digits_or_as_many_as_it_takes(score: float, threshold: float | None, told: str) -> None:
     assert score_text(score, threshold) == told
+
+
+def test_a_score_that_no_digits_tell_is_written_as_a_number_of_numpy_is_not() -> None:
+    assert score_text(np.float64(0.9999999999999), 0.5) == "0.9999999999999"
 
 
 @given(SCORES, SCORES)

@@ -161,7 +161,13 @@ SETTINGS = (
     Setting("save", text, "Folder that keeps the matches of every check, to judge them again", "PATH"),
     Setting("pictures", text, "Folder for pictures of the closest pairs of checks that do not pass", "PATH"),
     Setting("report", text, "Folder for the report of the run: results, pictures, pages", "PATH"),
-    Setting("report-budget", size, "Size that the report may have (default: 20MB)", "SIZE"),
+    Setting(
+        "report-budget",
+        size,
+        "Size to keep the report below; results stay whole and the page has half of it whatever they take "
+        "(default: 20MB)",
+        "SIZE",
+    ),
     Setting(
         "report-private",
         switch,

@@ -9,6 +9,7 @@ from pytest_replication.reports.html.told import listed, part, told
 from pytest_replication.reports.last_release import change_story
 from pytest_replication.reports.values import number
 from pytest_replication.reports.words import many
+from pytest_replication.results.image_names import lasting_name
 from pytest_replication.score_text import score_text
 
 _IMAGES = 20
@@ -49,7 +50,7 @@ def new_since(run: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """What is said of pairs whose training image no sample of the last release replicated.
 
     Returns:
-        By id of the check, and by sha256 of the training image or by its name.
+        By id of the check, and by the key of the training image.
     """
     found: dict[tuple[str, str], str] = {}
     for change in listed(part(run, "baseline"), "checks"):
@@ -58,13 +59,18 @@ def new_since(run: Mapping[str, Any]) -> dict[tuple[str, str], str]:
                 then, threshold = number(image.get("other")), number(part(change, "new").get("threshold"))
                 closest = "" if then is None else f", closest {score_text(then, threshold)}"
                 said = f"replicated by no sample then{closest}"
-                found[str(change.get("id")), image_key(image.get("sha256"), image.get("uri"))] = said
+                found[str(change.get("id")), image_key(image, "")] = said
     return found
 
 
-def image_key(sha256: object, uri: object) -> str:
-    """By what a training image is known: its sha256, else its name."""
-    return str(sha256 or uri or "")
+def image_key(row: Mapping[str, Any], prefix: str) -> str:
+    """By what a training image is known.
+
+    Args:
+        row: that tells of it.
+        prefix: of the keys that do.
+    """
+    return " ".join(lasting_name(*(row.get(prefix + name) for name in ("sha256", "uri", "id"))))
 
 
 def _item(change: Mapping[str, Any], icons: Mapping[str, str]) -> str:

@@ -46,12 +46,14 @@ class Limits:
         page: bytes of the page.
         folder: bytes of the report of which the page is a part; 0 where that is not known.
         longest: characters of names in a row that has to be short.
+        beside: bytes of the report that are not of the page.
     """
 
     room: int
     page: int
     folder: int = 0
     longest: int = NAMED
+    beside: int = 0
 
 
 def fitted(rows: Sequence[Mapping[str, Any]], of: int, file: Path, limits: Limits) -> Fitted:
@@ -99,6 +101,21 @@ def _pictures_out(pictures: Embedded, file: Path, limits: Limits) -> list[str]:
     if pictures.missing:
         notes.append(f"{many(pictures.missing, 'picture')} named in {file.name} could not be read")
     return notes
+
+
+def beyond(page: int, limits: Limits) -> str:
+    """What is said of a report that takes more than it may have; empty where it does not.
+
+    Args:
+        page: bytes of the page.
+        limits: those of the page, and of the report.
+    """
+    if not limits.folder or page + limits.beside <= limits.folder:
+        return ""
+    return (
+        f"The report takes more than the {size(limits.folder)} that it was to have: results, which are "
+        f"always whole, the summary and pictures take {size(limits.beside)}, this page {size(page)}"
+    )
 
 
 def least_of(rows: Sequence[Mapping[str, Any]], longest: int) -> int:

@@ -16,7 +16,7 @@ from pytest_replication.reports.html.bare import LENGTHS, bare
 from pytest_replication.reports.html.budget import SPARE, too_small
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
-from pytest_replication.reports.html.fitted import NAMED, Limits, as_json, fitted, least_of
+from pytest_replication.reports.html.fitted import NAMED, Limits, as_json, beyond, fitted, least_of
 from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.template import file, fill, script
 from pytest_replication.reports.html.told import part, told
@@ -33,7 +33,9 @@ MARK = b": replication report</title>"
 _COUNTED_ORDER = {outcome: place for place, outcome in enumerate(ORDER)}
 
 
-def html_report(results: Results, *, budget: int, everything: bool = False, most: int = 0) -> str:
+def html_report(
+    results: Results, *, budget: int, everything: bool = False, most: int = 0, beside: int = 0
+) -> str:
     """Render the results of a run as one page.
 
     It loads nothing, and forbids itself to: style, script, data and pictures are in it. Pictures are taken in
@@ -45,7 +47,9 @@ def html_report(results: Results, *, budget: int, everything: bool = False, most
         everything: open it with all checks and pairs, not only with what did not pass. A run in which all is
             well opens so anyway.
         most: bytes that it may have where it could not tell the worst pair else. Then it tells no more than
-            the verdict, the worst checks and that pair.
+            the verdict, the worst checks and that pair. It is what the report may have of which the page is
+            a part: where that takes more, the page says so.
+        beside: bytes that the rest of the report takes.
 
     Raises:
         SettingsError: not even that fits.
@@ -56,14 +60,14 @@ def html_report(results: Results, *, budget: int, everything: bool = False, most
         parts = _parts(results, rows, detailed, everything=everything)
         least = _least(parts)
         if least + least_of(rows, NAMED) <= budget:
-            return _filled(results, parts, rows, Limits(budget - least, budget, most))
+            return _filled(results, parts, rows, Limits(budget - least, budget, most, beside=beside))
     limit = max(budget, most)
     for longest in LENGTHS:
         small = bare(results.checks, _worst_first(results.checks), rows, run, longest)
         few = {**parts, **_short_parts(results, longest), **small.parts}
         least = _least(few | {"data": _data(small.checks, ())})
         if least + least_of(small.rows, longest) <= limit:
-            limits = Limits(max(0, budget - least), limit, most, longest)
+            limits = Limits(max(0, budget - least), limit, most, longest, beside)
             return _filled(results, few, small.rows, limits, checks=small.checks, of=len(rows))
     raise SettingsError(too_small(limit))
 
@@ -157,15 +161,19 @@ def _filled(
             f"Of {many(unstored, 'pair')} no pictures were stored: there was no room for them, or an "
             "image had gone"
         )
-    return fill(
-        file("page.html"),
-        {
-            **parts,
-            "notes": "".join(f"<li>{told(note)}.</li>" for note in notes),
-            "data": _data(results.checks if checks is None else checks, shown.rows),
-            "pictures": as_json(shown.pictures),
-        },
-    )
+    filled = {
+        **parts,
+        "data": _data(results.checks if checks is None else checks, shown.rows),
+        "pictures": as_json(shown.pictures),
+    }
+    page = fill(file("page.html"), filled | {"notes": _notes(notes)})
+    if more := beyond(len(page.encode(errors="replace")), limits):
+        page = fill(file("page.html"), filled | {"notes": _notes([*notes, more])})
+    return page
+
+
+def _notes(said: Sequence[str]) -> str:
+    return "".join(f"<li>{told(note)}.</li>" for note in said)
 
 
 def _least(parts: Mapping[str, str]) -> int:

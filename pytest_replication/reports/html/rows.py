@@ -53,7 +53,7 @@ def rows_of(
             row = _row(check, pair, times[str(pair.get("training_uri"))])
             if private:
                 row.pop("again", None)
-            image = image_key(pair.get("training_sha256"), pair.get("training_uri"))
+            image = image_key(pair, "training_")
             if outcome == "replicated" and (said := (new or {}).get((str(check.get("id")), image))):
                 row["then"] = said
             rows.append({"check": place, "outcome": outcome, **row})

@@ -141,28 +141,28 @@ def test_new_training_images_are_named_by_what_their_file_holds() -> None:
     assert "0.900  t/2.png  by sample-2; 0.410 then" in text
 
 
-def test_images_without_a_digest_are_known_by_name_and_counted_once() -> None:
+def test_images_without_a_digest_are_known_by_place_and_name_and_counted_once() -> None:
     check = a_check(4, seed=1)
     for number, pair in enumerate(check["pairs"]):
-        pair |= {"training_sha256": None, "training_uri": f"{number}/same.png", "training_id": "same.png"}
+        pair |= {
+            "training_sha256": None,
+            "training_uri": f"{number // 4}/same.png",
+            "training_id": "same.png",
+        }
     (new,) = one(a_check(), check).new_images
     assert (new.uri, new.samples, new.sha256) == ("0/same.png", 4, None)
     assert "by sample-0 and 3 samples more" in told(compare(run(a_check()), run(check)))
 
 
 @pytest.mark.parametrize("private", [False, True])
-@pytest.mark.parametrize("known", ["sha256", "name", "address"])
+@pytest.mark.parametrize("known", ["sha256", "address"])
 def test_a_training_set_in_another_folder_has_the_same_images(private: bool, known: str) -> None:
     def release(root: str, numbers: tuple[int, ...]) -> Results:
         pairs = []
         for number in numbers:
             of = image(number) | {"training_uri": f"{root}/{number}.png"}
             of |= {} if known == "sha256" else {"training_sha256": None}
-            of |= (
-                {"training_uri": f"https://x.example/{number}", "training_id": root}
-                if known == "address"
-                else {}
-            )
+            of |= {"training_uri": f"https://x.example/{number}"} if known == "address" else {}
             pairs.append(made_pair(number, score=0.9, **of))
         done = run(a_check(len(pairs), pairs=pairs))
         return Results(done.path, without_private(done.data)) if private else done
@@ -174,6 +174,29 @@ def test_a_training_set_in_another_folder_has_the_same_images(private: bool, kno
         again = compare(release("/here", ()), release("/there", (1,))).checks[0].new_images
         moved = compare(release("/here", ()), release("/here", (1,))).checks[0].new_images
         assert again == moved
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_rows_of_two_files_of_one_name_are_two_images(private: bool) -> None:
+    def release(*folders: str) -> Results:
+        pairs = [
+            made_pair(
+                number,
+                score=0.9,
+                training_sha256=None,
+                training_id="emb.npy#0",
+                training_uri=f"/{folder}/emb.npy#0",
+            )
+            for number, folder in enumerate(folders)
+        ]
+        done = run(a_check(len(pairs), pairs=pairs))
+        return Results(done.path, without_private(done.data)) if private else done
+
+    (check,) = compare(release("web"), release("web", "lora")).checks
+    assert len(check.new_images) == 1
+    assert private or check.new_images[0].uri == "/lora/emb.npy#0"
+    (check,) = compare(release("web"), release("lora")).checks
+    assert (len(check.new_images), len(check.gone_images)) == (1, 1)
 
 
 def test_only_so_many_images_are_named() -> None:

@@ -45,5 +45,9 @@ def test_a_canary_that_shows_that_something_is_wrong_counts_at_any_threshold() -
 
 
 def test_a_canary_that_reached_the_threshold_has_to_reach_it_now() -> None:
+    _, failure = judge_control(seen((0.995, 0.995), (0.98, 0.96996), (0.98, 0.9)), lambda match: 0.97)
+    assert "2 scored too little (down to 0.900)" in failure
+    _, failure = judge_control(seen((0.995, 0.995), (0.98, 0.96996)), lambda match: 0.97)
+    assert "1 scored too little (down to 0.96996)" in failure
     _, failure = judge_control(seen((0.995, 0.995), (0.98, 0.9)), lambda match: 0.97)
     assert "1 scored too little (down to 0.900)" in failure

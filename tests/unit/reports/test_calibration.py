@@ -126,3 +126,11 @@ def test_how_often_a_gate_fails_an_innocent_model_is_told(found: Calibration) ->
 )
 def test_the_band_of_the_figure_is_named(bounds: tuple[float, float], said: str) -> None:
     assert band_in_words(*bounds) == said
+
+
+def test_a_pair_below_the_line_of_copies_is_not_written_as_the_line(found: Calibration) -> None:
+    kept, out = Copy("/h/1", "t", "/t", 0.969996), Copy("/h/2", "t", "/t", 0.97)
+    told = replace(found, copies_from=0.97, copied=1, copies=(out,), closest=(kept,))
+    text = calibration_text("index", told)
+    assert "closest kept 0.969996  /h/1" in text
+    assert "  0.9700  /h/2" in text

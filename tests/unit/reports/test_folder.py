@@ -68,3 +68,15 @@ def test_the_worst_model_has_a_page_and_a_summary_too(tmp_path):
     summary = (tmp_path / "summary.md").read_text()
     assert "FAIL" in summary
     assert 1_000 < len(summary.encode()) <= 20_000
+
+
+@pytest.mark.parametrize(("budget", "over"), [(200_000, True), (1_500_000, False)])
+def test_a_page_says_that_its_report_takes_more_than_it_may(tmp_path, budget, over):
+    pairs = [made_pair(number, prompt="a" * 700) for number in range(300)]
+    check = made_check(pairs=pairs, replicated=300, samples=300)
+    write_report(tmp_path, made_results(check).data, budget=budget)
+    page = (tmp_path / "report.html").read_text()
+    total = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert (total > budget) == over
+    assert (f"The report takes more than the {budget // 1000} kB that it was to have" in page) == over
+    assert len(page.encode()) <= max(budget // 2, budget - total + len(page.encode()))

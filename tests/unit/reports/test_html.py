@@ -359,7 +359,7 @@ def test_the_least_budget_has_room_for_the_worst_pair_of_any_run(make: Make, hos
                 pair |= {"label": long, "class": long, "view": long}
 
     results = make(9, change, checks=30)
-    page = html_report(results, budget=1_000, most=least_budget())
+    page = html_report(results, budget=1_000, most=least_budget(), beside=10**7)
     assert len(page.encode()) <= least_budget()
     assert f"14 of 15 pairs are not in this page, to keep it below {least_budget() / 1000:.3g} kB" in page
     assert "and 27 checks more, in the file of results" in page
@@ -375,6 +375,19 @@ def test_more_than_the_least_budget_has_pictures_of_the_worst_again(make: Make) 
     assert Page(page).pictures
     assert "No picture has more than 96 pixels a side, to keep the report below 300 kB." in page
     assert "pixels a side" not in html_report(make(60), budget=PLENTY, most=PLENTY)
+
+
+def test_of_two_images_at_one_address_only_that_which_is_new_is_told_so(make: Make) -> None:
+    def change(data: dict[str, Any]) -> None:
+        check = data["checks"][0]
+        for place, pair in enumerate(check["pairs"]):
+            pair |= {"training_sha256": None, "training_uri": "s3://a.tar", "training_id": f"{place}"}
+        compared(data)
+        (told,) = data["run"]["baseline"]["checks"]
+        told["new_images"] = [told["new_images"][0] | {"id": "1", "uri": "s3://a.tar", "sha256": None}]
+
+    rows = Page(html_report(make(3, change), budget=PLENTY)).rows
+    assert sum("then" in row for row in rows) == 1
 
 
 def test_long_texts_leave_the_worst_pair_in_the_page(make: Make) -> None:

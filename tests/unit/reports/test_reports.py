@@ -119,6 +119,11 @@ def test_a_control_is_told_and_a_weak_one_is_a_warning() -> None:
     good = judge(replace(found.matches, canaries=seen), found.policy)
     assert "control    1 of 1 planted copies found (lowest score 0.810; 3 of 4 can reach" in render(good)
     assert warnings(verdict_data(good)) == []
+    barely = replace(seen.of[0], match=replace(found.matches.of[0][0], score=0.50004))
+    near = judge(
+        replace(found.matches, canaries=replace(seen, of=(replace(barely, planted=0.6),))), found.policy
+    )
+    assert "(lowest score 0.50004; " in render(near)
     few = judge(replace(found.matches, canaries=replace(seen, reachable=1)), found.policy)
     assert warnings(verdict_data(few)) == ["nearly blind: only 1 of 4 planted copies can reach the threshold"]
     weak = judge(replace(found.matches, canaries=replace(seen, found=4)), found.policy)

@@ -28,6 +28,9 @@ def test_every_outcome(high: int, outcome: Outcome) -> None:
     verdict = judged([0.9] * high + [0.1] * (100 - high), 0.5)
     assert verdict.outcome is outcome
     assert (verdict.to_settle != "") == (outcome is Outcome.INCONCLUSIVE)
+    said = {Outcome.PASS: ": below 0.5", Outcome.FAIL: ": not below 0.5"}
+    assert verdict.story.endswith(said.get(outcome, "; it has to be below 0.5"))
+    assert verdict.story.startswith("inconclusive: ") == (outcome is Outcome.INCONCLUSIVE)
 
 
 def test_so_few_samples_prove_nothing() -> None:
