@@ -64,7 +64,9 @@ def test_a_run_finds_a_missing_threshold_when_it_judges(run_suite: RunSuite) -> 
     """
     result = run_suite(code, "--replication-samples=photos/unrelated")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*ThresholdMissing: no threshold: *calibrate * --holdout IMAGES'*"])
+    result.stdout.fnmatch_lines(
+        ["*ThresholdMissing: no threshold: *calibrate * --holdout IMAGES --fpr 0.05 --samples 256'*"]
+    )
 
 
 def test_another_index_than_the_expected_one_is_an_error(

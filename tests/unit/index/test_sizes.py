@@ -29,4 +29,7 @@ def test_small_images_are_told_when_they_are_built(
     monkeypatch.setattr(outdated, "_WITH_DEFAULT", "pixels")
     told = _text(built, "from").splitlines()[-1]
     assert told.startswith("  WARNING: the images are small (the median side has 32 pixels)")
-    assert f"'pytest-replication calibrate {tmp_path / 'index'} --holdout IMAGES'" in told
+    assert (
+        f"'pytest-replication calibrate {tmp_path / 'index'} --holdout IMAGES --fpr 0.05 --samples 256'"
+        in told
+    )
