@@ -110,11 +110,7 @@ def choose_allowed(given: object, run: Surroundings | None) -> bool:
     Raises:
         SettingsError: neither yes nor no.
     """
-    if given is None:
-        return run is not None and run.allow_unproved()
-    if not isinstance(given, bool):
-        raise SettingsError(f"allow_unproved is {given!r}; expected True or False")
-    return given
+    return run is not None and run.allow_unproved() if given is None else _switch("allow_unproved", given)
 
 
 def asked_policy(asked: Asked, index: Index, run: Surroundings | None) -> Policy:
@@ -139,10 +135,12 @@ def choose_complexity(given: object, run: Surroundings | None) -> bool:
     Raises:
         SettingsError: neither yes nor no.
     """
-    if given is None:
-        return run is not None and run.complexity()
+    return run is not None and run.complexity() if given is None else _switch("complexity", given)
+
+
+def _switch(name: str, given: object) -> bool:
     if not isinstance(given, bool):
-        raise SettingsError(f"complexity is {given!r}; expected True or False")
+        raise SettingsError(f"{name} is {given!r}; expected True or False")
     return given
 
 

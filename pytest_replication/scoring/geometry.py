@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.images.local import MOST, Features, extract, mirrored
+from pytest_replication.images.local import MOST, Features, extract
 from pytest_replication.scoring.agreement import SIDE as PICTURE
 from pytest_replication.scoring.agreement import Picture, correlation, picture_of
 from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
@@ -147,15 +147,14 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     count, what is left without them is looked at, too.
     """
     best: Alignment | None = None
-    features = mirrored(sample.features) if flipped else sample.features
     for _ in range(_ROUNDS):
         clear = pairs.below(RATIO)
         if len(clear) < _FEWEST:
             break
-        if (matrix := _fit(*_places(features, sample, training, clear))) is None:
+        if (matrix := _fit(*_places(sample, training, clear, flipped))) is None:
             break
-        matrix, agree = guided(matrix, _lying(features, sample, training, pairs), TOLERANCE)
-        found = _described(sample, training, matrix, features, pairs.kept(agree), flipped)
+        matrix, agree = guided(matrix, _lying(sample, training, pairs, flipped), TOLERANCE)
+        found = _described(sample, training, matrix, pairs.kept(agree), flipped)
         if found is None:
             break
         best = found if best is None else max(best, found, key=_strength)
@@ -165,19 +164,21 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     return best
 
 
-def _places(
-    features: Features, sample: LocalImage, training: LocalImage, pairs: Pairs
-) -> tuple[Points, Points]:
-    """Where both points of each pair lie: (n, 2) of the sample, which these features are of, (n, 2)."""
-    return _fractions(features[pairs.mine]) * sample.size, training.points(pairs.theirs)
+def _places(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> tuple[Points, Points]:
+    """Where both points of each pair lie: (n, 2) in the sample, or in its mirror image, and (n, 2)."""
+    points = sample.points(pairs.mine)
+    if flipped:
+        points[:, 0] = sample.size[0] - points[:, 0]
+    return points, training.points(pairs.theirs)
 
 
-def _lying(features: Features, sample: LocalImage, training: LocalImage, pairs: Pairs) -> Lying:
+def _lying(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Lying:
     """How all pairs lie."""
-    mine, theirs = features[pairs.mine], training.features[pairs.theirs]
+    mine, theirs = sample.features[pairs.mine], training.features[pairs.theirs]
+    angles = mine["angle"].astype(np.float64)
     return Lying(
-        *_places(features, sample, training, pairs),
-        turns=theirs["angle"].astype(np.float64) - mine["angle"].astype(np.float64),
+        *_places(sample, training, pairs, flipped),
+        turns=theirs["angle"] - (180 - angles if flipped else angles),  # as `images.local.mirrored`
         octaves=_octaves(theirs) - _octaves(mine),
         clear=pairs.ratios < RATIO,
     )
@@ -195,12 +196,11 @@ def _described(
     sample: LocalImage,
     training: LocalImage,
     matrix: Points,
-    features: Features,
     pairs: Pairs,
     flipped: bool,
 ) -> Alignment | None:
     """A part by the pairs that agree on it; None where they are too few."""
-    points, others = _places(features, sample, training, pairs)
+    points, others = _places(sample, training, pairs, flipped)
     count = min(distinct(points), distinct(others))
     if count < _FEWEST:
         return None
