@@ -19,7 +19,7 @@ ALL := test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference
 
 # A folder, and the extras that are installed into it.
 define environment
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $1
 	$1/bin/pip install --quiet --upgrade pip
 	$1/bin/pip install --quiet --editable '.[$2]'
