@@ -39,8 +39,8 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         type=size,
         default=BUDGET,
         metavar="SIZE",
-        help="Size to keep the report below; results stay whole and the page has half of it whatever they "
-        "take (default: 20MB)",
+        help="Size to keep the report below; results stay whole, and where they leave no room the page has "
+        "half of it (default: 20MB)",
     )
     parser.add_argument(
         "--report-private", action="store_true", help="Leave names, captions and pictures out of the report"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError, SettingsError
-from pytest_replication.reports.html import MARK, html_report, require_budget, room_for_pictures
+from pytest_replication.reports.html import MARK, html_report, least_budget, require_budget, room_for_pictures
 from pytest_replication.reports.markdown import CAP, summary
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, Pictures
@@ -22,16 +22,16 @@ BUDGET = 20_000_000
 """Bytes that a folder is kept below, unless somebody says another number or results alone take more."""
 PAGE = "report.html"
 _SUMMARY_NAME = "summary.md"
-RENDERED: dict[str, tuple[float, Callable[[Results, int, int, int], str]]] = {
-    _SUMMARY_NAME: (0.1, lambda results, left, *_: summary(results, min(CAP, left))),
-    PAGE: (
-        0.5,
-        lambda results, left, budget, beside: html_report(results, budget=left, most=budget, beside=beside),
+RENDERED: dict[str, Callable[[Results, int, int], str]] = {
+    _SUMMARY_NAME: lambda results, left, budget: summary(results, _room_for_summary(left, budget)),
+    PAGE: lambda results, left, budget: html_report(
+        results, budget=_room_for_page(left, budget), most=budget, beside=budget - left
     ),
 }
-"""What is written beside the results: a file; the share of the budget that it has whatever results and
-pictures take, as those of the worst models take most; and what makes it of the results, of the bytes that it
-may take, of those that the whole folder may, and of those that the rest of it takes."""
+"""What is written beside the results: a file, and what makes it of the results, of the bytes that are left
+for it and the files after it, and of those that the whole folder may take."""
+_SHARE_OF_SUMMARY = 0.1
+_SHARE_OF_PAGE = 0.5
 _SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
@@ -80,8 +80,8 @@ def write_report(
         folder: as `begin_report` left it, with the pictures that checks have stored since.
         data: what `pytest_replication.results.assembled.assemble` gives.
         budget: bytes that all of it is kept below; pages tell what they leave out for it. Results are whole
-            all the same, the page has half of it at least and the summary a tenth: where that is more than
-            the budget together, the folder is larger, and the page says so.
+            all the same, and the summary has a tenth of it at least. Where that leaves too little for the
+            least page, the page has half of it, the folder is larger, and the page says so.
         private: leave names, captions and pictures out.
 
     Raises:
@@ -95,10 +95,9 @@ def write_report(
         used = _keep_named(target, data)
         results = write_results(target / NAME, data)
         left = budget - used - results.path.stat().st_size
-        for name, (share, render) in RENDERED.items():
+        for name, render in RENDERED.items():
             _require_ours(target / name)
-            room = max(left, int(budget * share))
-            content = render(results, room, budget, budget - left).encode(errors="replace")
+            content = render(results, left, budget).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
     except OSError as error:
@@ -126,6 +125,20 @@ def write_unfinished(folder: str | os.PathLike[str], data: Mapping[str, Any]) ->
         (target / name).unlink(missing_ok=True)
     results = write_results(target / NAME, data)
     replace_file(target / _SUMMARY_NAME, summary(results).encode(errors="replace"))
+
+
+def _room_for_summary(left: int, budget: int) -> int:
+    """Bytes of a summary: it leaves the page its share, and has its own whatever there is beside it."""
+    return min(CAP, max(left - int(budget * _SHARE_OF_PAGE), int(budget * _SHARE_OF_SUMMARY)))
+
+
+def _room_for_page(left: int, budget: int) -> int:
+    """Bytes of a page: what is left, as long as a page fits in that.
+
+    Where it does not, the budget cannot be kept any more. Then the page has its share: those of the worst
+    models, whose results take most, are not to tell least.
+    """
+    return left if left >= least_budget() else max(left, int(budget * _SHARE_OF_PAGE))
 
 
 def _clear(folder: Path) -> None:

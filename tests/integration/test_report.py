@@ -227,7 +227,7 @@ def test_a_renderer_that_breaks_down_is_told(run_suite: RunSuite, monkeypatch: p
     def broken(*_: object) -> str:
         raise KeyError("score")
 
-    monkeypatch.setattr("pytest_replication.reports.folder.RENDERED", {"page": (0.5, broken)})
+    monkeypatch.setattr("pytest_replication.reports.folder.RENDERED", {"page": broken})
     result = run_suite(PASS, REPORT, "-p", "no:xdist")
     assert result.ret == 3
     result.stdout.fnmatch_lines(["ERROR: the report cannot be written to *(KeyError: 'score')"])

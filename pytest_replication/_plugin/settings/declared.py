@@ -164,8 +164,8 @@ SETTINGS = (
     Setting(
         "report-budget",
         size,
-        "Size to keep the report below; results stay whole and the page has half of it whatever they take "
-        "(default: 20MB)",
+        "Size to keep the report below; results stay whole, and where they leave no room the page has half "
+        "of it (default: 20MB)",
         "SIZE",
     ),
     Setting(

@@ -61,15 +61,15 @@ def html_report(
         least = _least(parts)
         if least + least_of(rows, NAMED) <= budget:
             return _filled(results, parts, rows, Limits(budget - least, budget, most, beside=beside))
-    limit = max(budget, most)
-    for longest in LENGTHS:
-        small = bare(results.checks, _worst_first(results.checks), rows, run, longest)
-        few = {**parts, **_short_parts(results, longest), **small.parts}
-        least = _least(few | {"data": _data(small.checks, ())})
-        if least + least_of(small.rows, longest) <= limit:
-            limits = Limits(max(0, budget - least), limit, most, longest, beside)
-            return _filled(results, few, small.rows, limits, checks=small.checks, of=len(rows))
-    raise SettingsError(too_small(limit))
+    for limit in dict.fromkeys((budget, max(budget, most))):
+        for longest in LENGTHS:
+            small = bare(results.checks, _worst_first(results.checks), rows, run, longest)
+            few = {**parts, **_short_parts(results, longest), **small.parts}
+            least = _least(few | {"data": _data(small.checks, ())})
+            if least + least_of(small.rows, longest) <= limit:
+                limits = Limits(max(0, budget - least), limit, most, longest, beside)
+                return _filled(results, few, small.rows, limits, checks=small.checks, of=len(rows))
+    raise SettingsError(too_small(max(budget, most)))
 
 
 def write_html(

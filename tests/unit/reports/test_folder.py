@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from made_results import made_check, made_pair, made_results
+from PIL import Image
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.reports.folder import begin_report, write_report
+from pytest_replication.reports.folder import begin_report, pictures_for, write_report
+from pytest_replication.reports.html.budget import least_budget
 from pytest_replication.results import write_results
 
 MADE = {
@@ -80,3 +83,21 @@ def test_a_page_says_that_its_report_takes_more_than_it_may(tmp_path, budget, ov
     assert (total > budget) == over
     assert (f"The report takes more than the {budget // 1000} kB that it was to have" in page) == over
     assert len(page.encode()) <= max(budget // 2, budget - total + len(page.encode()))
+
+
+@pytest.mark.parametrize("pairs", [10, *range(34, 70, 3), 120])
+def test_a_budget_is_kept_wherever_results_leave_room(tmp_path, pairs):
+    budget = 120_000
+    stored = pictures_for(tmp_path, budget)
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 20, 3), dtype=np.uint8)
+    shown = [stored.add(Image.fromarray(one)) for one in noise]
+    made = [made_pair(number, prompt="a" * 200) for number in range(pairs)]
+    for pair, path in zip(made, shown, strict=False):
+        pair["pictures"] = {"sample": path, "training": path}
+    data = made_results(made_check(pairs=made, replicated=pairs, samples=pairs)).data
+    write_report(tmp_path, data, budget=budget)
+    total = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    page = tmp_path / "report.html"
+    beside = total - page.stat().st_size
+    assert total <= budget or beside > budget - least_budget()
+    assert ("The report takes more than the 120 kB" in page.read_text()) == (total > budget)
