@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +51,15 @@ CANDIDATES = 10
 """Training images of each sample whose local features are looked at."""
 VOTED = 0.8
 """Share of them that local features propose at most, where they can; vectors propose the others."""
+_Kept = TypeVar("_Kept")
 _TRIED = 16
 """Training images that are tried for whether any can be read again."""
 _BATCH = 64
 """Samples whose local features are in memory at once: 400 kB each, with their pictures."""
 _KNOWN = 1024
 """Training images whose local features and pictures are kept in memory: 340 kB each at most."""
+_PREPARED = 128
+"""Those used last, whose descriptions are kept as they are compared, too: 530 kB more each."""
 _RECORDS = 4096
 """Records that are read at once: with their pictures, of which none are kept."""
 
@@ -171,6 +175,7 @@ class _Training:
     def __init__(self, index: Index) -> None:
         self._index, self.source = index, "index" if index.objects else "original"
         self._known: OrderedDict[int, LocalImage | None] = OrderedDict()
+        self._prepared: OrderedDict[int, LocalImage] = OrderedDict()
         self._records: dict[int, Record] = {}
         self._lock = Lock()
 
@@ -179,16 +184,27 @@ class _Training:
         self._records = self._index.records(rows)
 
     def of(self, row: int) -> LocalImage | None:
-        """Those of one image; None where there are none to be had."""
+        """Those of one image, ready to be compared; None where there are none to be had."""
+        with self._lock:
+            if row in self._prepared:
+                self._prepared.move_to_end(row)
+                return self._prepared[row]
+        found = self._stored(row)
+        if found is None:
+            return None
+        found = found.prepare()
+        with self._lock:
+            _keep(self._prepared, row, found, _PREPARED)
+        return found
+
+    def _stored(self, row: int) -> LocalImage | None:
         with self._lock:
             if row in self._known:
                 self._known.move_to_end(row)
                 return self._known[row]
         found = self._read(row)
         with self._lock:
-            self._known[row] = found
-            while len(self._known) > _KNOWN:
-                self._known.popitem(last=False)
+            _keep(self._known, row, found, _KNOWN)
         return found
 
     def _read(self, row: int) -> LocalImage | None:
@@ -211,6 +227,13 @@ def _picture(record: Record) -> Picture | None:
             pass
     image = original(record)
     return None if image is None else picture_of(image)
+
+
+def _keep(known: OrderedDict[int, _Kept], row: int, found: _Kept, most: int) -> None:
+    """Keep what was used last, and as much of it as this."""
+    known[row] = found
+    while len(known) > most:
+        known.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
