@@ -22,7 +22,9 @@ _ROWS = 512
 _SHOWN = 5
 
 
-def measure_within(samples: object, threshold: float | None, max_share: float, call: Call) -> WithinVerdict:
+def measure_within(
+    samples: object, *, threshold: float | None, max_share: float, call: Call
+) -> WithinVerdict:
     """Compare samples with each other.
 
     Raises:
