@@ -19,6 +19,7 @@ from pytest_replication.index.layout import (
     LOCK,
     SHARDS,
     drop_handed,
+    drop_unfinished,
     refuse_foreign,
     remove_beginning,
 )
@@ -50,6 +51,7 @@ class WriterLock:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
             drop_handed(self._folder)  # of a writer that was killed
+            drop_unfinished(self._folder)
         except Timeout as error:
             raise IndexLocked(
                 f"another process is writing {self._folder} (it holds {self._folder / LOCK}): wait for it"
