@@ -47,6 +47,7 @@ def test_a_folder_that_was_there_or_holds_something_else_stays(tmp_path: Path) -
 
 
 def test_one_at_a_time_works_on_engines(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
     with engines_locked(tmp_path):
         with pytest.raises(IndexLocked, match=r"another process works on the engines in .*engines"):
             with engines_locked(tmp_path):
