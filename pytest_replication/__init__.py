@@ -212,7 +212,7 @@ def _load(module: str) -> ModuleType:
     """
     try:
         return importlib.import_module(f"{__name__}.{module}")
-    except Exception as error:  # a broken package raises anything
+    except (Exception, SystemExit) as error:  # a broken package raises anything
         from pytest_replication.errors import unloadable
 
         raise unloadable(f"{__name__}.{module}", error) from error

@@ -168,7 +168,7 @@ def _part_guard(policy: Policy, index: Index, choice: CanaryChoice) -> PartGuard
     if policy.objects is None:
         return None
     require_features_at_hand(index)
-    return draw_parts(index, policy.objects.inliers, choice)
+    return draw_parts(index, policy.objects.points, choice)
 
 
 def decide(

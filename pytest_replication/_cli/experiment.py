@@ -172,7 +172,7 @@ def _complexity(args: argparse.Namespace) -> int:
 
 
 def _asked(args: argparse.Namespace) -> Asked:
-    return Asked(args.threshold, args.confidence, args.training, args.seed)
+    return Asked(threshold=args.threshold, confidence=args.confidence, training=args.training, seed=args.seed)
 
 
 def _samples(args: argparse.Namespace, name: str, index: Index) -> Samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from fractions import Fraction
 from typing import Any
 
 from pytest_replication.models import Model, load_model
@@ -148,8 +149,8 @@ def add_max_rejected(parser: argparse.ArgumentParser) -> None:
 def limit(text: str) -> int | float:
     """Read a number of images, or a share such as 5%."""
     try:
-        number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
-    except ValueError:
+        number: int | float = float(Fraction(text[:-1]) / 100) if text.endswith("%") else int(text)
+    except (ValueError, ZeroDivisionError):
         number = -1
     if number < 0 or (text.endswith("%") and not number < 1):
         raise argparse.ArgumentTypeError(

@@ -23,11 +23,11 @@ from pytest_replication.index.reader import Index
 from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.match import Match
 from pytest_replication.search.objects import find_objects
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.sightings import PartSighting, PartSightings
+from pytest_replication.search.vectors import take
 from pytest_replication.surroundings import CanaryChoice
 
 PLANTED = 12

@@ -28,7 +28,7 @@ from pytest_replication.index.reader import Index
 from pytest_replication.search import Neighbours, search
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.vectors import take
 
 LONGEST = 512
 """Long side, in pixels, to which an original is shrunk before it is edited: canaries are stored."""

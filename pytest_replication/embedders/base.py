@@ -101,6 +101,7 @@ class Embedder(ABC):
     Attributes:
         spec: its identity.
         default_threshold: a documented threshold, None where none can be vouched for.
+        undocumented: why there is none, where other weights of the embedder have one; empty otherwise.
         batch_size: number of images that `embed` is best given at once.
         drift: largest 1 - cosine by which the embedding of one image may differ between two
             machines or batch sizes.
@@ -113,6 +114,7 @@ class Embedder(ABC):
 
     spec: EmbedderSpec
     default_threshold: Threshold | None = None
+    undocumented: str = ""
     batch_size: int = 8
     drift: float = 1e-4
     token_shape: tuple[int, int] | None = None

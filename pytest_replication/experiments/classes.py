@@ -18,7 +18,7 @@ from pytest_replication.experiments.asked import Asked, Interval, Scores, best_s
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.models.samples import Samples
-from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.vectors import take
 from pytest_replication.stats.correlation import Correlation, pearson, spearman
 from pytest_replication.stats.intervals import lower_bound, upper_bound
 from pytest_replication.verdicts import Verdict

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_replication.durable import meant_for
 from pytest_replication.errors import BuildError
 from pytest_replication.index.attachments import is_attachment
 from pytest_replication.index.layout import CLEARED, ENGINES, LOCK, SHARDS
@@ -106,8 +107,8 @@ def _is_own(path: Path, begun: bool, beginning: bool) -> bool:
         return True
     if name == MANIFEST:
         return begun or (beginning and not _is_json(path))  # a manifest that was cut off
-    named = name in (SHARDS, ENGINES, PROBE) or is_attachment(name)
-    return beginning and (named or name.startswith((f".{MANIFEST}", f".{PROBE}")))
+    named = name in (SHARDS, ENGINES, PROBE, CLEARED) or is_attachment(name)
+    return beginning and (named or meant_for(name) in (MANIFEST, PROBE))
 
 
 def _is_json(path: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_replication.durable import sync_folder
+from pytest_replication.durable import meant_for, sync_folder
 from pytest_replication.errors import BuildError
 from pytest_replication.index import own
 from pytest_replication.index.attachments import drop_attachments
@@ -90,6 +90,16 @@ def drop_handed(folder: Path) -> None:
     handed = folder / SHARDS / HANDED
     if own.strange_in_shard(handed) is None:
         shutil.rmtree(handed, ignore_errors=True)
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Remove manifests and probe images that a killed writer had not put in their place.
+
+    Only for who holds the lock: another writer's would be gone under its hands.
+    """
+    for path in folder.iterdir():
+        if meant_for(path.name) in (MANIFEST, PROBE):
+            path.unlink(missing_ok=True)
 
 
 def drop_derived(folder: Path, keep: Set[str]) -> None:

@@ -15,7 +15,14 @@ from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
 from pytest_replication.index.foreign import refuse_foreign, refuse_foreign_engines
-from pytest_replication.index.layout import ENGINES, LOCK, SHARDS, drop_handed, remove_beginning
+from pytest_replication.index.layout import (
+    ENGINES,
+    LOCK,
+    SHARDS,
+    drop_handed,
+    drop_unfinished,
+    remove_beginning,
+)
 
 
 class WriterLock:
@@ -45,6 +52,7 @@ class WriterLock:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
             drop_handed(self._folder)  # of a writer that was killed
+            drop_unfinished(self._folder)
         except Timeout as error:
             raise IndexLocked(
                 f"another process is writing {self._folder} (it holds {self._folder / LOCK}): wait for it"

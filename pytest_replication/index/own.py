@@ -43,23 +43,23 @@ def is_engine(path: Path) -> bool:
 
 def is_of_engine(path: Path) -> bool:
     """Whether a file in the folder of an engine is named as theirs are."""
-    return _IN_ENGINE.fullmatch(path.name) is not None and path.is_file() and not is_link(path)
+    return path.is_file() and not _is_strange(path, _IN_ENGINE)
 
 
 def strange_in_shard(folder: Path) -> Path | None:
     """What is in the folder of a shard, or of images on their way, and no file of theirs; None if all is."""
     names = _IN_HANDED if folder.name == HANDED else _IN_SHARD
-    return next((path for path in _entries(folder) if not _is_file(path, names)), None)
+    return next((path for path in _entries(folder) if _is_strange(path, names)), None)
 
 
 def strange_in_engine(folder: Path) -> Path | None:
     """What is in the folder of an engine and no file of one, nor a shard's folder of such; None if all is."""
     for path in _entries(folder):
         if is_shard(path):
-            inner = (entry for entry in _entries(path) if not _is_file(entry, _IN_ENGINE))
+            inner = (entry for entry in _entries(path) if _is_strange(entry, _IN_ENGINE))
             if (strange := next(inner, None)) is not None:
                 return strange
-        elif not _is_file(path, _IN_ENGINE):
+        elif _is_strange(path, _IN_ENGINE):
             return path
     return None
 
@@ -98,8 +98,10 @@ def strange_in_engines(engines: Path, lock: str, *, begun: bool) -> Iterator[Pat
             yield path
 
 
-def _is_file(path: Path, names: re.Pattern[str]) -> bool:
-    return names.fullmatch(path.name) is not None and path.is_file() and not is_link(path)
+def _is_strange(path: Path, names: re.Pattern[str]) -> bool:
+    if names.fullmatch(path.name) is None or is_link(path):
+        return True
+    return path.exists() and not path.is_file()  # it may go meanwhile: another writer is at work
 
 
 def _is_folder(path: Path) -> bool:
@@ -108,4 +110,7 @@ def _is_folder(path: Path) -> bool:
 
 def _entries(folder: Path) -> list[Path]:
     """What is in a folder, in order of names; nothing where there is no folder."""
-    return sorted(folder.iterdir()) if _is_folder(folder) else []
+    try:
+        return sorted(folder.iterdir()) if _is_folder(folder) else []
+    except FileNotFoundError:  # it went meanwhile
+        return []

@@ -56,6 +56,7 @@ class Index:
             beside = (manifest.tokens, manifest.pixels, manifest.objects)
             self.shards.append(Shard(folder, entry, first, shape, manifest.dtype, *beside))
             first += entry.rows
+        self._ends = np.array([shard.first + shard.entry.rows for shard in self.shards])
 
     def __repr__(self) -> str:
         return f"Index({str(self.path)!r}, rows={self.rows}, embedder={self.manifest.embedder.name!r})"
@@ -171,7 +172,7 @@ class Index:
         """
         parts = require_objects(self.path, self.objects).parts
         taken = np.empty((len(rows), len(parts), self.manifest.embedder.dim), self.manifest.dtype)
-        for shard, places, numbers in self._homes(rows):
+        for shard, places, numbers in self.homes(rows):
             check_file(shard.parts_path, shard.entry.files[PARTS])
             taken[places] = shard.parts()[0][numbers]
         return taken
@@ -191,7 +192,7 @@ class Index:
         """
         require_objects(self.path, self.objects)
         found: dict[int, Features] = {}
-        for shard, places, numbers in self._homes(rows):
+        for shard, places, numbers in self.homes(rows):
             check_file(shard.features_path, shard.entry.files[FEATURES])
             stored = shard.features()[0]
             found |= {
@@ -200,12 +201,22 @@ class Index:
             }
         return [found[place] for place in range(len(rows))]
 
-    def _homes(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.int64], NDArray[np.int64]]]:
-        """The shards that rows are in, with the places of these among them, and their numbers within it."""
-        ends = np.array([shard.first + shard.entry.rows for shard in self.shards])
+    def homes(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.int64], NDArray[np.int64]]]:
+        """Look up which shards hold some rows.
+
+        Args:
+            rows: (n,) stored rows, in any order; one may stand there more than once.
+
+        Yields:
+            A shard, the places among `rows` of those that it holds, and their numbers within it: each shard
+            that holds some once, in the order of shards.
+
+        Raises:
+            SettingsError: the index does not store all of them.
+        """
         if len(rows) and (rows.min() < 0 or rows.max() >= self.manifest.stored):
             raise SettingsError(f"{self.path} stores rows 0 to {self.manifest.stored - 1}, not all of {rows}")
-        homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
+        homes = np.searchsorted(self._ends, rows, side="right")  # a shard without rows is nobody's home
         for home in np.unique(homes):
             shard, here = self.shards[int(home)], np.flatnonzero(homes == home)
             yield shard, here, rows[here] - shard.first

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_replication.durable import replace_file
+from pytest_replication.durable import meant_for, replace_file
 from pytest_replication.errors import ResultsError, SettingsError
 from pytest_replication.reports.html import MARK, html_report, least_budget, require_budget, room_for_pictures
 from pytest_replication.reports.markdown import CAP, summary
@@ -35,7 +35,7 @@ _SHARE_OF_PAGE = 0.5
 _SUMMARY = re.compile(rb"## \S+ Replication: ")
 OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
 """What CI makes of the results, into the same folder."""
-_OURS = re.compile(r"\.?[0-9a-f]{32,64}\.webp(\.\d+)?")
+_OURS = re.compile(r"[0-9a-f]{32,64}\.webp")
 _HEAD = 4096
 
 
@@ -153,6 +153,8 @@ def _clear(folder: Path) -> None:
         path.unlink()
     for name in _stored(folder):
         (folder / FOLDER / name).unlink()
+    for left in [path for path in folder.iterdir() if meant_for(path.name) in (NAME, *RENDERED)]:
+        left.unlink(missing_ok=True)
 
 
 def _require_ours(path: Path) -> None:
@@ -173,10 +175,10 @@ def _is_ours(path: Path) -> bool:
 
 
 def _stored(folder: Path) -> list[str]:
-    """Files in the folder of pictures that are named as ours are."""
+    """Files in the folder of pictures that are named as ours are, also those of a writer that was killed."""
     place = folder / FOLDER
     names = [path.name for path in place.iterdir()] if place.is_dir() else []
-    return [name for name in names if _OURS.fullmatch(name)]
+    return [name for name in names if _OURS.fullmatch(meant_for(name) or name)]
 
 
 def _keep_named(folder: Path, data: Mapping[str, Any]) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from pytest_replication.durable import replace_file
+
 FOLDER = "pictures"
 LONGEST = 384
 """Longest side of a picture."""
@@ -73,9 +75,7 @@ class Pictures:
                 return None
             self._used += len(content)
             self._since += len(content)
-            temporary = path.with_name(f".{name}.{os.getpid()}")
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
+            replace_file(path, content, sync=False)
         return f"{FOLDER}/{name}"
 
     def _stored(self) -> int:

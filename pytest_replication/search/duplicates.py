@@ -83,12 +83,8 @@ class _Stored:
     def take(self, places: NDArray[np.int64]) -> Short:
         """First view of some live rows, from the memory maps, of unit length also where stored in 16 bits."""
         rows, found = self.rows[places], np.empty((len(places), self.index.manifest.embedder.dim), np.float32)
-        firsts = np.array([shard.first for shard in self.index.shards])
-        homes = np.searchsorted(firsts, rows, side="right") - 1
-        for home in np.unique(homes):
-            here = homes == home
-            shard = self.index.shards[int(home)]
-            found[here] = shard.embeddings()[0][rows[here] - shard.first, 0]
+        for shard, here, numbers in self.index.homes(rows):
+            found[here] = shard.embeddings()[0][numbers, 0]
         return _unit(found)
 
     def shorten(self, index: Index) -> Short:

@@ -10,8 +10,8 @@ from pytest_replication.index.reader import Index
 from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.engines import Certificate, Engine, engine_class, open_engine
 from pytest_replication.search.engines.certificate import CONFIDENCE
-from pytest_replication.search.engines.vectors import check_vectors, cosines
 from pytest_replication.search.neighbours import Neighbours, SearchedBy
+from pytest_replication.search.vectors import check_vectors, cosines
 from pytest_replication.surroundings import EngineChoice
 
 CANDIDATES = 20

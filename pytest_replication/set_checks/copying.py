@@ -39,7 +39,7 @@ from pytest_replication.verdicts import Outcome
 NAME = "assert_no_data_copying"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyingRule:
     """How regions are tested.
 

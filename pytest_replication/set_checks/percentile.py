@@ -22,7 +22,7 @@ NAME = "assert_percentile_below"
 
 
 def measure_percentile(
-    samples: object, percentile: float, value: float, confidence: float, call: Call
+    samples: object, *, percentile: float, value: float, confidence: float, call: Call
 ) -> PercentileVerdict:
     """Bound a percentile of the scores of samples, and compare it with a value.
 

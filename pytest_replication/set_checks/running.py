@@ -32,7 +32,7 @@ _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What every assertion about a set takes, beside its own.
 

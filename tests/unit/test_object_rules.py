@@ -54,7 +54,7 @@ def test_the_nearest_decides(
 ) -> None:
     found = find_object_rule(given, pixels_index, run)
     assert found == expected
-    assert found is None or found.laxer is (found.inliers > POINTS and found.false_rate is None)
+    assert found is None or found.laxer is (found.points > POINTS and found.false_rate is None)
 
 
 @pytest.mark.parametrize("given", ["8", 8.0, (8,), 3, -1])

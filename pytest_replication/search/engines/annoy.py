@@ -24,7 +24,7 @@ from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import SEED, Built, Engine, Queries
 from pytest_replication.search.engines.entry import EngineEntry
-from pytest_replication.search.engines.vectors import Numbers, blocks, count_vectors
+from pytest_replication.search.vectors import Numbers, blocks_between, count_vectors
 
 _PIECE = 100_000
 """Most vectors of one forest: some 250 MB at 512 numbers a vector, while it is built."""
@@ -201,7 +201,7 @@ def _grow(piece: _Piece) -> int:
 
 def _fill(forest: Any, piece: _Piece) -> int:
     count = 0
-    for _, block in blocks(piece.shards, piece.first, piece.last, _BLOCK):
+    for _, block in blocks_between(piece.shards, piece.first, piece.last, _BLOCK):
         for vector in block:
             forest.add_item(count, vector.tolist())
             count += 1

@@ -22,13 +22,14 @@ from pytest_replication.index.foreign import refuse_foreign
     [
         ".lock",
         ".manifest.json.new",
+        ".manifest.json.0123456789abcdef.new",
         ".manifest.json.old",
-        ".probe.npz.new",
+        ".probe.npz.0123456789abcdef.new",
         "probe.npz",
         "removed-0123456789abcdef.parquet",
         "duplicates-0123456789abcdef.npy",
         ".removed-0123456789abcdef.parquet.new",
-        ".duplicates-0123456789abcdef.npy.new",
+        ".duplicates-0123456789abcdef.npy.0123456789abcdef.new",
     ],
 )
 def test_what_a_killed_builder_leaves_is_not_foreign(tmp_path: Path, name: str) -> None:
@@ -61,6 +62,7 @@ def full(damaged: Path) -> Path:
     write_attachment(damaged, "removed", ".parquet", b"content", 1)
     write_attachment(damaged, "duplicates", ".npy", b"content", 1)
     (damaged / ".removed-0123456789abcdef.parquet.new").touch()
+    (damaged / ".removed-0123456789abcdef.parquet.0123456789abcdef.new").touch()
     (damaged / "engines" / "int8" / "000000").mkdir(parents=True)
     (damaged / "engines" / "int8" / "000000" / "codes.npy").touch()
     (damaged / "notes-0123456789abcdef.txt").touch()

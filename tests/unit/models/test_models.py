@@ -30,6 +30,9 @@ def broken(seeds):
 def raises(seeds):
     raise RuntimeError("out of memory")
 
+def leaves(seeds):
+    raise SystemExit("no GPU")
+
 number = 3
 """
 
@@ -90,11 +93,28 @@ def test_a_folder_that_is_missing_is_refused() -> None:
         load_model("folder:/no/such/folder")
 
 
-def test_a_function_that_raises_is_an_error_of_the_gate() -> None:
-    with pytest.raises(
-        ModelError, match="toy_model:raises raised RuntimeError for seeds 3 to 4: out of memory"
-    ):
-        load_model("toy_model:raises").sample(2, seed=3)
+@pytest.mark.parametrize(
+    ("name", "told"), [("raises", "RuntimeError for seeds 3 to 4: out of memory"), ("leaves", "SystemExit")]
+)
+def test_a_function_that_raises_is_an_error_of_the_gate(name: str, told: str) -> None:
+    with pytest.raises(ModelError, match=f"toy_model:{name} raised {told}"):
+        load_model(f"toy_model:{name}").sample(2, seed=3)
+
+
+def test_a_function_that_is_interrupted_is_no_error_of_the_gate() -> None:
+    def interrupted(seeds: list[int]) -> None:
+        raise KeyboardInterrupt
+
+    model = load_model("toy_model:raises")
+    model._generate = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        model.sample(1)
+
+
+def test_a_module_that_ends_the_program_while_it_is_imported_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "toy_leaving.py").write_text("raise SystemExit")
+    with pytest.raises(ModelError, match="cannot be imported \\(SystemExit"):
+        load_model("toy_leaving:images")
 
 
 def test_a_module_that_raises_while_it_is_imported_is_an_error(tmp_path: Path) -> None:

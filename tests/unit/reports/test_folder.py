@@ -56,8 +56,12 @@ def test_pages_of_somebody_else_are_left_alone(tmp_path, name, again):
 def test_what_a_report_wrote_is_taken_away_by_the_next(tmp_path):
     write_report(tmp_path, made_results(made_check()).data)
     (tmp_path / "results.json").unlink()  # a run that died
+    (tmp_path / ".results.json.0123456789abcdef.new").touch()
+    (tmp_path / "pictures").mkdir()
+    for name in (f"{'a' * 40}.webp", f".{'b' * 40}.webp.0123456789abcdef.new"):
+        (tmp_path / "pictures" / name).touch()
     begin_report(tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.rglob("*")] == ["pictures"]
 
 
 def test_the_worst_model_has_a_page_and_a_summary_too(tmp_path):

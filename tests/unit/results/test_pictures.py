@@ -64,7 +64,7 @@ def test_what_another_process_is_writing_does_no_harm(
     tmp_path: Path, picture: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = Pictures(tmp_path, 10_000).add(picture(0, (28, 28)))
-    (tmp_path / "pictures" / ".half.webp.7").write_bytes(b"x" * 10_000)
+    (tmp_path / "pictures" / ".half.webp.0123456789abcdef.new").write_bytes(b"x" * 10_000)
     scandir = os.scandir
 
     def gone(folder: Path) -> list[os.DirEntry[str]]:

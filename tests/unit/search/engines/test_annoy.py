@@ -85,12 +85,12 @@ class TestWithAnnoy:
     def test_vectors_that_are_missing_end_the_build(
         self, index: Index, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = module.blocks
+        read = module.blocks_between
 
         def short(shards: Sequence[Any], first: int, last: int, size: int) -> Any:
             return read(shards, first, last - 1, size)
 
-        monkeypatch.setattr(module, "blocks", short)
+        monkeypatch.setattr(module, "blocks_between", short)
         with pytest.raises(BuildError, match="119 vectors were read for .*, expected 120"):
             build_engine(index, "annoy", progress=False)
 
