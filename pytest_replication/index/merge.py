@@ -48,7 +48,11 @@ class MergeReport:
 
 
 def merge_indexes(
-    parts: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, overwrite: bool = False
+    parts: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    embedder: str | None = None,
 ) -> MergeReport:
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
@@ -61,6 +65,7 @@ def merge_indexes(
             tokens or none, all with pixels of one side or none, and all with one grid of parts or none.
         out: folder of the new index.
         overwrite: delete an index that is in the folder.
+        embedder: where to load the embedder of the parts from, None for the place that they name.
 
     Returns:
         What was done. The index is complete and can be opened with `open_index`.
@@ -73,7 +78,7 @@ def merge_indexes(
         SourceError: the folder holds something else, or one of the parts.
     """
     folder = Path(out)
-    opened = [open_index(part) for part in parts]
+    opened = [open_index(part, embedder=embedder) for part in parts]
     _check_parts(opened, folder)
     _check_probes(opened)
     wanted = _beginning(opened)
