@@ -89,7 +89,7 @@ SETTINGS = (
         "is a program, such as callable:module:function",
         "NAME",
     ),
-    Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
+    Setting("device", text, "auto, cpu, mps, cuda or cuda:N", "NAME", "auto"),
     Setting(
         "model",
         text,
