@@ -22,6 +22,7 @@ from pytest_replication.asked import (
     choose_complexity,
     index_for,
 )
+from pytest_replication.choices import EXACT, CanaryChoice, EngineChoice
 from pytest_replication.controls import Guard, draw
 from pytest_replication.controls.embed import embed_guarded
 from pytest_replication.controls.parts import PartGuard, draw_parts
@@ -39,7 +40,7 @@ from pytest_replication.search.objects import CANDIDATES, find_objects, require_
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.search.sightings import Sightings
-from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, current
+from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Verdict
 
 
