@@ -112,7 +112,7 @@ def test_sscd_has_the_threshold_of_the_paper(sscd_index: Index, copies: list[Ima
 
 
 def test_a_run_gives_what_the_call_leaves_open(pixels_index: Index, copies: list[Image.Image]) -> None:
-    run = MadeRun(pixels_index, (0.99999, "ini file"), (0.7, "command line"))
+    run = MadeRun(pixels_index, (0.99999, "ini file"), given_rate=(0.7, "command line"))
     with surrounded_by(run):
         open_call = check_replication(copies, name="two copies")
         full_call = assert_no_replication(copies, 1.0, max_rate=0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_replication.index import Record
@@ -102,7 +104,7 @@ def test_whether_a_gate_is_larger_is_part_of_the_results_of_a_check() -> None:
     ],
 )
 def test_what_is_tolerated_makes_up_for_a_larger_gate(policy: Policy, beyond: bool) -> None:
-    assert verdict(0, 300, policy).beyond_gate is beyond
+    assert replace(verdict(0, 300, Policy(0.5)), policy=policy).beyond_gate is beyond
 
 
 def test_another_threshold_is_calibrated_for_no_gate() -> None:
