@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_replication._cli.options import Verbs, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, print_json
 from pytest_replication.errors import ThresholdMissing
 from pytest_replication.escape import one_line
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
@@ -26,6 +26,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "then say so.",
     )
     parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    add_embedder(parser)
     parser.add_argument(
         "--threshold",
         type=float,
@@ -40,7 +41,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = open_index(args.index)
+    index = open_index(args.index, embedder=args.embedder)
     found = find_duplicates(index, _default(index) if args.threshold is None else args.threshold)
     store_duplicates(index, found)
     groups = _largest(index, found, args.show)

@@ -18,12 +18,18 @@ Verbs = Any
 def add_index(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Declare the index and where its embedder comes from."""
     parser.add_argument("index", nargs="?" if optional else None, metavar="INDEX", help="Folder of the index")
+    add_embedder(parser)
+    add_device(parser)
+
+
+def add_embedder(parser: argparse.ArgumentParser) -> None:
+    """Declare where the embedder of an index comes from."""
     parser.add_argument(
         "--embedder",
         metavar="NAME",
-        help="Where to load the index's embedder from, such as sscd:/path/weights.onnx",
+        help="Where to load the index's embedder from, such as sscd:/path/weights.onnx; to be given for one "
+        "that is a program, such as callable:module:function",
     )
-    add_device(parser)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -95,6 +95,7 @@ def load(options: EmbedderOptions) -> Embedder:
         raise SettingsError(
             f"a function computes where it says itself: leave the device at auto, not {options.device}"
         )
+    options.require_named("to load it runs the code of a module")
     function, file = _import(options.argument)
     digest = sha256_of(file)
     if options.weights_sha256 not in (None, digest):

@@ -47,6 +47,7 @@ from pytest_replication.embedders.sscd_variants import (
     published_as,
 )
 from pytest_replication.embedders.weight_files import (
+    PROGRAM,
     first_line,
     open_torchscript,
     read_tensors,
@@ -139,7 +140,8 @@ def load(options: EmbedderOptions) -> Embedder:
             f"{owner.name}:{path}"
         )
     location = f"{variant.name}:{path}" if options.argument else variant.name
-    embedder = SscdEmbedder(variant, _network(variant, path, options.device), preset, digest, location)
+    network = _network(variant, path, options)
+    embedder = SscdEmbedder(variant, network, preset, digest, location)
     # `sscd` has always taken any file; the threshold of the paper is for its own network only.
     if known is VARIANTS[PLAIN]:
         embedder.default_threshold = PAPER_THRESHOLD
@@ -214,7 +216,7 @@ def remedy(variant: Variant) -> str:
     return f"{ways}name a file as {variant.name}:PATH"
 
 
-def _network(variant: Variant, path: Path, device: str) -> Network:
+def _network(variant: Variant, path: Path, options: EmbedderOptions) -> Network:
     kind = next((kind for kind in variant.formats if path.name.endswith(kind)), None)
     if kind is None:
         raise EmbedderUnavailable(
@@ -222,12 +224,14 @@ def _network(variant: Variant, path: Path, device: str) -> Network:
             f"{' or '.join(variant.formats)}"
         )
     if kind == ".onnx":
-        require_cpu(device, f"SSCD from {path.name}")
+        require_cpu(options.device, f"SSCD from {path.name}")
         return OnnxNetwork(path)
+    is_program = kind == ".torchscript.pt"
+    if is_program:
+        options.require_named(PROGRAM)
     require_torch(path.name, "torch")
-    return TorchNetwork(
-        open_torchscript(path) if kind == ".torchscript.pt" else _torchvision(variant, path), device
-    )
+    module = open_torchscript(path) if is_program else _torchvision(variant, path)
+    return TorchNetwork(module, options.device)
 
 
 def _torchvision(variant: Variant, path: Path) -> Any:

@@ -193,7 +193,7 @@ def load(options: EmbedderOptions) -> Embedder:
     entry, place = _entry(options)
     use = Use.of(options.parameters, entry)
     preset = _preset(options.preset, use, entry)
-    path, digest = locate(entry, place, options.weights_sha256)
+    path, digest = locate(entry, place, options)
     backbone = open_backbone(entry, path, use.layer)
     if not entry.pool:
         entry = replace(entry, pool=backbone.usual_pool)

@@ -155,7 +155,7 @@ def _worker_settings(
         pinned.pixels,
         pinned.objects,
     )
-    name = options.embedder or pinned.embedder.location
+    name = options.embedder or spec.location
     return WorkerSettings(name, spec, pinned.probe, options.device, how, options.workers)
 
 

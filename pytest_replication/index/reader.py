@@ -229,15 +229,16 @@ class Index:
         pinned = self.manifest.embedder
         try:
             return load_embedder(
-                self._wanted or pinned.location,
+                self._wanted if self._wanted is not None else pinned.location,
                 preset=pinned.preset,
                 device=self._device,
                 # An embedder that the user names is loaded as it is, so that both sides are told.
-                weights_sha256=None if self._wanted else pinned.weights_sha256,
+                weights_sha256=None if self._wanted is not None else pinned.weights_sha256,
+                named=self._wanted is not None,
             )
         except (EmbedderUnavailable, UnknownName) as error:
             # A name that the index holds is no wrong usage.
-            kind = type(error) if self._wanted else EmbedderUnavailable
+            kind = type(error) if self._wanted is not None else EmbedderUnavailable
             raise kind(
                 f"{self.path} needs its embedder {pinned.name} (weights sha256 "
                 f"{str(pinned.weights_sha256)[:12]}…), which cannot be loaded: {error}"

@@ -82,7 +82,11 @@ SETTINGS = (
         "DIGITS",
     ),
     Setting(
-        "embedder", text, "Where to load the index's embedder from, such as sscd:/path/weights.onnx", "NAME"
+        "embedder",
+        text,
+        "Where to load the index's embedder from, such as sscd:/path/weights.onnx; to be given for one that "
+        "is a program, such as callable:module:function",
+        "NAME",
     ),
     Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
     Setting(
