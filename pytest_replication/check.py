@@ -1,7 +1,8 @@
-"""The one path from samples, an index and a policy to a verdict.
+"""The one path from samples, an index and a policy to a verdict about replication.
 
-Every way of asking (an assertion, a fixture, the command line) comes through `measure`,
-and this is the only module that knows every stage.
+Every way of asking for one (an assertion, a fixture, the command line) comes through `measure`, and this is
+the only module that knows every stage. Verdicts of other kinds have paths of their own: `extraction`,
+`set_checks`, `control_check` and `screens`.
 """
 
 from __future__ import annotations

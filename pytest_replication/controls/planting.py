@@ -154,7 +154,7 @@ def store_canaries(
         seed: of the choice.
 
     Returns:
-        What was stored: ask `nearly_blind` of it, and tell the user.
+        What was stored.
 
     Raises:
         SettingsError: a threshold or a number outside its range.
