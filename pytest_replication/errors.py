@@ -85,7 +85,8 @@ def unloadable(module: str, error: BaseException) -> PackageUnavailable:
     said = (str(error).strip().splitlines() or [""])[0]
     return PackageUnavailable(
         f"{name} cannot be loaded ({type(error).__name__}: {said}), and nothing can be checked without it: "
-        "pip install --force-reinstall pytest-replication"
+        "pip install --force-reinstall SOURCE, the checkout, wheel or address that pytest-replication came "
+        "from"
     )
 
 

@@ -46,5 +46,5 @@ def drop_attachments(folder: Path, manifest: Manifest | None) -> None:
     """Remove the files that a manifest does not name; all of them without one."""
     named = {entry.name for entry in manifest.attachments} if manifest else set()
     for path in folder.iterdir():
-        if is_attachment(path.name) and path.name not in named:
+        if is_attachment(path.name) and path.name not in named and not path.is_dir():
             path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_replication.errors import CalibrationError
+from pytest_replication.index.own import is_link
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,7 +42,13 @@ class KeptLines(Generic[Kept]):
         self.kept: list[Kept] = []
 
     def read(self) -> None:
-        """Take up what an earlier run has done."""
+        """Take up what an earlier run has done.
+
+        Raises:
+            CalibrationError: a link is in the place of the file.
+        """
+        if is_link(self._path):
+            raise CalibrationError(f"{self._path} is a link, and would be written through: remove it")
         try:
             if self._path.stat().st_size > self._most:
                 return

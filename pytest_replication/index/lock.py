@@ -14,13 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
+from pytest_replication.index.foreign import refuse_foreign, refuse_foreign_engines
 from pytest_replication.index.layout import (
     ENGINES,
     LOCK,
     SHARDS,
     drop_handed,
     drop_unfinished,
-    refuse_foreign,
     remove_beginning,
 )
 
@@ -42,7 +42,8 @@ class WriterLock:
 
         Raises:
             IndexLocked: another process holds it.
-            BuildError: the folder belongs to something else, or cannot be made or written.
+            BuildError: the folder belongs to something else, holds a link or something else where the
+                index deletes, or cannot be made or written.
         """
         refuse_foreign(self._folder)
         places = (self._folder, *self._folder.parents)
@@ -84,8 +85,9 @@ def engines_locked(folder: Path) -> Iterator[None]:
 
     Raises:
         IndexLocked: another process holds it.
-        BuildError: the folder cannot be written.
+        BuildError: the folder cannot be written, is a link, or holds something else than engines.
     """
+    refuse_foreign_engines(folder)
     engines = folder / ENGINES
     lock = FileLock(engines / LOCK)
     try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.embedders.probe import drift_between
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
+from pytest_replication.index.checks import keep_outside
 from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.objects import differences as objects_apart
 from pytest_replication.index.opening import open_index
@@ -74,7 +75,7 @@ def merge_indexes(
         IndexMismatch: parts that were made in different ways, or whose embedder gave the probe images
             other vectors.
         IndexUnavailable: a part cannot be used.
-        SourceError: the folder holds something else.
+        SourceError: the folder holds something else, or one of the parts.
     """
     folder = Path(out)
     opened = [open_index(part, embedder=embedder) for part in parts]
@@ -106,6 +107,8 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
     places = [part.path.resolve() for part in parts]
     if len(set(places)) < max(2, len(places)) or folder.resolve() in places:
         raise SettingsError("merge takes two or more indexes, each once, into a folder that is none of them")
+    for part in parts:
+        keep_outside(part.path, folder)
     first = parts[0].manifest
     for part in parts[1:]:
         other = part.manifest
