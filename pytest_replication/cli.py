@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pytest_replication import __version__, _load
+from pytest_replication import __version__, load_module
 from pytest_replication.errors import ReplicationError, SettingsError, is_breakage, meant, unloadable
 from pytest_replication.escape import lines
 from pytest_replication.tidy import tidied
@@ -189,7 +189,7 @@ def _parser(verb: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module in [VERBS[verb]] if verb in VERBS else VERBS.values():
-        loaded = _load(module)
+        loaded = load_module(module)
         added = loaded.add_parser(verbs)
         added.add_argument("--json", action="store_true", help="Print the answer as JSON")
         added.set_defaults(run=loaded.run)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from pytest_replication.choices import FEWEST_POINTS
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.stored_fields import stored_as
-from pytest_replication.surroundings import FEWEST_POINTS
 
 POINTS = 12
 """Points from which on a part counts as a copy, where no calibration says so.

@@ -6,8 +6,9 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_embedder, add_min_recall, plural, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, add_min_recall, print_json
 from pytest_replication.index.opening import open_index
+from pytest_replication.reports.words import plural
 from pytest_replication.search.codes import NAME
 from pytest_replication.search.engines import Certificate, EngineEntry, engine_names
 from pytest_replication.search.engines.certificate import CONFIDENCE

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, add_embedder, plural, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, print_json
 from pytest_replication.index.merge import merge_indexes
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

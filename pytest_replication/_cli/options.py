@@ -7,11 +7,10 @@ import json
 from fractions import Fraction
 from typing import Any
 
+from pytest_replication.choices import EXACT, EngineChoice
 from pytest_replication.embedders.base import DEVICES
 from pytest_replication.models import Model, load_model
-from pytest_replication.reports.words import plural as plural
 from pytest_replication.reports.words import read_size
-from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""

@@ -15,8 +15,9 @@ from pytest_replication._plugin.ended import ATTEMPTS
 from pytest_replication._plugin.opened import Opened, noting_errors
 from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.settings.marker import marked
+from pytest_replication.choices import EngineChoice
 from pytest_replication.errors import SettingsError
-from pytest_replication.surroundings import EngineChoice, Surroundings
+from pytest_replication.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.controls.planting import DUPLICATE, shrunk
+from pytest_replication.controls.planting import shrunk
 from pytest_replication.images.edits import EDITS, differs
 from pytest_replication.index.reader import Index
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.search.embed import embed_images
 from pytest_replication.shares import allowed
 

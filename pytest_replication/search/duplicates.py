@@ -21,6 +21,8 @@ from pytest_replication.index.duplicates import Duplicates
 from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import blocks
 
+DUPLICATE = 0.95
+"""Score from which on two training images are one image twice, where nobody says otherwise."""
 _SHORT = 64
 """Dimensions of the short vectors."""
 _ROWS = 2048
@@ -36,7 +38,7 @@ _ROUNDING = 1e-6
 Short = NDArray[np.float32]
 
 
-def find_duplicates(index: Index, threshold: float = 0.95, *, progress: bool = True) -> Duplicates:
+def find_duplicates(index: Index, threshold: float = DUPLICATE, *, progress: bool = True) -> Duplicates:
     """Compare all training images with each other, by the first view of each.
 
     Memory holds 65 numbers an image and a block of pairs; the vectors stay on disk.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.controls.planting import DUPLICATE
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.errors import SettingsError, ThresholdMissing
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.search.collect import tidy
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.set_checks.running import Call, Features, embed_only, run_check
 from pytest_replication.set_verdicts import Finding, WithinVerdict
 from pytest_replication.shares import allowed
-from pytest_replication.surroundings import CanaryChoice
 from pytest_replication.verdicts import Outcome
 
 NAME = "assert_no_duplicates_within"

@@ -126,8 +126,8 @@ def test_a_start_without_numpy_is_no_verdict(tmp_path: Path) -> None:
 
 def test_a_verb_loads_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    load = cli._load
-    monkeypatch.setattr(cli, "_load", lambda module: loaded.append(module) or load(module))
+    load = cli.load_module
+    monkeypatch.setattr(cli, "load_module", lambda module: loaded.append(module) or load(module))
     with pytest.raises(SystemExit, match="0"):
         cli.main(["plan", "--help"])
     assert loaded == ["_cli.plan"]
