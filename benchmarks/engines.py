@@ -32,7 +32,7 @@ from pytest_replication.search.engines import (
     engine_names,
     open_engine,
 )
-from pytest_replication.search.engines.vectors import cosines
+from pytest_replication.search.vectors import cosines
 
 MIN_RECALL = 0.999
 

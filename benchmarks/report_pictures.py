@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests" / "shared"))
 from chromium import Browser, chromium  # noqa: E402
 
 from pytest_replication import read_results  # noqa: E402
-from pytest_replication.reports.html import write_html  # noqa: E402
+from pytest_replication.reports.html import html_report  # noqa: E402
 
 HOLDOUT = 200
 RELEASE = """
@@ -171,7 +171,8 @@ def shorten(work: Path) -> None:
     """Render the report again with paths as from the folder, which say nothing of this machine."""
     file = work / "report" / "results.json"
     file.write_text(file.read_text().replace(f"{work.resolve()}/", ""))
-    write_html(read_results(file), work / "report" / "report.html", budget=20_000_000)
+    page = html_report(read_results(file), budget=20_000_000)
+    (work / "report" / "report.html").write_text(page, encoding="utf-8")
 
 
 def look(browser: Browser, page: Path, folder: Path) -> None:

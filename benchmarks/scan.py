@@ -34,8 +34,8 @@ from measure import Memory, child, forget, median, read_from_storage, save, seco
 from pytest_replication import Index, open_index
 from pytest_replication.search import coded, exact, search
 from pytest_replication.search.codes import open_codes, write_codes
-from pytest_replication.search.engines.vectors import cosines
 from pytest_replication.search.kernel import is_right, onnx_product
+from pytest_replication.search.vectors import cosines
 
 K = 5
 TIES = 1e-5

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pytest_replication.calibrate import CalibrateOptions, calibrate_index
     from pytest_replication.check import check_replication
+    from pytest_replication.choices import EngineChoice
     from pytest_replication.embedders import Embedder, load_embedder, register_embedder
     from pytest_replication.errors import (
         Inconclusive,
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
         assert_percentile_below,
     )
     from pytest_replication.set_verdicts import SetVerdict
-    from pytest_replication.surroundings import EngineChoice
     from pytest_replication.verdicts import Outcome, Verdict
 
 __version__ = "0.1.0"
@@ -118,7 +118,7 @@ _HOMES = {
         "assert_percentile_below",
     ),
     "set_verdicts": ("SetVerdict",),
-    "surroundings": ("EngineChoice",),
+    "choices": ("EngineChoice",),
     "verdicts": ("Outcome", "Verdict"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -204,7 +204,7 @@ __all__ = [
 ]
 
 
-def _load(module: str) -> ModuleType:
+def load_module(module: str) -> ModuleType:
     """Import a module of this package; what cannot be loaded leaves a gate broken, which no xfail may hide.
 
     Raises:
@@ -212,7 +212,7 @@ def _load(module: str) -> ModuleType:
     """
     try:
         return importlib.import_module(f"{__name__}.{module}")
-    except Exception as error:  # a broken package raises anything
+    except (Exception, SystemExit) as error:  # a broken package raises anything
         from pytest_replication.errors import unloadable
 
         raise unloadable(f"{__name__}.{module}", error) from error
@@ -221,7 +221,7 @@ def _load(module: str) -> ModuleType:
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_load(_HOME_OF[name]), name)
+    return getattr(load_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:

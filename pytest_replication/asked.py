@@ -11,13 +11,14 @@ import numpy as np
 
 from pytest_replication.accepted import NOTHING, Accepted
 from pytest_replication.accepted.file import read_accepted
-from pytest_replication.errors import ReplicationError, SettingsError
+from pytest_replication.choices import CanaryChoice, EngineChoice
+from pytest_replication.errors import ReplicationError, SettingsError, is_breakage
 from pytest_replication.index.opening import open_index
 from pytest_replication.index.reader import Index
 from pytest_replication.object_rules import ObjectsGiven, find_object_rule
 from pytest_replication.policy import Policy
 from pytest_replication.rules import find_policy
-from pytest_replication.surroundings import CanaryChoice, EngineChoice, Surroundings
+from pytest_replication.surroundings import Surroundings
 
 
 @contextmanager
@@ -33,7 +34,9 @@ def breakage_told(run: Surroundings | None, what: str = "check") -> Iterator[Non
     """
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        if not is_breakage(error):
+            raise
         if run is not None:
             run.broke()
         if isinstance(error, ReplicationError):

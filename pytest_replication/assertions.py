@@ -8,6 +8,7 @@ from pytest_replication.accepted import Accepted
 from pytest_replication.asked import Asked
 from pytest_replication.asserted import asserted
 from pytest_replication.check import measure
+from pytest_replication.choices import EngineChoice
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import ExtractionVerdict
 from pytest_replication.index.reader import Index
@@ -15,7 +16,6 @@ from pytest_replication.object_rules import ObjectsGiven
 from pytest_replication.reports.extraction import render_extraction
 from pytest_replication.reports.text import render
 from pytest_replication.scoring.pixel import NEIGHBOURS
-from pytest_replication.surroundings import EngineChoice
 from pytest_replication.verdicts import Verdict
 
 

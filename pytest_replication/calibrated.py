@@ -77,17 +77,16 @@ class Calibrated:
             )
         return found
 
-    def threshold_of(self, group: str | None, rate: float | None = None) -> float:
-        """Threshold for images of a group.
+    def threshold_of(self, group: str | None) -> float:
+        """Threshold for images of a group, at the false-positive rate of the calibration.
 
         Args:
             group: label or caption of their nearest training image.
-            rate: false-positive rate of one sample, None for that of the calibration.
 
         Raises:
             ValueError: the group has too few images for this rate.
         """
-        return self.null_of(group).threshold(rate or self.calibration.rate)
+        return self.null_of(group).threshold(self.calibration.rate)
 
     def null_of(self, group: str | None) -> Null:
         """The null for images of a group."""

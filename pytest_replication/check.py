@@ -1,7 +1,8 @@
-"""The one path from samples, an index and a policy to a verdict.
+"""The one path from samples, an index and a policy to a verdict about replication.
 
-Every way of asking (an assertion, a fixture, the command line) comes through `measure`,
-and this is the only module that knows every stage.
+Every way of asking for one (an assertion, a fixture, the command line) comes through `measure`, and this is
+the only module that knows every stage. Verdicts of other kinds have paths of their own: `extraction`,
+`set_checks`, `control_check` and `screens`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pytest_replication.asked import (
     choose_complexity,
     index_for,
 )
+from pytest_replication.choices import EXACT, CanaryChoice, EngineChoice
 from pytest_replication.controls import Guard, draw
 from pytest_replication.controls.embed import embed_guarded
 from pytest_replication.controls.parts import PartGuard, draw_parts
@@ -39,7 +41,7 @@ from pytest_replication.search.objects import CANDIDATES, find_objects, require_
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.rescore import Rescoring, rescore
 from pytest_replication.search.sightings import Sightings
-from pytest_replication.surroundings import EXACT, CanaryChoice, EngineChoice, current
+from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Verdict
 
 
@@ -168,7 +170,7 @@ def _part_guard(policy: Policy, index: Index, choice: CanaryChoice) -> PartGuard
     if policy.objects is None:
         return None
     require_features_at_hand(index)
-    return draw_parts(index, policy.objects.inliers, choice)
+    return draw_parts(index, policy.objects.points, choice)
 
 
 def decide(

@@ -17,34 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pytest_replication import __version__
-from pytest_replication._cli import (
-    accept,
-    append,
-    benchmark,
-    build,
-    calibrate,
-    check,
-    compact,
-    compare,
-    duplicates,
-    engine,
-    experiment,
-    import_,
-    info,
-    merge,
-    plan,
-    remove,
-    report,
-    sample,
-    screen,
-    search,
-    verify,
-    weights,
-)
-from pytest_replication.errors import ReplicationError, SettingsError, meant
+from pytest_replication import __version__, load_module
+from pytest_replication.errors import ReplicationError, SettingsError, is_breakage, meant, unloadable
 from pytest_replication.escape import lines
 from pytest_replication.tidy import tidied
+from pytest_replication.user_code import working_folder_searched
 
 USAGE, CANNOT_TELL, INTERRUPTED = 2, 3, 130
 PATHS = frozenset(
@@ -57,6 +34,17 @@ PATHS = frozenset(
 """Arguments that are read as text and may be paths; those of the type `Path` are always."""
 
 
+VERBS = {
+    name.rstrip("_"): f"_cli.{name}"
+    for name in (
+        *("build", "append", "import_", "remove", "compact", "merge", "duplicates", "calibrate", "engine"),
+        *("info", "verify", "search", "sample", "check", "report", "accept", "compare", "screen", "plan"),
+        *("benchmark", "experiment", "weights"),
+    )
+}
+"""Each verb and its module, in the order in which ``--help`` lists them."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -65,27 +53,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status.
+
+    Raises:
+        SystemExit: the arguments are wrong (2), or ask for help or the version (0).
     """
-    args = _parser().parse_args(arguments)
-    vars(args).update({name: _tidied(value, name in PATHS) for name, value in vars(args).items()})
-    if os.getcwd() not in sys.path:  # module:function is looked for where the user stands
-        sys.path.insert(0, os.getcwd())
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    args, known = argparse.Namespace(verb="pytest-replication", json="--json" in given), False
     try:
-        status: int = args.run(args)
+        args = _parser(given[0] if given else "").parse_args(given)
+        known = True
+        vars(args).update({name: _tidied(value, name in PATHS) for name, value in vars(args).items()})
+        with working_folder_searched():
+            status: int = args.run(args)
         return status
-    except ReplicationError as error:
+    except BaseException as error:
+        if not known and isinstance(error, SystemExit):  # argparse has said what there is to say
+            raise
+        return _status(error, args)
+
+
+def _status(error: BaseException, args: argparse.Namespace) -> int:
+    """Say what a verb ended with; status 1 would say that the model copies."""
+    if isinstance(error, ReplicationError):
         _report(error, args.json)
         return USAGE if isinstance(error, SettingsError) else CANNOT_TELL
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         print(f"interrupted{_how_to_go_on(args)}", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, such as head
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_TELL
-    except Exception as error:  # status 1 would say that the model copies
-        traceback.print_exc()
-        _report(ReplicationError(f"{args.verb} broke down: {type(error).__name__}: {error}"), args.json)
+    if isinstance(error, ImportError):
+        _report(unloadable(__name__, error), args.json)
         return CANNOT_TELL
+    if not is_breakage(error):
+        raise error
+    traceback.print_exception(error)
+    _report(ReplicationError(f"{args.verb} broke down: {type(error).__name__}: {error}"), args.json)
+    return CANNOT_TELL
 
 
 def _tidied(value: Any, place: bool) -> Any:
@@ -167,7 +172,15 @@ class _Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"{error.message}{near}") from None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(verb: str = "") -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    Args:
+        verb: the only one that is to be known, which spares loading the others; all if it is none.
+
+    Raises:
+        PackageUnavailable: a verb cannot be loaded.
+    """
     parser = _Parser(
         prog="pytest-replication",
         description="Does a generative image model copy its training images?",
@@ -175,33 +188,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (
-        build,
-        append,
-        import_,
-        remove,
-        compact,
-        merge,
-        duplicates,
-        calibrate,
-        engine,
-        info,
-        verify,
-        search,
-        sample,
-        check,
-        report,
-        accept,
-        compare,
-        screen,
-        plan,
-        benchmark,
-        experiment,
-        weights,
-    ):
-        verb = module.add_parser(verbs)
-        verb.add_argument("--json", action="store_true", help="Print the answer as JSON")
-        verb.set_defaults(run=module.run)
+    for module in [VERBS[verb]] if verb in VERBS else VERBS.values():
+        loaded = load_module(module)
+        added = loaded.add_parser(verbs)
+        added.add_argument("--json", action="store_true", help="Print the answer as JSON")
+        added.set_defaults(run=loaded.run)
     return parser
 
 

@@ -57,7 +57,16 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def unloadable(module: str, error: Exception) -> PackageUnavailable:
+def is_breakage(error: BaseException) -> bool:
+    """Whether something broke down, as opposed to an interruption or what a test framework ends tests with.
+
+    `SystemExit`, with which code of a user may end a program, is no `Exception`, and neither is the panic of
+    a library that is written in Rust.
+    """
+    return isinstance(error, (Exception, SystemExit)) or type(error).__module__ == "pyo3_runtime"
+
+
+def unloadable(module: str, error: BaseException) -> PackageUnavailable:
     """The error to raise where a module of this package could not be imported.
 
     Args:
@@ -76,7 +85,8 @@ def unloadable(module: str, error: Exception) -> PackageUnavailable:
     said = (str(error).strip().splitlines() or [""])[0]
     return PackageUnavailable(
         f"{name} cannot be loaded ({type(error).__name__}: {said}), and nothing can be checked without it: "
-        "pip install --force-reinstall pytest-replication"
+        "pip install --force-reinstall SOURCE, the checkout, wheel or address that pytest-replication came "
+        "from"
     )
 
 

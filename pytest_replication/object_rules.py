@@ -68,7 +68,7 @@ def object_rule_again(rule: ObjectRule | None, points: int | None, file: str) ->
         SettingsError: no such number.
     """
     if points is not None:
-        then = None if rule is None else rule.overridden or ("the check of then", rule.inliers)
+        then = None if rule is None else rule.overridden or ("the check of then", rule.points)
         return ObjectRule(points, "command line", overridden=then)
     return None if rule is None else replace(rule, source=f"{rule.source}, as in {file}")
 
@@ -120,7 +120,7 @@ def _compared(rule: ObjectRule, index: Index) -> ObjectRule:
     found = _in_use(index)
     if found is None:
         return replace(rule, overridden=("the default", POINTS))
-    bound = share_bound(found.null, rule.inliers, found.confidence)
+    bound = share_bound(found.null, rule.points, found.confidence)
     return replace(rule, false_rate=bound, overridden=("the calibration", found.points))
 
 

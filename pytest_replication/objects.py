@@ -6,13 +6,14 @@ Local features of any two images agree in a few points by chance; those of a par
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pytest_replication.choices import FEWEST_POINTS
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches
 from pytest_replication.search.objects_found import ObjectsFound
-from pytest_replication.surroundings import FEWEST_POINTS
+from pytest_replication.stored_fields import stored_as
 
 POINTS = 12
 """Points from which on a part counts as a copy, where no calibration says so.
@@ -27,7 +28,7 @@ class ObjectRule:
     """From how many distinct points on a part of a sample counts as a copy.
 
     Attributes:
-        inliers: distinct points.
+        points: distinct points.
         source: where the number comes from, for people.
         false_rate: upper bound of the share of samples that copy nothing and reach it, at 95 % confidence;
             None where that was not measured.
@@ -38,15 +39,15 @@ class ObjectRule:
         SettingsError: no such number.
     """
 
-    inliers: int = POINTS
+    points: int = field(default=POINTS, metadata=stored_as("inliers"))
     source: str = "default"
     false_rate: float | None = None
     overridden: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
-        if type(self.inliers) is not int or self.inliers < FEWEST_POINTS:
+        if type(self.points) is not int or self.points < FEWEST_POINTS:
             raise SettingsError(
-                f"{self.inliers!r} points ({self.source}) tell no copy of a part: give a whole number from "
+                f"{self.points!r} points ({self.source}) tell no copy of a part: give a whole number from "
                 f"{FEWEST_POINTS} on"
             )
         if self.false_rate is not None and not 0 <= self.false_rate <= 1:
@@ -55,7 +56,7 @@ class ObjectRule:
     @property
     def laxer(self) -> bool:
         """Whether it takes more points than what it took the place of, so that more passes."""
-        return self.overridden is not None and self.inliers > self.overridden[1]
+        return self.overridden is not None and self.points > self.overridden[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def parts_in_reach(matches: Matches, rule: ObjectRule | None, sample: int) -> tu
     """
     if rule is None:
         return ()
-    return tuple(match for match in _found(matches).of[sample] if match.points >= rule.inliers)
+    return tuple(match for match in _found(matches).of[sample] if match.points >= rule.points)
 
 
 def _found(matches: Matches) -> ObjectsFound:

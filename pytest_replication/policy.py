@@ -10,6 +10,7 @@ from pytest_replication.errors import SettingsError
 from pytest_replication.index import Record
 from pytest_replication.objects import ObjectRule
 from pytest_replication.search.match import Match
+from pytest_replication.stored_fields import NOT_STORED
 from pytest_replication.tallies import PER
 
 _ABOUT = 0.9
@@ -73,8 +74,8 @@ class Policy:
     max_rate: float = 0.0
     max_rate_source: str = "default"
     confidence: float = 0.95
-    allow_unproved: bool = field(default=False, metadata={"stored": False})
-    accepted: Accepted = field(default=NOTHING, metadata={"stored": False})
+    allow_unproved: bool = field(default=False, metadata=NOT_STORED)
+    accepted: Accepted = field(default=NOTHING, metadata=NOT_STORED)
     fdr: float | None = None
     fdr_source: str = ""
     groups: GroupThresholds | None = None

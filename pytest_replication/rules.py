@@ -74,9 +74,10 @@ def find_policy(
         return _from_calibration(_calibrated(index, "the threshold"), tolerated)
     if (default := index.embedder.default_threshold) is not None:
         return replace(tolerated.with_threshold(default.value, default.source), unmeasured=True)
+    why = f" ({index.embedder.undocumented})" if index.embedder.undocumented else ""
     raise ThresholdMissing(
         f"no threshold: the embedder {index.manifest.embedder.name} of {index.path} has no documented "
-        "one; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
+        f"one{why}; give threshold= in the call, --replication-threshold to pytest, or --threshold to "
         "pytest-replication check, or measure one with "
         f"{calibrate_again(index.path, index.manifest)}, IMAGES being real ones that the model never saw"
     )

@@ -63,5 +63,14 @@ def assert_prompts_not_memorized(
         ...     assert_prompts_not_memorized(replication_model, "risky.txt", clean_prompts="clean.txt")
     """
     __tracebackhide__ = True
-    call = Call(prompts, clean_prompts, control_prompts, screens, fpr, per, options, name)
+    call = Call(
+        prompts=prompts,
+        clean_prompts=clean_prompts,
+        control_prompts=control_prompts,
+        screens=screens,
+        fpr=fpr,
+        per=per,
+        options=options,
+        name=name,
+    )
     return asserted(run_screen(model, call), render_screen)

@@ -76,10 +76,9 @@ def assert_not_closer_than_holdout(
         ...     assert_not_closer_than_holdout(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = HoldoutRule(alpha, level, detect, holdout_copies, max_copied)
-    return asserted(
-        measure_closeness(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
-    )
+    rule = HoldoutRule(alpha=alpha, level=level, detect=detect, copies=holdout_copies, max_copied=max_copied)
+    call = Call(index=index, allow_unproved=allow_unproved, canaries=canaries, name=name)
+    return asserted(measure_closeness(samples, holdout, rule, call), render_set)
 
 
 def assert_percentile_below(
@@ -121,8 +120,11 @@ def assert_percentile_below(
         ...     assert_percentile_below(replication_samples, 95, 0.4)
     """
     __tracebackhide__ = True
-    call = Call(index, allow_unproved, canaries, name)
-    return asserted(measure_percentile(samples, percentile, value, confidence, call), render_set)
+    call = Call(index=index, allow_unproved=allow_unproved, canaries=canaries, name=name)
+    verdict = measure_percentile(
+        samples, percentile=percentile, value=value, confidence=confidence, call=call
+    )
+    return asserted(verdict, render_set)
 
 
 def assert_no_data_copying(
@@ -178,10 +180,11 @@ def assert_no_data_copying(
         ...     assert_no_data_copying(replication_samples, holdout="holdout/")
     """
     __tracebackhide__ = True
-    rule = CopyingRule(alpha, cells, detect, seed, holdout_copies, max_copied)
-    return asserted(
-        measure_copying(samples, holdout, rule, Call(index, allow_unproved, canaries, name)), render_set
+    rule = CopyingRule(
+        alpha=alpha, cells=cells, detect=detect, seed=seed, copies=holdout_copies, max_copied=max_copied
     )
+    call = Call(index=index, allow_unproved=allow_unproved, canaries=canaries, name=name)
+    return asserted(measure_copying(samples, holdout, rule, call), render_set)
 
 
 def assert_no_duplicates_within(
@@ -219,8 +222,8 @@ def assert_no_duplicates_within(
         ...     assert_no_duplicates_within(replication_samples, 0.95)
     """
     __tracebackhide__ = True
-    call = Call(index, allow_unproved, 0, name)
-    return asserted(measure_within(samples, threshold, max_share, call), render_set)
+    call = Call(index=index, allow_unproved=allow_unproved, canaries=0, name=name)
+    return asserted(measure_within(samples, threshold=threshold, max_share=max_share, call=call), render_set)
 
 
 def assert_no_leak(

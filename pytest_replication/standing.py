@@ -76,12 +76,12 @@ def judge_part_canaries(matches: Matches, policy: Policy) -> PartControl | None:
     """
     if policy.objects is None or matches.objects is None:
         return None
-    control, failure = judge_part_control(matches.objects.canaries, policy.objects.inliers)
+    control, failure = judge_part_control(matches.objects.canaries, policy.objects.points)
     if failure:
         index = matches.subject.index
         raise ControlFailed(
             "the search for parts does not find what it has to: parts of training images of "
-            f"{index} were put on others, among the samples, and {failure}, where {policy.objects.inliers} "
+            f"{index} were put on others, among the samples, and {failure}, where {policy.objects.points} "
             f"are enough, so that its word on parts of {len(matches.of)} samples counts for nothing: look "
             "for what has changed in the embedder or OpenCV, check the index with 'pytest-replication verify "
             f"{index}', plant others with the command that 'pytest-replication info {index}' shows, or do "

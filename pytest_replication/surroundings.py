@@ -8,9 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_replication.choices import EngineChoice
 from pytest_replication.context import RUN
 
 if TYPE_CHECKING:
@@ -20,86 +20,48 @@ if TYPE_CHECKING:
     from pytest_replication.verdicts import Verdict
 
 
-FEWEST_POINTS = 4
-"""Points below which parts of any two images agree, so that no rule may ask for fewer."""
-EXACT = "exact"
-"""Name of the scan that scores every row."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
-    """What may search in the place of the exact scan, and how far it is trusted.
-
-    Attributes:
-        engine: ``exact``, or the name of an approximate engine: what that finds is real and may fail
-            a check.
-        allow_approximate: let a check pass on the word of an approximate engine, under a certificate
-            of its recall at the threshold of the check. Without one the exact scan decides.
-        min_recall: what a certificate has to prove, between 0 and 1.
-    """
-
-    engine: str = EXACT
-    allow_approximate: bool = False
-    min_recall: float = 0.999
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryChoice:
-    """How many canaries of the index a check has to find.
-
-    Attributes:
-        count: canaries that go the way of the samples; 0 for no control, which every report says.
-        source: where the number comes from, for people. An index without canaries is an error where
-            somebody asked for some, and a warning by default.
-    """
-
-    count: int = 16
-    source: str = "default"
-
-    @property
-    def asked_for(self) -> bool:
-        """Whether somebody asked for this number."""
-        return self.source != "default"
-
-
 class Surroundings(ABC):
-    """A run, as seen from one test."""
+    """A run, as seen from one test.
+
+    A run has to have an index and to take note of what checks find. What else it says of them is what
+    somebody set: one that says nothing leaves it to the call, the calibration of the index and the defaults.
+    """
 
     @abstractmethod
     def index(self, path: str | None = None) -> Index:
         """The index of the run, or another one opened with the settings of the run."""
 
-    @abstractmethod
     def threshold(self) -> tuple[float, str] | None:
         """Threshold and its source, None if neither the test nor the run sets one."""
+        return None
 
     def fdr(self) -> tuple[float, str] | None:
         """False discovery rate and its source, None if neither the test nor the run sets one."""
         return None
 
-    @abstractmethod
     def max_rate(self) -> tuple[float, str] | None:
         """Tolerated share and its source, None if neither the test nor the run sets one."""
+        return None
 
-    @abstractmethod
     def engine(self) -> EngineChoice:
         """What searches."""
+        return EngineChoice()
 
-    @abstractmethod
     def canaries(self) -> tuple[int, str] | None:
         """Canaries that a check has to find and the source of the number, None if the run sets none."""
+        return None
 
-    @abstractmethod
     def allow_unproved(self) -> bool:
         """Whether a check may pass on vectors of an import that nothing proves."""
+        return False
 
     def accepted(self) -> str | None:
         """File of accepted matches, None without one."""
         return None
 
-    @abstractmethod
     def complexity(self) -> bool:
         """Whether complexity figures are wanted."""
+        return False
 
     def objects(self) -> bool:
         """Whether copies of parts count."""

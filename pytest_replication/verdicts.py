@@ -11,6 +11,7 @@ from pytest_replication.controls.judged_parts import PartControl
 from pytest_replication.policy import Policy
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches
+from pytest_replication.stats.power import Gate, at_most
 from pytest_replication.tallies import Tally, tally
 
 NO_CONTROL = Control(absent="none were planted")
@@ -112,6 +113,20 @@ class Verdict:
         """
         rate = self.policy.false_rate
         return None if rate is None or self.policy.fdr is not None else rate * self.samples
+
+    @property
+    def beyond_gate(self) -> bool:
+        """Whether so many samples fail a model that copies nothing more often than the calibration wanted.
+
+        It was for fewer, and what `max_rate` tolerates does not make up for that, or nobody knows.
+        """
+        policy, rate = self.policy, self.policy.false_rate
+        if not 1 < policy.gate < self.samples:
+            return False
+        if policy.per != "sample" or policy.max_rate == 0 or rate is None or not 0 < rate < 1:
+            return True
+        gate = Gate.of(self.samples, policy.max_rate, max(0.5, self.confidence))
+        return gate.pass_chance(rate) < at_most(0, policy.gate, rate)
 
     @property
     def samples(self) -> int:

@@ -77,7 +77,10 @@ def pytester(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Itera
 
 @pytest.fixture(scope="session", autouse=True)
 def unsynced() -> Iterator[None]:
-    """Wait for no disk: nothing that is written here has to outlive a power cut."""
+    """Wait for no disk: nothing that is written here has to outlive a power cut.
+
+    Who asks for it, and in which order, is tested in `tests/unit/test_durable.py` and `test_merge.py`.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         yield

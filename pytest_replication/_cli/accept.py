@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication._cli.proposal import proposed, still_replicated
 from pytest_replication._cli.who import git_user
 from pytest_replication.accepted import Acceptance, Accepted
@@ -19,6 +19,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.judging import unused_entries
 from pytest_replication.reports.data import entry_data
 from pytest_replication.reports.matches_file import SavedMatches, read_matches
+from pytest_replication.reports.words import plural
 from pytest_replication.score_text import score_text
 
 DEFAULT = "replication-accepted.toml"

@@ -6,11 +6,12 @@ import argparse
 from dataclasses import asdict
 
 from pytest_replication._cli.build import show
-from pytest_replication._cli.options import Verbs, add_index, add_work, plural, print_json
+from pytest_replication._cli.options import Verbs, add_index, add_work, print_json
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.abandon import abandon_append
 from pytest_replication.index.append import AppendOptions, append_index
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_new_index, add_work, plural, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, add_work, print_json
 from pytest_replication._cli.outdated import out_of_use, outdated_lines, small_lines
 from pytest_replication.escape import one_line
 from pytest_replication.images.parts import GRIDS, USUAL
 from pytest_replication.index.build import BuildOptions, BuildReport, build_index
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

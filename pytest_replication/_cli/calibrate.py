@@ -9,7 +9,6 @@ from pathlib import Path
 from pytest_replication._cli.options import Verbs, add_index, add_max_rejected, print_json
 from pytest_replication.calibrate import CalibrateOptions, calibrate_index
 from pytest_replication.calibrate.objects import IMAGES
-from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import lines
 from pytest_replication.index.calibration import GROUPINGS
@@ -17,6 +16,7 @@ from pytest_replication.index.calibration_file import drop_calibration
 from pytest_replication.index.opening import open_index
 from pytest_replication.reports.calibration import calibration_data, calibration_text
 from pytest_replication.reports.calibration_plot import check_plot, draw_calibration
+from pytest_replication.search.duplicates import DUPLICATE
 
 _NOT_DONE = 3
 

@@ -18,6 +18,7 @@ from pytest_replication.accepted import NOTHING
 from pytest_replication.accepted.file import read_accepted
 from pytest_replication.asked import Asked
 from pytest_replication.check import check_replication, require_rule
+from pytest_replication.choices import EngineChoice
 from pytest_replication.errors import ReplicationError, SettingsError
 from pytest_replication.escape import lines, one_line
 from pytest_replication.index.fingerprint import require_fingerprint
@@ -28,7 +29,7 @@ from pytest_replication.reports.matches_file import save_matches
 from pytest_replication.reports.pictures import check_pictures, draw_pictures
 from pytest_replication.reports.text import render
 from pytest_replication.reports.words import read_number
-from pytest_replication.surroundings import EngineChoice, Surroundings, surrounded_by
+from pytest_replication.surroundings import Surroundings, surrounded_by
 from pytest_replication.verdicts import Outcome, Verdict
 
 _KEPT = 5

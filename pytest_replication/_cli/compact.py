@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication._cli.outdated import out_of_use, outdated_lines
 from pytest_replication.index.compact import compact_index
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, print_json
 from pytest_replication.errors import ThresholdMissing
 from pytest_replication.escape import one_line
 from pytest_replication.index.duplicates import Duplicates, store_duplicates
 from pytest_replication.index.opening import open_index
 from pytest_replication.index.reader import Index
-from pytest_replication.search.duplicates import find_duplicates
-
-_DEFAULT = 0.95
+from pytest_replication.reports.words import plural
+from pytest_replication.search.duplicates import DUPLICATE, find_duplicates
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -27,11 +26,12 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         "then say so.",
     )
     parser.add_argument("index", metavar="INDEX", help="Folder of the index")
+    add_embedder(parser)
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="SCORE",
-        help=f"Duplicates from this score on (default: {_DEFAULT} where the embedder has a threshold)",
+        help=f"Duplicates from this score on (default: {DUPLICATE} where the embedder has a threshold)",
     )
     parser.add_argument(
         "--show", type=int, default=10, metavar="N", help="Largest groups to list (default: %(default)s)"
@@ -41,7 +41,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    index = open_index(args.index)
+    index = open_index(args.index, embedder=args.embedder)
     found = find_duplicates(index, _default(index) if args.threshold is None else args.threshold)
     store_duplicates(index, found)
     groups = _largest(index, found, args.show)
@@ -72,7 +72,7 @@ def _default(index: Index) -> float:
             f"the embedder {index.manifest.embedder.name} of {index.path} has no documented threshold, and "
             "so none from which on two images are duplicates: give --threshold"
         )
-    return _DEFAULT
+    return DUPLICATE
 
 
 def _largest(index: Index, found: Duplicates, count: int) -> list[dict[str, Any]]:

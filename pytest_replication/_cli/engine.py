@@ -6,7 +6,9 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_min_recall, plural, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, add_min_recall, print_json
+from pytest_replication.index.opening import open_index
+from pytest_replication.reports.words import plural
 from pytest_replication.search.codes import NAME
 from pytest_replication.search.engines import Certificate, EngineEntry, engine_names
 from pytest_replication.search.engines.certificate import CONFIDENCE
@@ -36,6 +38,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
         help="Certify an engine at these thresholds (default: the embedder's)",
     )
     add_min_recall(parser)
+    add_embedder(parser)
     parser.add_argument(
         "--planted",
         type=int,
@@ -58,7 +61,7 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
     report = make_engine(
-        args.index,
+        open_index(args.index, embedder=args.embedder),
         args.name,
         args.threshold,
         min_recall=args.min_recall,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_device, add_model, print_json
+from pytest_replication._cli.options import Verbs, add_device, add_embedder, add_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.errors import SettingsError
 from pytest_replication.experiments.asked import Asked
@@ -105,6 +105,7 @@ def _add_common(parser: argparse.ArgumentParser, call: Callable[[argparse.Namesp
         "--format", choices=FORMATS, default="png", help="Of the figures (default: %(default)s)"
     )
     parser.add_argument("--no-figures", action="store_true", help="Draw nothing")
+    add_embedder(parser)
     add_device(parser)
     # SUPPRESS: the option of the verb, which stands before NAME, is not overruled by this one's default.
     parser.add_argument(
@@ -125,10 +126,14 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
+def _open(args: argparse.Namespace, folder: str) -> Index:
+    return open_index(folder, embedder=args.embedder, device=args.device)
+
+
 def _size(args: argparse.Namespace) -> int:
     asked, results = _asked(args), []
     # All indexes are opened before the first model samples: a wrong name shows at once.
-    opened = [(model, open_index(folder, device=args.device)) for model, folder in args.pairs]
+    opened = [(model, _open(args, folder)) for model, folder in args.pairs]
     for number, (model, index) in enumerate(opened, 1):
         _say(f"{number} of {len(opened)}: {model} against {index.path} ({index.rows} training images)")
         samples = _samples(args, model, index)
@@ -143,7 +148,7 @@ def _size(args: argparse.Namespace) -> int:
 
 
 def _classes(args: argparse.Namespace) -> int:
-    asked, index = _asked(args), open_index(args.index, device=args.device)
+    asked, index = _asked(args), _open(args, args.index)
     samples = _samples(args, args.model, index)
     result = measure_classes(samples, index, asked)
     _finish(args, experiment_data("classes", asked, classes_data(result)), classes_table(result))
@@ -153,7 +158,7 @@ def _classes(args: argparse.Namespace) -> int:
 
 
 def _captions(args: argparse.Namespace) -> int:
-    asked, index = _asked(args), open_index(args.index, device=args.device)
+    asked, index = _asked(args), _open(args, args.index)
     samples = _samples(args, args.model, index)
     result = measure_captions(samples, index, asked)
     _finish(args, experiment_data("captions", asked, captions_data(result)), captions_table(result))
@@ -163,7 +168,7 @@ def _captions(args: argparse.Namespace) -> int:
 
 
 def _complexity(args: argparse.Namespace) -> int:
-    asked, index = _asked(args), open_index(args.index, device=args.device)
+    asked, index = _asked(args), _open(args, args.index)
     result = measure_complexities(_samples(args, args.model, index), index, asked)
     told = f"{100 * asked.confidence:g} % intervals: {complexity_text(result.correlations)}"
     _finish(args, experiment_data("complexity", asked, complexity_results(result)), told)
@@ -172,7 +177,7 @@ def _complexity(args: argparse.Namespace) -> int:
 
 
 def _asked(args: argparse.Namespace) -> Asked:
-    return Asked(args.threshold, args.confidence, args.training, args.seed)
+    return Asked(threshold=args.threshold, confidence=args.confidence, training=args.training, seed=args.seed)
 
 
 def _samples(args: argparse.Namespace, name: str, index: Index) -> Samples:

@@ -6,13 +6,14 @@ import argparse
 
 from pytest_replication._cli.options import loaded_model, print_json
 from pytest_replication._cli.prompts import draw_asked
+from pytest_replication.choices import EXACT
 from pytest_replication.errors import SettingsError
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import RULES
 from pytest_replication.index.opening import open_index
 from pytest_replication.reports.extraction import extraction_data, render_extraction
 from pytest_replication.scoring.pixel import NEIGHBOURS
-from pytest_replication.surroundings import EXACT, surrounded_by
+from pytest_replication.surroundings import surrounded_by
 from pytest_replication.verdicts import Outcome
 
 _OTHERS = {

@@ -6,9 +6,10 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, add_new_index, limit, plural, print_json
+from pytest_replication._cli.options import Verbs, add_new_index, limit, print_json
 from pytest_replication.escape import one_line
 from pytest_replication.index.imported import ImportOptions, import_index
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

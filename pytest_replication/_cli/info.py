@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
 from pytest_replication.index.entries import ObjectsEntry
@@ -21,6 +21,7 @@ from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.index.rejections import each_rejected
 from pytest_replication.index.tokens import shown
 from pytest_replication.reports.calibration import calibration_data
+from pytest_replication.reports.words import plural
 from pytest_replication.search.caches import Cache, caches
 from pytest_replication.search.codes import NAME as INT8
 

@@ -6,13 +6,13 @@ import argparse
 from dataclasses import replace
 
 from pytest_replication.accepted.file import read_accepted
+from pytest_replication.choices import EXACT
 from pytest_replication.errors import SettingsError
 from pytest_replication.judging import judge
 from pytest_replication.reports.matches_file import read_matches
 from pytest_replication.rules_again import policy_again
 from pytest_replication.search.matches import Matches
 from pytest_replication.search.sightings import PartSightings, Sightings
-from pytest_replication.surroundings import EXACT
 from pytest_replication.verdicts import Verdict
 
 _MEASURING: dict[str, object] = {

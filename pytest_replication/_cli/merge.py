@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, add_embedder, print_json
 from pytest_replication.index.merge import merge_indexes
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
@@ -19,12 +20,13 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     parser.add_argument("parts", nargs="+", metavar="INDEX", help="Folders of two or more indexes")
     parser.add_argument("--out", required=True, metavar="INDEX", help="Folder of the new index")
     parser.add_argument("--overwrite", action="store_true", help="Replace an index that is in the folder")
+    add_embedder(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer the verb."""
-    report = merge_indexes(args.parts, args.out, overwrite=args.overwrite)
+    report = merge_indexes(args.parts, args.out, overwrite=args.overwrite, embedder=args.embedder)
     if args.json:
         print_json(asdict(report) | {"index": str(report.index), "parts": args.parts})
     else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from fractions import Fraction
 from typing import Any
 
+from pytest_replication.choices import EXACT, EngineChoice
+from pytest_replication.embedders.base import DEVICES
 from pytest_replication.models import Model, load_model
-from pytest_replication.reports.words import plural as plural
 from pytest_replication.reports.words import read_size
-from pytest_replication.surroundings import EXACT, EngineChoice
 
 Verbs = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""
@@ -18,12 +19,18 @@ Verbs = Any
 def add_index(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Declare the index and where its embedder comes from."""
     parser.add_argument("index", nargs="?" if optional else None, metavar="INDEX", help="Folder of the index")
+    add_embedder(parser)
+    add_device(parser)
+
+
+def add_embedder(parser: argparse.ArgumentParser) -> None:
+    """Declare where the embedder of an index comes from."""
     parser.add_argument(
         "--embedder",
         metavar="NAME",
-        help="Where to load the index's embedder from, such as sscd:/path/weights.onnx",
+        help="Where to load the index's embedder from, such as sscd:/path/weights.onnx; to be given for one "
+        "that is a program, such as callable:module:function",
     )
-    add_device(parser)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +118,7 @@ def add_new_index(parser: argparse.ArgumentParser, embedder: str | None) -> None
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare the device."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=f"{DEVICES} (default: %(default)s)")
 
 
 def add_work(parser: argparse.ArgumentParser) -> None:
@@ -148,8 +155,8 @@ def add_max_rejected(parser: argparse.ArgumentParser) -> None:
 def limit(text: str) -> int | float:
     """Read a number of images, or a share such as 5%."""
     try:
-        number: int | float = float(text[:-1]) / 100 if text.endswith("%") else int(text)
-    except ValueError:
+        number: int | float = float(Fraction(text[:-1]) / 100) if text.endswith("%") else int(text)
+    except (ValueError, ZeroDivisionError):
         number = -1
     if number < 0 or (text.endswith("%") and not number < 1):
         raise argparse.ArgumentTypeError(

@@ -6,10 +6,11 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from pytest_replication._cli.options import Verbs, plural, print_json
+from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication._cli.outdated import out_of_use, outdated_lines
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.removed import RemoveReport, remove_images
+from pytest_replication.reports.words import plural
 
 
 def add_parser(verbs: Verbs) -> argparse.ArgumentParser:

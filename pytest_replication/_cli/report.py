@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, plural, print_json, size
+from pytest_replication._cli.options import Verbs, print_json, size
 from pytest_replication.durable import replace_file
 from pytest_replication.errors import ResultsError
 from pytest_replication.escape import one_line
@@ -24,6 +24,7 @@ from pytest_replication.reports.markdown import summary
 from pytest_replication.reports.model_card import model_card
 from pytest_replication.reports.outcome import outcome
 from pytest_replication.reports.sarif import sarif
+from pytest_replication.reports.words import plural
 from pytest_replication.results.file import Results, read_results
 from pytest_replication.results.private import without_private
 from pytest_replication.results.status import held_against

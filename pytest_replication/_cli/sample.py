@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_replication._cli.options import Verbs, add_device, add_model, loaded_model, plural, print_json
+from pytest_replication._cli.options import Verbs, add_device, add_model, loaded_model, print_json
 from pytest_replication.errors import ModelError, SampleError, SettingsError
 from pytest_replication.models import Model
 from pytest_replication.models.listing import NAME, Listed, write_listing
 from pytest_replication.models.samples import Label
 from pytest_replication.reports.remade import model_data
+from pytest_replication.reports.words import plural
 
 _PART = 64
 """Samples that are in memory at a time."""

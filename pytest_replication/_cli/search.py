@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_replication._cli.options import Verbs, add_index, print_json
 from pytest_replication.check import nearest
+from pytest_replication.choices import EXACT
 from pytest_replication.errors import SettingsError
 from pytest_replication.escape import one_line
 from pytest_replication.index.opening import open_index
@@ -14,7 +15,6 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.rerank import SPLIT_SCORES
 from pytest_replication.search import Matches
 from pytest_replication.search.rescore import Rescoring
-from pytest_replication.surroundings import EXACT
 
 _INNER = "inner"
 

@@ -53,7 +53,10 @@ def run(args: argparse.Namespace) -> int:
     met: set[str] = set()
     for entry in found:
         note = "" if entry["name"] in met else "  (used unless a path is given)"
-        met.add(entry["name"])
+        if why := entry.get("refused"):
+            note = f"  (not used: {why})"
+        else:
+            met.add(entry["name"])
         print(f"{entry['name']}  {entry['path']}{note}\n      sha256 {entry['sha256']}")
     if name not in met:
         print(_remedy(name))
@@ -61,7 +64,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _found(name: str) -> list[dict[str, str]]:
-    return [{"name": name, "path": str(path), "sha256": sha256_of(path)} for path in _paths(name)]
+    return [_entry(name, path, sha256_of(path)) for path in _paths(name)]
+
+
+def _entry(name: str, path: Path, sha256: str) -> dict[str, str]:
+    entry = {"name": name, "path": str(path), "sha256": sha256}
+    why = sscd.unknown_release(name, path, sha256) if name in VARIANTS else ""
+    return {**entry, "refused": why} if why else entry
 
 
 def _paths(name: str) -> list[Path]:

@@ -12,7 +12,13 @@ import pytest
 from pytest_replication._plugin.ended import is_a, is_ready
 from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.settings.marker import marked
-from pytest_replication.errors import IndexNotFound, SettingsError, unloadable
+from pytest_replication.errors import (
+    IndexNotFound,
+    ReplicationError,
+    SettingsError,
+    is_breakage,
+    unloadable,
+)
 
 if TYPE_CHECKING:
     from pytest_replication.index.reader import Index
@@ -30,13 +36,15 @@ def noting_errors(method: Callable[Concatenate[Any, P], T]) -> Callable[Concaten
     def noting(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
+            if not is_breakage(error):
+                raise
+            self.broke()
             if is_a(error, "ReplicationError"):
-                self.broke()
-            elif isinstance(error, ImportError):  # of what is loaded in there: a model's is a ModelError
-                self.broke()
+                raise
+            if isinstance(error, ImportError):  # of what is loaded in there: a model's is a ModelError
                 raise unloadable(method.__module__, error) from error
-            raise
+            raise ReplicationError(f"the gate broke down: {type(error).__name__}: {error}") from error
 
     return noting
 

@@ -35,9 +35,9 @@ class Running:
         """The run: one for all tests, and for all threads of one."""
         with self._making:
             if self.made is None:
-                from pytest_replication import _load
+                from pytest_replication import load_module
 
-                self.made = _load("_plugin.run").Run(self)
+                self.made = load_module("_plugin.run").Run(self)
             return cast("Run", self.made)
 
     @property

@@ -26,13 +26,14 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pytest_replication.accepted.entries import Acceptance, Accepted, Pair, today
-from pytest_replication.durable import replace_file
+from pytest_replication.durable import locked, replace_file
 from pytest_replication.errors import AcceptedFileError
 from pytest_replication.escape import one_line
 from pytest_replication.images.read import read_file
@@ -78,7 +79,8 @@ def read_accepted(path: str | Path, day: date | None = None) -> Accepted:
 def add_accepted(path: str | Path, new: Sequence[Acceptance]) -> Accepted:
     """Add entries to a file, or replace those of the same pairs; all other lines stay as they are.
 
-    New entries stand in the order of their digests, so that two branches seldom add at one place.
+    Whoever else changes the file meanwhile waits, so that no entries are lost. New entries stand in the
+    order of their digests, so that two branches seldom add at one place.
 
     Args:
         path: of the file, made where there is none.
@@ -91,30 +93,43 @@ def add_accepted(path: str | Path, new: Sequence[Acceptance]) -> Accepted:
         AcceptedFileError: the file cannot be used or written.
     """
     place = Path(path)
-    text = _text(place) if place.exists() else NEW
-    before = _parse(text, place, None)
-    replaced = {entry.pair for entry in new}
-    kept = [entry for entry in before.entries if entry.pair not in replaced]
-    head, blocks = _blocks(text, before.entries, place)
-    blocks = [(pair, block) for pair, block in blocks if pair not in replaced]
-    for entry in new:
-        at = next((i for i, (pair, _) in enumerate(blocks) if pair > entry.pair), len(blocks))
-        blocks.insert(at, (entry.pair, _written(entry)))
-    return _replace(place, head, blocks, kept, replaced)
+    with _changing(place):
+        text = _text(place) if place.exists() else NEW
+        before = _parse(text, place, None)
+        replaced = {entry.pair for entry in new}
+        kept = [entry for entry in before.entries if entry.pair not in replaced]
+        head, blocks = _blocks(text, before.entries, place)
+        blocks = [(pair, block) for pair, block in blocks if pair not in replaced]
+        for entry in new:
+            at = next((i for i, (pair, _) in enumerate(blocks) if pair > entry.pair), len(blocks))
+            blocks.insert(at, (entry.pair, _written(entry)))
+        return _replace(place, head, blocks, kept, replaced)
 
 
 def drop_accepted(path: str | Path, pairs: Iterable[Pair]) -> Accepted:
-    """Remove entries from a file; all other lines stay as they are.
+    """Remove entries from a file; all other lines stay as they are. Others wait, as in `add_accepted`.
 
     Raises:
         AcceptedFileError: the file cannot be used or written.
     """
     place, gone = Path(path), set(pairs)
-    text = _text(place)
-    before = _parse(text, place, None)
-    head, blocks = _blocks(text, before.entries, place)
-    left = [(pair, block) for pair, block in blocks if pair not in gone]
-    return _replace(place, head, left, [entry for entry in before.entries if entry.pair not in gone], set())
+    with _changing(place):
+        text = _text(place)
+        before = _parse(text, place, None)
+        head, blocks = _blocks(text, before.entries, place)
+        left = [(pair, block) for pair, block in blocks if pair not in gone]
+        kept = [entry for entry in before.entries if entry.pair not in gone]
+        return _replace(place, head, left, kept, set())
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Hold the lock of the file; errors of the disk are said to be about it."""
+    try:
+        with locked(path):
+            yield
+    except OSError as error:
+        raise AcceptedFileError(f"{path} cannot be written ({error})") from error
 
 
 def _text(path: Path) -> str:
@@ -222,8 +237,5 @@ def _replace(
     written = _parse(text, path, None)
     if {entry for entry in written.entries if entry.pair not in new} != set(kept):
         raise AcceptedFileError(f"{path} cannot be changed entry by entry: change it by hand")
-    try:
-        replace_file(path, text.encode())
-    except OSError as error:
-        raise AcceptedFileError(f"{path} cannot be written ({error})") from error
+    replace_file(path, text.encode())
     return written

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.benchmark.sets import Picture, sha256s
+from pytest_replication.durable import replacing
 from pytest_replication.embedders.base import Embedder, threads
 from pytest_replication.embedders.probe import drift_between, prove
 from pytest_replication.errors import BenchmarkError
@@ -117,11 +117,10 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
     Raises:
         BenchmarkError: it cannot be written.
     """
-    temporary = path.with_name(f".new-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(temporary, array)
-        os.replace(temporary, path)
+        with replacing(path) as file:
+            np.save(file, array)
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written ({error}): free some space, or give --out") from error
 

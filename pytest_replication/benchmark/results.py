@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pytest_replication.benchmark.scores import SLICES_OF_A_VECTOR
+from pytest_replication.durable import locked, replace_file
 from pytest_replication.errors import BenchmarkError
 
 FORMAT = 2
@@ -77,14 +75,12 @@ def add_results(path: Path, rows: Sequence[Row]) -> None:
     Raises:
         BenchmarkError: the file is damaged, or cannot be written.
     """
-    temporary = path.with_name(f".new-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".lock-{path.name}")):
+        with locked(path):
             known = {row.key: row for row in [*read_results(path), *rows]}
             text = json.dumps({"format": FORMAT, "rows": [asdict(row) for row in known.values()]}, indent=1)
-            temporary.write_text(text + "\n", encoding="utf-8")
-            os.replace(temporary, path)
+            replace_file(path, f"{text}\n".encode())
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error}") from error
 

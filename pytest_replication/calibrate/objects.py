@@ -27,11 +27,11 @@ from pytest_replication.index.reader import Index
 from pytest_replication.index.recalibrate import last_calibration
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.match import Match
 from pytest_replication.search.object_ways import way_of
 from pytest_replication.search.objects import CANDIDATES, find_objects, require_features_at_hand
 from pytest_replication.search.objects_found import ObjectsFound
+from pytest_replication.search.vectors import take
 from pytest_replication.stats.points import CONFIDENCE, least_points
 
 IMAGES = 500

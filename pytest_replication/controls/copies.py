@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_replication.controls.planting import DUPLICATE, shrunk
+from pytest_replication.controls.planting import shrunk
 from pytest_replication.images.edits import EDITS, differs
 from pytest_replication.index.reader import Index
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.search.embed import embed_images
+from pytest_replication.shares import allowed
 
 SAME = 0.999
 """Score that next to nothing but the same image reaches; no line is above it."""
@@ -66,7 +68,7 @@ def too_many_copies(copied: int, of: int, line: float, most: float, what: str, s
         what: the hold-out, for people.
         setting: where they can allow more.
     """
-    if copied <= most * of:
+    if copied <= allowed(most, of):
         return ""
     return (
         f"{copied} of {of} images of {what} are copies of training images (score >= {line:g}); at most "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.controls.planting import allowance, margin, own_rows
 from pytest_replication.errors import ControlFailed
 from pytest_replication.index.canaries import Canaries, Canary
@@ -19,7 +20,6 @@ from pytest_replication.score_text import score_text
 from pytest_replication.search.match import Match
 from pytest_replication.search.neighbours import Neighbours
 from pytest_replication.search.sightings import Sighting, Sightings
-from pytest_replication.surroundings import CanaryChoice
 
 Mask = NDArray[np.bool_]
 

@@ -15,20 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pytest_replication.controls.planting import DUPLICATE, shrunk
+from pytest_replication.choices import CanaryChoice
+from pytest_replication.controls.planting import shrunk
 from pytest_replication.errors import ControlFailed
 from pytest_replication.index.canaries import PartCanaries, PartCanary, png
 from pytest_replication.index.originals import Original
 from pytest_replication.index.reader import Index
 from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.models.samples import Samples
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.match import Match
 from pytest_replication.search.objects import find_objects
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.sightings import PartSighting, PartSightings
-from pytest_replication.surroundings import CanaryChoice
+from pytest_replication.search.vectors import take
 
 PLANTED = 12
 """Training images of which a part is planted, at most."""

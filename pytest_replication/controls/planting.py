@@ -27,13 +27,12 @@ from pytest_replication.index.originals import Original, Originals
 from pytest_replication.index.reader import Index
 from pytest_replication.search import Neighbours, search
 from pytest_replication.search.collect import tidy
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.search.embed import embed_images
-from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.vectors import take
 
 LONGEST = 512
 """Long side, in pixels, to which an original is shrunk before it is edited: canaries are stored."""
-DUPLICATE = 0.95
-"""Score from which on two training images are one image twice, as for `find_duplicates`."""
 KEPT = 64
 """Canaries that are kept of an index, so that a gate at a higher threshold finds enough that reach it."""
 _RANKS = 5
@@ -155,7 +154,7 @@ def store_canaries(
         seed: of the choice.
 
     Returns:
-        What was stored: ask `nearly_blind` of it, and tell the user.
+        What was stored.
 
     Raises:
         SettingsError: a threshold or a number outside its range.

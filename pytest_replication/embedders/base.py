@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.escape import one_line
 
 Prepared = NDArray[Any]
 """One image, resized and laid out as the network wants it."""
@@ -63,6 +65,10 @@ class Threshold:
     source: str
 
 
+DEVICES = "auto, cpu, mps, cuda or cuda:N"
+"""Where networks may run, as options tell it: ``mps`` is the GPU of a Mac, ``auto`` is CUDA or the CPU."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedderOptions:
     """What the caller wants of an embedder.
@@ -70,10 +76,12 @@ class EmbedderOptions:
     Attributes:
         argument: what follows the registry name and a colon, such as a path; empty if nothing.
         preset: name of a preprocessing preset, None for the embedder's own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         weights_sha256: the digest that the weights must have, None if any will do.
         name: the registry name that was asked for, so that one factory can serve several.
         parameters: what follows the registry name and a question mark, as ``layer=2&pool=gem``.
+        named: the user named it; False where a file such as the manifest of an index did, for which no code
+            is run and nothing is fetched.
     """
 
     argument: str = ""
@@ -82,6 +90,30 @@ class EmbedderOptions:
     weights_sha256: str | None = None
     name: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    named: bool = True
+
+    @property
+    def written(self) -> str:
+        """The whole name, as `registry.load_embedder` takes it."""
+        query = "&".join(f"{key}={value}" for key, value in self.parameters.items())
+        return f"{self.name}{'?' * bool(query)}{query}{':' * bool(self.argument)}{self.argument}"
+
+    def require_named(self, why: str) -> None:
+        """For embedders that are programs: nothing is executed from data.
+
+        Args:
+            why: what would happen, as ``it runs code``.
+
+        Raises:
+            EmbedderUnavailable: it was not the user who named it.
+        """
+        if not self.named:
+            name = shlex.quote(one_line(self.written))
+            raise EmbedderUnavailable(
+                f"{why}, and only the index names it: where you trust it, name it yourself with "
+                f"--replication-embedder {name} to pytest, --embedder {name} to pytest-replication, or "
+                "embedder= in Python"
+            )
 
     def refuse_parameters(self) -> None:
         """For embedders that take none.
@@ -101,6 +133,7 @@ class Embedder(ABC):
     Attributes:
         spec: its identity.
         default_threshold: a documented threshold, None where none can be vouched for.
+        undocumented: why there is none, where other weights of the embedder have one; empty otherwise.
         batch_size: number of images that `embed` is best given at once.
         drift: largest 1 - cosine by which the embedding of one image may differ between two
             machines or batch sizes.
@@ -113,6 +146,7 @@ class Embedder(ABC):
 
     spec: EmbedderSpec
     default_threshold: Threshold | None = None
+    undocumented: str = ""
     batch_size: int = 8
     drift: float = 1e-4
     token_shape: tuple[int, int] | None = None

@@ -33,7 +33,12 @@ from pytest_replication.embedders.runtime import (
     in_equal_shapes,
     require_torch,
 )
-from pytest_replication.embedders.weight_files import first_line, open_torchscript, refuse_other_files
+from pytest_replication.embedders.weight_files import (
+    PROGRAM,
+    first_line,
+    open_torchscript,
+    refuse_other_files,
+)
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
 
 ONNX = "onnx"
@@ -120,6 +125,8 @@ def load(options: EmbedderOptions) -> Embedder:
         )
     if not options.argument:
         raise SettingsError(f"{options.name} needs a file: write {options.name}:PATH")
+    if options.name != ONNX:
+        options.require_named(PROGRAM)
     path = Path(options.argument)
     refuse_other_files(path, "an ONNX network" if options.name == ONNX else "a TorchScript module")
     digest = sha256_of(path)

@@ -9,7 +9,6 @@ function that was changed is another embedder; what it imports or loads is not c
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from PIL import Image
 from pytest_replication.embedders.base import Embedder, EmbedderOptions, EmbedderSpec, Prepared, sha256_of
 from pytest_replication.embedders.outputs import averaged, checked
 from pytest_replication.embedders.probe import probe_images
-from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError
+from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, is_breakage
+from pytest_replication.user_code import import_named
 
 Function = Callable[[list[Image.Image]], Any]
 
@@ -70,7 +70,9 @@ class FunctionEmbedder(Embedder):
         images = [Image.fromarray(pixels) for pixels in batch]
         try:
             given = self._function(images)
-        except Exception as error:  # a function may raise anything
+        except BaseException as error:
+            if not is_breakage(error):
+                raise
             raise EmbedderError(
                 f"{self._name} raised {type(error).__name__} for {len(batch)} images: {error}; call it with "
                 "a list of RGB PIL images to see where"
@@ -93,6 +95,7 @@ def load(options: EmbedderOptions) -> Embedder:
         raise SettingsError(
             f"a function computes where it says itself: leave the device at auto, not {options.device}"
         )
+    options.require_named("to load it runs the code of a module")
     function, file = _import(options.argument)
     digest = sha256_of(file)
     if options.weights_sha256 not in (None, digest):
@@ -108,9 +111,10 @@ def _import(argument: str) -> tuple[Function, Path]:
     if not (name and colon and attribute):
         raise SettingsError(f"callable:{argument} names no function: write callable:module:function")
     try:
-        module = importlib.import_module(name)
-        function = getattr(module, attribute)
-    except Exception as error:  # a module may raise anything while it is imported
+        module, function = import_named(argument)
+    except BaseException as error:
+        if not is_breakage(error):
+            raise
         raise EmbedderUnavailable(
             f"callable:{argument} cannot be imported ({type(error).__name__}: {error}): name an importable "
             "module:function, with its folder on sys.path: the command line looks where it is called and in "

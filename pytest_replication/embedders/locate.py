@@ -6,7 +6,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-from pytest_replication.embedders.base import sha256_of
+from pytest_replication.embedders.base import EmbedderOptions, sha256_of
 from pytest_replication.embedders.catalogue import Entry
 from pytest_replication.embedders.weights import cache_folder
 from pytest_replication.errors import EmbedderUnavailable, SettingsError
@@ -16,13 +16,14 @@ HUB = "hub@"
 HUB_FILE = "model.safetensors"
 
 
-def locate(entry: Entry, place: str, wanted: str | None) -> tuple[Path, str]:
+def locate(entry: Entry, place: str, options: EmbedderOptions) -> tuple[Path, str]:
     """Find the weights of a network.
 
     Args:
         entry: which network.
         place: a path, ``hub@`` and a commit, or empty for what is at hand on this machine.
-        wanted: the sha256 that the file must have, None if any will do.
+        options: with the sha256 that the file must have, if any; nothing is fetched for a place that the
+            user did not name.
 
     Returns:
         Path and sha256 of the file.
@@ -31,8 +32,9 @@ def locate(entry: Entry, place: str, wanted: str | None) -> tuple[Path, str]:
         EmbedderUnavailable: there is no such file, or its digest is another one.
         SettingsError: ``hub@`` is not followed by a full commit.
     """
+    wanted = options.weights_sha256
     if place.startswith(HUB):
-        paths = [_from_hub(entry, place.removeprefix(HUB))]
+        paths = [_from_hub(entry, place.removeprefix(HUB), options)]
     elif place:
         paths = [_file(entry, Path(place))]
     else:
@@ -77,7 +79,7 @@ def _file(entry: Entry, path: Path) -> Path:
     return path
 
 
-def _from_hub(entry: Entry, revision: str) -> Path:
+def _from_hub(entry: Entry, revision: str, options: EmbedderOptions) -> Path:
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise SettingsError(
             f"{entry.name}:{HUB}{revision} names no commit: branches and tags move, write the 40 hexadecimal "
@@ -94,8 +96,12 @@ def _from_hub(entry: Entry, revision: str) -> Path:
         ) from error
     try:
         with quiet_hub():
-            return Path(hf_hub_download(repo_id=entry.hub, filename=HUB_FILE, revision=revision))
+            found = hf_hub_download(
+                repo_id=entry.hub, filename=HUB_FILE, revision=revision, local_files_only=not options.named
+            )
+            return Path(found)
     except Exception as error:  # whatever the hub's client raises offline or for what is not there
+        options.require_named("its weights are not in the hub's cache and would be fetched")
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EmbedderUnavailable(
             f"{HUB_FILE} of the hub repository {entry.hub} at {revision[:12]}… is not in the hub's cache and "

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from pytest_replication.embedders.base import Embedder, EmbedderOptions
+from pytest_replication.embedders.base import DEVICES, Embedder, EmbedderOptions
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName, meant
 
 GROUP = "pytest_replication.embedders"
@@ -47,6 +47,7 @@ def load_embedder(
     preset: str | None = None,
     device: str = "auto",
     weights_sha256: str | None = None,
+    named: bool = True,
 ) -> Embedder:
     """Load an embedder.
 
@@ -55,19 +56,24 @@ def load_embedder(
             ``sscd``, ``sscd:/path/sscd_disc_mixup.onnx`` or ``openclip:ViT-B-32/openai``, and with
             parameters behind a question mark where it takes some: ``dino-vitb16?pool=gem:/path``.
         preset: a preprocessing preset; None for the embedder's own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         weights_sha256: refuse weights with another digest.
+        named: the user named it. Where a file did, such as the manifest of an index, no embedder is loaded
+            that runs code which the name chooses: a function, TorchScript, what another package makes of
+            an argument.
 
     Raises:
         UnknownName: there is no embedder of that name.
-        EmbedderUnavailable: its weights or packages are missing.
+        EmbedderUnavailable: its weights or packages are missing, or it is a program that nobody named.
         SettingsError: the device is none, or the parameters cannot be read.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise SettingsError(f"there is no device {device!r}: give auto, cpu, mps, cuda or cuda:N")
+        raise SettingsError(f"there is no device {device!r}: give {DEVICES}")
     front, _, argument = name.partition(":")
     key, _, query = front.partition("?")
-    options = EmbedderOptions(argument, preset, device, weights_sha256, key, _parameters(name, query))
+    options = EmbedderOptions(argument, preset, device, weights_sha256, key, _parameters(name, query), named)
+    if (argument or query) and not _is_ours(key):
+        options.require_named("another package makes something of its argument")
     return _factory(key)(options)
 
 
@@ -96,6 +102,14 @@ def _factory(key: str) -> Factory:
     except ImportError as error:
         raise EmbedderUnavailable(f"embedder {key!r} ({found.value}) cannot be imported: {error}") from error
     return factory
+
+
+def _is_ours(key: str) -> bool:
+    """Whether this package has the factory: it asks for a name where it would run code."""
+    if key in _registered:
+        return False
+    found = _installed().get(key)
+    return found is None or found.value.startswith(f"{__name__.partition('.')[0]}.")
 
 
 def _installed() -> dict[str, EntryPoint]:

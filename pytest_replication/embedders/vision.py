@@ -87,7 +87,7 @@ class VisionEmbedder(Embedder):
         name: of the spec.
         weights_sha256: digest of the weights file.
         location: how to load the same again.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
 
     Raises:
         SettingsError: the network has no class token, or cannot take the size of the preset.
@@ -193,7 +193,7 @@ def load(options: EmbedderOptions) -> Embedder:
     entry, place = _entry(options)
     use = Use.of(options.parameters, entry)
     preset = _preset(options.preset, use, entry)
-    path, digest = locate(entry, place, options.weights_sha256)
+    path, digest = locate(entry, place, options)
     backbone = open_backbone(entry, path, use.layer)
     if not entry.pool:
         entry = replace(entry, pool=backbone.usual_pool)

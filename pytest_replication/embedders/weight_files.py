@@ -9,6 +9,9 @@ from typing import Any
 
 from pytest_replication.errors import EmbedderUnavailable
 
+PROGRAM = "a TorchScript file is a program"
+"""Why one is loaded for its user alone."""
+
 
 def refuse_other_files(path: Path, what: str) -> None:
     """Recognise what lies in the place of weights when a download went wrong.

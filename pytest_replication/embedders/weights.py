@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
-import io
 import os
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from pytest_replication.durable import replacing
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.catalogue import ENTRIES
 from pytest_replication.embedders.sscd_variants import VARIANTS
@@ -84,24 +85,17 @@ def pull(name: str, *, sha256: str | None = None, progress: bool = True) -> tupl
 def _download(url: str, target: Path, sha256: str | None, progress: bool) -> None:
     with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            _fetch(url, file, target, progress)
-        digest = sha256_of(Path(partial))
-        if sha256 not in (None, digest):
-            raise _unfetched(url, target, f"sha256 is {digest}, expected {sha256}")
-        with _writing(target):
-            os.replace(partial, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
+        with replacing(target) as file:
+            digest = _fetch(url, file, target, progress)
+            if sha256 not in (None, digest):
+                raise _unfetched(url, target, f"sha256 is {digest}, expected {sha256}")
 
 
-def _fetch(url: str, file: io.FileIO, target: Path, progress: bool) -> None:
+def _fetch(url: str, file: BinaryIO, target: Path, progress: bool) -> str:
+    """Write what an address serves; returns its sha256."""
     from tqdm import tqdm
 
-    hidden = None if progress else True
+    hidden, digest = None if progress else True, hashlib.sha256()
     try:
         # The addresses are our own, all https.
         with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
@@ -109,19 +103,15 @@ def _fetch(url: str, file: io.FileIO, target: Path, progress: bool) -> None:
             with tqdm(total=expected, unit="B", unit_scale=True, desc=target.name, disable=hidden) as bar:
                 while block := response.read(_BLOCK):
                     with _writing(target):
-                        _write(file, block)
+                        file.write(block)
+                    digest.update(block)
                     arrived += len(block)
                     bar.update(len(block))
     except (OSError, http.client.HTTPException) as error:
         raise _unfetched(url, target, error) from error
     if expected and arrived != expected:
         raise _unfetched(url, target, f"{arrived} of {expected} bytes arrived")
-
-
-def _write(file: io.FileIO, block: bytes) -> None:
-    left = memoryview(block)
-    while left:
-        left = left[file.write(left) :]
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication import __version__
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ExperimentError
 from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.captions import CaptionsResult
@@ -21,13 +22,13 @@ Data = dict[str, Any]
 
 
 def write_results(data: Mapping[str, Any], path: Path) -> None:
-    """Write the results of an experiment.
+    """Write the results of an experiment, by one rename.
 
     Raises:
         ExperimentError: the file cannot be written.
     """
     try:
-        path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        replace_file(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise ExperimentError(f"{path} cannot be written ({error}): name another --out") from error
 

@@ -8,12 +8,13 @@ embeddings by more than the edits that the gate is meant to find.
 from __future__ import annotations
 
 import io
+import re
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -108,7 +109,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 _strictness = threading.Lock()
 _strict_readers = 0
 _permissive_before = False
-_quiet: list[Any] = []
+_MODULES = r"PIL\.(?#not shown by pytest-replication)"
+"""Modules whose warnings are hidden. The comment in the expression tells this filter from any other."""
 
 
 @contextmanager
@@ -124,10 +126,12 @@ def truncation_refused() -> Iterator[None]:
         if _strict_readers == 0:
             _permissive_before = ImageFile.LOAD_TRUNCATED_IMAGES
             ImageFile.LOAD_TRUNCATED_IMAGES = False
-            _hush()
+        if not _by_context():
+            _hush()  # anew: who left a catch_warnings since then has taken the filter away
         _strict_readers += 1
     try:
-        yield
+        with _hushed_here() if _by_context() else nullcontext():
+            yield
     finally:
         with _strictness:
             _strict_readers -= 1
@@ -136,12 +140,25 @@ def truncation_refused() -> Iterator[None]:
                 _unhush()
 
 
+def _by_context() -> bool:
+    """Whether each thread has warning filters of its own, as in Python 3.14 without its global lock."""
+    return bool(getattr(sys.flags, "context_aware_warnings", False))
+
+
+@contextmanager
+def _hushed_here() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=_MODULES)
+        yield
+
+
 def _hush() -> None:
     # Not catch_warnings: other threads may be inside one, and each would put back the filters of the other.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    _quiet[:] = [warnings.filters[0]]
+    warnings.filterwarnings("ignore", module=_MODULES)
 
 
 def _unhush() -> None:
-    with suppress(ValueError):
-        warnings.filters.remove(_quiet.pop())  # type: ignore[attr-defined]
+    # Found by what it is: others may have put filters before it, or taken it away with a list of theirs.
+    for one in [one for one in warnings.filters if one[3] == re.compile(_MODULES)]:
+        with suppress(ValueError):
+            warnings.filters.remove(one)  # type: ignore[attr-defined]

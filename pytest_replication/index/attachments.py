@@ -6,15 +6,13 @@ import hashlib
 import re
 from pathlib import Path
 
-from pytest_replication.durable import replace_file
+from pytest_replication.durable import meant_for, replace_file
 from pytest_replication.errors import BuildError
 from pytest_replication.index.entries import Attachment
 from pytest_replication.index.manifest import ATTACHED, Manifest
 from pytest_replication.index.shard import describe_file
 
-_STEM = rf"({'|'.join(ATTACHED)})-[0-9a-f]{{16}}\.\w+"
-_NAME = re.compile(rf"{_STEM}|\.{_STEM}\.new")
-"""Also those of a writer that was killed before the rename."""
+_NAME = re.compile(rf"({'|'.join(ATTACHED)})-[0-9a-f]{{16}}\.\w+")
 
 
 def write_attachment(folder: Path, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
@@ -41,12 +39,12 @@ def write_attachment(folder: Path, stem: str, suffix: str, content: bytes, rows:
 
 def is_attachment(name: str) -> bool:
     """Whether a file of this name is an attachment, finished or not."""
-    return _NAME.fullmatch(name) is not None
+    return _NAME.fullmatch(meant_for(name) or name) is not None
 
 
 def drop_attachments(folder: Path, manifest: Manifest | None) -> None:
     """Remove the files that a manifest does not name; all of them without one."""
     named = {entry.name for entry in manifest.attachments} if manifest else set()
     for path in folder.iterdir():
-        if is_attachment(path.name) and path.name not in named:
+        if is_attachment(path.name) and path.name not in named and not path.is_dir():
             path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.choices import EXACT
 from pytest_replication.errors import CalibrationError
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.object_calibration import ObjectCalibration
@@ -139,7 +140,7 @@ class Calibration:
     created: str
     writer: str
     embedder: tuple[str, str, str]
-    engine: str = "exact"
+    engine: str = EXACT
     score: str = "inner product"
     canaries: int | None = None
     objects: ObjectCalibration | None = None

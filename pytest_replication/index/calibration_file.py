@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_replication.choices import EXACT
 from pytest_replication.errors import CalibrationError, IndexCorrupt
 from pytest_replication.index.calibration import (
     GROUPINGS,
@@ -164,5 +165,5 @@ def _check(found: Calibration) -> None:
         raise ValueError(f"{found.canaries} canaries were stored with it")
     if not all(len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in found.asked):
         raise ValueError("its options are no pairs of texts")
-    if found.engine != "exact" or found.score != "inner product":
+    if found.engine != EXACT or found.score != "inner product":
         raise ValueError(f"it is about {found.score} as {found.engine} finds it")

@@ -104,11 +104,6 @@ class Canaries:
         """Copies of them that were found."""
         return sum(found for found, _ in self.recall.values())
 
-    @property
-    def nearly_blind(self) -> bool:
-        """Whether fewer than half of the copies were found: the gate then overlooks most copies."""
-        return 2 * self.found < self.tried or not self.kept
-
 
 def png(image: Image.Image) -> bytes:
     """Encode an image without loss."""

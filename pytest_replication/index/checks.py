@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pytest_replication.errors import SettingsError, SourceError
@@ -38,7 +39,7 @@ def check_count(images: Source, ingested: Ingested) -> None:
 
 
 def keep_apart(source: object, folder: Path) -> None:
-    """Refuse an index inside the folder of its own training images.
+    """Refuse an index inside the folder of its own training images, and training images inside an index.
 
     Raises:
         SourceError: so it is.
@@ -50,6 +51,22 @@ def keep_apart(source: object, folder: Path) -> None:
             f"{folder} lies inside the training images {source}, and would be read as one of them next "
             "time: name a folder outside with --out"
         )
+    keep_outside(source, folder)
+
+
+def keep_outside(source: object, folder: Path) -> None:
+    """Refuse a source inside the folder of an index, which deletes what lies where it writes.
+
+    Raises:
+        SourceError: so it is.
+    """
+    index = folder.resolve()
+    for place in {_fixed(part) for part in (*_places(source), *_folders(source))}:
+        if place.exists() and place.resolve().is_relative_to(index):
+            raise SourceError(
+                f"{place} lies inside {folder}, where the index goes, and might be deleted for it: name a "
+                "folder outside with --out"
+            )
 
 
 def _places(source: object) -> list[str]:
@@ -58,3 +75,17 @@ def _places(source: object) -> list[str]:
         return []
     name = os.fspath(source)
     return [place for place in (str(name), *str(name).split(":")[1:]) if place]
+
+
+def _folders(source: object) -> set[str]:
+    """The folders of a list of files."""
+    paths = source if isinstance(source, (list, tuple)) else ()
+    return {str(Path(path).parent) for path in paths if isinstance(path, (str, os.PathLike))} - {os.curdir}
+
+
+def _fixed(place: str) -> Path:
+    """The part of a name before its first pattern, such as ``*`` or ``{00000..00041}``."""
+    if Path(place).exists() or not (pattern := re.search(r"[*?\[{]", place)):
+        return Path(place)
+    before = place[: pattern.start()]
+    return Path(before) if before.endswith(os.sep) else Path(before).parent

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.beside import FILE_OF
-from pytest_replication.index.layout import HANDED, SHARDS, drop_handed
+from pytest_replication.index.layout import SHARDS, drop_handed
+from pytest_replication.index.own import HANDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pytest_replication.errors import SettingsError, SourceError, TooManyRejecte
 from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.views import WHOLE
-from pytest_replication.index.checks import check_limit
+from pytest_replication.index.checks import check_limit, keep_outside
 from pytest_replication.index.entries import FileEntry, SourceEntry
 from pytest_replication.index.importers import Embeddings, Proof, open_embeddings, prove_imported
 from pytest_replication.index.ingest import Limit, allow
@@ -35,7 +35,7 @@ class ImportOptions:
     Attributes:
         embedder: the embedder that made them, as for `load_embedder`.
         preset: its preprocessing preset, None for its own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         images: folder of the source images, for the proof; None where the names are absolute.
         dim: length of a vector, for kinds that do not say; None for that of the embedder.
         metric: of an annoy file, ``angular`` or ``euclidean``.
@@ -101,14 +101,15 @@ def import_index(source: str, out: str | os.PathLike[str], options: ImportOption
         What was done. The index is complete and can be opened with `open_index`.
 
     Raises:
-        SourceError: the embeddings are damaged, or others than those of the import that is resumed; or
-            a folder of images was named and too few of them can be read in it.
+        SourceError: the embeddings are damaged, lie in the folder of the index, or are others than those of
+            the import that is resumed; or a folder of images was named and too few of them can be read in it.
         TooManyRejected: more images have no vector than `max_rejected`.
         IndexMismatch: the declared embedder did not make them.
         IndexLocked: another process is writing the index.
         EmbedderError: the embedder cannot be loaded or is not fit.
     """
     folder = Path(out)
+    keep_outside(source, folder)
     embedder = load_embedder(options.embedder, preset=options.preset, device=options.device)
     probes = prove(embedder)
     dim = options.dim or embedder.spec.dim

@@ -20,6 +20,7 @@ from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOption
 from pytest_replication.index.rejections import Rejections, count_rejections
 from pytest_replication.index.unfinished import give_up
 from pytest_replication.index.writer import IndexWriter
+from pytest_replication.shares import allowed
 
 Limit = int | float
 """Unreadable images that may be left out: a whole number, or a share below 1."""
@@ -196,7 +197,7 @@ class _Shards:
 
 def allow(limit: Limit, listed: int) -> int:
     """The number of images that a limit allows of those that are listed."""
-    return int(limit * listed) if isinstance(limit, float) else limit
+    return allowed(limit, listed) if isinstance(limit, float) else limit
 
 
 def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -> tuple[Rejections, int]:
@@ -211,15 +212,15 @@ def check_rejected(writer: IndexWriter, folder: Any, limit: Limit, again: str) -
     entries = writer.manifest.shards_of(len(writer.manifest.sources) - 1)
     found = count_rejections(folder / SHARDS, entries)
     listed = sum(entry.listed for entry in entries)
-    allowed = allow(limit, listed)
-    if found.count > allowed:
+    most = allow(limit, listed)
+    if found.count > most:
         if not writer.manifest.complete:
             writer.note_listed(listed)
         shown = "".join(f"\n  {line}" for line in found.lines())
         raise TooManyRejected(
-            f"{found.count} of {listed} training images cannot be read, and {allowed} may be left out: "
+            f"{found.count} of {listed} training images cannot be read, and {most} may be left out: "
             "accept "
             f"the gap with --max-rejected {found.count} (keeps what is embedded), or mend or remove them and "
             f"{again}{shown}"
         )
-    return found, allowed
+    return found, most

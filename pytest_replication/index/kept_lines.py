@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pytest_replication.durable import is_link
 from pytest_replication.errors import CalibrationError
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ class KeptLines(Generic[Kept]):
         self.kept: list[Kept] = []
 
     def read(self) -> None:
-        """Take up what an earlier run has done."""
+        """Take up what an earlier run has done.
+
+        Raises:
+            CalibrationError: a link is in the place of the file.
+        """
+        if is_link(self._path):
+            raise CalibrationError(f"{self._path} is a link, and would be written through: remove it")
         try:
             if self._path.stat().st_size > self._most:
                 return

@@ -7,37 +7,19 @@ from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_replication.durable import sync_folder
+from pytest_replication.durable import is_link, meant_for, sync_folder
 from pytest_replication.errors import BuildError
-from pytest_replication.index.attachments import drop_attachments, is_attachment
+from pytest_replication.index import own
+from pytest_replication.index.attachments import drop_attachments
 from pytest_replication.index.manifest import NAME as MANIFEST
+from pytest_replication.index.own import HANDED
 from pytest_replication.index.probe import NAME as PROBE
 
 LOCK = ".lock"
 SHARDS = "shards"
 ENGINES = "engines"
-_CLEARED = f".{MANIFEST}.old"
-HANDED = ".handed"
-"""Among the shards: bytes of images on their way to the worker processes of one writer."""
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder that holds other files than those of an index: it is somebody's, not ours to fill.
-
-    Raises:
-        BuildError: so it is.
-    """
-    if not folder.is_dir() or (folder / MANIFEST).exists() or (folder / _CLEARED).exists():
-        return
-    foreign = sorted(path.name for path in folder.iterdir() if not _is_ours(path.name))
-    if foreign:
-        raise BuildError(f"{folder} holds {foreign[0]} and no index: name a new or empty folder with --out")
-
-
-def _is_ours(name: str) -> bool:
-    """Whether a file without a manifest may be what a killed writer has left."""
-    begun = (f".{MANIFEST}", f".{PROBE}")
-    return name in (LOCK, SHARDS, PROBE, ENGINES) or name.startswith(begun) or is_attachment(name)
+CLEARED = f".{MANIFEST}.old"
+"""The manifest of an index that is being deleted."""
 
 
 def clear(folder: Path) -> None:
@@ -47,14 +29,18 @@ def clear(folder: Path) -> None:
     meanwhile leaves word that the rest is to be deleted.
 
     Raises:
-        BuildError: something cannot be removed.
+        BuildError: something cannot be removed, or is not the index's own.
     """
     try:
-        (folder / MANIFEST).replace(folder / _CLEARED)
+        (folder / MANIFEST).replace(folder / CLEARED)
         sync_folder(folder)
     except FileNotFoundError:
-        if not (folder / _CLEARED).exists():
-            return  # no index was ever here
+        if not (folder / CLEARED).exists():
+            if not any(
+                place.is_dir() and any(place.iterdir()) for place in (folder / SHARDS, folder / ENGINES)
+            ):
+                return  # no index was ever here
+            (folder / CLEARED).touch()  # shards that have lost their manifest
     except OSError as error:
         raise BuildError(f"{folder / MANIFEST} cannot be replaced ({error}): close what uses it") from error
     drop_shards(folder, keep=set())
@@ -66,30 +52,54 @@ def clear(folder: Path) -> None:
 
 def forget_cleared(folder: Path) -> None:
     """Delete what `clear` has left of an index, once another one is in its place."""
-    (folder / _CLEARED).unlink(missing_ok=True)
+    (folder / CLEARED).unlink(missing_ok=True)
 
 
 def remove_beginning(folder: Path) -> None:
     """Delete what an index without a shard consists of, its lock included."""
-    for name in (MANIFEST, PROBE, LOCK):
+    for name in (MANIFEST, CLEARED, PROBE, LOCK):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / SHARDS, ignore_errors=True)
+    with suppress(OSError, BuildError):  # somebody else has put something there
+        drop_handed(folder)
+        drop_shards(folder, keep=set())
+        (folder / SHARDS).rmdir()
 
 
 def drop_shards(folder: Path, keep: Set[str]) -> None:
     """Remove shards that no manifest names, such as those of a killed writer.
 
     Raises:
-        BuildError: one cannot be removed.
+        BuildError: one cannot be removed, or holds other things than a shard.
     """
     for path in (folder / SHARDS).iterdir():
-        if path.is_dir() and path.name not in keep and path.name != HANDED:
-            _remove(path)
+        if own.is_shard(path) and path.name not in keep:
+            drop_shard(path)
+
+
+def drop_shard(path: Path) -> None:
+    """Remove the folder of a shard, if it is there.
+
+    Raises:
+        BuildError: it cannot be removed, or holds other things than a shard.
+    """
+    _remove(path, own.strange_in_shard(path))
 
 
 def drop_handed(folder: Path) -> None:
     """Remove what images a writer had handed to its workers: they are done, or it was killed."""
-    shutil.rmtree(folder / SHARDS / HANDED, ignore_errors=True)
+    handed = folder / SHARDS / HANDED
+    if own.strange_in_shard(handed) is None:
+        shutil.rmtree(handed, ignore_errors=True)
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Remove manifests and probe images that a killed writer had not put in their place.
+
+    Only for who holds the lock: another writer's would be gone under its hands.
+    """
+    for path in folder.iterdir():
+        if meant_for(path.name) in (MANIFEST, PROBE):
+            path.unlink(missing_ok=True)
 
 
 def drop_derived(folder: Path, keep: Set[str]) -> None:
@@ -98,23 +108,41 @@ def drop_derived(folder: Path, keep: Set[str]) -> None:
     The lock of the engines has to be held until no manifest names those shards any more.
 
     Raises:
-        BuildError: something cannot be removed.
+        BuildError: something cannot be removed, or is in a folder of an engine and no part of one.
     """
     engines = folder / ENGINES
     for engine in engines.iterdir() if engines.is_dir() else ():
-        if engine.is_dir():
+        if own.is_engine(engine):
+            _require_own(engine, own.strange_in_engine(engine))
             for path in engine.iterdir():
-                if path.is_file() or path.name not in keep:
+                if own.is_of_engine(path) or path.name not in keep:
                     _remove(path)
             if not any(engine.iterdir()):
                 _remove(engine)
 
 
-def _remove(path: Path) -> None:
+def drop_engine(path: Path) -> None:
+    """Remove the folder of an engine, or a part of one, if it is there.
+
+    Raises:
+        BuildError: it cannot be removed, or holds other things than an engine.
+    """
+    _remove(path, own.strange_in_engine(path))
+
+
+def _require_own(path: Path, strange: Path | None) -> None:
+    if strange is not None or is_link(path):
+        raise BuildError(
+            f"{strange or path} is no part of an index, and {path} is to be deleted: move it out of there"
+        )
+
+
+def _remove(path: Path, strange: Path | None = None) -> None:
+    _require_own(path, strange)
     try:
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise BuildError(f"{path} cannot be removed ({error}): close what uses it") from error

@@ -14,12 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pytest_replication.errors import BuildError, IndexLocked
+from pytest_replication.index.foreign import refuse_foreign, refuse_foreign_engines
 from pytest_replication.index.layout import (
     ENGINES,
     LOCK,
     SHARDS,
     drop_handed,
-    refuse_foreign,
+    drop_unfinished,
     remove_beginning,
 )
 
@@ -41,7 +42,8 @@ class WriterLock:
 
         Raises:
             IndexLocked: another process holds it.
-            BuildError: the folder belongs to something else, or cannot be made or written.
+            BuildError: the folder belongs to something else, holds a link or something else where the
+                index deletes, or cannot be made or written.
         """
         refuse_foreign(self._folder)
         places = (self._folder, *self._folder.parents)
@@ -50,6 +52,7 @@ class WriterLock:
             (self._folder / SHARDS).mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
             drop_handed(self._folder)  # of a writer that was killed
+            drop_unfinished(self._folder)
         except Timeout as error:
             raise IndexLocked(
                 f"another process is writing {self._folder} (it holds {self._folder / LOCK}): wait for it"
@@ -82,8 +85,9 @@ def engines_locked(folder: Path) -> Iterator[None]:
 
     Raises:
         IndexLocked: another process holds it.
-        BuildError: the folder cannot be written.
+        BuildError: the folder cannot be written, is a link, or holds something else than engines.
     """
+    refuse_foreign_engines(folder)
     engines = folder / ENGINES
     lock = FileLock(engines / LOCK)
     try:

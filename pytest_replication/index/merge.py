@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.embedders.probe import drift_between
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
+from pytest_replication.index.checks import keep_outside
 from pytest_replication.index.manifest import Manifest, now
 from pytest_replication.index.objects import differences as objects_apart
 from pytest_replication.index.opening import open_index
@@ -47,7 +48,11 @@ class MergeReport:
 
 
 def merge_indexes(
-    parts: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, overwrite: bool = False
+    parts: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    embedder: str | None = None,
 ) -> MergeReport:
     """Copy the shards of several indexes into a new one; every file is compared with its sha256.
 
@@ -60,6 +65,7 @@ def merge_indexes(
             tokens or none, all with pixels of one side or none, and all with one grid of parts or none.
         out: folder of the new index.
         overwrite: delete an index that is in the folder.
+        embedder: where to load the embedder of the parts from, None for the place that they name.
 
     Returns:
         What was done. The index is complete and can be opened with `open_index`.
@@ -69,10 +75,10 @@ def merge_indexes(
         IndexMismatch: parts that were made in different ways, or whose embedder gave the probe images
             other vectors.
         IndexUnavailable: a part cannot be used.
-        SourceError: the folder holds something else.
+        SourceError: the folder holds something else, or one of the parts.
     """
     folder = Path(out)
-    opened = [open_index(part) for part in parts]
+    opened = [open_index(part, embedder=embedder) for part in parts]
     _check_parts(opened, folder)
     _check_probes(opened)
     wanted = _beginning(opened)
@@ -101,6 +107,8 @@ def _check_parts(parts: Sequence[Index], folder: Path) -> None:
     places = [part.path.resolve() for part in parts]
     if len(set(places)) < max(2, len(places)) or folder.resolve() in places:
         raise SettingsError("merge takes two or more indexes, each once, into a folder that is none of them")
+    for part in parts:
+        keep_outside(part.path, folder)
     first = parts[0].manifest
     for part in parts[1:]:
         other = part.manifest

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_replication.errors import IndexCorrupt, IndexIncomplete, IndexMismatch
 from pytest_replication.images.decode import DECODER
-from pytest_replication.index.entries import FileEntry
-from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.manifest_file import read_manifest
-from pytest_replication.index.probe import NAME as PROBE
+from pytest_replication.index.present import check_sizes
 from pytest_replication.index.reader import Index
-from pytest_replication.index.shard import files_of
-from pytest_replication.index.unfinished import describe_unfinished, remake, restore
+from pytest_replication.index.unfinished import describe_unfinished
 from pytest_replication.tidy import tidied
 
 
@@ -29,7 +25,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
         path: folder of the index.
         embedder: where to load the index's embedder from, such as ``sscd:/path/weights.onnx``;
             None for the place that the manifest names. It must be the same embedder.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
 
     Raises:
         IndexNotFound: there is no index.
@@ -49,7 +45,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
             f"{DECODER!r}: install pytest-replication {manifest.writer}, or build it again with --overwrite"
         )
     check_counts(folder, manifest)
-    _check_sizes(folder, manifest)
+    check_sizes(folder, manifest)
     return index
 
 
@@ -86,27 +82,3 @@ def check_counts(folder: Path, manifest: Manifest) -> None:
         raise IndexCorrupt(
             f"{folder} is empty: an index of nothing would pass any model; build it again with --overwrite"
         )
-
-
-def _check_sizes(folder: Path, manifest: Manifest) -> None:
-    alone = [(folder / PROBE, manifest.probe)]
-    # Who reads these compares their checksums; `calibrate`, which replaces them, has to open the index.
-    measured = (manifest.calibration, manifest.canaries)
-    alone += [(folder / entry.name, entry.file) for entry in manifest.attachments if entry not in measured]
-    _compare_sizes(alone, restore(folder, manifest))
-    in_shards: list[tuple[Path, FileEntry]] = []
-    for shard in manifest.shards:
-        if set(shard.files) != set(files_of(manifest)):
-            raise IndexCorrupt(f"{folder}: shard {shard.name} does not name its files; build it again")
-        in_shards += [(folder / SHARDS / shard.name / name, entry) for name, entry in shard.files.items()]
-    _compare_sizes(in_shards, remake(folder, manifest))
-
-
-def _compare_sizes(expected: Iterable[tuple[Path, FileEntry]], remedy: str) -> None:
-    for path, entry in expected:
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise IndexCorrupt(f"{path} is missing ({error.strerror}): {remedy}") from error
-        if size != entry.bytes:
-            raise IndexCorrupt(f"{path} has {size} bytes, expected {entry.bytes}: {remedy}")

@@ -18,6 +18,7 @@ from pytest_replication.index.calibration_file import read_calibration
 from pytest_replication.index.canaries import Canaries
 from pytest_replication.index.canaries_file import read_canaries, require_none
 from pytest_replication.index.checksums import check_file
+from pytest_replication.index.contents import check_records
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import of_row
@@ -56,6 +57,7 @@ class Index:
             beside = (manifest.tokens, manifest.pixels, manifest.objects)
             self.shards.append(Shard(folder, entry, first, shape, manifest.dtype, *beside))
             first += entry.rows
+        self._ends = np.array([shard.first + shard.entry.rows for shard in self.shards])
 
     def __repr__(self) -> str:
         return f"Index({str(self.path)!r}, rows={self.rows}, embedder={self.manifest.embedder.name!r})"
@@ -146,12 +148,13 @@ class Index:
         """Look up training images by row number.
 
         Raises:
-            IndexCorrupt: the records do not hold them.
+            IndexCorrupt: the records do not hold them, or are about other images than the manifest.
         """
         found: dict[int, Record] = {}
         for shard in self.shards:
             here = [row for row in set(rows) if shard.first <= row < shard.first + shard.entry.rows]
             if here:
+                check_records(shard.folder, shard.entry)
                 records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
                 found |= {row + shard.first: record for row, record in records.items()}
         return found
@@ -171,7 +174,7 @@ class Index:
         """
         parts = require_objects(self.path, self.objects).parts
         taken = np.empty((len(rows), len(parts), self.manifest.embedder.dim), self.manifest.dtype)
-        for shard, places, numbers in self._homes(rows):
+        for shard, places, numbers in self.homes(rows):
             check_file(shard.parts_path, shard.entry.files[PARTS])
             taken[places] = shard.parts()[0][numbers]
         return taken
@@ -191,7 +194,7 @@ class Index:
         """
         require_objects(self.path, self.objects)
         found: dict[int, Features] = {}
-        for shard, places, numbers in self._homes(rows):
+        for shard, places, numbers in self.homes(rows):
             check_file(shard.features_path, shard.entry.files[FEATURES])
             stored = shard.features()[0]
             found |= {
@@ -200,12 +203,22 @@ class Index:
             }
         return [found[place] for place in range(len(rows))]
 
-    def _homes(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.int64], NDArray[np.int64]]]:
-        """The shards that rows are in, with the places of these among them, and their numbers within it."""
-        ends = np.array([shard.first + shard.entry.rows for shard in self.shards])
+    def homes(self, rows: NDArray[np.int64]) -> Iterator[tuple[Shard, NDArray[np.int64], NDArray[np.int64]]]:
+        """Look up which shards hold some rows.
+
+        Args:
+            rows: (n,) stored rows, in any order; one may stand there more than once.
+
+        Yields:
+            A shard, the places among `rows` of those that it holds, and their numbers within it: each shard
+            that holds some once, in the order of shards.
+
+        Raises:
+            SettingsError: the index does not store all of them.
+        """
         if len(rows) and (rows.min() < 0 or rows.max() >= self.manifest.stored):
             raise SettingsError(f"{self.path} stores rows 0 to {self.manifest.stored - 1}, not all of {rows}")
-        homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
+        homes = np.searchsorted(self._ends, rows, side="right")  # a shard without rows is nobody's home
         for home in np.unique(homes):
             shard, here = self.shards[int(home)], np.flatnonzero(homes == home)
             yield shard, here, rows[here] - shard.first
@@ -218,15 +231,16 @@ class Index:
         pinned = self.manifest.embedder
         try:
             return load_embedder(
-                self._wanted or pinned.location,
+                self._wanted if self._wanted is not None else pinned.location,
                 preset=pinned.preset,
                 device=self._device,
                 # An embedder that the user names is loaded as it is, so that both sides are told.
-                weights_sha256=None if self._wanted else pinned.weights_sha256,
+                weights_sha256=None if self._wanted is not None else pinned.weights_sha256,
+                named=self._wanted is not None,
             )
         except (EmbedderUnavailable, UnknownName) as error:
             # A name that the index holds is no wrong usage.
-            kind = type(error) if self._wanted else EmbedderUnavailable
+            kind = type(error) if self._wanted is not None else EmbedderUnavailable
             raise kind(
                 f"{self.path} needs its embedder {pinned.name} (weights sha256 "
                 f"{str(pinned.weights_sha256)[:12]}…), which cannot be loaded: {error}"

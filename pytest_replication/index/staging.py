@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from pytest_replication.errors import BuildError
 from pytest_replication.index.beside import Beside
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.features import fault_of
-from pytest_replication.index.layout import SHARDS
+from pytest_replication.index.layout import SHARDS, drop_shard
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
 
@@ -27,14 +26,15 @@ def staged(index: Path, name: str) -> Iterator[Path]:
 
     Args:
         index: folder of the index.
-        name: of the shard; there is none of that name.
+        name: of the shard; no manifest names one of that name. What a killed writer has left of it goes.
 
     Raises:
         BuildError: the disk cannot be written.
     """
     temporary = index / SHARDS / f".new-{name}"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        drop_shard(temporary)
+        drop_shard(index / SHARDS / name)
         temporary.mkdir()
         yield temporary
         sync_folder(temporary)

@@ -11,11 +11,13 @@ from pytest_replication.errors import BuildError, IndexIncomplete, IndexUnavaila
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments
 from pytest_replication.index.entries import ShardEntry
+from pytest_replication.index.foreign import is_left_behind
 from pytest_replication.index.layout import ENGINES, SHARDS
 from pytest_replication.index.lock import WriterLock, engines_locked
 from pytest_replication.index.manifest import NAME as MANIFEST
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.manifest_file import read_manifest, write_manifest
+from pytest_replication.index.present import check_sizes
 from pytest_replication.index.sound import is_sound, require_sound
 from pytest_replication.index.unfinished import describe_unfinished, restore
 
@@ -82,7 +84,7 @@ class IndexState:
         Finished shards are compared with their checksums, and all of them are kept.
 
         Raises:
-            IndexCorrupt: a shard is damaged.
+            IndexCorrupt: a shard is damaged, or there are shards and no manifest.
             IndexUnavailable: a file of one cannot be read.
         """
         if (found := self._found()) is None:
@@ -94,13 +96,14 @@ class IndexState:
     def resume_build(self) -> tuple[Manifest, frozenset[str]] | None:
         """Take up a build, None if there is none, and tell which of its shards are damaged.
 
-        Nothing is changed: `remake_shard` has to be given what they held.
+        Where some are, nothing is deleted yet: `remake_shard` has to be given what they held.
 
         Returns:
             The manifest, and the names of the damaged shards.
 
         Raises:
-            IndexCorrupt: a shard is damaged that the source of the build does not give as it was.
+            IndexCorrupt: a shard is damaged that the source of the build does not give as it was, or there
+                are shards and no manifest.
             IndexUnavailable: a file of one cannot be read.
         """
         if (found := self._found()) is None:
@@ -109,37 +112,46 @@ class IndexState:
             self.resume()
             return found, frozenset()
         damaged = [shard.name for shard in found.shards if not is_sound(self._folder_of(shard), shard)]
-        return self._take_up(found), frozenset(damaged)
+        if damaged:
+            self._manifest = found
+        else:
+            self._take_up(found)
+        return found, frozenset(damaged)
 
     def edit(self) -> Manifest:
         """Take up a complete index, to change it.
 
         Raises:
             IndexNotFound: there is none.
-            IndexCorrupt: its manifest is damaged.
+            IndexCorrupt: its manifest is damaged, or a file that it names is not there, or of another size.
             IndexIncomplete: its build has not finished.
         """
         found = read_manifest(self._folder)
         if not found.complete:
             raise IndexIncomplete(describe_unfinished(self._folder, found))
+        check_sizes(self._folder, found)
         return self._take_up(found)
 
     def take_up(self) -> Manifest:
-        """Take up an index as it is, complete or not; no file is looked at.
+        """Take up an index as it is, complete or not; no file is looked at, and none deleted.
 
         Raises:
             IndexNotFound: there is none.
             IndexCorrupt: its manifest is damaged.
         """
-        return self._take_up(read_manifest(self._folder))
+        self._manifest = read_manifest(self._folder)
+        return self._manifest
 
     def _found(self) -> Manifest | None:
-        return read_manifest(self._folder) if (self._folder / MANIFEST).exists() else None
+        # Shards without a manifest may be all that is left of an index: only --overwrite deletes those.
+        there = (self._folder / MANIFEST).exists() or is_left_behind(self._folder)
+        return read_manifest(self._folder) if there else None
 
     def _folder_of(self, shard: ShardEntry) -> Path:
         return self._folder / SHARDS / shard.name
 
     def _take_up(self, found: Manifest) -> Manifest:
+        """Go on with an index whose files are all there: what is not named is left of a killed writer."""
         self._manifest = found
         self._drop_unnamed()
         return found
@@ -151,7 +163,12 @@ class IndexState:
         self._drop_unnamed()
 
     def commit(self, manifest: Manifest) -> None:
-        """Put a manifest in force and delete what it does not name any more."""
+        """Put a manifest in force and delete what it does not name any more.
+
+        Raises:
+            IndexCorrupt: a file that it names is not there, or of another size: nothing is changed.
+        """
+        check_sizes(self._folder, manifest)
         self._commit(manifest)
         self._drop_unnamed()
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from pytest_replication.durable import replace_file
 from pytest_replication.errors import ModelError
 from pytest_replication.images.decode import UndecodableImage, decode
 
@@ -79,8 +78,9 @@ class SampleCache:
         told = {"sha256": hashlib.sha256(content).hexdigest(), "made_from": self._told(request)}
         try:
             self._path(key, ".png").parent.mkdir(exist_ok=True)
-            self._write(self._path(key, ".png"), content)
-            self._write(self._path(key, ".json"), json.dumps(told, indent=1).encode())
+            # What a power cut has spoilt does not fit its sha256, and is made again.
+            replace_file(self._path(key, ".png"), content, sync=False)
+            replace_file(self._path(key, ".json"), json.dumps(told, indent=1).encode(), sync=False)
         except OSError as error:
             raise ModelError(
                 f"a sample cannot be kept in the cache {self._folder}: {error.strerror}; give another "
@@ -95,15 +95,6 @@ class SampleCache:
 
     def _path(self, key: str, suffix: str) -> Path:
         return self._folder / key[:2] / f"{key[2:]}{suffix}"
-
-    def _write(self, path: Path, content: bytes) -> None:
-        # Under a name of its own first: other processes may keep the same sample at the same time.
-        unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            unfinished.write_bytes(content)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def _version(name: str) -> str | None:

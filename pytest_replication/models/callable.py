@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_replication.errors import ModelError, ReplicationError, SampleError
+from pytest_replication.errors import ModelError, ReplicationError, SampleError, is_breakage
 from pytest_replication.models.base import Model, requests_of
 from pytest_replication.models.samples import Label, Samples
+from pytest_replication.user_code import import_named
 
 
 class CallableModel(Model):
@@ -44,12 +44,17 @@ class CallableModel(Model):
         """
         requests = requests_of(self, count, seed, prompts, labels)
         seeds = [request.seed for request in requests]
-        lists = {"prompts": list(prompts), "labels": list(labels)}
+        lists: dict[str, list[Any]] = {
+            "prompts": list(prompts),
+            "labels": [request.label for request in requests] if len(labels) else [],
+        }
         try:
             given = self._generate(list(seeds), **{name: value for name, value in lists.items() if value})
         except ReplicationError:
             raise
-        except Exception as error:  # a model may raise anything
+        except BaseException as error:
+            if not is_breakage(error):
+                raise
             raise ModelError(
                 f"the model {self.name} raised {type(error).__name__} for seeds {seeds[0]} to {seeds[-1]}: "
                 f"{error}; call it with these seeds to see where"
@@ -63,16 +68,17 @@ class CallableModel(Model):
             samples,
             seeds=samples.seeds or tuple(seeds),
             prompts=samples.prompts or tuple(prompts),
-            labels=samples.labels or tuple(labels),
+            labels=samples.labels or tuple(lists["labels"]),
             model=samples.model or self.identity,
         )
 
 
 def _import(name: str) -> Callable[..., object]:
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # a module may raise anything while it is imported
+        _, found = import_named(name)
+    except BaseException as error:
+        if not is_breakage(error):
+            raise
         raise ModelError(
             f"the model {name} cannot be imported ({type(error).__name__}: {error}): name an importable "
             "module:function, with its folder on sys.path (pytest's ini key pythonpath does that, elsewhere "

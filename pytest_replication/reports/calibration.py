@@ -10,7 +10,7 @@ from pytest_replication.escape import one_line
 from pytest_replication.index.calibration import HOLDOUT, TRAINING, Calibration, Copy
 from pytest_replication.index.recalibrate import ALARM, GATE
 from pytest_replication.reports.object_calibration import objects_data, objects_lines, objects_warnings
-from pytest_replication.reports.words import plural
+from pytest_replication.reports.words import percent, plural
 from pytest_replication.score_text import score_text, threshold_text
 
 _SHOWN = 10
@@ -77,11 +77,11 @@ def calibration_text(index: str, found: Calibration) -> str:
     least, most = ready.null.quantile_bounds(found.rate, _CONFIDENCE)
     gate = f" for a gate of {found.samples} samples" if found.samples > 1 else ""
     lines = [
-        f"{index}: threshold {threshold_text(found.threshold)}, {_percent(found.fpr)} of "
+        f"{index}: threshold {threshold_text(found.threshold)}, {percent(found.fpr)} of "
         f"{found.described}{gate}",
         f"  null         {_null(found)}",
-        f"  threshold    the true {_percent(1 - found.rate)} percentile {_bounds(least, most)}, "
-        f"and {_percent(low)} to {_percent(high)} of such images reach the threshold (95 % "
+        f"  threshold    the true {percent(1 - found.rate)} percentile {_bounds(least, most)}, "
+        f"and {percent(low)} to {percent(high)} of such images reach the threshold (95 % "
         "confidence)",
         f"  p-values     from {ready.null.resolution:.2g} on; highest score of the null "
         f"{score_text(found.scores[-1], found.threshold, digits=4)}",
@@ -111,8 +111,8 @@ def calibration_warnings(found: Calibration) -> list[str]:
     share = found.copied / max(1, found.copied + len(found))
     if share > found.rate and found.origin == HOLDOUT:
         said.append(
-            f"{_percent(share)} of the hold-out was left out as copies (score >= {found.copies_from:g}), "
-            f"more than the wanted rate of {_percent(found.rate)}: if they are none, that share of innocent "
+            f"{percent(share)} of the hold-out was left out as copies (score >= {found.copies_from:g}), "
+            f"more than the wanted rate of {percent(found.rate)}: if they are none, that share of innocent "
             "samples will be flagged; look at them, and move the line with --copies-from"
         )
     if not found.planted:
@@ -121,7 +121,7 @@ def calibration_warnings(found: Calibration) -> list[str]:
         )
     elif _recall(found) < 0.5:
         said.append(
-            f"the threshold finds {_percent(_recall(found))} of planted copies: most copies would pass; take "
+            f"the threshold finds {percent(_recall(found))} of planted copies: most copies would pass; take "
             "another embedder, a larger --fpr, or more images"
         )
     if not found.control.passed:
@@ -205,7 +205,7 @@ def _planted(found: Calibration) -> list[str]:
     total = sum(kind.planted for kind in found.planted)
     hits = sum(kind.found for kind in found.planted)
     kinds = ", ".join(f"{kind.edit} {kind.found}/{kind.planted}" for kind in found.planted)
-    return [f"  planted      {hits} of {total} copies are found ({_percent(hits / total)}): {kinds}"]
+    return [f"  planted      {hits} of {total} copies are found ({percent(hits / total)}): {kinds}"]
 
 
 def _gate(found: Calibration) -> str:
@@ -213,7 +213,7 @@ def _gate(found: Calibration) -> str:
     samples, alarm = gate_alarm(found)
     told = (
         f"{samples} samples of a model that copies nothing fail with a probability of about "
-        f"{_percent(alarm)}, where none may reach the threshold"
+        f"{percent(alarm)}, where none may reach the threshold"
     )
     if found.samples > 1 or alarm <= ALARM:
         return told
@@ -240,7 +240,3 @@ def _copy_data(copy: Copy) -> dict[str, Any]:
         "training_uri": copy.training_uri,
         "score": float(copy.score),
     }
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

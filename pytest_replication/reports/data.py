@@ -59,6 +59,7 @@ def verdict_data(verdict: Verdict, *, neighbours: int | None = None) -> dict[str
         "expected_false": None if verdict.expected_false is None else float(verdict.expected_false),
         "chance_of_as_many": as_many_by_chance(verdict),
         "calibrated_gate": int(policy.gate),
+        "beyond_gate": verdict.beyond_gate,
         "unprovable": policy.unprovable and verdict.outcome is not Outcome.PASS,
         "max_rate": float(policy.max_rate),
         "max_rate_source": str(policy.max_rate_source),

@@ -31,7 +31,6 @@ from pytest_replication.reports.plain import (
     pack_field,
     read_fields,
     reader,
-    stored_fields,
     unpack,
 )
 from pytest_replication.sealed import digest
@@ -39,6 +38,7 @@ from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches, Stored
 from pytest_replication.search.neighbours import SearchedBy
 from pytest_replication.search.subject import Subject
+from pytest_replication.stored_fields import stored_fields
 from pytest_replication.strict_json import no_constant, no_repeats
 from pytest_replication.verdicts import Verdict
 
@@ -151,7 +151,8 @@ def _rows(of: _Found, numbers: dict[Record, int]) -> list[list[list[Any]]]:
 
 def _row(match: Match, numbers: dict[Record, int]) -> list[Any]:
     record = numbers.setdefault(_bare(match.record), len(numbers))
-    return [record if field.name == "record" else pack_field(match, field) for field in stored_fields(Match)]
+    kept = stored_fields(Match).values()
+    return [record if field.name == "record" else pack_field(match, field) for field in kept]
 
 
 def _bare(record: Record) -> Record:
@@ -186,7 +187,7 @@ def _matches(body: dict[str, Any], stored: Stored) -> Matches:
 
 
 def _names(kind: type) -> list[str]:
-    return [field.name for field in stored_fields(kind)]
+    return list(stored_fields(kind))
 
 
 def _table(kind: type, data: Any) -> tuple[list[Any], dict[str, Reader]]:

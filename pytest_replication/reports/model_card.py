@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pytest_replication.choices import EXACT
 from pytest_replication.reports.about import REPLICATED, about, passed
 from pytest_replication.reports.finding import NO_CHECK
 from pytest_replication.reports.headlines import headline, title
@@ -211,8 +212,8 @@ def _index(check: Mapping[str, Any]) -> str:
     searched = check.get("searched")
     images = f"{searched:,} training images" if isinstance(searched, int) else "training images"
     engine, recall = search.get("engine"), search.get("recall")
-    told = ", all of them (exact)" if engine in (None, "exact") else f", by {plain(engine, 60)}"
-    if engine not in (None, "exact") and isinstance(recall, float):
+    told = ", all of them (exact)" if engine in (None, EXACT) else f", by {plain(engine, 60)}"
+    if engine not in (None, EXACT) and isinstance(recall, float):
         told += f" with a recall above {100 * recall:.5g} %"
     missing = [
         f"{index[key]:,} {words}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_replication.index.calibration import Calibration
 from pytest_replication.reports.part_warnings import MANY
+from pytest_replication.reports.words import percent
 from pytest_replication.stats.points import images_to_prove
 
 
@@ -43,7 +44,7 @@ def objects_lines(found: Calibration) -> list[str]:
     """What was measured of parts, for a terminal; empty where nothing was."""
     if (parts := found.objects) is None:
         return []
-    reached, bound = sum(points >= parts.points for points in parts.null), _percent(parts.bound)
+    reached, bound = sum(points >= parts.points for points in parts.null), percent(parts.bound)
     return [
         f"  parts        a copy from {parts.points} points on: {reached} of {len(parts)} images have "
         f"as many, at most {bound} of all such (95 % confidence); the most are {len(parts.counts) - 1}",
@@ -66,8 +67,8 @@ def objects_warnings(found: Calibration) -> list[str]:
     said = []
     if not parts.proved:
         said.append(
-            f"{len(parts)} images do not prove that at most {_percent(parts.rate)} of innocent samples have "
-            f"a part that counts as a copy, only {_percent(parts.bound)}: it takes "
+            f"{len(parts)} images do not prove that at most {percent(parts.rate)} of innocent samples have "
+            f"a part that counts as a copy, only {percent(parts.bound)}: it takes "
             f"{images_to_prove(parts.rate):,} or more (--objects N), or a larger --fpr"
         )
     if 2 * parts.planted_found < parts.planted:
@@ -82,7 +83,3 @@ def objects_warnings(found: Calibration) -> list[str]:
             "closest, and leave out what is copied"
         )
     return said
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

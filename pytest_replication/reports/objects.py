@@ -69,7 +69,7 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
     if found is None or rule is None:
         return None
     return {
-        "points": int(rule.inliers),
+        "points": int(rule.points),
         "points_source": rule.source,
         "points_overridden": _overridden(rule),
         "false_rate": None if rule.false_rate is None else float(rule.false_rate),
@@ -81,7 +81,7 @@ def objects_data(verdict: Verdict) -> dict[str, Any] | None:
         "candidates": int(found.candidates),
         "checked": int(found.checked),
         "unchecked": int(sum(found.unchecked)),
-        "featureless": sum(count < rule.inliers for count in found.features),
+        "featureless": sum(count < rule.points for count in found.features),
         "control": _control_data(verdict.part_control),
         "grid": found.grid,
         "stored": bool(found.stored),
@@ -136,7 +136,7 @@ def objects_line(verdict: Verdict) -> str:
     if found is None or rule is None:
         return ""
     pairs = f"{found.checked} of {plural(found.candidates, 'pair')} compared"
-    bare = sum(count < rule.inliers for count in found.features)
+    bare = sum(count < rule.points for count in found.features)
     told = f"; {plural(bare, 'sample')} with too few points to tell" if bare else ""
     return f"{_proposers(found)}; {pairs} {_times(found)}{told}"
 
@@ -156,7 +156,7 @@ def objects_story(verdict: Verdict) -> str:
         return ""
     told = f", {len(verdict.beside)} of them by a part, too" if verdict.beside else ""
     if hits:
-        return f"{told}, {len(hits)} by a part alone: {hits[0].points} points, {rule.inliers} are enough"
+        return f"{told}, {len(hits)} by a part alone: {hits[0].points} points, {rule.points} are enough"
     return told if verdict.replicated else ", nor a part of one"
 
 
@@ -172,8 +172,8 @@ def rule_words(verdict: Verdict) -> str:
     if (rule := verdict.policy.objects) is None:
         return ""
     other = rule.overridden
-    told = "" if other is None or other[1] == rule.inliers else f"; {other[0]}: {other[1]}"
-    return f"; or a part with {rule.inliers} points alike ({rule.source}{told})"
+    told = "" if other is None or other[1] == rule.points else f"; {other[0]}: {other[1]}"
+    return f"; or a part with {rule.points} points alike ({rule.source}{told})"
 
 
 def part_chance_lines(verdict: Verdict) -> list[str]:
@@ -182,7 +182,7 @@ def part_chance_lines(verdict: Verdict) -> list[str]:
     if rule is None or rule.false_rate is None:
         return []
     return [
-        f"  by chance  {rule.inliers} points of a part: at most {100 * rule.false_rate:.3g} % of real images "
+        f"  by chance  {rule.points} points of a part: at most {100 * rule.false_rate:.3g} % of real images "
         f"that the model never saw have as many (95 % confidence): of {verdict.samples} samples of a model "
         f"that copies nothing, at most {rule.false_rate * verdict.samples:.2g} are expected"
     ]
@@ -195,7 +195,7 @@ def part_control_lines(verdict: Verdict) -> list[str]:
         return []
     return [
         f"  control    {plural(control.asked, 'planted part')} found (fewest points {control.fewest}, "
-        f"{rule.inliers} are enough; {control.tried_found} of {control.tried} were found when the index was "
+        f"{rule.points} are enough; {control.tried_found} of {control.tried} were found when the index was "
         "calibrated)"
     ]
 

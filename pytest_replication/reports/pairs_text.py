@@ -40,7 +40,7 @@ def _severity(verdict: Verdict, match: Match) -> float:
     pair: dict[str, Any] = {"score": match.score, "threshold": verdict.policy.threshold_for(match)}
     part = beside if beside is not None and beside.row == match.row else match
     pair |= {"part": {"points": part.points}} if part.points else {}
-    return severity_of_pair({"objects": None if rule is None else {"points": rule.inliers}}, pair)
+    return severity_of_pair({"objects": None if rule is None else {"points": rule.points}}, pair)
 
 
 def _pair(verdict: Verdict, match: Match) -> list[str]:

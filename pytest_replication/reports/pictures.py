@@ -18,6 +18,8 @@ from pytest_replication.verdicts import Verdict
 
 SIDE = 144
 """Pixels of one picture."""
+_MOST = 20
+"""Samples that are drawn at most."""
 _SUFFIXES = (".png", ".jpg")
 _TEXT = 14
 _GAP = 6
@@ -29,11 +31,9 @@ def draw_pictures(
     index: Index,
     path: Path,
     *,
-    pairs: int = 20,
     across: int = 5,
-    nearest: int = 1,
 ) -> int:
-    """Draw the replicated samples, then those with the highest scores, each once, with their training images.
+    """Draw the replicated samples, then those with the highest scores, each once, beside a training image.
 
     A sample that is replicated by a part stands beside the training image of that part, both parts outlined.
 
@@ -42,9 +42,7 @@ def draw_pictures(
         samples: the same that were judged.
         index: the same that they were compared with.
         path: of the PNG file.
-        pairs: samples at most.
         across: samples in a row.
-        nearest: training images of each.
 
     Returns:
         Number of samples that were drawn; 0, and no file, where no training image is at hand.
@@ -54,14 +52,13 @@ def draw_pictures(
         SampleError: a sample cannot be read any more.
     """
     shown = []
-    for kept in _worst(verdict)[:pairs]:
-        found = [(match, theirs) for match in kept[:nearest] if (theirs := _training(index, match))]
-        if found:
-            shown.append((found[0][0], [_sample(samples, found[0][0]), *(theirs for _, theirs in found)]))
+    for match in _worst(verdict)[:_MOST]:
+        if theirs := _training(index, match):
+            shown.append((match, (_sample(samples, match), theirs)))
     if not shown:
         return 0
     across, high = min(across, len(shown)), -(-len(shown) // across)
-    wide = (1 + nearest) * SIDE + _GAP
+    wide = 2 * SIDE + _GAP
     sheet = Image.new("RGB", (across * wide - _GAP, high * (SIDE + _TEXT)), "white")
     draw = ImageDraw.Draw(sheet)
     for place, (match, cells) in enumerate(shown):
@@ -112,8 +109,8 @@ def _label(match: Match, threshold: float) -> str:
     return f"part, {match.points} points{', mirrored' if match.part.alignment.mirrored else ''}"
 
 
-def _worst(verdict: Verdict) -> list[tuple[Match, ...]]:
-    """Matches of each sample, the one that counts first; samples that are one image stand there once.
+def _worst(verdict: Verdict) -> list[Match]:
+    """The match of each sample that counts; samples that are one image stand there once.
 
     Replicated samples are in the order of the verdict, the others behind them in that of their scores.
     """
@@ -125,6 +122,5 @@ def _worst(verdict: Verdict) -> list[tuple[Match, ...]]:
         digest = digests[number] if digests else str(number)
         if digest not in seen:
             seen.add(digest)
-            behind = (match for match in verdict.matches.of[number] if match.row != first.row)
-            kept.append((first, *behind))
+            kept.append(first)
     return kept

@@ -1,7 +1,7 @@
 """Frozen dataclasses ↔ plain data for JSON, strictly: each value has the type that its field declares.
 
-A field whose metadata says ``{"stored": False}`` stays out, and comes back as its default. Numbers keep
-every digit; what is no finite number is refused on both ways.
+A field may stay out, or be stored under another name (`stored_fields`). Numbers keep every digit; what is no
+finite number is refused on both ways.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-NOT_STORED: Mapping[str, Any] = types.MappingProxyType({"stored": False})
-"""Metadata of a field that stays out."""
+from pytest_replication.stored_fields import stored_fields
 
 Reader = Callable[[Any], Any]
 
@@ -47,7 +46,7 @@ def pack(value: Any) -> Any:
     if isinstance(value, Mapping) and all(type(key) is str for key in value):
         return {key: pack(entry) for key, entry in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: pack_field(value, field) for field in stored_fields(type(value))}
+        return {name: pack_field(value, field) for name, field in stored_fields(type(value)).items()}
     raise ValueError(f"a {type(value).__name__} has no form in plain data")
 
 
@@ -74,11 +73,6 @@ def unpack(kind: Any, data: Any) -> Any:
         ValueError: a value has another type, a field is missing or unknown, or a number is not finite.
     """
     return reader(kind)(data)
-
-
-def stored_fields(kind: type) -> tuple[Field[Any], ...]:
-    """Fields of a dataclass that are stored."""
-    return tuple(field for field in fields(kind) if field.metadata.get("stored", True))
 
 
 @cache
@@ -177,6 +171,14 @@ def _object(kind: type) -> Reader:
 def read_fields(kind: type, readers: Mapping[str, Reader], data: Any) -> dict[str, Any]:
     """Read fields of a dataclass from an object that has these and no others.
 
+    Args:
+        kind: the dataclass.
+        readers: what reads each of the fields that are asked for, as `field_readers` gives them.
+        data: plain data.
+
+    Returns:
+        The values by the names of the fields.
+
     Raises:
         ValueError: as `unpack`, with the name of the field.
     """
@@ -185,13 +187,14 @@ def read_fields(kind: type, readers: Mapping[str, Reader], data: Any) -> dict[st
     if data.keys() != readers.keys():
         odd = min(readers.keys() ^ data.keys())
         raise ValueError(f"{kind.__name__} {'has no' if odd in readers else 'knows no'} {_shown(odd)}")
-    return {name: _read_field(name, readers[name], value) for name, value in data.items()}
+    names = {name: field.name for name, field in stored_fields(kind).items()}
+    return {names[name]: _read_field(name, readers[name], value) for name, value in data.items()}
 
 
 def field_readers(kind: type) -> dict[str, Reader]:
-    """What reads each stored field of a dataclass, by its name and in its order."""
+    """What reads each stored field of a dataclass, by its name in files and in its order."""
     hints = get_type_hints(kind)
-    return {field.name: reader(hints[field.name]) for field in stored_fields(kind)}
+    return {name: reader(hints[field.name]) for name, field in stored_fields(kind).items()}
 
 
 def listed(data: Any) -> list[Any]:
@@ -213,7 +216,7 @@ def _read_field(name: str, read: Reader, value: Any) -> Any:
 
 
 def _require_defaults(kind: type) -> None:
-    kept = {field.name for field in stored_fields(kind)}
+    kept = {field.name for field in stored_fields(kind).values()}
     for field in fields(kind):
         bare = field.default is MISSING and field.default_factory is MISSING
         if field.name not in kept and bare:

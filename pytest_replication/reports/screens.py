@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_replication.escape import one_line
-from pytest_replication.reports.words import plural
+from pytest_replication.reports.words import percent, plural
 from pytest_replication.screen_verdicts import CHECK, ScreenedPrompt, ScreenVerdict
 
 KIND = "screen"
@@ -83,11 +83,11 @@ def render_screen(verdict: ScreenVerdict) -> str:
         lines.append(
             f"  line       {line.screen} above {line.line:.4g} (number {line.rank} from the top of "
             f"{verdict.clean} clean prompts; their median {line.middle:.4g}, highest {line.highest:.4g}): "
-            f"between {_percent(line.rate_lower)} and {_percent(line.rate_upper)} of such clean prompts "
+            f"between {percent(line.rate_lower)} and {percent(line.rate_upper)} of such clean prompts "
             "exceed it"
         )
     lines += [
-        f"  rule       false positives {_percent(verdict.rule.fpr)} a {verdict.rule.per}; "
+        f"  rule       false positives {percent(verdict.rule.fpr)} a {verdict.rule.per}; "
         f"{verdict.expected:.2g} flagged by chance expected, if all prompts are clean",
         f"  share      {_share(verdict)}",
         f"  prompts    {len(verdict.prompts)} of {verdict.source}",
@@ -124,7 +124,7 @@ def screen_warnings(verdict: ScreenVerdict) -> list[str]:
     if verdict.flagged and verdict.chance > _CHANCE:
         found.append(
             f"chance alone flags {plural(len(verdict.flagged), 'prompt')} or more in up to "
-            f"{_percent(verdict.chance)} of checks of so many clean prompts: look at the images, take "
+            f"{percent(verdict.chance)} of checks of so many clean prompts: look at the images, take "
             "another seed, or calibrate for the whole check (per='check', --per check), which takes more "
             "clean prompts"
         )
@@ -145,15 +145,11 @@ def _scores(prompt: ScreenedPrompt) -> str:
 
 def _share(verdict: ScreenVerdict) -> str:
     k, n = len(verdict.flagged), len(verdict.prompts)
-    low = f"at least {_percent(verdict.share_lower)} and " if k else ""
+    low = f"at least {percent(verdict.share_lower)} and " if k else ""
     return (
-        f"{k} of {n} flagged: {low}at most {_percent(verdict.share_upper)} of prompts drawn as these were "
+        f"{k} of {n} flagged: {low}at most {percent(verdict.share_upper)} of prompts drawn as these were "
         f"would be ({100 * CHECK:g} % confidence each)"
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _prompt(prompt: ScreenedPrompt) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from pytest_replication.reports.pairs_text import SHOWN, pair_lines, worst_first
 from pytest_replication.reports.pixels import information_data, information_text, to_settle
 from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
-from pytest_replication.reports.words import controlled, plural
+from pytest_replication.reports.words import controlled, percent, plural
 from pytest_replication.score_text import score_text, threshold_text
 from pytest_replication.search.matches import Stored
 from pytest_replication.search.neighbours import SearchedBy
@@ -72,9 +72,9 @@ def bounds(verdict: Verdict) -> str:
         return "of the rate of the model a false discovery rate proves nothing"
     (k, n), upper, lower = verdict.tally.of(verdict.policy.per), verdict.rate_upper, verdict.rate_lower
     units = "prompts" if verdict.policy.per == "prompt" or verdict.tally.clustered else "samples"
-    proved = [f"below {_percent(upper)}"] if k < n else []
-    proved += [f"above {_percent(lower)}"] if k else []
-    confidence = f"{'each ' if len(proved) > 1 else ''}at {_percent(verdict.confidence, 5)} confidence"
+    proved = [f"below {percent(upper)}"] if k < n else []
+    proved += [f"above {percent(lower)}"] if k else []
+    confidence = f"{'each ' if len(proved) > 1 else ''}at {percent(verdict.confidence, 5)} confidence"
     of = f"{n} prompts" if verdict.policy.per == "prompt" else n
     claim = f"{k} of {of} proves a rate {' and '.join(proved)} ({confidence}, if {units} are independent)"
     accepted = accepted_samples(_of_accepted(verdict))
@@ -102,8 +102,8 @@ def searched(by: SearchedBy) -> str:
     if by.recall is None:
         return f"searched by {by.engine}: what it found is real, there may be more"
     return (
-        f"searched by {by.engine}: recall above {_percent(by.recall, 5)} at {by.threshold:g} "
-        f"({by.misses} of {by.planted} planted copies missed, {_percent(by.confidence, 5)} confidence)"
+        f"searched by {by.engine}: recall above {percent(by.recall, 5)} at {by.threshold:g} "
+        f"({by.misses} of {by.planted} planted copies missed, {percent(by.confidence, 5)} confidence)"
     )
 
 
@@ -126,7 +126,7 @@ def stored_text(stored: Stored, subject: Subject) -> str:
 
 def settings(policy: Policy) -> str:
     """Threshold and tolerated rate with their sources."""
-    rate = f"max rate {_percent(policy.max_rate)} ({policy.max_rate_source})"
+    rate = f"max rate {percent(policy.max_rate)} ({policy.max_rate_source})"
     if policy.fdr is not None:
         alone = f"one alone from score {threshold_text(policy.threshold)} on"
         return f"FDR {policy.fdr:g} ({policy.fdr_source}): {policy.threshold_source}, {alone}; {rate}"
@@ -219,12 +219,12 @@ def _claim(verdict: Verdict) -> str:
     if limit == 0:
         return ""
     if outcome is Outcome.PASS:
-        return f": the rate is below {_percent(verdict.rate_upper)}, within max rate {_percent(limit)}"
+        return f": the rate is below {percent(verdict.rate_upper)}, within max rate {percent(limit)}"
     if outcome is Outcome.FAIL:
-        return f": the rate is above {_percent(verdict.rate_lower)}, beyond max rate {_percent(limit)}"
+        return f": the rate is above {percent(verdict.rate_lower)}, beyond max rate {percent(limit)}"
     return (
-        f": inconclusive, the rate may be from {_percent(verdict.rate_lower)} to "
-        f"{_percent(verdict.rate_upper)}, max rate is {_percent(limit)}"
+        f": inconclusive, the rate may be from {percent(verdict.rate_lower)} to "
+        f"{percent(verdict.rate_upper)}, max rate is {percent(limit)}"
     )
 
 
@@ -239,7 +239,3 @@ def _needed(verdict: Verdict) -> str:
         return "the observed rate is at the limit: no feasible number of samples tells them apart"
     of = verdict.policy.per
     return f"about {verdict.needed} {of}s, if the observed rate holds; {verdict.tally.of(of)[1]} were given"
-
-
-def _percent(rate: float, digits: int = 3) -> str:
-    return f"{100 * rate:.{digits}g} %"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,31 +117,12 @@ def _chance_warnings(data: Mapping[str, Any]) -> list[str]:
             "with an --fpr of a fifth of max rate or less, or tolerate a larger rate"
         )
     gate, samples = data["calibrated_gate"], data["samples"]
-    if 1 < gate < samples and not _tolerated(data, gate, samples):
+    if data.get("beyond_gate", 1 < gate < samples):  # results of earlier versions do not say it
         found.append(
             f"calibrated for gates of {gate} samples; this one has {samples}, and fails a model that copies "
             f"nothing more often than was wanted: calibrate with --samples {samples}"
         )
     return found
-
-
-def _tolerated(data: Mapping[str, Any], gate: int, samples: int) -> bool:
-    """Whether a max rate makes a model that copies nothing fail no more often than the calibration wanted."""
-    limit, rate = data["max_rate"], data["false_rate"]
-    if not 0 < limit < 1 or rate is None or not 0 < rate < 1 or data["counts"]["per"] != "sample":
-        return False
-    # A pass takes an upper bound (Clopper and Pearson) within the limit: at most so many flags.
-    flags, reached, innocent = 0, 0.0, 0.0
-    while flags < samples and (reached := reached + _of(flags, samples, limit)) <= 1 - data["confidence"]:
-        innocent += _of(flags, samples, rate)
-        flags += 1
-    return bool(1 - innocent <= 1 - (1 - rate) ** gate)
-
-
-def _of(hits: int, n: int, rate: float) -> float:
-    """Probability of exactly so many hits among n, each with this rate."""
-    ways = math.lgamma(n + 1) - math.lgamma(hits + 1) - math.lgamma(n - hits + 1)
-    return math.exp(ways + hits * math.log(rate) + (n - hits) * math.log1p(-rate))
 
 
 def _images(count: int, one: str, several: str) -> str:

@@ -18,6 +18,11 @@ def many(amount: int, one: str, several: str = "") -> str:
     return f"{amount:,} {one if amount == 1 else several or one + 's'}"
 
 
+def percent(share: float, digits: int = 3) -> str:
+    """A share of 0 to 1 as a percentage."""
+    return f"{100 * share:.{digits}g} %"
+
+
 def controlled(control: Mapping[str, Any], threshold: float) -> str:
     """What was found of the copies that were planted among the samples, beside the threshold."""
     aside = f"; {control['beyond']} more were measured that cannot" if control["beyond"] else ""

@@ -5,7 +5,7 @@ black against white), and smaller is closer. Crops, mirrors and edits are not fo
 
 Sources: Carlini et al. 2023, Extracting Training Data from Diffusion Models, for `rmse`, `tiled` and
 `relative`; Yoon et al. 2023, Diffusion Probabilistic Models Generalize when They Fail to Memorize, for
-`nearest_ratio`; Webster 2023, A Reproducible Extraction of Training Images, for `masked_mse`.
+`nearest_ratio`.
 """
 
 from __future__ import annotations
@@ -147,36 +147,6 @@ def collapse(distances: Distances, same: NDArray[np.bool_]) -> Distances:
     order = np.argsort(~kept, axis=1, kind="stable")
     moved = np.where(kept, distances, np.nan)
     return np.take_along_axis(moved, order, axis=1)
-
-
-def masked_mse(a: Images, b: Images, mask: NDArray[Any]) -> Distances:
-    """Mean square difference inside a mask: copies of a template whose other parts vary.
-
-    Webster, section 4: ``sum((a * m - b * m)^2) / mean(m)``, here divided by the number of values as well, so
-    that it is a mean. Template verbatim is below 2,500 in the paper's sums over 256 x 256 x 3, that is below
-    0.0127 here (an `rmse` of 0.113 within the mask).
-
-    Args:
-        a: (..., height, width, channels) floats in [0, 1].
-        b: as `a`; the leading axes are broadcast.
-        mask: (height, width) booleans or floats in [0, 1], 1 where the template is; not all 0.
-
-    Returns:
-        Values in [0, 1], of the shape of the leading axes.
-
-    Raises:
-        SearchError: a mask of another size, outside [0, 1] or empty; or as `rmse`.
-    """
-    _check(a, b)
-    weights = np.asarray(mask, np.float64)
-    if weights.shape != a.shape[-3:-1]:
-        raise SearchError(f"a mask of shape {weights.shape} was given, for images of {a.shape[-3:-1]}")
-    _check_range(weights)
-    if not weights.any():
-        raise SearchError("the mask is empty: nothing of the images would be compared")
-    squares = _squares(a, b) * (weights * weights)[..., None]
-    means: Distances = squares.mean(axis=(-3, -2, -1)) / weights.mean()
-    return means
 
 
 def _ratio(near: Distances, far: Distances) -> Distances:

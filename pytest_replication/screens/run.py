@@ -32,7 +32,7 @@ from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What both the assertion and the measurement take.
 
@@ -90,7 +90,17 @@ def screen_prompts(
     Raises:
         ReplicationError: the model, the prompts or the settings do not allow a verdict.
     """
-    call = Call(prompts, clean_prompts, control_prompts, screens, fpr, per, options, name, asserted=False)
+    call = Call(
+        prompts=prompts,
+        clean_prompts=clean_prompts,
+        control_prompts=control_prompts,
+        screens=screens,
+        fpr=fpr,
+        per=per,
+        options=options,
+        name=name,
+        asserted=False,
+    )
     return run_screen(model, call)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_replication.errors import ModelError, SettingsError
+from pytest_replication.errors import ModelError, SettingsError, is_breakage
 from pytest_replication.models.batches import out_of_memory
 from pytest_replication.models.diffusers.quiet import quiet_libraries
 from pytest_replication.screens.denoiser import Denoiser, Embeddings, Pictures
@@ -116,8 +116,8 @@ class StableDiffusion(Denoiser):
         try:
             with torch.no_grad(), quiet_libraries():
                 yield
-        except Exception as error:  # a model may raise anything
-            if out_of_memory(error):
+        except BaseException as error:
+            if out_of_memory(error) or not is_breakage(error):
                 raise
             raise ModelError(
                 f"the model {self.name} raised {type(error).__name__} for {what}: {error}; check its weights"

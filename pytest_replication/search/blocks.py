@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,35 @@ def blocks(shard: Shard) -> Iterator[tuple[int, NDArray[np.float32]]]:
     mapped, start = shard.embeddings()
     rows, views, dim = shard.shape
     vectors = mapped.reshape(rows * views, dim)
-    per_block = rows_of_block(dim)
-    check = Checksum(shard.embeddings_path, shard.entry.files[shard.embeddings_path.name].xxh3, start)
+    for first, stored in checked_blocks(shard, shard.embeddings_path, vectors, start, rows_of_block(dim)):
+        yield shard.first * views + first, np.asarray(stored, dtype=np.float32)
+
+
+def checked_blocks(
+    shard: Shard, path: Path, mapped: NDArray[Any], start: int, step: int
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield a file of a shard a block at a time; its checksum is taken beside whoever looks at the block.
+
+    Args:
+        shard: the shard.
+        path: one of its files.
+        mapped: (n, ...) what the file holds, memory-mapped.
+        start: bytes of the file before that.
+        step: most entries a block.
+
+    Yields:
+        Number of the first entry of a block within the shard, and the block, memory-mapped still.
+
+    Raises:
+        IndexCorrupt: after the last block, if the file is not the one that was written.
+    """
+    check = Checksum(path, shard.entry.files[path.name].xxh3, start)
     advise(mapped, "MADV_SEQUENTIAL")
     with ThreadPoolExecutor(1, "checksum") as beside:
-        for first in range(0, len(vectors), per_block):
-            stored = vectors[first : first + per_block]
+        for first in range(0, len(mapped), step):
+            stored = mapped[first : first + step]
             checked = beside.submit(check.update, stored)
-            yield shard.first * views + first, np.asarray(stored, dtype=np.float32)
+            yield first, stored
             checked.result()
             advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
     check.compare()
@@ -63,13 +85,9 @@ def check_shard(shard: Shard) -> None:
         IndexCorrupt: they are not the ones that were written.
     """
     mapped, start = shard.embeddings()
-    check = Checksum(shard.embeddings_path, shard.entry.files[shard.embeddings_path.name].xxh3, start)
-    per_block = max(1, _BLOCK_BYTES // (mapped[:1].nbytes or 1))
-    advise(mapped, "MADV_SEQUENTIAL")
-    for first in range(0, len(mapped), per_block):
-        check.update(mapped[first : first + per_block])
-        advise(mapped, "MADV_DONTNEED")
-    check.compare()
+    step = max(1, _BLOCK_BYTES // (mapped[:1].nbytes or 1))
+    for _ in checked_blocks(shard, shard.embeddings_path, mapped, start, step):
+        pass
 
 
 def advise(mapped: NDArray[Any], advice: str) -> None:

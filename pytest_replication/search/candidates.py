@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.errors import SearchError
+
 Vectors = NDArray[np.float32]
+
+SPARE = 4
+"""Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""
+_TOLERANCE = 1e-4
+"""Largest difference that rounding can make between the float32 and the float64 score."""
 
 
 @dataclass(slots=True)
@@ -77,3 +84,21 @@ class Candidates:
         kept = order[(starts[:, None] + np.arange(wanted)).ravel()]
         self.scores[:] = pool[kept].reshape(count, wanted)
         self.vectors[:] = numbers[kept].reshape(count, wanted)
+
+
+def require_equal_scores(exact: NDArray[np.float64], scores: NDArray[np.float32]) -> None:
+    """Refuse candidates whose float32 score, by which they were found, is not that of their stored vectors.
+
+    Args:
+        exact: (n,) products of the stored vectors of candidates, in float64.
+        scores: (n,) by which the same candidates were found.
+
+    Raises:
+        SearchError: two differ by more than rounding, or one is not a number.
+    """
+    difference = np.abs(exact - scores).max(initial=0.0)
+    if not difference < _TOLERANCE:
+        raise SearchError(
+            f"the float32 and float64 scores of a candidate differ by {difference:.2g}: numpy's linear "
+            "algebra gives wrong results on this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
+        )

@@ -16,10 +16,10 @@ from pytest_replication.errors import SearchError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.prompted import Prompted
 from pytest_replication.search.collect import tidy
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Matches, Own, name_matches
 from pytest_replication.search.neighbours import Neighbours
+from pytest_replication.search.vectors import take
 
 _ROWS = 4096
 """Rows that are scored at a time: bounds memory."""

@@ -10,7 +10,6 @@ lengths decide what is passed over, so all of it is under a digest.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 from pytest_replication.durable import sync_folder
 from pytest_replication.errors import BuildError, IndexCorrupt, SearchError
 from pytest_replication.index.entries import FileEntry
-from pytest_replication.index.layout import ENGINES
+from pytest_replication.index.layout import ENGINES, drop_engine
 from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.own import is_of_engine, is_shard
 from pytest_replication.index.reader import Index
 from pytest_replication.index.shard import EMBEDDINGS, describe_file
 from pytest_replication.index.writer import IndexWriter
@@ -144,7 +144,7 @@ def write_codes(index: Index, *, rebuild: bool = False, progress: bool = True) -
     Raises:
         IndexCorrupt: the vectors of a shard are not the ones that were written.
         IndexLocked: another process writes the index.
-        BuildError: codes cannot be written.
+        BuildError: codes cannot be written, or something else lies where they belong.
     """
     from tqdm import tqdm
 
@@ -194,13 +194,11 @@ def damages(index: Index) -> list[str]:
 
 
 def _make_root(root: Path, names: Set[str]) -> None:
-    """Make the folder of the codes, and delete what is in it beside those of the shards."""
-    if root.is_symlink() or root.is_file():
-        _delete(root)
+    """Make the folder of the codes, and delete the codes in it of shards that are gone."""
     root.mkdir(parents=True, exist_ok=True)
     for path in root.iterdir():
-        if path.name not in names:
-            _delete(path)
+        if is_of_engine(path) or (is_shard(path) and path.name not in names):
+            drop_engine(path)
 
 
 def _is_sound(index: Index, shard: Shard) -> bool:
@@ -215,8 +213,8 @@ def _is_sound(index: Index, shard: Shard) -> bool:
 
 def _write(root: Path, shard: Shard) -> None:
     temporary, final = root / f".new-{shard.entry.name}", root / shard.entry.name
-    _delete(temporary)
-    _delete(final)
+    drop_engine(temporary)
+    drop_engine(final)
     temporary.mkdir()
     rows, views, dim = shard.shape
     largest = max((float(np.abs(block).max()) for _, block in blocks(shard)), default=0.0)
@@ -247,14 +245,6 @@ def _write(root: Path, shard: Shard) -> None:
             os.fsync(file.fileno())
     temporary.rename(final)
     sync_folder(root)
-
-
-def _delete(path: Path) -> None:
-    """Delete what stands in the place of codes: a folder, or a link or a file that was put there."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
 
 
 def row_checksums(stored: NDArray[Any]) -> NDArray[np.uint64]:

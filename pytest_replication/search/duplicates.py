@@ -21,6 +21,8 @@ from pytest_replication.index.duplicates import Duplicates
 from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import blocks
 
+DUPLICATE = 0.95
+"""Score from which on two training images are one image twice, where nobody says otherwise."""
 _SHORT = 64
 """Dimensions of the short vectors."""
 _ROWS = 2048
@@ -36,7 +38,7 @@ _ROUNDING = 1e-6
 Short = NDArray[np.float32]
 
 
-def find_duplicates(index: Index, threshold: float = 0.95, *, progress: bool = True) -> Duplicates:
+def find_duplicates(index: Index, threshold: float = DUPLICATE, *, progress: bool = True) -> Duplicates:
     """Compare all training images with each other, by the first view of each.
 
     Memory holds 65 numbers an image and a block of pairs; the vectors stay on disk.
@@ -83,12 +85,8 @@ class _Stored:
     def take(self, places: NDArray[np.int64]) -> Short:
         """First view of some live rows, from the memory maps, of unit length also where stored in 16 bits."""
         rows, found = self.rows[places], np.empty((len(places), self.index.manifest.embedder.dim), np.float32)
-        firsts = np.array([shard.first for shard in self.index.shards])
-        homes = np.searchsorted(firsts, rows, side="right") - 1
-        for home in np.unique(homes):
-            here = homes == home
-            shard = self.index.shards[int(home)]
-            found[here] = shard.embeddings()[0][rows[here] - shard.first, 0]
+        for shard, here, numbers in self.index.homes(rows):
+            found[here] = shard.embeddings()[0][numbers, 0]
         return _unit(found)
 
     def shorten(self, index: Index) -> Short:

@@ -12,7 +12,6 @@ from PIL import Image
 
 from pytest_replication.embedders.base import threads
 from pytest_replication.errors import SampleError
-from pytest_replication.images.content import Digests
 from pytest_replication.images.views import View, cut
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -49,20 +48,19 @@ def embed_images(
     return np.concatenate(blocks)
 
 
-def embed_samples(index: Index, samples: Samples, digests: Digests | None = None) -> NDArray[np.float32]:
+def embed_samples(index: Index, samples: Samples) -> NDArray[np.float32]:
     """Embed samples exactly as the training images of an index were: (n, views, dim).
 
     Args:
         index: an open index.
         samples: what is embedded.
-        digests: takes the digest of each sample meanwhile.
 
     Raises:
         SampleError: a sample cannot be read, or all of them are black.
         IndexMismatch: the embedder at hand is not that of the index.
     """
     light = Light(samples)
-    vectors = embed_images(index, light.watch(digests.watch(samples) if digests else samples))
+    vectors = embed_images(index, light.watch(samples))
     light.require()
     return vectors
 

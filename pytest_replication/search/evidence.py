@@ -18,10 +18,10 @@ from pytest_replication.models.samples import Samples
 from pytest_replication.scoring.alike import alike
 from pytest_replication.scoring.pixel import rmse, tiled, unit_range
 from pytest_replication.search.collect import tidy
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.match import Match, PixelEvidence, name_match
 from pytest_replication.search.matches import Complexities, LowInformation, Matches
 from pytest_replication.search.pixels import search_pixels, take_pixels
+from pytest_replication.search.vectors import take
 
 SAME = 0.05
 """Tiled L2 up to which a sample with next to nothing in it is a training image: the strict end of the range

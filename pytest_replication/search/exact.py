@@ -19,18 +19,13 @@ from pytest_replication.errors import SearchError
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
 from pytest_replication.search.blocks import advise, blocks, hidden_in
-from pytest_replication.search.candidates import Candidates, Vectors
+from pytest_replication.search.candidates import SPARE, Candidates, Vectors, require_equal_scores
 from pytest_replication.search.coarse import CoarseScan
 from pytest_replication.search.codes import open_codes
 from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.floats import Buffer, take_in
 from pytest_replication.search.kernel import integer_product
 from pytest_replication.search.neighbours import Neighbours
-
-_SPARE = 4
-"""Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""
-_TOLERANCE = 1e-4
-"""Largest difference that rounding can make between the float32 and the float64 score."""
 
 
 def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours:
@@ -51,7 +46,7 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     """
     queries = unit_queries(index, samples)
     views = samples.shape[1]
-    best = Candidates.empty(len(queries), (k + _SPARE) * len(index.manifest.views))
+    best = Candidates.empty(len(queries), (k + SPARE) * len(index.manifest.views))
     scanned = coded = 0
     buffer, coarse = Buffer(), None
     for shard in index.shards:
@@ -101,10 +96,5 @@ def _score_again(index: Index, queries: Vectors, best: Candidates) -> NDArray[np
             scores[query, here] = products[query, here] / lengths
         advise(mapped, "MADV_DONTNEED")
     found = best.vectors >= 0
-    difference = np.abs(products[found] - best.scores[found]).max(initial=0.0)
-    if not difference < _TOLERANCE:
-        raise SearchError(
-            f"the float32 and float64 scores of a candidate differ by {difference:.2g}: numpy's linear "
-            "algebra gives wrong results on this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
-        )
+    require_equal_scores(products[found], best.scores[found])
     return np.where(found, tidy(scores), -np.inf)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pytest_replication.choices import EngineChoice
 from pytest_replication.errors import SearchError, SettingsError, ThresholdMissing
 from pytest_replication.index.opening import open_index
 from pytest_replication.index.reader import Index
@@ -26,7 +27,6 @@ from pytest_replication.search.engines.certificate import CONFIDENCE, MIN_PLANTE
 from pytest_replication.search.engines.recall import check_terms
 from pytest_replication.search.proposals import CANDIDATES
 from pytest_replication.stats.intervals import samples_to_prove
-from pytest_replication.surroundings import EngineChoice
 
 _MIN_RECALL = EngineChoice().min_recall
 _TERMS = (_MIN_RECALL, CONFIDENCE)

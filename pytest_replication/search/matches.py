@@ -13,6 +13,7 @@ from pytest_replication.search.neighbours import Neighbours, SearchedBy
 from pytest_replication.search.objects_found import ObjectsFound
 from pytest_replication.search.sightings import Sightings
 from pytest_replication.search.subject import Subject
+from pytest_replication.stored_fields import NOT_STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Matches:
     complexity: tuple[Complexities, ...] = ()
     own: tuple[Own | None, ...] = ()
     objects: ObjectsFound | None = None
-    stored: Stored | None = field(default=None, compare=False, metadata={"stored": False})
+    stored: Stored | None = field(default=None, compare=False, metadata=NOT_STORED)
 
     @property
     def best(self) -> tuple[Match, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.choices import EXACT
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
@@ -54,7 +56,7 @@ class SearchedBy:
         note: why it was this one and not the engine that was asked for; empty if it is that one.
     """
 
-    engine: str = "exact"
+    engine: str = EXACT
     recall: float | None = 1.0
     threshold: float | None = None
     planted: int = 0
@@ -65,4 +67,4 @@ class SearchedBy:
     @property
     def exact(self) -> bool:
         """Whether every row was scored."""
-        return self.engine == "exact"
+        return self.engine == EXACT

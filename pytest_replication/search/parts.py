@@ -11,10 +11,6 @@ An index without parts is searched all the same: parts of a sample against whole
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +19,14 @@ from PIL import Image
 from pytest_replication.errors import IndexCorrupt, SampleError, SearchError, SettingsError
 from pytest_replication.images.parts import BARE, grid
 from pytest_replication.images.views import View
-from pytest_replication.index.checksums import Checksum
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
-from pytest_replication.search.blocks import advise, rows_of_block
-from pytest_replication.search.candidates import Candidates, Vectors
+from pytest_replication.search.blocks import checked_blocks, rows_of_block
+from pytest_replication.search.candidates import SPARE, Candidates, Vectors, require_equal_scores
 from pytest_replication.search.collect import tidy
 from pytest_replication.search.embed import embed_images
 from pytest_replication.search.neighbours import Neighbours
 
-_SPARE = 4
-"""Candidates kept beyond k, so that rounding in float32 cannot push one of the k out."""
-_TOLERANCE = 1e-4
-"""Largest difference that rounding can make between the float32 and the float64 score."""
 _SCORES = 8 << 20
 """Scores that are in memory at once."""
 _FILES = 2
@@ -104,7 +95,7 @@ def nearest_parts(index: Index, samples: NDArray[np.float32], k: int = 10) -> Ne
     if k < 1:
         raise SettingsError(f"{k} nearest training images are wanted: give 1 or more")
     _check(index, samples)
-    best = Candidates.empty(len(samples), _FILES * (k + _SPARE))
+    best = Candidates.empty(len(samples), _FILES * (k + SPARE))
     for file in range(_FILES if index.objects and index.objects.parts else 1):
         scanned = sum(_scan(index, shard, samples, best, file) for shard in index.shards)
         if (searched := scanned - len(index.removed)) != index.rows:
@@ -128,47 +119,19 @@ def _check(index: Index, samples: NDArray[np.float32]) -> None:
         raise SampleError("a vector of a part of a sample is not finite or not of unit length")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """The vectors of a shard, of its views or of its parts.
-
-    Attributes:
-        path: where they are stored.
-        mapped: (rows, views, dim), memory-mapped.
-        start: their first byte.
-    """
-
-    path: Path
-    mapped: NDArray[Any]
-    start: int
-
-    @classmethod
-    def of(cls, shard: Shard, file: int) -> _File:
-        return (
-            cls(shard.parts_path, *shard.parts()) if file else cls(shard.embeddings_path, *shard.embeddings())
-        )
-
-
-def _blocks(shard: Shard, file: _File) -> Iterator[tuple[int, Vectors]]:
+def _blocks(shard: Shard, file: int) -> Iterator[tuple[int, Vectors]]:
     """Yield (rows, views, dim) float32 blocks of whole rows, with their first row within the shard."""
-    rows, views, dim = file.mapped.shape
-    step = max(1, rows_of_block(dim) // views)
-    check = Checksum(file.path, shard.entry.files[file.path.name].xxh3, file.start)
-    advise(file.mapped, "MADV_SEQUENTIAL")
-    with ThreadPoolExecutor(1, "checksum") as beside:
-        for first in range(0, rows, step):
-            stored = file.mapped[first : first + step]
-            checked = beside.submit(check.update, stored)
-            yield first, np.asarray(stored, dtype=np.float32)
-            checked.result()
-            advise(file.mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
-    check.compare()
+    path = shard.parts_path if file else shard.embeddings_path
+    mapped, start = shard.parts() if file else shard.embeddings()
+    step = max(1, rows_of_block(mapped.shape[2]) // mapped.shape[1])
+    for first, stored in checked_blocks(shard, path, mapped, start, step):
+        yield first, np.asarray(stored, dtype=np.float32)
 
 
 def _scan(index: Index, shard: Shard, samples: Vectors, best: Candidates, file: int) -> int:
     """Take in the rows of a shard by one of its files; returns how many."""
     scanned = 0
-    for first, block in _blocks(shard, _File.of(shard, file)):
+    for first, block in _blocks(shard, file):
         row = shard.first + first
         low, high = np.searchsorted(index.removed, [row, row + len(block)])
         _take_in(samples, block, row, index.removed[low:high] - row, best, file)
@@ -263,11 +226,8 @@ def _stored(index: Index, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Vectors of views and parts of rows: (n, views + parts, dim)."""
     views = len(index.manifest.views)
     vectors = np.empty((len(rows), len(training_views(index)), index.manifest.embedder.dim))
-    ends = np.array([shard.first + shard.entry.rows for shard in index.shards])
-    homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
-    for home in np.unique(homes):
-        shard, here = index.shards[int(home)], np.flatnonzero(homes == home)
-        vectors[here, :views] = shard.embeddings()[0][rows[here] - shard.first]
+    for shard, places, numbers in index.homes(rows):
+        vectors[places, :views] = shard.embeddings()[0][numbers]
     if index.objects is not None:
         vectors[:, views:] = index.parts_of(rows)
     return vectors
@@ -285,9 +245,4 @@ def _compare(
     )
     there = numbers >= 0
     exact = by_file[np.searchsorted(rows, numbers[there] // _FILES), numbers[there] % _FILES]
-    difference = np.abs(exact - best.scores[sample][there]).max(initial=0.0)
-    if not difference < _TOLERANCE:
-        raise SearchError(
-            f"the float32 and float64 scores of a candidate differ by {difference:.2g}: numpy's linear "
-            "algebra gives wrong results on this machine; try another build of numpy (or OPENBLAS_CORETYPE)"
-        )
+    require_equal_scores(exact, best.scores[sample][there])

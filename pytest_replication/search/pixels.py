@@ -9,17 +9,15 @@ summed, and so are the distances: nothing has to be scored again, and equal dist
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SampleError, SearchError, SettingsError
-from pytest_replication.index.checksums import Checksum
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
-from pytest_replication.search.blocks import advise
+from pytest_replication.search.blocks import checked_blocks
 
 _PIECE = 1024
 """Numbers whose product is exact in float32: 1,024 times 128 times 128 is 2^24."""
@@ -109,22 +107,19 @@ def take_pixels(index: Index, rows: NDArray[np.int64]) -> Pixels:
 
     Args:
         index: an open index that stores pixels.
-        rows: (n,) rows, in any order, all within the index.
+        rows: (n,) stored rows, in any order.
 
     Returns:
         (n, side, side, 3) uint8.
 
     Raises:
-        SettingsError: the index stores no pixels.
+        SettingsError: the index stores no pixels, or not all of these rows.
         IndexCorrupt: a file does not hold what the manifest says.
     """
     side = require_pixels(index)
     taken = np.empty((len(rows), side, side, 3), np.uint8)
-    ends = np.array([shard.first + shard.entry.rows for shard in index.shards])
-    homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
-    for home in np.unique(homes):
-        shard, here = index.shards[int(home)], np.flatnonzero(homes == home)
-        taken[here] = shard.pixels()[0][rows[here] - shard.first]
+    for shard, places, numbers in index.homes(rows):
+        taken[places] = shard.pixels()[0][numbers]
     return taken
 
 
@@ -152,16 +147,8 @@ def _blocks(shard: Shard) -> Iterator[tuple[int, NDArray[np.float32]]]:
     mapped, start = shard.pixels()
     size = mapped[:1].size or 1
     step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (4 * size)))
-    check = Checksum(shard.pixels_path, shard.entry.files[shard.pixels_path.name].xxh3, start)
-    advise(mapped, "MADV_SEQUENTIAL")
-    with ThreadPoolExecutor(1, "checksum") as beside:
-        for first in range(0, len(mapped), step):
-            stored = mapped[first : first + step]
-            checked = beside.submit(check.update, stored)
-            yield shard.first + first, _centred(stored)
-            checked.result()
-            advise(mapped, "MADV_DONTNEED")  # clean pages of a file: nothing is lost
-    check.compare()
+    for first, stored in checked_blocks(shard, shard.pixels_path, mapped, start, step):
+        yield shard.first + first, _centred(stored)
 
 
 def _centred(pixels: Pixels) -> NDArray[np.float32]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.choices import EngineChoice
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.search.collect import collect, tidy, unit_queries
 from pytest_replication.search.engines import Certificate, Engine, engine_class, open_engine
 from pytest_replication.search.engines.certificate import CONFIDENCE
-from pytest_replication.search.engines.vectors import check_vectors, cosines
 from pytest_replication.search.neighbours import Neighbours, SearchedBy
-from pytest_replication.surroundings import EngineChoice
+from pytest_replication.search.vectors import check_vectors, cosines
 
 CANDIDATES = 20
 """Stored vectors that an engine is asked for a query, at least: what certificates are measured with."""

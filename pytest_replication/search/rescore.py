@@ -119,21 +119,17 @@ def take_tokens(index: Index, rows: NDArray[np.int64]) -> NDArray[np.float16]:
 
     Args:
         index: an open index that stores tokens.
-        rows: (n,) rows, in any order, all within the index.
+        rows: (n,) stored rows, in any order.
 
     Returns:
         (n, views, chunks, length) float16.
 
     Raises:
-        SettingsError: the index stores no tokens.
+        SettingsError: the index stores no tokens, or not all of these rows.
         IndexCorrupt: a file does not hold what the manifest says.
     """
     taken = np.empty((len(rows), len(index.manifest.views), *(index.token_shape or (0, 0))), np.float16)
-    firsts = np.array([shard.first for shard in index.shards])
-    ends = firsts + [shard.entry.rows for shard in index.shards]
-    homes = np.searchsorted(ends, rows, side="right")  # a shard without rows is nobody's home
-    for home in np.unique(homes):
-        shard, here = index.shards[int(home)], np.flatnonzero(homes == home)
+    for shard, places, numbers in index.homes(rows):
         stored = shard.tokens()
-        taken[here] = stored.reshape(*shard.shape[:2], *stored.shape[1:])[rows[here] - shard.first]
+        taken[places] = stored.reshape(*shard.shape[:2], *stored.shape[1:])[numbers]
     return taken

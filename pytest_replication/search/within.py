@@ -10,9 +10,9 @@ import numpy as np
 
 from pytest_replication.errors import CalibrationError
 from pytest_replication.index.reader import Index
-from pytest_replication.search.engines.vectors import take
 from pytest_replication.search.exact import search
 from pytest_replication.search.holdout import CLOSEST, Measured
+from pytest_replication.search.vectors import take
 
 _BATCH = 512
 _NEIGHBOURS = 16

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.errors import SampleError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -31,7 +32,6 @@ from pytest_replication.stats.twosample import (
     samples_to_detect,
     tail_test,
 )
-from pytest_replication.surroundings import CanaryChoice
 from pytest_replication.verdicts import Outcome
 
 POWER = 0.8

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.controls.copies import MAX_COPIED, copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.reader import Index
@@ -33,13 +34,12 @@ from pytest_replication.stats.features import Blocks
 from pytest_replication.stats.fld import MOST, generalisation
 from pytest_replication.stats.holm import holm
 from pytest_replication.stats.mifid import mifid
-from pytest_replication.surroundings import CanaryChoice
 from pytest_replication.verdicts import Outcome
 
 NAME = "assert_no_data_copying"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyingRule:
     """How regions are tested.
 

@@ -19,7 +19,7 @@ from pytest_replication.set_checks.unseen import check_copies, few_copied, keep_
 NAME = "assert_not_closer_than_holdout"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldoutRule:
     """How the two histograms are compared.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.errors import SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
@@ -15,14 +16,13 @@ from pytest_replication.set_checks.running import Call, Scores, run_check, searc
 from pytest_replication.set_verdicts import Finding, PercentileVerdict
 from pytest_replication.stats.intervals import samples_to_prove
 from pytest_replication.stats.percentile import PercentileBounds, percentile_bounds, widest
-from pytest_replication.surroundings import CanaryChoice
 from pytest_replication.verdicts import Outcome
 
 NAME = "assert_percentile_below"
 
 
 def measure_percentile(
-    samples: object, percentile: float, value: float, confidence: float, call: Call
+    samples: object, *, percentile: float, value: float, confidence: float, call: Call
 ) -> PercentileVerdict:
     """Bound a percentile of the scores of samples, and compare it with a value.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.asked import breakage_told, choose_allowed, choose_canaries, index_for
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.controls.embed import embed_guarded
 from pytest_replication.controls.gate import Guard, draw
 from pytest_replication.controls.judged import judge_control
@@ -22,7 +23,7 @@ from pytest_replication.search import Subject, search
 from pytest_replication.search.embed import embed_samples
 from pytest_replication.search.sightings import Sightings
 from pytest_replication.set_verdicts import SetVerdict
-from pytest_replication.surroundings import CanaryChoice, current
+from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome
 
 V = TypeVar("V", bound=SetVerdict)
@@ -32,7 +33,7 @@ _NEIGHBOURS = 5
 """Rows that are found of each sample: a canary may have duplicates."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What every assertion about a set takes, beside its own.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image
 
 from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
-from pytest_replication.controls.planting import DUPLICATE
 from pytest_replication.errors import SampleError, SettingsError, SourceError
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef, open_source
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.set_checks.independent import keys_of
 from pytest_replication.set_checks.running import Features
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.controls.planting import DUPLICATE
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.errors import SettingsError, ThresholdMissing
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
 from pytest_replication.search.collect import tidy
+from pytest_replication.search.duplicates import DUPLICATE
 from pytest_replication.set_checks.running import Call, Features, embed_only, run_check
 from pytest_replication.set_verdicts import Finding, WithinVerdict
-from pytest_replication.surroundings import CanaryChoice
+from pytest_replication.shares import allowed
 from pytest_replication.verdicts import Outcome
 
 NAME = "assert_no_duplicates_within"
@@ -21,7 +22,9 @@ _ROWS = 512
 _SHOWN = 5
 
 
-def measure_within(samples: object, threshold: float | None, max_share: float, call: Call) -> WithinVerdict:
+def measure_within(
+    samples: object, *, threshold: float | None, max_share: float, call: Call
+) -> WithinVerdict:
     """Compare samples with each other.
 
     Raises:
@@ -45,7 +48,7 @@ def judge_within(
     n, groups = len(vectors), group(vectors, threshold)
     several = sorted((tuple(g) for g in groups if len(g) > 1), key=lambda g: (-len(g), g))
     repeated = n - len(groups)
-    outcome = Outcome.PASS if repeated <= max_share * n else Outcome.FAIL
+    outcome = Outcome.PASS if repeated <= allowed(max_share, n) else Outcome.FAIL
     outcome = Outcome.INCONCLUSIVE if n < 2 else outcome
     repeat = f"{repeated} of {n} samples repeat another"
     findings = [

@@ -10,7 +10,7 @@ import pytest
 from chromium import Browser, chromium
 from made_pages import made, stored
 
-from pytest_replication.reports.html import write_html
+from pytest_replication.reports.html import html_report
 from pytest_replication.results import Results
 
 PROGRAM = chromium()
@@ -47,7 +47,9 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         folder = tmp_path_factory.mktemp("report")
         data = made(folder, pairs, **given)
         change(data)
-        return write_html(Results(stored(folder, data), data), folder / "report.html", budget=budget)
+        told = html_report(Results(stored(folder, data), data), budget=budget)
+        (folder / "report.html").write_text(told, encoding="utf-8")
+        return folder / "report.html"
 
     return page
 

@@ -24,6 +24,7 @@ from pytest_replication.index.shard import describe_file
 from pytest_replication.index.writer import IndexWriter
 
 FACE = BuildOptions(embedder="callable:two_faced:face", shard_rows=6, progress=False)
+APPEND = AppendOptions(embedder=FACE.embedder, progress=False)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def index(pictures: Path, tmp_path: Path) -> Path:
 
 
 def appended(index: Path, pictures: Path, unrelated: Path) -> None:
-    append_index(index, unrelated, AppendOptions(progress=False))
+    append_index(index, unrelated, APPEND)
 
 
 def resumed(index: Path, pictures: Path, unrelated: Path) -> None:
@@ -62,7 +63,7 @@ def remade_by_workers(index: Path, pictures: Path, unrelated: Path) -> None:
 
 def merged(index: Path, pictures: Path, unrelated: Path) -> None:
     part = build_index(unrelated, index.with_name("part"), replace(FACE, overwrite=True)).index
-    merge_indexes([part, index], index.with_name("merged"))
+    merge_indexes([part, index], index.with_name("merged"), embedder=FACE.embedder)
 
 
 Writer = Callable[[Path, Path, Path], None]
@@ -140,7 +141,7 @@ def test_an_index_that_is_replaced_while_the_embedder_is_loaded(
 
     monkeypatch.setattr(append, "IndexWriter", late)
     with pytest.raises(IndexMismatch, match="was replaced by an index of another embedder"):
-        append_index(index, unrelated, AppendOptions(progress=False))
+        append_index(index, unrelated, APPEND)
     assert open_index(index).rows == 12
 
 
@@ -167,10 +168,10 @@ def test_parts_whose_vectors_differ_as_the_embedder_allows_are_merged(
 
     edit_probe(part, drift)
     if allowed:
-        assert merge_indexes([index, part], tmp_path / "merged").rows == 23
+        assert merge_indexes([index, part], tmp_path / "merged", embedder=FACE.embedder).rows == 23
         return
     with pytest.raises(IndexMismatch, match=r"1 - cosine 0\.001, at most 1e-04"):
-        merge_indexes([index, part], tmp_path / "merged")
+        merge_indexes([index, part], tmp_path / "merged", embedder=FACE.embedder)
 
 
 def test_parts_with_other_probe_images_are_judged_by_the_embedder(
@@ -186,6 +187,6 @@ def test_parts_with_other_probe_images_are_judged_by_the_embedder(
     edit_probe(part, turn)
     switch("other")
     with pytest.raises(IndexMismatch, match="other vectors"):
-        merge_indexes([index, part], tmp_path / "merged")
+        merge_indexes([index, part], tmp_path / "merged", embedder=FACE.embedder)
     switch("one")
-    assert merge_indexes([index, part], tmp_path / "merged").rows == 23
+    assert merge_indexes([index, part], tmp_path / "merged", embedder=FACE.embedder).rows == 23

@@ -28,6 +28,7 @@ from pytest_replication.search import search
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ROWS, DIM, SHARD = 3000, 64, 500
 SMALL = ("--rows", ROWS, "--dim", DIM, "--shard-rows", SHARD)
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="benchmarks read /proc")
 
 
 @pytest.fixture

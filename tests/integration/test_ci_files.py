@@ -248,6 +248,7 @@ exit 1
 def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...], tests: str) -> None:
     variables = {key: str(value) for key, value in JOB["variables"].items()}
     variables |= {
+        "REPLICATION_PACKAGE": f"./{EVIL}[weights]",
         "REPLICATION_MODEL": EVIL,
         "REPLICATION_PROMPTS": EVIL,
         "REPLICATION_THRESHOLD": "0.9",
@@ -261,7 +262,7 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
     script = "\n".join([*JOB["before_script"], *JOB["script"]])
     assert run(script, tmp_path, env, shell).returncode == 0
     install, gate = calls(tmp_path)
-    assert install[-1] == "pytest-replication[weights]"
+    assert install == ["-m", "pip", "install", "--quiet", f"./{EVIL}[weights]"]
     rest = ["--replication-require-checks", "--", "tests/a.py", EVIL]
     assert gate == [
         "-m", "pytest", "--replication-index=index", "--replication-report=replication-report",
@@ -271,6 +272,34 @@ def test_the_job_of_gitlab(tmp_path: Path, recorded: Path, shell: tuple[str, ...
         *(rest if tests else ["--replication-gate=no_replication", "--ignore-glob=*"]),
     ]  # fmt: skip
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", [("bash", "-eo", "pipefail"), ("sh", "-e")])
+@pytest.mark.parametrize(
+    ("package", "taken"),
+    [
+        ("", False),
+        ("pytest-replication", False),
+        ("pytest-replication[weights]>=0.1", False),
+        ("pytest-replication[weights]==0.1.0", True),
+        ("../dist/pytest_replication-0.1.0-py3-none-any.whl[weights]", True),
+        ("pytest-replication @ git+https://host.example/it@0123abc", True),
+    ],
+)
+def test_the_job_of_gitlab_installs_nothing_by_its_name_alone(
+    tmp_path: Path, recorded: Path, shell: tuple[str, ...], package: str, taken: bool
+) -> None:
+    variables = {key: str(value) for key, value in JOB["variables"].items()}
+    assert variables["REPLICATION_PACKAGE"] == ""
+    path = f"{recorded}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | variables | {"PATH": path, "REPLICATION_PACKAGE": package}
+    done = run("\n".join(JOB["before_script"]), tmp_path, env, shell)
+    if taken:
+        assert done.returncode == 0, done.stdout
+        assert calls(tmp_path) == [["-m", "pip", "install", "--quiet", package]]
+    else:
+        assert (done.returncode, (tmp_path / "argv.json").exists()) == (2, False)
+        assert f"REPLICATION_PACKAGE is '{package}'; expected what to install" in done.stdout
 
 
 @pytest.mark.parametrize(("gate", "files", "expected"), [(0, 0, 0), (1, 0, 1), (1, 3, 1), (0, 3, 3)])

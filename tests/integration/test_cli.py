@@ -308,11 +308,12 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(
     assert said in capsys.readouterr().err
 
 
-def test_a_model_that_raises_is_not_a_model_that_copies(built: Path, tmp_path: Path) -> None:
-    (tmp_path / "raising.py").write_text("def make(seeds):\n    raise RuntimeError('out of memory')\n")
+@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
+def test_a_model_that_raises_is_not_a_model_that_copies(built: Path, tmp_path: Path, error: str) -> None:
+    (tmp_path / "raising.py").write_text(f"def make(seeds):\n    raise {error}('out of memory')\n")
     done = start("check", built, "raising:make", "--threshold", "0.9", cwd=tmp_path)
     assert done.returncode == 3
-    assert "raising:make raised RuntimeError" in done.stderr
+    assert f"raising:make raised {error}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -321,12 +322,25 @@ def test_a_count_below_one_drops_nothing(built: Path, training: Path, count: str
     assert call("check", built, training, "--threshold", "0.9", "--count", count).returncode == 3
 
 
+UNEXPECTED = {
+    ZeroDivisionError("x"): "error: info broke down: ZeroDivisionError: x",
+    SystemExit(0): "error: info broke down: SystemExit: 0",
+    ModuleNotFoundError(
+        "No module named 'lost'", name="lost"
+    ): "error: lost cannot be loaded (ModuleNotFoundError",
+}
+
+
+@pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
 def test_anything_unexpected_is_3(
-    built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
-    monkeypatch.setattr("pytest_replication._cli.info.open_index", lambda path: 1 / 0)
-    assert cli.main(["info", str(built)]) == 3
-    assert "error: info broke down: ZeroDivisionError" in capsys.readouterr().err
+    def broken(path: str) -> None:
+        raise error
+
+    monkeypatch.setattr("pytest_replication._cli.info.open_index", broken)
+    assert cli.main(["info", "index"]) == 3
+    assert UNEXPECTED[error] in capsys.readouterr().err
 
 
 def test_the_life_of_an_index(pictures: Path, training: Path, tmp_path: Path) -> None:

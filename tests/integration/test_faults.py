@@ -468,6 +468,38 @@ XFAILED = {
         def test_it(replication_samples):
             pass
     """,
+    "model that ends the program": """
+        import pytest
+        from pytest_replication import load_model
+
+        @pytest.mark.xfail
+        def test_it():
+            load_model("broken_model:leave").sample(3)
+    """,
+    "embedder that ends the program": """
+        import pytest
+        from pytest_replication.embedders.pixels import PixelEmbedder
+
+        def leave(*args):
+            raise SystemExit("no GPU")
+
+        @pytest.mark.xfail
+        def test_it(monkeypatch, assert_no_replication):
+            monkeypatch.setattr(PixelEmbedder, "forward", leave)
+            assert_no_replication("photos/unrelated", 0.9)
+    """,
+    "embedder that cannot be opened": """
+        import pytest
+        from pytest_replication.index import opening
+
+        def leave(*args, **kwargs):
+            raise SystemExit("no GPU")
+
+        @pytest.mark.xfail
+        def test_it(monkeypatch, request):
+            monkeypatch.setattr(opening, "open_index", leave)
+            request.getfixturevalue("replication_index")
+    """,
     "modules restored": """
         import importlib, sys
         from unittest import mock
@@ -487,7 +519,15 @@ XFAILED = {
 def test_xfail_never_hides_a_broken_gate_on_any_way(
     run_suite: RunSuite, pytester: pytest.Pytester, case: str
 ) -> None:
-    pytester.makepyfile(broken_model="def make(seeds):\n    raise RuntimeError('out of memory')\n")
+    pytester.makepyfile(
+        broken_model="""
+        def make(seeds):
+            raise RuntimeError("out of memory")
+
+        def leave(seeds):
+            raise SystemExit("no GPU")
+        """
+    )
     pytester.makeini("[pytest]\npythonpath = .\n")
     result = run_suite(XFAILED[case], "--replication-model=broken_model:make")
     assert result.ret == 1

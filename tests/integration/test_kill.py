@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 HARNESS = '''
-"""Fork some work, kill it at a random moment, look, do it again, look again. Prints one JSON a trial."""
+"""Fork some work, kill it late or at a random moment, look, do it again, look again. Prints one JSON a trial."""
 import contextlib, hashlib, json, os, random, shutil, signal, sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ WORK = {
 }
 
 class Steps:
-    """Counts what this process asks of the file system, and lets the kernel kill it a moment after one."""
+    """Counts what this process asks of the file system, and kills it at one, or a moment after it."""
 
     def __init__(self, last, delay):
         self.count, self.last, self.delay = 0, last, delay
@@ -48,7 +48,9 @@ class Steps:
     def __call__(self, event, arguments):
         if event == "open" or event.startswith("os."):
             self.count += 1
-            if self.count == self.last:  # nobody handles SIGALRM: as sudden as SIGKILL, and on time
+            if self.count == self.last and not self.delay:
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif self.count == self.last:  # nobody handles SIGALRM: as sudden as SIGKILL, and on time
                 signal.setitimer(signal.ITIMER_REAL, self.delay)
 
 def run(name, out, last=0, delay=0.0):
@@ -89,14 +91,22 @@ for name in WORK:
     assert ended == 0
     after[name] = digest(last)
 
+# The first one loaded modules as well, which this process has by now.
+steps["build"] = run("build", work / "again")[1]
+
 rng = random.Random(seed)
 for trial in range(trials):
     name = list(WORK)[trial % len(WORK)]
     out = work / f"killed-{trial}"
     if before[name]:
         shutil.copytree(before[name], out)
-    ended, _ = run(name, out, rng.randint(1, steps[name]), rng.uniform(1e-6, 0.003))
-    assert ended in (0, signal.SIGALRM), ended
+    late = trial < len(WORK)
+    if late:  # four fifths of the way, with some shards in place and some to come
+        ended, _ = run(name, out, steps[name] * 4 // 5)
+        assert ended == signal.SIGKILL, (name, ended)
+    else:
+        ended, _ = run(name, out, rng.randint(1, steps[name]), rng.uniform(1e-6, 0.003))
+        assert ended in (0, signal.SIGALRM), ended
     try:
         found = digest(out)
         state = "complete" if found == after[name] else "LIES"
@@ -112,7 +122,8 @@ for trial in range(trials):
     resumed = done(again, out) and digest(out) == after[name]
     leftovers = sorted(p.name for p in (out / "shards").iterdir() if not p.name.isdigit())
     leftovers += sorted(p.name for p in out.glob("*") if name == "overwrite" and p.name.startswith("removed"))
-    print(json.dumps({"work": name, "state": state, "resumed": resumed, "leftovers": leftovers}), flush=True)
+    told = {"work": name, "late": late, "state": state, "resumed": resumed, "leftovers": leftovers}
+    print(json.dumps(told), flush=True)
     shutil.rmtree(out)
 '''
 
@@ -135,6 +146,6 @@ def test_work_that_is_killed_at_random_moments(
     assert {"LIES", "BROKEN"} & {trial["state"] for trial in trials} == set()
     assert all(trial["resumed"] for trial in trials)
     assert all(trial["leftovers"] == [] for trial in trials)
-    # The kills have to hit work that is under way, or this shows nothing.
-    cut = [trial for trial in trials if trial["work"] in ("build", "append")]
-    assert sum(trial["state"] == "incomplete" for trial in cut) >= len(cut) / 5
+    # Where the others strike is up to the machine; these hit work that is under way, or this shows nothing.
+    cut = [trial["state"] for trial in trials if trial["late"] and trial["work"] in ("build", "append")]
+    assert cut == ["incomplete", "incomplete"]

@@ -218,14 +218,14 @@ def test_a_run_says_from_how_many_points_on(
 
         def test_of_the_run(check_replication):
             verdict = check_replication({str(folder / "copied")!r}, threshold={ABOVE})
-            assert verdict.policy.objects.inliers == 1000
+            assert verdict.policy.objects.points == 1000
             assert verdict.policy.objects.source == "ini file"
 
         @pytest.mark.replication(objects=9)
         def test_marked(check_replication):
             verdict = check_replication({str(folder / "copied")!r}, threshold={ABOVE})
             assert not verdict.passed
-            assert (verdict.policy.objects.inliers, verdict.policy.objects.source) == (9, "marker")
+            assert (verdict.policy.objects.points, verdict.policy.objects.source) == (9, "marker")
 
         @pytest.mark.replication(objects=False)
         def test_marked_off(check_replication):

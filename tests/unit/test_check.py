@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_run import MadeRun
 from PIL import Image
 
 from pytest_replication import (
     Inconclusive,
     Outcome,
     ReplicationDetected,
-    Verdict,
     assert_no_replication,
     assert_replication_rate_below,
     check_extraction,
@@ -24,55 +22,7 @@ from pytest_replication.errors import IndexMismatch, SampleError, SettingsError,
 from pytest_replication.index import Index
 from pytest_replication.index.imported import ImportOptions, import_index
 from pytest_replication.models import Samples
-from pytest_replication.surroundings import EngineChoice, Surroundings, current, surrounded_by
-
-
-@dataclass
-class Run(Surroundings):
-    """The surroundings of a test, made up."""
-
-    opened: Index
-    given_threshold: tuple[float, str] | None = None
-    given_rate: tuple[float, str] | None = None
-    unproved_allowed: bool = False
-    given_canaries: tuple[int, str] | None = None
-    accepted_file: str | None = None
-    breaks: int = 0
-    verdicts: list[tuple[Verdict, bool]] = field(default_factory=list)
-    noted: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
-
-    def index(self, path: str | None = None) -> Index:
-        return self.opened if path is None else open_index(path)
-
-    def threshold(self) -> tuple[float, str] | None:
-        return self.given_threshold
-
-    def max_rate(self) -> tuple[float, str] | None:
-        return self.given_rate
-
-    def engine(self) -> EngineChoice:
-        return EngineChoice()
-
-    def canaries(self) -> tuple[int, str] | None:
-        return self.given_canaries
-
-    def allow_unproved(self) -> bool:
-        return self.unproved_allowed
-
-    def complexity(self) -> bool:
-        return False
-
-    def accepted(self) -> str | None:
-        return self.accepted_file
-
-    def record(self, verdict: Verdict, asserted: bool) -> None:
-        self.verdicts.append((verdict, asserted))
-
-    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
-        self.noted.append((row, asserted))
-
-    def broke(self) -> None:
-        self.breaks += 1
+from pytest_replication.surroundings import current, surrounded_by
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +112,7 @@ def test_sscd_has_the_threshold_of_the_paper(sscd_index: Index, copies: list[Ima
 
 
 def test_a_run_gives_what_the_call_leaves_open(pixels_index: Index, copies: list[Image.Image]) -> None:
-    run = Run(pixels_index, (0.99999, "ini file"), (0.7, "command line"))
+    run = MadeRun(pixels_index, (0.99999, "ini file"), given_rate=(0.7, "command line"))
     with surrounded_by(run):
         open_call = check_replication(copies, name="two copies")
         full_call = assert_no_replication(copies, 1.0, max_rate=0.0)
@@ -174,7 +124,7 @@ def test_a_run_gives_what_the_call_leaves_open(pixels_index: Index, copies: list
 
 
 def test_surroundings_end_with_their_block(pixels_index: Index) -> None:
-    outer, inner = Run(pixels_index), Run(pixels_index)
+    outer, inner = MadeRun(pixels_index), MadeRun(pixels_index)
     with surrounded_by(outer):
         with surrounded_by(inner):
             assert current() is inner
@@ -212,7 +162,7 @@ def test_an_unproved_import_passes_only_where_that_is_allowed(unproved: Index, u
         ):
             assert_no_replication(unrelated, 0.9, max_rate=rate, index=unproved)
     assert assert_no_replication(unrelated, 0.9, index=unproved, allow_unproved=True).passed
-    run = Run(unproved, (0.9, "ini file"), unproved_allowed=True)
+    run = MadeRun(unproved, (0.9, "ini file"), unproved_allowed=True)
     with surrounded_by(run):
         assert assert_no_replication(unrelated).policy.allow_unproved
         with pytest.raises(IndexMismatch):
@@ -230,7 +180,7 @@ def test_a_word_does_not_allow_it(unproved: Index, unrelated: Path) -> None:
 
 
 def test_a_check_of_pixels_is_noted_and_a_broken_one_breaks_the_run(pixels_index: Index) -> None:
-    run = Run(pixels_index)
+    run = MadeRun(pixels_index)
     with surrounded_by(run), pytest.raises(SettingsError, match="stores no pixels"):
         check_extraction([Image.new("RGB", (8, 8), "red")])
     assert (run.breaks, run.noted) == (1, [])

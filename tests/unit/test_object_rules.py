@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_run import MadeRun
 
 from pytest_replication import Index
 from pytest_replication.errors import SettingsError
@@ -12,20 +13,8 @@ from pytest_replication.objects import POINTS, ObjectRule
 from pytest_replication.surroundings import Surroundings
 
 
-class Run(Surroundings):
-    """A run that says only what it is given of parts."""
-
-    def __init__(self, wanted: bool, points: tuple[int, str] | None = None) -> None:
-        self.wanted, self.points = wanted, points
-
-    def objects(self) -> bool:
-        return self.wanted
-
-    def object_points(self) -> tuple[int, str] | None:
-        return self.points
-
-    index = threshold = max_rate = engine = canaries = allow_unproved = complexity = None  # type: ignore[assignment]
-    record = note = broke = None  # type: ignore[assignment]
+def made(wanted: bool, points: tuple[int, str] | None = None) -> MadeRun:
+    return MadeRun(objects_wanted=wanted, given_points=points)
 
 
 LINE = (12, "command line")
@@ -36,17 +25,17 @@ DEFAULT = ("the default", POINTS)
     ("given", "run", "expected"),
     [
         (None, None, None),
-        (None, Run(False, LINE), None),
-        (None, Run(True), ObjectRule()),
-        (None, Run(True, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
-        (False, Run(True, LINE), None),
-        (np.False_, Run(True, LINE), None),
+        (None, made(False, LINE), None),
+        (None, made(True), ObjectRule()),
+        (None, made(True, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
+        (False, made(True, LINE), None),
+        (np.False_, made(True, LINE), None),
         (True, None, ObjectRule()),
-        (True, Run(False, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
-        (20, Run(True, LINE), ObjectRule(20, "call", overridden=DEFAULT)),
+        (True, made(False, LINE), ObjectRule(12, "command line", overridden=DEFAULT)),
+        (20, made(True, LINE), ObjectRule(20, "call", overridden=DEFAULT)),
         (np.int64(20), None, ObjectRule(20, "call", overridden=DEFAULT)),
-        (ObjectRule(30, "me"), Run(True, LINE), ObjectRule(30, "me", overridden=DEFAULT)),
-        (ObjectRule(30, "me", 0.1), Run(True, LINE), ObjectRule(30, "me", 0.1)),
+        (ObjectRule(30, "me"), made(True, LINE), ObjectRule(30, "me", overridden=DEFAULT)),
+        (ObjectRule(30, "me", 0.1), made(True, LINE), ObjectRule(30, "me", 0.1)),
     ],
 )
 def test_the_nearest_decides(
@@ -54,7 +43,7 @@ def test_the_nearest_decides(
 ) -> None:
     found = find_object_rule(given, pixels_index, run)
     assert found == expected
-    assert found is None or found.laxer is (found.inliers > POINTS and found.false_rate is None)
+    assert found is None or found.laxer is (found.points > POINTS and found.false_rate is None)
 
 
 @pytest.mark.parametrize("given", ["8", 8.0, (8,), 3, -1])

@@ -82,4 +82,7 @@ def test_only_one_error_is_a_failure() -> None:
 def test_what_cannot_be_loaded_is_named(error: ImportError, said: str) -> None:
     found = errors.unloadable("pytest_replication.check", error)
     assert str(found).startswith(said)
-    assert str(found).endswith(": pip install --force-reinstall pytest-replication")
+    assert str(found).endswith(
+        ": pip install --force-reinstall SOURCE, the checkout, wheel or address that "
+        "pytest-replication came from"
+    )

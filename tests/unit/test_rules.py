@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_run import MadeRun
 from PIL import Image
 
 from pytest_replication import Index, check_replication, open_index, remove_images
@@ -31,8 +31,8 @@ from pytest_replication.reports.text import render
 from pytest_replication.rules import find_policy, settle, with_p_values
 from pytest_replication.search import Match
 from pytest_replication.stats.null import Null
-from pytest_replication.surroundings import EngineChoice, Surroundings
-from pytest_replication.verdicts import Outcome, Verdict
+from pytest_replication.surroundings import Surroundings
+from pytest_replication.verdicts import Outcome
 
 PHOTOS = Path(__file__).parents[2] / "fixtures" / "photos" / "unrelated"
 
@@ -42,47 +42,6 @@ def index(built_calibrated: Path) -> Index:
     return open_index(built_calibrated)
 
 
-@dataclass
-class Around(Surroundings):
-    """A run that sets what a test wants."""
-
-    of_threshold: tuple[float, str] | None = None
-    of_fdr: tuple[float, str] | None = None
-
-    def index(self, path: str | None = None) -> Index:
-        raise NotImplementedError
-
-    def threshold(self) -> tuple[float, str] | None:
-        return self.of_threshold
-
-    def fdr(self) -> tuple[float, str] | None:
-        return self.of_fdr
-
-    def max_rate(self) -> tuple[float, str] | None:
-        return None
-
-    def engine(self) -> EngineChoice:
-        return EngineChoice()
-
-    def canaries(self) -> tuple[int, str] | None:
-        return None
-
-    def allow_unproved(self) -> bool:
-        return False
-
-    def complexity(self) -> bool:
-        return False
-
-    def record(self, verdict: Verdict, asserted: bool) -> None:
-        pass
-
-    def note(self, row: dict[str, Any], asserted: bool, tell: Callable[[], str] | None = None) -> None:
-        pass
-
-    def broke(self) -> None:
-        pass
-
-
 def policy(
     index: Index, threshold: object = None, fdr: object = None, run: Surroundings | None = None
 ) -> Policy:
@@ -90,10 +49,10 @@ def policy(
 
 
 def test_the_nearer_setting_decides(index: Index) -> None:
-    run = Around((0.7, "marker"))
+    run = MadeRun(None, (0.7, "marker"))
     assert policy(index, 0.9, run=run).threshold_source == "call"
     assert policy(index, run=run).threshold == 0.7
-    found = policy(index, run=Around())
+    found = policy(index, run=MadeRun())
     assert found.threshold == index.calibration.threshold  # type: ignore[union-attr]
     assert found.threshold_source == "calibration, 5 % of 120 unseen images"
     assert found.false_rate == 6 / 121
@@ -132,16 +91,16 @@ def test_the_false_rate_of_a_threshold_that_somebody_chose_is_told(index: Index)
 def test_of_threshold_and_fdr_the_nearer_decides(
     index: Index, threshold: str, fdr: str, decides: str
 ) -> None:
-    found = policy(index, run=Around((0.7, threshold), (0.2, fdr)))
+    found = policy(index, run=MadeRun(None, (0.7, threshold), (0.2, fdr)))
     assert (found.fdr is not None) == (decides == "fdr")
-    assert policy(index, 0.8, run=Around(None, (0.2, "marker"))).fdr is None
-    assert policy(index, None, 0.2, run=Around((0.7, "marker"))).fdr == 0.2
+    assert policy(index, 0.8, run=MadeRun(None, None, (0.2, "marker"))).fdr is None
+    assert policy(index, None, 0.2, run=MadeRun(None, (0.7, "marker"))).fdr == 0.2
 
 
 @pytest.mark.parametrize("level", ["marker", "command line", "ini file"])
 def test_both_at_one_level_are_refused(index: Index, level: str) -> None:
     with pytest.raises(SettingsError, match=f"both a threshold and a false discovery rate are set .{level}"):
-        policy(index, run=Around((0.7, level), (0.2, level)))
+        policy(index, run=MadeRun(None, (0.7, level), (0.2, level)))
     with pytest.raises(SettingsError, match="both"):
         policy(index, 0.7, 0.2)
 
@@ -223,8 +182,8 @@ def test_fdr_proves_no_rate(index: Index, unrelated: Path) -> None:
     with pytest.raises(SettingsError, match=message):
         check_replication(unrelated, index=index, fdr=0.1, max_rate=0.5)
     with pytest.raises(SettingsError, match=r"of 0.1 \(ini file\).*a rate of 0.5 \(call\) takes"):
-        find_policy(None, None, 0.5, 0.95, index, Around(None, (0.1, "ini file")))
-    assert find_policy(0.9, None, 0.5, 0.95, index, Around(None, (0.1, "ini file"))).fdr is None
+        find_policy(None, None, 0.5, 0.95, index, MadeRun(None, None, (0.1, "ini file")))
+    assert find_policy(0.9, None, 0.5, 0.95, index, MadeRun(None, None, (0.1, "ini file"))).fdr is None
     verdict = check_replication(unrelated, index=index, fdr=0.1)
     assert (verdict.rate_lower, verdict.rate_upper) == (0, 1)
     assert "a false discovery rate proves nothing" in render(verdict)

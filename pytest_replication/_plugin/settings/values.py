@@ -77,7 +77,7 @@ def count(value: str) -> int:
 
 def points(value: str) -> int:
     """Parse from how many points on a part is a copy."""
-    from pytest_replication.surroundings import FEWEST_POINTS
+    from pytest_replication.choices import FEWEST_POINTS
 
     parsed = int(value)
     if parsed < FEWEST_POINTS:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pytest_replication.embedders.runtime import torch_device, use_threads
 from pytest_replication.embedders.weight_files import first_line
-from pytest_replication.errors import EmbedderUnavailable, ModelError, ReplicationError
+from pytest_replication.errors import EmbedderUnavailable, ModelError, ReplicationError, is_breakage
 from pytest_replication.models.base import Request
 from pytest_replication.models.batches import BatchedModel, out_of_memory
 from pytest_replication.models.diffusers.adapters import adapter_digests, put_adapters
@@ -110,8 +110,8 @@ class DiffusersModel(BatchedModel):
                 return self._call(self.pipeline, requests)
         except ReplicationError:
             raise
-        except Exception as error:  # whatever a pipeline trips over
-            if out_of_memory(error):
+        except BaseException as error:
+            if out_of_memory(error) or not is_breakage(error):
                 raise
             seeds = f"seeds {requests[0].seed} to {requests[-1].seed}"
             raise ModelError(

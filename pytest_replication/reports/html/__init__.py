@@ -7,4 +7,3 @@ from pytest_replication.reports.html.budget import require_budget as require_bud
 from pytest_replication.reports.html.budget import room_for_pictures as room_for_pictures
 from pytest_replication.reports.html.page import MARK as MARK
 from pytest_replication.reports.html.page import html_report as html_report
-from pytest_replication.reports.html.page import write_html as write_html

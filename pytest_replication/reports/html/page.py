@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_replication.durable import replace_file
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.headlines import title
 from pytest_replication.reports.html.bare import LENGTHS, bare
@@ -70,29 +67,6 @@ def html_report(
                 limits = Limits(max(0, budget - least), limit, most, longest, beside)
                 return _filled(results, few, small.rows, limits, checks=small.checks, of=len(rows))
     raise SettingsError(too_small(max(budget, most)))
-
-
-def write_html(
-    results: Results, path: str | os.PathLike[str], *, budget: int, everything: bool = False
-) -> Path:
-    """Write the page of `html_report` by one rename.
-
-    Args:
-        results: of a run.
-        path: of the file; its folder has to be there.
-        budget: bytes that the page may have.
-        everything: open it with all checks and pairs.
-
-    Raises:
-        SettingsError: the file cannot be written, or the budget is too small.
-    """
-    target = Path(path)
-    page = html_report(results, budget=budget, everything=everything)
-    try:
-        replace_file(target, page.encode())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{target} cannot be written ({error}): name another file, as .html") from error
-    return target
 
 
 def _parts(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +18,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.embedders.base import threads
 from pytest_replication.errors import BuildError, ReplicationError, SearchError, SettingsError
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import SEED, Built, Engine, Queries
 from pytest_replication.search.engines.entry import EngineEntry
-from pytest_replication.search.engines.vectors import Numbers, blocks, count_vectors
+from pytest_replication.search.vectors import Numbers, blocks_between, count_vectors
 
 _PIECE = 100_000
 """Most vectors of one forest: some 250 MB at 512 numbers a vector, while it is built."""
@@ -113,8 +113,8 @@ class Annoy(Engine):
         def ask(query: NDArray[np.float32]) -> Numbers:
             return _ask(self._forests, query, k, effort)
 
-        with ThreadPoolExecutor(_processors(), "annoy") as threads:  # annoy releases the interpreter lock
-            return np.stack(list(threads.map(ask, queries)))
+        with ThreadPoolExecutor(threads(), "annoy") as asking:  # annoy releases the interpreter lock
+            return np.stack(list(asking.map(ask, queries)))
 
 
 _REBUILD = "rebuild it with 'pytest-replication engine INDEX annoy'"
@@ -169,7 +169,7 @@ def _grow_all(pieces: list[_Piece], progress: bool) -> None:
 
     total = sum(piece.last - piece.first for piece in pieces)
     with tqdm(total=total, desc="annoy", unit="vector", disable=None if progress else True) as bar:
-        workers = min(len(pieces), _processors())
+        workers = min(len(pieces), threads())
         if workers == 1:
             for piece in pieces:
                 bar.update(_grow(piece))
@@ -201,7 +201,7 @@ def _grow(piece: _Piece) -> int:
 
 def _fill(forest: Any, piece: _Piece) -> int:
     count = 0
-    for _, block in blocks(piece.shards, piece.first, piece.last, _BLOCK):
+    for _, block in blocks_between(piece.shards, piece.first, piece.last, _BLOCK):
         for vector in block:
             forest.add_item(count, vector.tolist())
             count += 1
@@ -226,7 +226,3 @@ def _file(number: int) -> str:
 def _exhaustive(trees: int, vectors: int) -> int:
     """Leaves after which every tree of a forest was looked at to its end."""
     return min(trees * vectors, _MOST)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_replication.errors import SampleError, SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.entry import EngineEntry
-from pytest_replication.search.engines.vectors import Numbers
+from pytest_replication.search.vectors import Numbers
 
 Queries = NDArray[np.float32]
 SEED = 20230618

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_replication.search.engines.base import SEED, Queries
 from pytest_replication.search.engines.faiss_base import FaissEngine, import_faiss
-from pytest_replication.search.engines.vectors import Numbers
+from pytest_replication.search.vectors import Numbers
 
 _PER_LIST = 39
 """Training vectors that faiss wants for each list."""

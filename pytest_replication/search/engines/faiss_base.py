@@ -18,7 +18,7 @@ from pytest_replication.errors import BuildError, SearchError, SettingsError
 from pytest_replication.index.reader import Index
 from pytest_replication.search.engines.base import SEED, Built, Engine, Queries
 from pytest_replication.search.engines.entry import NAME, EngineEntry
-from pytest_replication.search.engines.vectors import Numbers, blocks, count_vectors, take
+from pytest_replication.search.vectors import Numbers, blocks_between, count_vectors, take
 
 _FILE = "index.faiss"
 _BLOCK = 16384
@@ -54,7 +54,7 @@ class FaissEngine(Engine):
                 if "trained" in parameters:
                     made.train(_sample(index, parameters["trained"]))
                 with tqdm(total=vectors, desc=cls.name, unit="vector", disable=hidden) as bar:
-                    for _, block in blocks(index.shards, 0, vectors, _BLOCK):
+                    for _, block in blocks_between(index.shards, 0, vectors, _BLOCK):
                         made.add(block)
                         bar.update(len(block))
                 faiss.write_index(made, str(folder / _FILE))

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_replication.durable import replace_file, sync_folder
+from pytest_replication.durable import meant_for, replace_file, sync_folder
 from pytest_replication.errors import SearchError
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.shard import describe_file
@@ -57,7 +57,7 @@ def check_files(folder: Path, files: Mapping[str, FileEntry], rebuild: str) -> N
         SearchError: they differ.
     """
     try:
-        there = {path.name for path in folder.iterdir()} - {NAME, f".{NAME}.new"}
+        there = {path.name for path in folder.iterdir() if meant_for(path.name) != NAME} - {NAME}
         if there != set(files):
             odd = min(there ^ set(files))
             raise SearchError(f"{folder} {'lacks' if odd in files else 'also holds'} {odd}: {rebuild}")

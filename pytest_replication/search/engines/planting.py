@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.index.reader import Index
-from pytest_replication.search.engines.vectors import Numbers, cosines, stored_rows, take
+from pytest_replication.search.vectors import Numbers, cosines, stored_rows, take
 
 TOLERANCE = 1e-6
 """Largest difference between the cosine of a planted query and what was asked for."""

@@ -28,7 +28,7 @@ from pytest_replication.search.engines.certificate import (
 )
 from pytest_replication.search.engines.entry import generation_of
 from pytest_replication.search.engines.planting import TOLERANCE, check_threshold, planted
-from pytest_replication.search.engines.vectors import check_vectors, cosines
+from pytest_replication.search.vectors import check_vectors, cosines
 from pytest_replication.stats.intervals import lower_bound, samples_to_prove
 
 _CHUNK = 256

@@ -6,7 +6,7 @@ import numpy as np
 
 from pytest_replication.errors import SearchError
 from pytest_replication.search.engines.base import Engine, Queries
-from pytest_replication.search.engines.vectors import Numbers
+from pytest_replication.search.vectors import Numbers
 
 _FEWEST, _QUERIES, _K = 64, 64, 8
 _proved: set[tuple[type[Engine], int]] = set()

@@ -22,7 +22,7 @@ from pytest_replication.search.engines.entry import METRIC, NAME, EngineEntry, g
 from pytest_replication.search.engines.files import check_files, describe, put_in_place, write_entry
 from pytest_replication.search.engines.registry import engine_class, engine_names
 from pytest_replication.search.engines.selftest import prove
-from pytest_replication.search.engines.vectors import check_vectors, count_vectors
+from pytest_replication.search.vectors import check_vectors, count_vectors
 
 
 def build_engine(index: Index, name: str, *, progress: bool = True) -> EngineEntry:

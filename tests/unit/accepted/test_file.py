@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -196,6 +197,17 @@ def test_a_file_that_is_not_written_entry_by_entry_is_not_changed(path: Path, te
     assert path.read_text() == text
 
 
+def test_who_adds_at_the_same_time_loses_nothing(path: Path) -> None:
+    add_accepted(path, [entry(0), entry(9)])
+    gone = entry(9).pair
+    with ThreadPoolExecutor(3) as pool:
+        changes = [pool.submit(add_accepted, path, [entry(number)]) for number in range(1, 6)]
+        changes.append(pool.submit(drop_accepted, path, [gone]))
+    assert all(change.exception() is None for change in changes)
+    assert [each.pair for each in read_accepted(path).entries] == [entry(number).pair for number in range(6)]
+
+
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AcceptedFileError, match="cannot be written"):
         add_accepted(tmp_path / "no" / "accepted.toml", [entry(1)])
+    assert not (tmp_path / "no").exists()

@@ -354,4 +354,4 @@ def test_without_a_holdout_training_images_are_the_null_of_parts_too(own: Path) 
     rule = find_object_rule(True, open_index(own), None)
     assert rule is not None
     assert rule.source == "calibration, 80 % of 2 training images"
-    assert rule.inliers < 20  # no image is compared with itself
+    assert rule.points < 20  # no image is compared with itself

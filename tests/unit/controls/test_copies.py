@@ -12,7 +12,13 @@ import pytest
 from PIL import Image
 
 from pytest_replication import BuildOptions, CalibrateOptions, Index, build_index, calibrate_index, open_index
-from pytest_replication.controls.copies import LOOKED_AT, SAME, copies_line, re_encoded_scores
+from pytest_replication.controls.copies import (
+    LOOKED_AT,
+    SAME,
+    copies_line,
+    re_encoded_scores,
+    too_many_copies,
+)
 from pytest_replication.errors import CalibrationError
 from pytest_replication.images.edits import jpeg
 from pytest_replication.search.embed import embed_images
@@ -97,3 +103,8 @@ def test_a_holdout_of_which_too_little_would_be_left_is_refused(leaky: Path, tmp
         calibrate_index(
             open_index(leaky / "index"), CalibrateOptions(f"npy:{tmp_path / 'same.npy'}", fpr=0.2, plant=0)
         )
+
+
+def test_as_many_copies_as_the_share_says_are_tolerated() -> None:
+    assert too_many_copies(29, 100, 0.95, 0.29, "a folder", "--max-copied") == ""
+    assert "at most 29 % may be" in too_many_copies(30, 100, 0.95, 0.29, "a folder", "--max-copied")

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 import pytest_replication.check as check
 import pytest_replication.search.proposals as proposals
 from pytest_replication import ReplicationDetected, assert_no_replication, check_replication, open_index
+from pytest_replication.choices import EngineChoice
 from pytest_replication.controls.gate import Guard
 from pytest_replication.errors import ControlFailed, IndexCorrupt, SampleError, SettingsError
 from pytest_replication.index import Index
@@ -23,7 +24,6 @@ from pytest_replication.index.canaries_file import write_canaries
 from pytest_replication.search import SearchedBy, search
 from pytest_replication.search.neighbours import Neighbours
 from pytest_replication.search.sightings import Sightings
-from pytest_replication.surroundings import EngineChoice
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pytest_replication import Index, Outcome, check_replication, cli, open_index, read_matches, save_matches
 from pytest_replication._plugin.table import _controlled
+from pytest_replication.choices import CanaryChoice
 from pytest_replication.controls import parts as module
 from pytest_replication.controls.judged_parts import PartControl, judge_part_control
 from pytest_replication.controls.parts import PartGuard, draw_parts, paste, plant_parts, safe
@@ -27,7 +28,7 @@ from pytest_replication.scoring.tones import Tones
 from pytest_replication.search import objects as searching
 from pytest_replication.search.match import Match, PartMatch
 from pytest_replication.search.sightings import PartSighting, PartSightings
-from pytest_replication.surroundings import CanaryChoice, surrounded_by
+from pytest_replication.surroundings import surrounded_by
 from pytest_replication.verdicts import Verdict
 
 pytest.importorskip("cv2")

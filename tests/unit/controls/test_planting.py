@@ -109,13 +109,6 @@ def test_canaries_are_the_copies_that_were_scored(pixels_index: Index, planted: 
     assert found.scores[:, 0] == pytest.approx([canary.score for canary in kept], abs=2e-6)
 
 
-def test_few_found_is_nearly_blind(pixels_index: Index, planted: Planted) -> None:
-    assert not choose(pixels_index, planted, 0.9, 64, 0).nearly_blind
-    blind = choose(pixels_index, planted, 1.0, 64, 0)
-    assert blind.nearly_blind
-    assert blind.found < blind.tried / 2
-
-
 def test_large_originals_are_shrunk_before_they_are_edited(pixels_index: Index) -> None:
     large = Image.new("RGB", (3000, 10), "red")
     planted = plant(pixels_index, [(0, large)], edits={"mirror": mirror})

@@ -39,6 +39,9 @@ def first_only(images):
 def raises(images):
     raise RuntimeError("no such weights")
 
+def leaves(images):
+    raise SystemExit("no such weights")
+
 def nothing(images):
     pass
 
@@ -116,6 +119,7 @@ def test_a_changed_module_is_another_embedder(module: Callable[[str], Path]) -> 
     [
         ("mine:first_only", r"shape \(1, 12\) for 2 images"),
         ("mine:raises", "raised RuntimeError for 2 images: no such weights; call it"),
+        ("mine:leaves", "raised SystemExit for 2 images: no such weights; call it"),
         ("mine:nothing", "array of object from a NoneType"),
         ("mine:missing", r"cannot be imported \(AttributeError.*pythonpath"),
         ("no_such_module:f", "cannot be imported"),
@@ -147,3 +151,9 @@ def test_another_shape_later_is_an_error(mine: Path) -> None:
     embedder = load_embedder("callable:mine:growing")
     with pytest.raises(EmbedderError, match="return the same shape for every image"):
         embed_images(embedder, [Image.new("RGB", (4, 4))])
+
+
+def test_a_module_that_ends_the_program_is_refused(module: Callable[[str], Path]) -> None:
+    module("raise SystemExit(0)")
+    with pytest.raises(EmbedderUnavailable, match=r"cannot be imported \(SystemExit: 0\)"):
+        load_embedder("callable:mine:vectors")

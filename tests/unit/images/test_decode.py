@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from pytest_replication.images import decode as decoding
 from pytest_replication.images.decode import MAX_PIXELS, UndecodableImage, decode, normalise
 
 
@@ -145,13 +146,45 @@ def test_pixels_of_unknown_range_are_refused(values: np.ndarray) -> None:
         normalise(Image.fromarray(values))
 
 
-def test_warnings_of_pillow_neither_show_nor_decide(picture: Callable[..., Image.Image]) -> None:
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # five entries are announced, none is there
-    data = encoded(picture(1), "JPEG", exif=exif)
+@pytest.fixture
+def warned_of(picture: Callable[..., Image.Image]) -> bytes:
+    """A file that Pillow reads with a warning: five EXIF entries are announced, none is there."""
+    return encoded(picture(1), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05")
+
+
+@pytest.mark.parametrize("by_context", [False, True])
+def test_warnings_of_pillow_neither_show_nor_decide(
+    warned_of: bytes, monkeypatch: pytest.MonkeyPatch, by_context: bool
+) -> None:
+    monkeypatch.setattr(decoding, "_by_context", lambda: by_context)
+    data = warned_of
     before = list(warnings.filters)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert decode(data).size == (48, 32)
         with pytest.raises(UserWarning, match="Corrupt EXIF"), Image.open(io.BytesIO(data)) as image:
             image.getexif()
+    assert warnings.filters == before
+
+
+def test_filters_of_others_stay_as_they_are() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # what this module would hide, too
+        mine = list(warnings.filters)
+        with decoding.truncation_refused():
+            warnings.filterwarnings("error", message="of the caller")
+            warnings.simplefilter("always", append=True)
+            theirs = [one for one in warnings.filters if one not in mine]
+        left = list(warnings.filters)
+    assert left == [theirs[0], *mine, theirs[-1]]
+
+
+def test_a_filter_that_somebody_took_away_is_put_back(warned_of: bytes) -> None:
+    before = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with decoding.truncation_refused():
+            warnings.resetwarnings()
+            warnings.simplefilter("error")
+            assert decode(warned_of).size == (48, 32)
     assert warnings.filters == before

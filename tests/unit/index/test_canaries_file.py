@@ -39,7 +39,7 @@ def test_an_index_has_none_unless_some_were_planted(pixels_index: Index) -> None
 def test_canaries_come_back_as_they_were(index: Index) -> None:
     found = open_index(index.path).canaries
     assert found == SOME
-    assert (found.found, found.tried, found.nearly_blind) == (2, 6, True)
+    assert (found.found, found.tried) == (2, 6)
     assert found.kept[0].picture().getpixel((0, 0)) == (255, 0, 0)
 
 
@@ -65,11 +65,6 @@ def test_pictures_of_removed_images_go_when_an_index_is_compacted(index: Index) 
     assert b"PNG" not in after.read_bytes()
     with pytest.raises(ControlFailed, match="planted before its training images changed"):
         _ = open_index(index.path).canaries
-
-
-def test_half_found_is_not_nearly_blind() -> None:
-    assert not replace(SOME, recall={"grey": (3, 6)}).nearly_blind
-    assert replace(SOME, kept=()).nearly_blind
 
 
 def test_an_index_that_changed_meanwhile_gets_none(index: Index) -> None:

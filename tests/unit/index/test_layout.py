@@ -14,6 +14,7 @@ from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.errors import BuildError, IndexUnavailable
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import drop_attachments, write_attachment
+from pytest_replication.index.foreign import refuse_foreign
 
 
 @pytest.mark.parametrize(
@@ -21,20 +22,21 @@ from pytest_replication.index.attachments import drop_attachments, write_attachm
     [
         ".lock",
         ".manifest.json.new",
+        ".manifest.json.0123456789abcdef.new",
         ".manifest.json.old",
-        ".probe.npz.new",
+        ".probe.npz.0123456789abcdef.new",
         "probe.npz",
         "removed-0123456789abcdef.parquet",
         "duplicates-0123456789abcdef.npy",
         ".removed-0123456789abcdef.parquet.new",
-        ".duplicates-0123456789abcdef.npy.new",
+        ".duplicates-0123456789abcdef.npy.0123456789abcdef.new",
     ],
 )
 def test_what_a_killed_builder_leaves_is_not_foreign(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     (tmp_path / "shards").mkdir()
     (tmp_path / "engines").mkdir()
-    layout.refuse_foreign(tmp_path)  # does not
+    refuse_foreign(tmp_path)  # does not
     assert (tmp_path / name).exists()
 
 
@@ -42,16 +44,16 @@ def test_what_a_killed_builder_leaves_is_not_foreign(tmp_path: Path, name: str) 
 def test_what_only_sounds_like_it_is(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(BuildError, match=f"holds {name} and no index"):
-        layout.refuse_foreign(tmp_path)
+        refuse_foreign(tmp_path)
     drop_attachments(tmp_path, None)
     assert (tmp_path / name).exists()
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    layout.refuse_foreign(tmp_path / "nothing yet")
+    refuse_foreign(tmp_path / "nothing yet")
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(BuildError, match="holds thesis.tex and no index: name a new or empty folder"):
-        layout.refuse_foreign(tmp_path)
+        refuse_foreign(tmp_path)
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def full(damaged: Path) -> Path:
     write_attachment(damaged, "removed", ".parquet", b"content", 1)
     write_attachment(damaged, "duplicates", ".npy", b"content", 1)
     (damaged / ".removed-0123456789abcdef.parquet.new").touch()
+    (damaged / ".removed-0123456789abcdef.parquet.0123456789abcdef.new").touch()
     (damaged / "engines" / "int8" / "000000").mkdir(parents=True)
     (damaged / "engines" / "int8" / "000000" / "codes.npy").touch()
     (damaged / "notes-0123456789abcdef.txt").touch()
@@ -86,7 +89,7 @@ def test_clear_goes_on_wherever_it_was_killed(full: Path, tmp_path: Path) -> Non
             with contextlib.suppress(KeyboardInterrupt):
                 layout.clear(index)
             finished = next(left, None) is not None
-        layout.refuse_foreign(index)
+        refuse_foreign(index)
         layout.clear(index)
         assert sorted(path.name for path in index.iterdir()) == CLEARED
         assert list((index / "shards").iterdir()) == []
@@ -133,10 +136,11 @@ def test_a_manifest_that_cannot_be_replaced(full: Path, monkeypatch: pytest.Monk
     assert open_index(full).rows == 20
 
 
-def test_clear_touches_no_folder_without_a_manifest(damaged: Path) -> None:
-    (damaged / "manifest.json").unlink()
-    layout.clear(damaged)
-    assert list((damaged / "shards").iterdir()) != []
+def test_clear_leaves_a_folder_without_shards_alone(tmp_path: Path) -> None:
+    (tmp_path / "removed-0123456789abcdef.parquet").touch()
+    (tmp_path / "shards").mkdir()
+    layout.clear(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["removed-0123456789abcdef.parquet", "shards"]
 
 
 def test_a_shard_that_cannot_be_removed(damaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:

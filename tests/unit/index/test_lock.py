@@ -21,6 +21,17 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     second.release()
 
 
+def test_what_a_killed_writer_had_not_finished_goes_with_the_next(tmp_path: Path) -> None:
+    for name in ("manifest.json", "probe.npz", "notes.txt"):
+        (tmp_path / f".{name}.0123456789abcdef.new").touch()
+    (tmp_path / "manifest.json").write_text('{"format": 2, "embedder": {}, "shards": []}')
+    lock = WriterLock(tmp_path)
+    lock.acquire()
+    lock.release()
+    left = {path.name for path in tmp_path.iterdir()} - {".lock", "shards"}
+    assert left == {"manifest.json", ".notes.txt.0123456789abcdef.new"}
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="cannot be written: .*name a folder that can"):
@@ -47,6 +58,7 @@ def test_a_folder_that_was_there_or_holds_something_else_stays(tmp_path: Path) -
 
 
 def test_one_at_a_time_works_on_engines(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
     with engines_locked(tmp_path):
         with pytest.raises(IndexLocked, match=r"another process works on the engines in .*engines"):
             with engines_locked(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_replication import BuildOptions, Index, build_index, open_index
+from pytest_replication.durable import meant_for
 from pytest_replication.errors import IndexCorrupt, IndexMismatch, SettingsError, SourceError
 from pytest_replication.index.append import append_index
 from pytest_replication.index.compact import compact_index
@@ -162,11 +163,12 @@ def test_what_a_manifest_names_is_on_disk_before_it(
     def fsync(handle: int) -> None:
         real(handle)
         path = Path(f"/proc/self/fd/{handle}").readlink()
-        synced.add(path.name if path.parent.parent.name != "shards" else f"{path.parent.name}/{path.name}")
-        if path.name == ".manifest.json.new":
+        name = meant_for(path.name) or path.name
+        synced.add(name if path.parent.parent.name != "shards" else f"{path.parent.name}/{name}")
+        if name == "manifest.json":
             shards = parse_manifest(path.read_text(), path).shards
             files = {f".new-{shard.name}/{name}" for shard in shards for name in (*FILES, "tokens.npy")}
-            named.append(({".probe.npz.new"} | files) - synced)
+            named.append(({"probe.npz"} | files) - synced)
 
     monkeypatch.setattr(os, "fsync", fsync)
     merge(parts, tmp_path / "ab")

@@ -74,7 +74,9 @@ def test_another_image_is_never_masked_in_the_place_of_the_named_one(index: Path
         path.write_bytes(content)
     before = read_manifest(index)
     for named in ({"ids": ["03.png"]}, {"sha256": [digest]}):
-        with pytest.raises(IndexCorrupt, match=r"records\.parquet has changed since it was written"):
+        with pytest.raises(
+            IndexCorrupt, match=r"records\.parquet has (changed since it was written|\d+ bytes, expected)"
+        ):
             remove_images(index, **named)
     assert read_manifest(index) == before
 
@@ -138,7 +140,7 @@ def test_compact_deletes_what_engines_have_made_of_removed_images(index: Path) -
     approximate = index / "engines" / "toy"
     approximate.mkdir()
     (approximate / "engine.json").write_text("{}")
-    (approximate / "vectors.bin").write_bytes(b"all vectors, also those that were removed")
+    (approximate / "vectors.npy").write_bytes(b"all vectors, also those that were removed")
     (index / "engines" / ".lock").touch()
     remove_images(index, ids=["03.png"])
     (touched,) = (s.entry.name for s in open_index(index).shards if s.first <= 3 < s.first + s.entry.rows)

@@ -71,7 +71,7 @@ def test_a_sample_that_was_changed_is_made_again(tmp_path: Path, how: str) -> No
     again = Counting(tmp_path)
     assert content(again, 2) == samples
     assert len(again.made) == 1
-    assert list(tmp_path.rglob("*.part")) == []
+    assert list(tmp_path.rglob("*.new")) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,11 +25,18 @@ def too_few(seeds):
 def with_seeds(seeds):
     return Samples.of(images(seeds), seeds=[s + 100 for s in seeds])
 
+def classes(seeds, labels):
+    assert all(type(label) is int for label in labels)
+    return images(seeds)
+
 def broken(seeds):
     return None
 
 def raises(seeds):
     raise RuntimeError("out of memory")
+
+def leaves(seeds):
+    raise SystemExit("no GPU")
 
 number = 3
 """
@@ -51,6 +59,12 @@ def test_a_function_gets_one_seed_a_sample() -> None:
 
 def test_a_function_may_say_its_own_seeds() -> None:
     assert load_model("toy_model:with_seeds").sample(2, seed=0).seeds == (100, 101)
+
+
+def test_a_function_may_be_asked_with_numbers_of_numpy() -> None:
+    samples = load_model("toy_model:classes").sample(2, np.int64(5), labels=np.array([3, 1]))  # type: ignore[arg-type]
+    assert (samples.seeds, samples.labels) == ((5, 6), (3, 1))
+    assert all(type(number) is int for number in (*samples.seeds, *samples.labels))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +104,28 @@ def test_a_folder_that_is_missing_is_refused() -> None:
         load_model("folder:/no/such/folder")
 
 
-def test_a_function_that_raises_is_an_error_of_the_gate() -> None:
-    with pytest.raises(
-        ModelError, match="toy_model:raises raised RuntimeError for seeds 3 to 4: out of memory"
-    ):
-        load_model("toy_model:raises").sample(2, seed=3)
+@pytest.mark.parametrize(
+    ("name", "told"), [("raises", "RuntimeError for seeds 3 to 4: out of memory"), ("leaves", "SystemExit")]
+)
+def test_a_function_that_raises_is_an_error_of_the_gate(name: str, told: str) -> None:
+    with pytest.raises(ModelError, match=f"toy_model:{name} raised {told}"):
+        load_model(f"toy_model:{name}").sample(2, seed=3)
+
+
+def test_a_function_that_is_interrupted_is_no_error_of_the_gate() -> None:
+    def interrupted(seeds: list[int]) -> None:
+        raise KeyboardInterrupt
+
+    model = load_model("toy_model:raises")
+    model._generate = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        model.sample(1)
+
+
+def test_a_module_that_ends_the_program_while_it_is_imported_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "toy_leaving.py").write_text("raise SystemExit")
+    with pytest.raises(ModelError, match="cannot be imported \\(SystemExit"):
+        load_model("toy_leaving:images")
 
 
 def test_a_module_that_raises_while_it_is_imported_is_an_error(tmp_path: Path) -> None:

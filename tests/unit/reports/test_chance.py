@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_replication.index import Record
@@ -81,6 +83,28 @@ def test_a_gate_that_tolerates_what_chance_brings_is_not_warned_of(
 ) -> None:
     policy = Policy(0.5, gate=20, max_rate=limit, false_rate=false_rate)
     assert ("calibrated for gates of 20" in render(verdict(0, 300, policy))) is told
+
+
+def test_whether_a_gate_is_larger_is_part_of_the_results_of_a_check() -> None:
+    data = verdict_data(verdict(0, 300, Policy(0.5, gate=20, max_rate=0.75, false_rate=0.005)))
+    assert (data["beyond_gate"], data["calibrated_gate"]) == (False, 20)
+    assert not any("calibrated for gates" in said for said in warnings(data))
+    del data["beyond_gate"]  # results of an earlier version
+    assert any("calibrated for gates of 20" in said for said in warnings(data))
+
+
+@pytest.mark.parametrize(
+    ("policy", "beyond"),
+    [
+        (Policy(0.5, gate=20, max_rate=0.05), True),  # nobody knows how often innocent samples are flagged
+        (Policy(0.5, gate=20, max_rate=0.05, false_rate=0.0001, per="prompt"), True),
+        (Policy(0.5, gate=20, max_rate=0.05, false_rate=0.0001), False),
+        (Policy(0.5, gate=20, max_rate=0.05, false_rate=0.0001, confidence=0.999), False),
+        (Policy(0.5, gate=20, max_rate=0.01, false_rate=0.0001, confidence=0.999), True),  # no hit passes
+    ],
+)
+def test_what_is_tolerated_makes_up_for_a_larger_gate(policy: Policy, beyond: bool) -> None:
+    assert replace(verdict(0, 300, Policy(0.5)), policy=policy).beyond_gate is beyond
 
 
 def test_another_threshold_is_calibrated_for_no_gate() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from made_pages import made, picture
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.reports.html import html_report, require_budget, write_html
+from pytest_replication.reports.html import html_report, require_budget
 from pytest_replication.reports.html.budget import least_budget
 from pytest_replication.reports.html.histogram import histogram
 from pytest_replication.reports.html.rows import rows_of
@@ -494,13 +494,6 @@ def test_checks_of_other_kinds_are_told_in_their_own_words(make: Make) -> None:
     ):
         assert said in page
     assert Page(page).rows[0] | {"distance": 0.02, "rule": "relative", "limit": 0.1} == Page(page).rows[0]
-
-
-def test_a_page_is_written_whole(make: Make, tmp_path: Path) -> None:
-    path = write_html(make(), tmp_path / "page.html", budget=PLENTY)
-    assert path.read_bytes() == html_report(make(), budget=PLENTY).encode()
-    with pytest.raises(SettingsError, match="cannot be written"):
-        write_html(make(), tmp_path / "missing" / "page.html", budget=PLENTY)
 
 
 def test_the_histogram_parts_bars_at_the_threshold() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_replication.errors import IndexMismatch, MatchesFileError, SearchError
 from pytest_replication.index import Record
 from pytest_replication.judging import judge
+from pytest_replication.objects import ObjectRule
 from pytest_replication.policy import Policy
 from pytest_replication.reports import matches_file
 from pytest_replication.reports.matches_file import read_matches, save_matches
@@ -149,6 +150,20 @@ def test_leave_to_pass_on_unproved_vectors_is_not_kept(tmp_path: Path) -> None:
     saved = read_matches(tmp_path / "run.json")
     with pytest.raises(IndexMismatch):
         judge(saved.matches, saved.policy)
+
+
+def test_the_rule_of_parts_keeps_the_name_of_its_number_in_files(tmp_path: Path) -> None:
+    policy = Policy(0.5, objects=ObjectRule(9, "call", 0.01, ("the default", 12)))
+    verdict = replace(judge(matches_of(0.1), Policy(0.5)), policy=policy)
+    save_matches(tmp_path / "run.json", verdict)
+    stored = json.loads((tmp_path / "run.json").read_bytes())["policy"]["objects"]
+    assert stored == {
+        "inliers": 9,
+        "source": "call",
+        "false_rate": 0.01,
+        "overridden": ["the default", 12],
+    }
+    assert read_matches(tmp_path / "run.json").policy == policy
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.7])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_replication.reports.plain import pack, unpack
+from pytest_replication.stored_fields import NOT_STORED, stored_as, stored_fields
 
 
 class Colour(StrEnum):
@@ -36,7 +37,8 @@ class Outer:
     pair: tuple[int, str]
     named: Mapping[str, float]
     picture: bytes | None = None
-    aside: object = field(default=None, metadata={"stored": False})
+    aside: object = field(default=None, metadata=NOT_STORED)
+    new: int = field(default=1, metadata=stored_as("old"))
 
 
 OUTER = Outer(
@@ -48,6 +50,20 @@ def test_a_dataclass_survives_the_way_through_json() -> None:
     data = json.loads(json.dumps(pack(OUTER)))
     assert unpack(Outer, data) == OUTER
     assert "aside" not in data
+    assert list(stored_fields(Outer)) == list(data)
+
+
+def test_a_field_may_have_another_name_in_files() -> None:
+    data = pack(replace(OUTER, new=7))
+    assert (data["old"], "new" in data) == (7, False)
+    assert unpack(Outer, data).new == 7
+    with pytest.raises(ValueError, match="old: True is no int"):
+        unpack(Outer, data | {"old": True})
+    del data["old"]
+    with pytest.raises(ValueError, match="Outer has no 'old'"):
+        unpack(Outer, data)
+    with pytest.raises(ValueError, match="Outer knows no 'new'"):
+        unpack(Outer, data | {"old": 7, "new": 7})
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -104,7 +120,7 @@ def test_a_value_of_another_type_is_refused(name: str, value: Any, reason: str) 
 def test_a_field_that_stays_out_needs_a_default() -> None:
     @dataclass
     class Bare:
-        aside: int = field(metadata={"stored": False})
+        aside: int = field(metadata=NOT_STORED)
 
     with pytest.raises(TypeError, match=r"Bare.aside is not stored and has no default"):
         unpack(Bare, {})

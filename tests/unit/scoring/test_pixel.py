@@ -15,7 +15,7 @@ from PIL import Image
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.images.square import square
 from pytest_replication.scoring import pixel
-from pytest_replication.scoring.pixel import collapse, masked_mse, nearest_ratio, relative, rmse, tiled
+from pytest_replication.scoring.pixel import collapse, nearest_ratio, relative, rmse, tiled
 
 IMAGES = hnp.arrays(np.float64, (2, 8, 9, 3), elements=st.floats(0, 1, width=32))
 
@@ -106,19 +106,6 @@ def test_copies_of_the_nearest_count_once() -> None:
     assert np.array_equal(collapse(distances, np.zeros((2, 4), bool)), distances)
 
 
-@pytest.mark.parametrize("soft", [False, True])
-def test_masked_squares(photos: np.ndarray, soft: bool) -> None:
-    rng = np.random.default_rng(0)
-    mask = rng.random((32, 32)) if soft else rng.random((32, 32)) < 0.5
-    sums = (((photos[0] * mask[..., None] - photos[1] * mask[..., None]) ** 2).sum()) / mask.mean()
-    assert masked_mse(photos[0], photos[1], mask) == pytest.approx(sums / photos[0].size)
-    assert masked_mse(photos[0], photos[1], np.ones((32, 32))) == pytest.approx(
-        rmse(photos[0], photos[1]) ** 2
-    )
-    template = np.where(mask[..., None] > 0.5, photos[0], photos[1])
-    assert masked_mse(template, photos[0], mask > 0.5) == 0
-
-
 def test_what_cannot_be_compared() -> None:
     image = np.full((8, 8, 3), 0.5)
     for other in (np.zeros((8, 9, 3)), np.zeros((8, 3)), np.zeros((0, 8, 3))):
@@ -127,9 +114,6 @@ def test_what_cannot_be_compared() -> None:
     for value in (-0.1, 1.1, np.nan, 255):
         with pytest.raises(SearchError, match=r"floats in \[0, 1\]"):
             tiled(image, np.full((8, 8, 3), value))
-    for mask in (np.zeros((8, 8)), np.ones((4, 4)), np.full((8, 8), 2.0), np.full((8, 8), np.nan)):
-        with pytest.raises(SearchError):
-            masked_mse(image, image, mask)
     for tiles in (0, -4, 5, 100):
         with pytest.raises(SettingsError, match="cannot be cut"):
             tiled(image, image, tiles)

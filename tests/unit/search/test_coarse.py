@@ -330,32 +330,34 @@ def test_damaged_codes_are_an_error_and_made_anew(coded: Index, name: str, damag
     assert search(open_index(coded.path), queries).searched == 12000
 
 
-def test_links_and_files_in_the_place_of_codes_are_replaced(coded: Index, tmp_path: Path) -> None:
+def test_codes_of_shards_that_are_gone_are_deleted_and_nothing_else(coded: Index) -> None:
     root = coded.path / "engines" / "int8"
-    (root / "000000").rename(tmp_path / "elsewhere")
-    (root / "000000").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    (tmp_path / "elsewhere" / "codes.npy").write_bytes(b"")
-    (root / "of a shard that is gone").write_bytes(b"")
-    assert write_codes(coded, progress=False) == 1
-    assert not (root / "000000").is_symlink()
-    assert (tmp_path / "elsewhere" / "codes.npy").exists()
+    for name in ("000009", ".new-000000"):
+        shutil.copytree(root / "000000", root / name)
+    (root / "codes.npy").write_bytes(b"")
+    assert write_codes(coded, progress=False) == 0
     assert {path.name for path in root.iterdir()} == {shard.entry.name for shard in coded.shards}
+    (root / "000009").mkdir()
+    (root / "000009" / "of somebody else").write_bytes(b"")
+    with pytest.raises(BuildError, match="of somebody else is no part of an index"):
+        write_codes(coded, progress=False)
+    assert (root / "000009" / "of somebody else").exists()
 
 
-@pytest.mark.parametrize("there", ["file", "link", "dangling link"])
-def test_links_and_files_in_the_place_of_the_folder_of_codes_are_replaced(
-    coded: Index, tmp_path: Path, there: str
-) -> None:
+@pytest.mark.parametrize("there", ["file", "link", "dangling link", "link of a shard"])
+def test_links_and_files_in_the_place_of_codes_are_refused(coded: Index, tmp_path: Path, there: str) -> None:
     root = coded.path / "engines" / "int8"
-    root.rename(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "of somebody else").write_bytes(b"")
+    place = root / "000000" if there == "link of a shard" else root
+    place.rename(tmp_path / "elsewhere")
     if there == "file":
-        root.write_bytes(b"")
+        place.write_bytes(b"")
     else:
-        root.symlink_to(tmp_path / ("elsewhere" if there == "link" else "nowhere"), target_is_directory=True)
-    assert write_codes(coded, progress=False) == 2
-    assert not root.is_symlink()
-    assert (tmp_path / "elsewhere" / "of somebody else").exists()
+        lies = tmp_path / ("nowhere" if there == "dangling link" else "elsewhere")
+        place.symlink_to(lies, target_is_directory=True)
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    with pytest.raises(BuildError, match="is a link|has to be a folder that can be written"):
+        write_codes(coded, rebuild=True, progress=False)
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
     assert not (tmp_path / "nowhere").exists()
 
 

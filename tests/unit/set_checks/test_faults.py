@@ -20,7 +20,7 @@ from pytest_replication import (
     assert_percentile_below,
     open_index,
 )
-from pytest_replication.errors import IndexCorrupt, ReplicationError, SampleError
+from pytest_replication.errors import IndexCorrupt, IndexNotFound, SampleError, SettingsError
 
 from .conftest import Many
 
@@ -57,9 +57,17 @@ def test_a_damaged_index_is_an_error(
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("given", ["unreadable", "black", "none", "nan"])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("unreadable", r"1\.png cannot be read"),
+        ("black", "all 150 samples of a list of Image are black"),
+        ("none", "an empty list holds no samples"),
+        ("nan", "values that are not finite"),
+    ],
+)
 def test_samples_that_cannot_be_judged_are_an_error(
-    made_up: Index, many: Many, tmp_path: Path, name: str, given: str
+    made_up: Index, many: Many, tmp_path: Path, name: str, given: str, message: str
 ) -> None:
     samples: object = []
     if given == "unreadable":
@@ -71,12 +79,13 @@ def test_samples_that_cannot_be_judged_are_an_error(
         samples = [Image.new("RGB", (24, 24))] * 150
     elif given == "nan":
         samples = np.full((150, 8, 8, 3), np.nan)
-    with pytest.raises(SampleError):
+    with pytest.raises(SampleError, match=message):
         ALL[name](samples, many(1000, 150), made_up)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_index_that_is_not_there_is_an_error(many: Many, tmp_path: Path, name: str) -> None:
-    for index in (tmp_path, None):
-        with pytest.raises(ReplicationError):
-            ALL[name](many(2000, 3), many(1000, 3), index)
+    with pytest.raises(IndexNotFound, match=f"there is no index at {tmp_path}"):
+        ALL[name](many(2000, 3), many(1000, 3), tmp_path)
+    with pytest.raises(SettingsError, match="there is no index to check against"):
+        ALL[name](many(2000, 3), many(1000, 3), None)

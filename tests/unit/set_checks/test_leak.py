@@ -16,7 +16,7 @@ from pytest_replication import (
     set_assertions,
 )
 from pytest_replication.check import measure
-from pytest_replication.errors import ReplicationError
+from pytest_replication.errors import SampleError, SourceError
 
 from .conftest import Many
 
@@ -56,6 +56,10 @@ def test_what_cannot_be_told_is_no_leak(many: Many, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_cannot_be_compared_is_an_error(tmp_path: Path, many: Many) -> None:
-    for train, test in ((tmp_path, many(0, 2)), (many(0, 2), []), ([], many(0, 2))):
-        with pytest.raises(ReplicationError):
+    for train, test, error, message in (
+        (tmp_path, many(0, 2), SourceError, f"^folder {tmp_path} holds no images"),
+        ([], many(0, 2), SourceError, "^no training images: an empty list was given"),
+        (many(0, 2), [], SampleError, "^an empty list holds no samples"),
+    ):
+        with pytest.raises(error, match=message):
             assert_no_leak(train, test, 0.95, embedder="pixels")

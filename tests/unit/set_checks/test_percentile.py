@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_replication import Inconclusive, Index, Outcome, ReplicationDetected, assert_percentile_below
-from pytest_replication.errors import ReplicationError, SampleError, SettingsError
+from pytest_replication.errors import SampleError, SearchError, SettingsError
 from pytest_replication.search import Subject
 from pytest_replication.set_checks.percentile import judge_percentile
 from pytest_replication.set_verdicts import PercentileVerdict
@@ -117,20 +117,20 @@ def test_the_assertion(made_up: Index, many: Many) -> None:
 
 
 @pytest.mark.parametrize(
-    ("percentile", "value", "confidence"),
+    ("percentile", "value", "confidence", "message"),
     [
-        (0.95, 0.5, 0.95),
-        (100, 0.5, 0.95),
-        (math.nan, 0.5, 0.95),
-        (95, math.nan, 0.95),
-        (95, 1.5, 0.95),
-        (95, 0.5, 1),
+        (0.95, 0.5, 0.95, "^percentile 0.95: give 1 to below 100"),
+        (100, 0.5, 0.95, "^percentile 100: give 1 to below 100"),
+        (math.nan, 0.5, 0.95, "^percentile nan: give 1 to below 100"),
+        (95, math.nan, 0.95, "^value nan is no score"),
+        (95, 1.5, 0.95, "^value 1.5 is no score"),
+        (95, 0.5, 1, "^confidence 1 proves nothing"),
     ],
 )
 def test_settings_that_decide_nothing_are_refused(
-    made_up: Index, many: Many, percentile: float, value: float, confidence: float
+    made_up: Index, many: Many, percentile: float, value: float, confidence: float, message: str
 ) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError, match=message):
         assert_percentile_below(many(2000, 2), percentile, value, confidence=confidence, index=made_up)
 
 
@@ -140,5 +140,5 @@ def test_scores_that_are_no_numbers_are_refused(
     from pytest_replication.search import exact
 
     monkeypatch.setattr(exact, "tidy", lambda scores: scores * np.nan)
-    with pytest.raises(ReplicationError):
+    with pytest.raises(SearchError, match="a score is missing or not finite"):
         assert_percentile_below(many(2000, 80), 95, 0.9, index=made_up)

@@ -13,9 +13,11 @@ from pytest_replication import (
 )
 from pytest_replication.embedders.base import Threshold
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
+from pytest_replication.search import Subject
 from pytest_replication.set_checks import within
-from pytest_replication.set_checks.within import group
+from pytest_replication.set_checks.within import group, judge_within
 from pytest_replication.set_verdicts import WithinVerdict
+from pytest_replication.verdicts import Outcome
 
 from .conftest import Many
 
@@ -38,6 +40,14 @@ def test_a_share_may_be_tolerated(made_up: Index, many: Many) -> None:
     assert assert_no_duplicates_within(images, 0.95, max_share=0.05, index=made_up).repeated == 1
     with pytest.raises(ReplicationDetected):
         assert_no_duplicates_within(images, 0.95, max_share=0.049, index=made_up)
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.29, Outcome.PASS), (0.28, Outcome.FAIL)])
+def test_a_share_is_tolerated_as_it_is_written(share: float, outcome: Outcome) -> None:
+    vectors = np.eye(71, dtype=np.float32)[[*range(71), *[0] * 29]][:, None]
+    subject = Subject(tuple(map(str, range(100))), "100 images", (), "index", 0, "", "pixels", "", None)
+    found = judge_within(vectors, 0.9, "call", share, subject)
+    assert (found.outcome, found.repeated) == (outcome, 29)
 
 
 def test_training_images_play_no_part(made_up: Index, many: Many) -> None:

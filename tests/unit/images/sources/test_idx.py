@@ -3,9 +3,10 @@ from __future__ import annotations
 import gzip
 import os
 import struct
-import time
 import tracemalloc
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.decode import decode
-from pytest_replication.images.sources import arrays, open_source
+from pytest_replication.images.sources import arrays, idx, open_source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 5, 4), dtype=np.uint8)
 LABELS = np.arange(7, dtype=np.uint8)
@@ -150,9 +151,26 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         open_source(f"idx:{tmp_path}/gone")
 
 
-def test_listing_is_fast(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+def test_images_are_read_and_brought_to_files_a_block_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one by one: a set of 60,000 is listed in a second."""
+    images = np.random.default_rng(0).integers(0, 256, (1000, 28, 28), dtype=np.uint8)
     source = open_source(write(tmp_path / "train-images-idx3-ubyte", images))
-    start = time.process_time()
-    assert sum(1 for _ in source) == 20_000
-    assert time.process_time() - start < 2  # measured: 0.15
+    monkeypatch.setattr(arrays, "_BLOCK", 300 * 28 * 28)
+    read, encoded = spy(monkeypatch, idx, "_exactly"), spy(monkeypatch, arrays, "encode_block")
+    assert sum(1 for _ in source) == 1000
+    assert [size for _, size, _ in read] == [300 * 784, 300 * 784, 300 * 784, 100 * 784]
+    assert [len(pixels) for (pixels,) in encoded] == [300, 300, 300, 100]
+
+
+def spy(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[tuple[Any, ...]]:
+    """Arguments of all calls of a function from now on."""
+    calls, real = [], getattr(module, name)
+
+    def called(*args: Any) -> Any:
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(module, name, called)
+    return calls

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -15,7 +14,7 @@ from pytest_replication import Index
 from pytest_replication.search.engines import registry
 from pytest_replication.search.engines.base import Built, Engine, Queries
 from pytest_replication.search.engines.entry import EngineEntry
-from pytest_replication.search.engines.vectors import Numbers, blocks, count_vectors
+from pytest_replication.search.vectors import Numbers, blocks_between, count_vectors
 
 
 class Toy(Engine):
@@ -37,7 +36,7 @@ class Toy(Engine):
 
     @classmethod
     def build(cls, index: Index, folder: Path, *, progress: bool) -> Built:
-        whole = [block for _, block in blocks(index.shards, 0, count_vectors(index), 7)]
+        whole = [block for _, block in blocks_between(index.shards, 0, count_vectors(index), 7)]
         np.save(folder / "vectors.npy", np.concatenate(whole), allow_pickle=False)
         return Built({"flavour": 1}, 1)
 
@@ -71,20 +70,3 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[Toy]:
     monkeypatch.setitem(sys.modules, "toy_engine", module)
     monkeypatch.setitem(registry._KNOWN, "toy", ("toy_engine", "Toy"))
     return Fresh
-
-
-@pytest.fixture(scope="session")
-def unit() -> Callable[..., np.ndarray]:
-    """Random float32 unit rows of a shape."""
-
-    def make(seed: int, *shape: int) -> np.ndarray:
-        rows = np.random.default_rng(seed).standard_normal(shape)
-        return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
-
-    return make
-
-
-@pytest.fixture
-def index(tmp_path: Path, made_up_index: Callable[..., Index], unit: Callable[..., np.ndarray]) -> Index:
-    """60 rows of two views, in three shards."""
-    return made_up_index(tmp_path / "index", unit(1, 25, 2, 12), unit(2, 25, 2, 12), unit(3, 10, 2, 12))

@@ -107,9 +107,9 @@ class TestWithFaiss:
     def test_vectors_that_are_missing_end_the_build(
         self, index: Index, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = base.blocks
+        read = base.blocks_between
         monkeypatch.setattr(
-            base, "blocks", lambda shards, first, last, size: read(shards, first, last - 1, size)
+            base, "blocks_between", lambda shards, first, last, size: read(shards, first, last - 1, size)
         )
         with pytest.raises(BuildError, match="faiss took in 119 of 120 vectors"):
             build_engine(index, "faiss-ivf", progress=False)

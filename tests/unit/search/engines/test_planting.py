@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_replication import Index
 from pytest_replication.errors import SearchError, SettingsError
 from pytest_replication.search.engines import planted
-from pytest_replication.search.engines.vectors import cosines
+from pytest_replication.search.vectors import cosines
 
 Unit = Callable[..., np.ndarray]
 

@@ -20,7 +20,7 @@ from pytest_replication.search.engines import (
     planted,
     recall,
 )
-from pytest_replication.search.engines.vectors import cosines
+from pytest_replication.search.vectors import cosines
 from pytest_replication.stats.intervals import lower_bound
 
 Unit = Callable[..., np.ndarray]

@@ -88,7 +88,7 @@ def test_an_older_one_is_replaced_with_its_certificates(
     built: Index, toy: type[Engine], folder: Path
 ) -> None:
     add_certificate(built, certified(built))
-    (folder / "left over").touch()
+    (folder / "older.npy").touch()
     entry = build_engine(built, "toy", progress=False)
     assert entry.certificates == ()
     assert names(folder) == ["engine.json", "vectors.npy"]

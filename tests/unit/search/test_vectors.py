@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_replication import Index
-from pytest_replication.errors import IndexCorrupt
-from pytest_replication.search.engines.vectors import (
-    blocks,
+from pytest_replication.errors import IndexCorrupt, SettingsError
+from pytest_replication.search.vectors import (
+    blocks_between,
     check_vectors,
     cosines,
     count_vectors,
@@ -52,7 +52,7 @@ def test_blocks_and_numbers_give_the_vectors_in_order(
     assert total == len(stored) == stored_rows(index) * views
     first = data.draw(st.integers(0, total - 1))
     last = data.draw(st.integers(first + 1, total))
-    read = list(blocks(index.shards, first, last, block))
+    read = list(blocks_between(index.shards, first, last, block))
     assert np.concatenate([rows for _, rows in read]) == pytest.approx(stored[first:last], abs=1e-6)
     assert all(len(rows) <= block for _, rows in read)
     ends = [start + len(rows) for start, rows in read]
@@ -66,7 +66,7 @@ def test_float16_rows_are_given_at_unit_length(
 ) -> None:
     index = made_up_index(tmp_path / "index", unit(0, 50, 1, 12), dtype="<f2")
     assert np.abs(np.linalg.norm(whole(index), axis=1) - 1).max() > 1e-5
-    read = np.concatenate([rows for _, rows in blocks(index.shards, 0, 50, 9)])
+    read = np.concatenate([rows for _, rows in blocks_between(index.shards, 0, 50, 9)])
     assert read.dtype == np.float32
     assert np.abs(np.linalg.norm(read.astype(np.float64), axis=1) - 1).max() < 1e-6
     assert np.abs(np.linalg.norm(take(index, np.arange(50)), axis=1) - 1).max() < 1e-12
@@ -81,6 +81,12 @@ def test_cosines_are_those_of_the_vectors(index: Index, unit: Unit) -> None:
         for place, number in enumerate(row):
             expected = products[query, number] if number >= 0 else -np.inf
             assert found[query, place] == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("number", [-1, 120])
+def test_a_number_outside_the_index_is_no_other_vector(index: Index, number: int) -> None:
+    with pytest.raises(SettingsError, match="stores rows 0 to 59, not all of"):
+        take(index, np.array([3, number]))
 
 
 def test_a_changed_vector_is_found_before_an_engine_sees_it(index: Index) -> None:

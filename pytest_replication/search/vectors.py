@@ -1,6 +1,7 @@
-"""The stored vectors of an index, for engines: in blocks, or some of them by number.
+"""The stored vectors of an index by number: a run of them in blocks, or some of them.
 
-A vector has the number row * views + view, as in the exact scan. Shards are mapped only while they
+A vector has the number row * views + view, as in the exact scan. Checksums are not compared here, but by
+`check_vectors`. Shards are mapped only while they
 are read, so that an index of many shards needs few file handles.
 """
 
@@ -46,7 +47,7 @@ def check_vectors(index: Index, *, progress: bool = False) -> None:
         check_shard(shard)
 
 
-def blocks(
+def blocks_between(
     shards: Sequence[Shard], first: int, last: int, size: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield the vectors numbered from `first` to before `last`, in order.
@@ -77,19 +78,20 @@ def take(index: Index, numbers: Numbers) -> NDArray[np.float64]:
 
     Args:
         index: an open index.
-        numbers: (n,) int64 numbers of stored vectors, in any order, all within the index.
+        numbers: (n,) int64 numbers of stored vectors, in any order.
 
     Returns:
         (n, dim) float64 unit rows: what rounding in storage did to their length is divided out.
+
+    Raises:
+        SettingsError: the index does not store all of them.
+        IndexCorrupt: a shard is damaged.
     """
     views = len(index.manifest.views)
     taken = np.empty((len(numbers), index.manifest.embedder.dim))
-    firsts = np.array([shard.first for shard in index.shards])
-    homes = np.searchsorted(firsts, numbers // views, side="right") - 1
-    for home in np.unique(homes):
-        shard, here = index.shards[int(home)], np.flatnonzero(homes == home)
+    for shard, places, rows in index.homes(numbers // views):
         mapped, _ = shard.embeddings()
-        taken[here] = _unit(mapped.reshape(-1, mapped.shape[2])[numbers[here] - shard.first * views])
+        taken[places] = _unit(mapped[rows, numbers[places] % views])
     return taken
 
 
@@ -103,6 +105,10 @@ def cosines(index: Index, queries: NDArray[np.float32], numbers: Numbers) -> NDA
 
     Returns:
         (n, k) float64, -inf where there is no candidate.
+
+    Raises:
+        SettingsError: the index does not store all of them.
+        IndexCorrupt: a shard is damaged.
     """
     scores = np.full(numbers.shape, -np.inf)
     there = numbers >= 0
