@@ -1,8 +1,8 @@
 """Do the paired features of two images lie alike? A part that was moved, scaled, turned or mirrored does.
 
-A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree
-(RANSAC: Fischler and Bolles, 1981, as OpenCV computes it), for the sample and for its mirror image; pairs
-that stand out less join those with which they agree (`scoring.guided`). Points that fall together count once.
+A similarity transform (move, scale, turn) is fitted to pairs of points so that as many as possible agree, for
+the sample and for its mirror image (`scoring.consensus`); pairs that stand out less join those with which
+they agree, and shear is taken out (`scoring.guided`). Points that fall together count once.
 `scoring.counting` says what they count.
 """
 
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from pytest_replication.images.local import MOST, Features, extract
 from pytest_replication.scoring.agreement import SIDE as PICTURE
 from pytest_replication.scoring.agreement import Picture, correlation, picture_of
+from pytest_replication.scoring.consensus import FEWEST, consensus
 from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
-from pytest_replication.scoring.guided import Lying, guided
+from pytest_replication.scoring.guided import SHEAR, guided, stretched_little
 from pytest_replication.scoring.local_matching import GUIDED_RATIO, RATIO, Described, Pairs, match
+from pytest_replication.scoring.lying import OCTAVES, TURN, Lying, affine, degrees, scale
 from pytest_replication.scoring.tones import Tones, tones_of
 
 if TYPE_CHECKING:
@@ -30,21 +32,17 @@ SIDE = 512
 TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
 EVIDENCE = (
-    f"4: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, that stand out by {RATIO}, "
-    f"or by {GUIDED_RATIO} where turned and sized alike, {RULE}"
+    f"5: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, turned by {TURN:g} and sized by "
+    f"{OCTAVES:g} alike, of all twos that stand out by {RATIO}, joined by {GUIDED_RATIO}, "
+    f"sheared by {SHEAR:g}, {RULE}"
 )
 """What points are: a calibration of other ones does not hold."""
-SCALES = (0.15, 7.0)
-"""Factors between the two images that are taken for real."""
 _ROUNDS = 3
 """Parts of a pair that are looked at."""
 _MOSTLY = 0.75
 """Share of the points of a part that count, from which on no other part is looked at."""
 _SHEARED = 8
 """Points from which on a part is taken as sheared, too, when the pictures are laid on each other."""
-_FEWEST = 3
-"""Pairs below which nothing is fitted: two points always agree."""
-_ITERATIONS, _CONFIDENCE, _REFINED = 1000, 0.999, 5
 
 Points = NDArray[np.float64]
 Polygon = tuple[tuple[float, float], ...]
@@ -148,12 +146,11 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     """
     best: Alignment | None = None
     for _ in range(_ROUNDS):
-        clear = pairs.below(RATIO)
-        if len(clear) < _FEWEST:
+        lying = _lying(sample, training, pairs, flipped)
+        matrix = consensus(lying.kept(pairs.ratios < RATIO), TOLERANCE)
+        if matrix is None:
             break
-        if (matrix := _fit(*_places(sample, training, clear, flipped))) is None:
-            break
-        matrix, agree = guided(matrix, _lying(sample, training, pairs, flipped), TOLERANCE)
+        matrix, agree = guided(matrix, lying, TOLERANCE)
         found = _described(sample, training, matrix, pairs.kept(agree), flipped)
         if found is None:
             break
@@ -174,18 +171,19 @@ def _places(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: boo
 
 def _lying(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Lying:
     """How all pairs lie."""
-    mine, theirs = sample.features[pairs.mine], training.features[pairs.theirs]
-    angles = mine["angle"].astype(np.float64)
+    mine, theirs = pairs.mine, pairs.theirs
+    angles = sample.features["angle"][mine].astype(np.float64)
     return Lying(
         *_places(sample, training, pairs, flipped),
-        turns=theirs["angle"] - (180 - angles if flipped else angles),  # as `images.local.mirrored`
-        octaves=_octaves(theirs) - _octaves(mine),
-        clear=pairs.ratios < RATIO,
+        turns=training.features["angle"][theirs]
+        - (180 - angles if flipped else angles),  # as `mirrored` does
+        octaves=_octaves(training.features["size"][theirs]) - _octaves(sample.features["size"][mine]),
+        ratios=pairs.ratios,
     )
 
 
-def _octaves(features: Features) -> NDArray[np.float64]:
-    return np.asarray(np.log2(np.maximum(features["size"].astype(np.float64), 1e-6)))
+def _octaves(sizes: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.asarray(np.log2(np.maximum(sizes.astype(np.float64), 1e-6)))
 
 
 def _strength(found: Alignment) -> tuple[int, int]:
@@ -202,11 +200,11 @@ def _described(
     """A part by the pairs that agree on it; None where they are too few."""
     points, others = _places(sample, training, pairs, flipped)
     count = min(distinct(points), distinct(others))
-    if count < _FEWEST:
+    if count < FEWEST:
         return None
     differing = kinds(sample.features["description"][pairs.mine])
     hull = _hull(points)
-    laid = _sheared(matrix, points, others)
+    laid = _laid(matrix, points, others)
     alike, tones = _agreement(sample, training, laid, points, hull, flipped)
     here, there = points[hull] / sample.size, others[hull] / training.size
     if flipped:
@@ -219,8 +217,8 @@ def _described(
         tones=tones,
         spread=_area(points[hull]) / float(sample.size.prod()),
         mirrored=flipped,
-        scale=float(np.hypot(matrix[0, 0], matrix[1, 0])),
-        degrees=float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))),
+        scale=scale(matrix),
+        degrees=degrees(matrix),
         sample=_polygon(here),
         training=_polygon(there),
     )
@@ -246,35 +244,12 @@ def _agreement(
     return correlation(picture, training.picture, matrix, points * smaller), tones
 
 
-def _sheared(matrix: Points, points: Points, others: Points) -> Points:
-    """The affine transform that fits best, (2, 3); the similarity where points do not tell it."""
+def _laid(matrix: Points, points: Points, others: Points) -> Points:
+    """The affine transform that fits best, (2, 3); the one that was found where points do not tell it."""
     if len(points) < _SHEARED:
         return matrix
-    ones = np.column_stack([points, np.ones(len(points))])
-    fitted = np.linalg.lstsq(ones, others, rcond=None)[0].T
-    stretched = np.linalg.svd(fitted[:, :2] @ np.linalg.inv(matrix[:, :2]), compute_uv=False)
-    return np.asarray(fitted) if stretched.min() > 0.5 and stretched.max() < 2 else matrix
-
-
-def _fit(points: Points, others: Points) -> Points | None:
-    """The similarity transform on which most pairs agree: (2, 3)."""
-    import cv2
-
-    opencv: Any = cv2  # its RANSAC draws by a fixed seed: the same pairs give the same verdict
-    matrix, _ = opencv.estimateAffinePartial2D(
-        points,
-        others,
-        method=opencv.RANSAC,
-        ransacReprojThreshold=TOLERANCE,
-        maxIters=_ITERATIONS,
-        confidence=_CONFIDENCE,
-        refineIters=_REFINED,
-    )
-    if matrix is None or not np.isfinite(matrix).all():
-        return None
-    if not SCALES[0] <= float(np.hypot(matrix[0, 0], matrix[1, 0])) <= SCALES[1]:
-        return None
-    return np.asarray(matrix, np.float64)
+    fitted = affine(points, others)
+    return fitted if stretched_little(fitted) else matrix
 
 
 def _hull(points: Points) -> NDArray[np.int64]:

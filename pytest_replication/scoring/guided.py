@@ -5,52 +5,31 @@ agree on foretells its place, its size and its direction, it is one more point o
 Hartley and Zisserman, Multiple View Geometry, 2004, chapter 4). The transform is then fitted again, on all of
 them. Only the nearest description of each is asked: of what repeats (bricks, letters) one of many is the
 nearest, and that it is the one in the right place is unlikely.
+
+A part that was sheared agrees with a move, turn and scale near its middle only. The farther from there, the
+more a place may lie off; an affine transform is fitted to what lies so, and taken where more agree with it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-TURN = 20.0
-"""Degrees by which the direction of a point may lie off."""
-OCTAVES = 0.6
-"""The same of its size, as a logarithm to base two."""
+from pytest_replication.scoring.lying import Lying, Points, affine, scale, similarity
+
 _ROUNDS = 2
 """Fits, each on what agreed with the one before."""
-
-Points = NDArray[np.float64]
-Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lying:
-    """How the two points of each pair lie.
-
-    Attributes:
-        points: (n, 2) in the sample, mirrored where the part is, in pixels.
-        others: (n, 2) in the training image, in pixels.
-        turns: (n,) direction of each in the training image less that in the sample, in degrees.
-        octaves: (n,) logarithm to base two of the size in the training image over that in the sample.
-        clear: (n,) which stand out: their places have to agree, no more.
-    """
-
-    points: Points
-    others: Points
-    turns: Numbers
-    octaves: Numbers
-    clear: NDArray[np.bool_]
-
-    def agree(self, matrix: Points, tolerance: float) -> NDArray[np.bool_]:
-        """(n,) which lie as a transform says, within so many pixels."""
-        apart = np.hypot(*(self.points @ matrix[:, :2].T + matrix[:, 2] - self.others).T)
-        turned = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
-        scaled = np.log2(np.hypot(matrix[0, 0], matrix[1, 0]))
-        alike = np.abs((self.turns - turned + 180) % 360 - 180) <= TURN
-        alike &= np.abs(self.octaves - scaled) <= OCTAVES
-        return np.asarray((apart <= tolerance) & (alike | self.clear))
+SHEAR = 0.25
+"""What a place may lie off for shear, as a share of its distance from the middle of those that agree."""
+STRETCH = 1.6
+"""Most that a part may be longer in one direction than in another, as the sample is laid on it."""
+_SEEDS = 4
+"""Pairs from which on shear is looked for."""
+_GAIN = 2
+"""Pairs that have to agree more: two more numbers are fitted."""
+_DRAWS, _CONFIDENCE = 500, 0.99
 
 
 def guided(matrix: Points, pairs: Lying, tolerance: float) -> tuple[Points, NDArray[np.bool_]]:
@@ -62,8 +41,8 @@ def guided(matrix: Points, pairs: Lying, tolerance: float) -> tuple[Points, NDAr
         tolerance: pixels by which a place may lie off.
 
     Returns:
-        The transform, (2, 3), and (n,) which pairs agree; those that were given, and what agrees with
-        them, where fewer agree with the one fitted again.
+        The transform, (2, 3), an affine one where more agree with that, and (n,) which pairs agree; those
+        that were given, and what agrees with them, where fewer agree with the one fitted again.
     """
     agree = pairs.agree(matrix, tolerance)
     for _ in range(_ROUNDS):
@@ -71,24 +50,50 @@ def guided(matrix: Points, pairs: Lying, tolerance: float) -> tuple[Points, NDAr
         if again is None or (now := pairs.agree(again, tolerance)).sum() < agree.sum():
             break
         matrix, agree = again, now
-    return matrix, agree
+    return _sheared(matrix, agree, pairs, tolerance)
 
 
-def similarity(points: Points, others: Points) -> Points | None:
-    """The similarity transform with least squares (Umeyama, PAMI 1991, in the plane): (2, 3).
+def _sheared(
+    matrix: Points, agree: NDArray[np.bool_], pairs: Lying, tolerance: float
+) -> tuple[Points, NDArray[np.bool_]]:
+    """The same with an affine transform, where clearly more agree with one."""
+    fewest = int(agree.sum()) + _GAIN
+    if agree.sum() < _SEEDS:
+        return matrix, agree
+    middle = pairs.points[agree].mean(axis=0)
+    reach = np.hypot(*(pairs.points - middle).T) * scale(matrix)
+    loose = pairs.agree(matrix, tolerance + SHEAR * reach)
+    if loose.sum() < fewest:
+        return matrix, agree
+    found, now = _drawn(pairs.points[loose], pairs.others[loose], tolerance), np.zeros_like(agree)
+    for _ in range(_ROUNDS + 1):
+        if found is None or not stretched_little(found):
+            break
+        then = pairs.agree(found, tolerance)
+        if then.sum() <= now.sum():
+            break
+        best, now = found, then
+        found = affine(pairs.points[now], pairs.others[now])
+    return (best, now) if now.sum() >= fewest else (matrix, agree)
 
-    None where fewer than two places differ, or those of the training image are one.
-    """
-    if len(points) < 2:
-        return None
-    middle, there = points.mean(axis=0), others.mean(axis=0)
-    x, y = (points - middle).T
-    u, v = (others - there).T
-    total = float((x * x + y * y).sum())
-    if total < 1e-9:
-        return None
-    along, across = float((x * u + y * v).sum()) / total, float((x * v - y * u).sum()) / total
-    if np.hypot(along, across) < 1e-6:
-        return None
-    turn = np.array([[along, -across], [across, along]])
-    return np.column_stack([turn, there - turn @ middle])
+
+def stretched_little(matrix: Points) -> bool:
+    """Whether an affine transform mirrors nothing and is a similarity transform up to `STRETCH`."""
+    longest, shortest = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    return bool(np.linalg.det(matrix[:, :2]) > 0 and shortest > 1e-6 and longest / shortest <= STRETCH)
+
+
+def _drawn(points: Points, others: Points, tolerance: float) -> Points | None:
+    """The affine transform on which most pairs agree, by draws: (2, 3)."""
+    import cv2
+
+    opencv: Any = cv2  # it draws by a fixed seed: the same pairs give the same verdict
+    matrix, _ = opencv.estimateAffine2D(
+        points,
+        others,
+        method=opencv.RANSAC,
+        ransacReprojThreshold=tolerance,
+        maxIters=_DRAWS,
+        confidence=_CONFIDENCE,
+    )
+    return None if matrix is None or not np.isfinite(matrix).all() else np.asarray(matrix, np.float64)

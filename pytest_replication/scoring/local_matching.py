@@ -114,10 +114,6 @@ class Pairs:
         """Some of them."""
         return Pairs(self.mine[which], self.theirs[which], self.ratios[which])
 
-    def below(self, ratio: float) -> Pairs:
-        """Those that stand out by more than this."""
-        return self.kept(self.ratios < ratio)
-
 
 def match(sample: Described, training: Described, ratio: float = GUIDED_RATIO) -> tuple[Pairs, Pairs]:
     """Pair the features of a sample, and of its mirror image, with those of a training image.

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from pytest_replication.images.local import FEATURE
-from pytest_replication.scoring.geometry import Alignment, LocalImage, _sheared, align
+from pytest_replication.scoring.geometry import Alignment, LocalImage, _laid, align
 
 pytest.importorskip("cv2")
 CLEAR = 8
@@ -163,7 +163,7 @@ def test_shear_is_taken_where_points_tell_it() -> None:
     same = np.array([[1.0, 0, 0], [0, 1, 0]])
     grid = np.array([(x, y) for x in range(0, 90, 30) for y in range(0, 90, 30)], np.float64)
     sheared = grid @ np.array([[1, 0], [0.2, 1]])
-    assert _sheared(same, grid, sheared) == pytest.approx(np.array([[1, 0.2, 0], [0, 1, 0]]), abs=1e-9)
-    assert _sheared(same, grid[:5], sheared[:5]) is same
+    assert _laid(same, grid, sheared) == pytest.approx(np.array([[1, 0.2, 0], [0, 1, 0]]), abs=1e-9)
+    assert _laid(same, grid[:5], sheared[:5]) is same
     line = np.column_stack([np.arange(20.0), np.zeros(20)])
-    assert _sheared(same, line, line) is same
+    assert _laid(same, line, line) is same

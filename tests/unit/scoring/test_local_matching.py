@@ -139,7 +139,7 @@ def test_a_pair_stands_out_by_the_distance_to_the_second_nearest() -> None:
     assert pairs.theirs.tolist() == [0, 0]
     expected = [np.hypot(5, 20) / np.hypot(250, 235), np.hypot(55, 198) / np.hypot(200, 57)]
     assert pairs.ratios == pytest.approx(expected)
-    assert pairs.below(RATIO).mine.tolist() == [0]
+    assert (pairs.ratios < RATIO).tolist() == [True, False]
     assert match(near, Described.of(training))[0].mine.tolist() == [0]
 
 
