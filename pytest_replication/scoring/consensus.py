@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.scoring.lying import (
+from pytest_replication.scoring.transforms import (
     OCTAVES,
     TURN,
-    Lying,
+    PointPairs,
     Points,
     similarity,
     sized_alike,
@@ -35,7 +35,7 @@ _COUNTED = 2000
 Complex = NDArray[np.complex128]
 
 
-def consensus(pairs: Lying, tolerance: float) -> Points | None:
+def consensus(pairs: PointPairs, tolerance: float) -> Points | None:
     """Find the similarity transform on which most pairs agree.
 
     Args:
@@ -64,7 +64,7 @@ def consensus(pairs: Lying, tolerance: float) -> Points | None:
     return similarity(pairs.points[near[best]], pairs.others[near[best]])
 
 
-def _told(pairs: Lying, points: Complex, others: Complex) -> tuple[NDArray[np.int64], Complex]:
+def _told(pairs: PointPairs, points: Complex, others: Complex) -> tuple[NDArray[np.int64], Complex]:
     """What twos of pairs tell, where the points of both say so, too.
 
     Returns:

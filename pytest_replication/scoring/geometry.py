@@ -21,8 +21,8 @@ from pytest_replication.scoring.consensus import FEWEST, consensus
 from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
 from pytest_replication.scoring.guided import SHEAR, guided, stretched_little
 from pytest_replication.scoring.local_matching import GUIDED_RATIO, RATIO, Described, Pairs, match
-from pytest_replication.scoring.lying import OCTAVES, TURN, Lying, affine, degrees, scale
 from pytest_replication.scoring.tones import Tones, tones_of
+from pytest_replication.scoring.transforms import OCTAVES, TURN, PointPairs, affine, degrees, scale
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -146,11 +146,11 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
     """
     best: Alignment | None = None
     for _ in range(_ROUNDS):
-        lying = _lying(sample, training, pairs, flipped)
-        matrix = consensus(lying.kept(pairs.ratios < RATIO), TOLERANCE)
+        placed = _point_pairs(sample, training, pairs, flipped)
+        matrix = consensus(placed.kept(pairs.ratios < RATIO), TOLERANCE)
         if matrix is None:
             break
-        matrix, agree = guided(matrix, lying, TOLERANCE)
+        matrix, agree = guided(matrix, placed, TOLERANCE)
         found = _described(sample, training, matrix, pairs.kept(agree), flipped)
         if found is None:
             break
@@ -169,11 +169,11 @@ def _places(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: boo
     return points, training.points(pairs.theirs)
 
 
-def _lying(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> Lying:
+def _point_pairs(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bool) -> PointPairs:
     """How all pairs lie."""
     mine, theirs = pairs.mine, pairs.theirs
     angles = sample.features["angle"][mine].astype(np.float64)
-    return Lying(
+    return PointPairs(
         *_places(sample, training, pairs, flipped),
         turns=training.features["angle"][theirs]
         - (180 - angles if flipped else angles),  # as `mirrored` does

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.scoring.lying import Lying, Points, affine, scale, similarity
+from pytest_replication.scoring.transforms import PointPairs, Points, affine, scale, similarity
 
 _ROUNDS = 2
 """Fits, each on what agreed with the one before."""
@@ -32,7 +32,7 @@ _GAIN = 2
 _DRAWS, _CONFIDENCE = 500, 0.99
 
 
-def guided(matrix: Points, pairs: Lying, tolerance: float) -> tuple[Points, NDArray[np.bool_]]:
+def guided(matrix: Points, pairs: PointPairs, tolerance: float) -> tuple[Points, NDArray[np.bool_]]:
     """Find all pairs that lie as a similarity transform says, and fit it again on them.
 
     Args:
@@ -54,7 +54,7 @@ def guided(matrix: Points, pairs: Lying, tolerance: float) -> tuple[Points, NDAr
 
 
 def _sheared(
-    matrix: Points, agree: NDArray[np.bool_], pairs: Lying, tolerance: float
+    matrix: Points, agree: NDArray[np.bool_], pairs: PointPairs, tolerance: float
 ) -> tuple[Points, NDArray[np.bool_]]:
     """The same with an affine transform, where clearly more agree with one."""
     fewest = int(agree.sum()) + _GAIN

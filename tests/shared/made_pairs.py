@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_replication.scoring.lying import Lying, Points, degrees, octaves
+from pytest_replication.scoring.transforms import PointPairs, Points, degrees, octaves
 
 
 def transform(scale: float, turn: float, x: float, y: float) -> Points:
@@ -19,10 +19,10 @@ def moved(matrix: Points, points: Points) -> Points:
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
 
 
-def lying(matrix: Points, count: int = 20, seed: int = 0) -> Lying:
+def point_pairs(matrix: Points, count: int = 20, seed: int = 0) -> PointPairs:
     """Pairs that lie as a transform says, with points all over a picture."""
     points = np.random.default_rng(seed).uniform(0, 400, (count, 2))
-    return Lying(
+    return PointPairs(
         points,
         moved(matrix, points),
         turns=np.full(count, degrees(matrix)),

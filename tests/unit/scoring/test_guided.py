@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_pairs import lying, transform
+from made_pairs import point_pairs, transform
 
 from pytest_replication.scoring.consensus import consensus
 from pytest_replication.scoring.guided import STRETCH, guided, stretched_little
-from pytest_replication.scoring.lying import OCTAVES, TURN, Lying, Points, degrees, scale, similarity
+from pytest_replication.scoring.transforms import (
+    OCTAVES,
+    TURN,
+    PointPairs,
+    Points,
+    degrees,
+    scale,
+    similarity,
+)
 
 TOLERANCE = 5.0
 
@@ -28,7 +36,7 @@ TRANSFORMS = st.builds(
 
 @given(TRANSFORMS)
 def test_what_lies_as_foretold_joins(matrix: Points) -> None:
-    found, agree = guided(matrix, lying(matrix), TOLERANCE)
+    found, agree = guided(matrix, point_pairs(matrix), TOLERANCE)
     assert agree.all()
     assert found == pytest.approx(matrix, abs=1e-6)
 
@@ -36,7 +44,7 @@ def test_what_lies_as_foretold_joins(matrix: Points) -> None:
 @pytest.mark.parametrize("turn", [0, 175, -178])
 def test_a_pair_has_to_be_turned_sized_and_placed_alike(turn: float) -> None:
     matrix = transform(1.5, turn, 10, 20)
-    pairs = lying(matrix, count=10)
+    pairs = point_pairs(matrix, count=10)
     last = np.arange(10) == 9
     wrong = (
         replace(pairs, turns=np.where(last, pairs.turns + TURN + 1, pairs.turns)),
@@ -45,13 +53,13 @@ def test_a_pair_has_to_be_turned_sized_and_placed_alike(turn: float) -> None:
     )
     for pairs in wrong:
         assert guided(matrix, pairs, TOLERANCE)[1].tolist() == [True] * 9 + [False]
-    around = lying(matrix, count=10)
+    around = point_pairs(matrix, count=10)
     assert replace(around, turns=around.turns + 360).agree(matrix, TOLERANCE).all()
 
 
 def test_a_transform_that_is_a_little_off_is_mended() -> None:
     true = transform(1.2, 10, 5, -3)
-    pairs = lying(true, count=40)
+    pairs = point_pairs(true, count=40)
     rough = true + np.array([[0.02, 0, 1], [0, -0.02, 1]])
     assert not pairs.agree(rough, TOLERANCE).all()
     found, agree = guided(rough, pairs, TOLERANCE)
@@ -63,7 +71,7 @@ def test_that_which_was_given_stays_where_the_next_one_would_lose() -> None:
     identity = transform(1, 0, 0, 0)
     points = np.array([[44.0, 53], [51, 34], [94, 36], [65, 37]])
     others = points + np.array([[3.9, 1.1], [1.4, -1.4], [1.4, -3], [-3.6, 2.8]])
-    pairs = Lying(points, others, np.zeros(4), np.zeros(4), np.full(4, 0.5))
+    pairs = PointPairs(points, others, np.zeros(4), np.zeros(4), np.full(4, 0.5))
     again = similarity(points, others)
     assert again is not None
     assert not pairs.agree(again, TOLERANCE).all()
@@ -78,7 +86,7 @@ def sheared(by: float) -> Points:
 
 @pytest.mark.parametrize("by", [0.1, 0.2, -0.2])
 def test_a_part_that_was_sheared_agrees_as_a_whole(by: float) -> None:
-    pairs = lying(sheared(by), count=200)
+    pairs = point_pairs(sheared(by), count=200)
     seed = consensus(pairs, TOLERANCE)
     assert seed is not None
     assert pairs.agree(seed, TOLERANCE).sum() < 100
@@ -94,7 +102,7 @@ def test_what_is_stretched_more_than_a_part_may_be_stays_as_it_was() -> None:
     assert not stretched_little(stretched)
     assert not stretched_little(np.array([[1.0, 0, 0], [0, -1, 0]]))  # another mirror image
     assert stretched_little(np.array([[STRETCH * 0.9, 0, 0], [0, 1, 0]]))
-    pairs = lying(stretched, count=60)
+    pairs = point_pairs(stretched, count=60)
     near = similarity(pairs.points, pairs.others)
     assert near is not None
     found, agree = guided(near, pairs, TOLERANCE)
@@ -104,7 +112,7 @@ def test_what_is_stretched_more_than_a_part_may_be_stays_as_it_was() -> None:
 
 def test_a_few_more_do_not_make_shear() -> None:
     identity = transform(1, 0, 0, 0)
-    pairs = lying(identity, count=30)
+    pairs = point_pairs(identity, count=30)
     aside = np.zeros((30, 2))
     aside[:1] = 2 * TOLERANCE, 0  # one that only shear would take in
     found, agree = guided(identity, replace(pairs, others=pairs.others + aside), TOLERANCE)

@@ -1,4 +1,4 @@
-"""How pairs of local features lie, and the transforms that are fitted to them.
+"""Pairs of points of two images, and the transforms that are fitted to them.
 
 A local feature has a place, a direction and a size. A pair of them therefore tells a move, a turn and a scale
 by itself, roughly; a transform that is right for the pair agrees in all three (Lowe, IJCV 2004, section 7.3).
@@ -21,7 +21,7 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lying:
+class PointPairs:
     """How the two points of each pair lie.
 
     Attributes:
@@ -38,9 +38,9 @@ class Lying:
     octaves: Numbers
     ratios: Numbers
 
-    def kept(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Lying:
+    def kept(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> PointPairs:
         """Some of them."""
-        return Lying(
+        return PointPairs(
             self.points[which],
             self.others[which],
             self.turns[which],

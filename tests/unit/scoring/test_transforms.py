@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_pairs import lying, moved, transform
+from made_pairs import moved, point_pairs, transform
 
-from pytest_replication.scoring.lying import affine, degrees, octaves, scale, similarity
+from pytest_replication.scoring.transforms import affine, degrees, octaves, scale, similarity
 
 TRANSFORMS = st.builds(
     transform, st.floats(0.2, 5), st.floats(-179, 179), st.floats(-300, 300), st.floats(-300, 300)
@@ -53,6 +53,6 @@ def test_no_similarity_goes_through_one_place():
 @pytest.mark.parametrize("turn", [0, 175, -178])
 def test_pairs_agree_whatever_full_turns_they_have(turn):
     matrix = transform(1.5, turn, 10, 20)
-    pairs = lying(matrix)
+    pairs = point_pairs(matrix)
     assert replace(pairs, turns=pairs.turns + 360).agree(matrix, 5).all()
     assert not replace(pairs, turns=pairs.turns + 180).agree(matrix, 5).any()
