@@ -64,6 +64,11 @@ def meant_for(name: str) -> str | None:
     return None if found is None else found["name"]
 
 
+def is_link(path: Path) -> bool:
+    """Whether something else may lie behind a path: a symbolic link, or a junction of Windows."""
+    return path.is_symlink() or bool(getattr(os.path, "isjunction", lambda _: False)(path))
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside a folder durable, where the system can."""
     if os.name == "posix":

@@ -113,7 +113,8 @@ class Report:
         """
         if (folder := self._folder()) is None:
             return
-        from pytest_replication.reports.folder import PAGE, begin_report
+        from pytest_replication.reports.folder import begin_report
+        from pytest_replication.reports.own_files import PAGE
 
         other = getattr(self.config.option, "htmlpath", None)  # of pytest-html
         if other and Path(other).resolve() == (Path(folder) / PAGE).resolve():

@@ -6,8 +6,8 @@ from pytest_replication.calibrate.null import named_pairs
 from pytest_replication.calibrate.options import CalibrateOptions
 from pytest_replication.controls.copies import SAME, too_many_copies
 from pytest_replication.errors import CalibrationError
+from pytest_replication.index.contents import shard_columns
 from pytest_replication.index.reader import Index
-from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.score_text import score_text
 from pytest_replication.search.holdout import Measured
 from pytest_replication.stats.null import Null, needed
@@ -90,9 +90,7 @@ def check_grouped(index: Index, by: str) -> None:
     Raises:
         CalibrationError: so it is.
     """
-    if not by or any(
-        value for shard in index.shards for (value,) in read_columns(shard.folder / RECORDS, (by,))
-    ):
+    if not by or any(value for shard in index.shards for (value,) in shard_columns(shard, (by,))):
         return
     raise CalibrationError(
         f"{index.path} has no {by}s, which its source did not give: calibrate without --by, or build it from "

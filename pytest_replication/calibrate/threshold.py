@@ -21,9 +21,9 @@ from pytest_replication.index.calibration import (
     HalvesControl,
     embedder_of,
 )
+from pytest_replication.index.contents import shard_columns
 from pytest_replication.index.manifest import now
 from pytest_replication.index.reader import Index
-from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.search.holdout import CLOSEST
 from pytest_replication.stats.halves import compare_halves
 
@@ -95,7 +95,7 @@ def _groups(index: Index, rows: NDArray[np.int64], by: str) -> list[str | None]:
     wanted = set(rows.tolist())
     found: dict[int, str | None] = {}
     for shard in index.shards:
-        for place, (value,) in enumerate(read_columns(shard.folder / RECORDS, (by,))):
+        for place, (value,) in enumerate(shard_columns(shard, (by,))):
             if shard.first + place in wanted:
                 found[shard.first + place] = value
     return [found[row] for row in rows.tolist()]

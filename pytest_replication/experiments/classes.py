@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import ExperimentError
 from pytest_replication.experiments.asked import Asked, Interval, Scores, best_scores, judged
+from pytest_replication.index.contents import shard_columns
 from pytest_replication.index.reader import Index
-from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.models.samples import Samples
 from pytest_replication.search.vectors import take
 from pytest_replication.stats.correlation import Correlation, pearson, spearman
@@ -116,7 +116,7 @@ def labels_of(index: Index) -> dict[int, str]:
     """
     removed, found = set(index.removed.tolist()), {}
     for shard in index.shards:
-        for place, (label,) in enumerate(read_columns(shard.folder / RECORDS, ("label",))):
+        for place, (label,) in enumerate(shard_columns(shard, ("label",))):
             if label and shard.first + place not in removed:
                 found[shard.first + place] = str(label)
     if not found:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_replication.errors import BuildError, ControlFailed, IndexCorrupt
+from pytest_replication.images.sources.tables import Unbounded, batches_of
 from pytest_replication.index.canaries import Canaries, Canary, PartCanaries, PartCanary
 from pytest_replication.index.entries import Attachment
 from pytest_replication.index.manifest import Manifest
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 128 << 20
 """More than 64 pictures of 512 x 512 pixels take."""
+
+_ROWS = 64
+"""Canaries that are unpacked at a time."""
 
 _PART = "part"
 """What stands for an edit where the copy is one of a part; such rows have points."""
@@ -105,7 +109,13 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
             f"{path} is not there any more: if the index was calibrated since it was opened, give the "
             f"command again; else {again}"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors too
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        Unbounded,
+    ) as error:  # those of pyarrow are ValueErrors too
         raise IndexCorrupt(f"{path} is damaged ({error}): {again}") from error
     return found
 
@@ -163,16 +173,21 @@ def _decode(path: Path, rows: int) -> Canaries:
     """Read the file, after what it says of its own size."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        if not any(file.schema_arrow.equals(_schema(parts)) for parts in (False, True)):
+    read: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file, path.open("rb") as opened:
+        schema = file.schema_arrow
+        if not any(schema.equals(_schema(parts)) for parts in (False, True)):
             raise ValueError("it holds other columns")
-        if sum(group.total_byte_size for group in groups) > _MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
-        table = file.read()
-    about = json.loads(table.schema.metadata[_ABOUT])
+        left = _MOST_BYTES  # the footer may say anything
+        for group in range(file.num_row_groups):
+            for batch in batches_of(file, group, opened, schema.names, _ROWS):
+                left -= batch.nbytes
+                if left < 0:
+                    raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
+                read += batch.to_pylist()
+    about = json.loads(schema.metadata[_ABOUT])
     recall = {str(edit): (_count(found), _count(tried)) for edit, (found, tried) in about["recall"].items()}
-    values = [(values.pop("points", None), values) for values in table.to_pylist()]
+    values = [(values.pop("points", None), values) for values in read]
     kept = tuple(Canary(**one) for points, one in values if points is None)
     if len(kept) != rows:
         raise ValueError(f"it holds {len(kept)} canaries")

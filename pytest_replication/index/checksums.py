@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,31 @@ def check_file(path: Path, entry: FileEntry) -> None:
     check.compare()
 
 
+def once(path: Path, expected: str, check: Callable[[], None]) -> None:
+    """Check what a file holds, once a file and process.
+
+    Args:
+        path: the file.
+        expected: a digest of what it has to hold; another one is checked anew.
+        check: raises where it does not.
+
+    Raises:
+        IndexCorrupt: the file cannot be read.
+    """
+    try:
+        key = _key(path, expected)
+    except OSError as error:
+        raise IndexCorrupt(f"{path} cannot be read ({error}): run 'pytest-replication verify'") from error
+    if key not in _checked:
+        check()
+        _checked.add(key)
+
+
+def _key(path: Path, expected: str) -> tuple[str, int, int, str]:
+    stat = path.stat()
+    return str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected
+
+
 class Checksum:
     """Checksum of the data of a file, taken while they pass by; once a file and process.
 
@@ -47,9 +73,7 @@ class Checksum:
     def __init__(self, path: Path, expected: str, start: int) -> None:
         import xxhash
 
-        stat = path.stat()
-        self._path, self._expected = path, expected
-        self._key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, expected)
+        self._path, self._expected, self._key = path, expected, _key(path, expected)
         self._digest: Any = None
         if self._key not in _checked:
             self._digest = xxhash.xxh3_64()

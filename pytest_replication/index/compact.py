@@ -83,7 +83,7 @@ def _without(writer: IndexWriter, shard: Shard, removed: np.ndarray) -> ShardEnt
     require_sound(shard.folder, shard.entry)
     kept = np.setdiff1d(np.arange(shard.entry.rows), removed)
     records = read_records(shard.folder / RECORDS, kept.tolist())
-    rejected = read_rejected(shard.folder / REJECTED) if shard.entry.rejected else []
+    rejected = list(read_rejected(shard.folder / REJECTED)) if shard.entry.rejected else []
     vectors = np.ascontiguousarray(shard.embeddings()[0][kept])
     rows = [records[row] for row in kept.tolist()]
     return writer.rewrite_shard(shard.entry, vectors, rows, rejected, _beside(shard, kept))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.manifest import Manifest
-from pytest_replication.index.shard import describe_file
+from pytest_replication.index.shard import describe_file, header_of
 from pytest_replication.index.writer import IndexWriter
 
 if TYPE_CHECKING:
@@ -108,9 +108,11 @@ def read_duplicates(folder: Path, manifest: Manifest) -> Duplicates | None:
     try:
         if describe_file(path) != entry.file:
             raise ValueError("its checksum differs")
-        table = np.load(path, allow_pickle=False)
-        if table.dtype != np.dtype("<i8") or table.shape != (entry.rows, len(COLUMNS)):
-            raise ValueError(f"it holds {table.shape} of {table.dtype}")
+        header = header_of((entry.rows, len(COLUMNS)), "<i8")
+        content = path.read_bytes()
+        if not content.startswith(header):
+            raise ValueError(f"it does not hold {entry.rows} rows of {len(COLUMNS)} numbers")
+        table = np.frombuffer(content, "<i8", offset=len(header)).reshape(entry.rows, len(COLUMNS))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_replication.durable import meant_for
+from pytest_replication.durable import is_link, meant_for
 from pytest_replication.errors import BuildError
 from pytest_replication.index.attachments import is_attachment
 from pytest_replication.index.layout import CLEARED, ENGINES, LOCK, SHARDS
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.own import is_link, strange_in_engines, strange_in_shards
+from pytest_replication.index.own import strange_in_engines, strange_in_shards
 from pytest_replication.index.probe import NAME as PROBE
 
 _KEYS = frozenset({"format", "embedder", "shards"})

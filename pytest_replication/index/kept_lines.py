@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pytest_replication.durable import is_link
 from pytest_replication.errors import CalibrationError
-from pytest_replication.index.own import is_link
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -7,7 +7,7 @@ from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_replication.durable import meant_for, sync_folder
+from pytest_replication.durable import is_link, meant_for, sync_folder
 from pytest_replication.errors import BuildError
 from pytest_replication.index import own
 from pytest_replication.index.attachments import drop_attachments
@@ -131,7 +131,7 @@ def drop_engine(path: Path) -> None:
 
 
 def _require_own(path: Path, strange: Path | None) -> None:
-    if strange is not None or own.is_link(path):
+    if strange is not None or is_link(path):
         raise BuildError(
             f"{strange or path} is no part of an index, and {path} is to be deleted: move it out of there"
         )

@@ -6,11 +6,11 @@ a name that writers give, holds nothing but files of such names, and no link lea
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_replication.durable import is_link
 from pytest_replication.index.manifest import FEATURES, NAMING, PARTS, PIXELS, TOKENS, VECTORS
 
 HANDED = ".handed"
@@ -24,11 +24,6 @@ _BY_SYSTEMS = r"\.DS_Store|Thumbs\.db|desktop\.ini"
 _IN_SHARD = re.compile(rf"{_STORED}|{_BY_SYSTEMS}")
 _IN_HANDED = re.compile(rf"{_NUMBER}(-[a-z]+\.npy)?|{_BY_SYSTEMS}")
 _IN_ENGINE = re.compile(rf"(engine|codes)\.json|\.engine\.json\..+|[\w-]+\.(npy|ann|faiss)|{_BY_SYSTEMS}")
-
-
-def is_link(path: Path) -> bool:
-    """Whether something else may lie behind a path: a symbolic link, or a junction of Windows."""
-    return path.is_symlink() or bool(getattr(os.path, "isjunction", lambda _: False)(path))
 
 
 def is_shard(path: Path) -> bool:

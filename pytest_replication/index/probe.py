@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from pytest_replication.index.shard import describe_file
 from pytest_replication.index.sound import RESTORE
 
 NAME = "probe.npz"
+_MOST_BYTES = 64 << 20
+"""Far more than a few small images and their vectors take, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,9 @@ def read_probe(folder: Path, entry: FileEntry) -> Probe:
     """
     content = _sound_content(folder, entry)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            embeddings = stored["embeddings"]
-            return Probe(tuple(stored[f"image_{i}"] for i in range(len(embeddings))), embeddings)
+        stored = _unpacked(content)
+        embeddings = stored["embeddings"]
+        return Probe(tuple(stored[f"image_{i}"] for i in range(len(embeddings))), embeddings)
     except Exception as error:  # zipfile and numpy raise whatever a damaged archive makes them
         raise IndexCorrupt(
             f"{folder / NAME} is damaged ({error}): build the index again with 'pytest-replication "
@@ -126,9 +130,34 @@ def check_probe(folder: Path, entry: FileEntry, embedder: Embedder) -> float:
     return drift
 
 
+def _unpacked(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file, none of which is unpacked unless all fit into memory.
+
+    Raises:
+        Exception: of any kind that a damaged archive brings about.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        if (size := sum(entry.file_size for entry in entries)) > _MOST_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes, at most {_MOST_BYTES:,} are expected")
+        for entry in entries:
+            file = io.BytesIO(archive.read(entry))  # reads no more than the size that was looked at
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError(f"{entry.filename} is not in version 1.0 of the format")
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+            pixels = file.read()
+            if by_columns or dtype.hasobject or len(pixels) != math.prod(shape) * dtype.itemsize:
+                raise ValueError(f"{entry.filename} does not hold {shape} of {dtype}")
+            found[entry.filename.removesuffix(".npy")] = np.frombuffer(pixels, dtype).reshape(shape)
+    return found
+
+
 def _sound_content(folder: Path, entry: FileEntry) -> bytes:
     path = folder / NAME
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise IndexCorrupt(f"{path} has more than the {_MOST_BYTES:,} bytes of a probe: {RESTORE}")
         content = path.read_bytes()
     except OSError as error:
         raise IndexCorrupt(f"{path} cannot be read ({error.strerror}): {RESTORE}") from error

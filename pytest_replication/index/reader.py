@@ -18,6 +18,7 @@ from pytest_replication.index.calibration_file import read_calibration
 from pytest_replication.index.canaries import Canaries
 from pytest_replication.index.canaries_file import read_canaries, require_none
 from pytest_replication.index.checksums import check_file
+from pytest_replication.index.contents import check_records
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
 from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import of_row
@@ -147,12 +148,13 @@ class Index:
         """Look up training images by row number.
 
         Raises:
-            IndexCorrupt: the records do not hold them.
+            IndexCorrupt: the records do not hold them, or are about other images than the manifest.
         """
         found: dict[int, Record] = {}
         for shard in self.shards:
             here = [row for row in set(rows) if shard.first <= row < shard.first + shard.entry.rows]
             if here:
+                check_records(shard.folder, shard.entry)
                 records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
                 found |= {row + shard.first: record for row, record in records.items()}
         return found

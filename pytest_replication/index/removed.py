@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -153,7 +154,16 @@ def removed_entries(folder: Path, manifest: Manifest) -> list[RemovedEntry]:
             f"{path} has changed since it was written (its checksum differs): restore it, or build the index "
             "again with --overwrite"
         )
-    return [RemovedEntry(*values) for values in read_columns(path, ("row", "sha256", "removed"))]
+    entries = [
+        RemovedEntry(*values)
+        for values in islice(read_columns(path, ("row", "sha256", "removed")), manifest.removed.rows + 1)
+    ]
+    if len(entries) != manifest.removed.rows:
+        raise IndexCorrupt(f"{path} does not list {manifest.removed.rows} images: restore it")
+    # The fingerprint is about the content in the manifest, not about the file.
+    if manifest.removed.content not in ("", _content_of(entries)):
+        raise IndexCorrupt(f"{path} lists other images than the manifest says: restore it")
+    return entries
 
 
 def attach_removed(writer: IndexWriter, entries: Sequence[RemovedEntry]) -> Attachment | None:

@@ -6,16 +6,18 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.durable import sync_folder
 from pytest_replication.errors import IndexCorrupt
+from pytest_replication.images.sources.tables import Unbounded, batches_of
 from pytest_replication.index.beside import FILE_OF, Beside, kinds_of
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.manifest import NAMING, VECTORS, Manifest
@@ -70,15 +72,23 @@ class Rejected:
     version: str | None = None
 
 
+_RECORD, _REJECTED = (tuple(one.name for one in fields(kind)) for kind in (Record, Rejected))
+_Row = TypeVar("_Row", Record, Rejected)
+
+
 def content_of(records: Sequence[Record]) -> str:
     """Digest of the images of a shard, in order: sha256, caption and label, and not where they lay.
 
     What was imported without its sha256 is known by its id alone.
     """
+    return content_of_rows((one.id, one.sha256, one.caption, one.label) for one in records)
+
+
+def content_of_rows(rows: Iterable[tuple[str, str | None, str | None, str | None]]) -> str:
+    """The same of what it is about: id, sha256, caption and label of each."""
     digest = hashlib.sha256()
-    for record in records:
-        known = record.sha256 or {"id": record.id}
-        digest.update(json.dumps([known, record.caption, record.label]).encode())
+    for id_, sha256, caption, label in rows:
+        digest.update(json.dumps([sha256 or {"id": id_}, caption, label]).encode())
     return digest.hexdigest()
 
 
@@ -170,35 +180,54 @@ def header_of(shape: tuple[int, ...], dtype: str | np.dtype[Any]) -> bytes:
 
 
 def read_records(path: Path, rows: Sequence[int]) -> dict[int, Record]:
-    """Read some records of a shard, one row group in memory at a time.
+    """Read some records of a shard, in bounded memory.
 
     Raises:
         IndexCorrupt: the file cannot be read or lacks a row.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     found: dict[int, Record] = {}
     wanted = sorted(set(rows))
-    try:
-        with pq.ParquetFile(path) as file:
-            start = 0
-            for group in range(file.metadata.num_row_groups):
-                length = file.metadata.row_group(group).num_rows
-                here = [row for row in wanted if start <= row < start + length]
-                if here:
-                    table = file.read_row_group(group).take([row - start for row in here])
-                    found |= dict(zip(here, (Record(**r) for r in table.to_pylist()), strict=True))
-                start += length
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+    for start, batch in _batches(path, _RECORD, rows=wanted):
+        here = wanted[bisect_left(wanted, start) : bisect_left(wanted, start + batch.num_rows)]
+        if here:
+            values = batch.take([row - start for row in here]).to_pylist()
+            found |= dict(zip(here, (_made(path, Record, one) for one in values), strict=True))
     if len(found) != len(wanted):
         raise IndexCorrupt(f"{path} lacks {len(wanted) - len(found)} of the rows that were matched")
     return found
 
 
 def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Read some columns of a parquet file of the index, a bounded number of rows in memory at a time.
+    """Read some columns of a parquet file of the index, in bounded memory.
+
+    Raises:
+        IndexCorrupt: the file cannot be read, or lacks one of them.
+    """
+    for _, batch in _batches(path, names):
+        if missing := set(names) - set(batch.schema.names):
+            raise _damaged(path, f"it has no column {min(missing)}")
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def read_rejected(path: Path) -> Iterator[Rejected]:
+    """Read the rejected images of a shard, in bounded memory.
+
+    Raises:
+        IndexCorrupt: the file cannot be read.
+    """
+    for _, batch in _batches(path, _REJECTED):
+        yield from (_made(path, Rejected, one) for one in batch.to_pylist())
+
+
+def _batches(
+    path: Path, names: Sequence[str], rows: Sequence[int] | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Columns of a file, as many rows at a time as fit into memory, with the number of the first of them.
+
+    Args:
+        path: the file.
+        names: of the columns; those that it lacks are left out, and others are not read.
+        rows: sorted; only row groups that hold one of them are read. None for all.
 
     Raises:
         IndexCorrupt: the file cannot be read.
@@ -206,27 +235,32 @@ def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    start = 0
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROW_GROUP, columns=list(names)):
-                yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet, path.open("rb") as file:
+            for group in range(parquet.num_row_groups):
+                length = parquet.metadata.row_group(group).num_rows
+                if rows is None or bisect_left(rows, start) < bisect_left(rows, start + length):
+                    at = start
+                    for batch in batches_of(parquet, group, file, names, _ROW_GROUP):
+                        yield at, batch
+                        at += batch.num_rows
+                    if at != start + length:
+                        raise ValueError(f"it gave {at - start} of {length} rows")
+                start += length
+    except (OSError, ValueError, KeyError, Unbounded, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
 
 
-def read_rejected(path: Path) -> list[Rejected]:
-    """Read the rejected images of a shard.
-
-    Raises:
-        IndexCorrupt: the file cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _made(path: Path, kind: type[_Row], values: dict[str, Any]) -> _Row:
     try:
-        return [Rejected(**row) for row in pq.read_table(path).to_pylist()]
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise IndexCorrupt(f"{path} is damaged ({error}): run 'pytest-replication verify'") from error
+        return kind(**values)
+    except TypeError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, why: object) -> IndexCorrupt:
+    return IndexCorrupt(f"{path} is damaged ({why}): run 'pytest-replication verify'")
 
 
 def _table(rows: Sequence[Record] | Sequence[Rejected], schema: pa.Schema) -> pa.Table:

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.contents import content_fault
 from pytest_replication.index.features import fault_of
 from pytest_replication.index.manifest import TOKENS, Manifest
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.opening import check_counts, index_as_it_is
 from pytest_replication.index.probe import NAME as PROBE
-from pytest_replication.index.shard import RECORDS, describe_file
+from pytest_replication.index.reader import Index
+from pytest_replication.index.shard import describe_file
 from pytest_replication.index.unfinished import describe_unfinished
 
 _BLOCK = 16384
@@ -74,6 +76,7 @@ def verify_files(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
             faults.append(fault)
     if not faults:  # the content of a changed file says nothing
         faults = [fault for shard in opened.shards for fault in _check_content(shard)]
+        faults += _check_removed(opened)
     manifest = opened.manifest
     if manifest.complete:
         faults += _check_counts(opened.path, manifest)
@@ -99,19 +102,21 @@ def _check_counts(folder: Path, manifest: Manifest) -> list[str]:
     return []
 
 
-def _check_content(shard: Shard) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _check_removed(index: Index) -> list[str]:
+    try:
+        _ = index.removed
+    except IndexCorrupt as error:
+        return [str(error)]
+    return []
 
-    faults = []
+
+def _check_content(shard: Shard) -> list[str]:
     try:
         vectors, _ = shard.embeddings()
-        with pq.ParquetFile(shard.folder / RECORDS) as records:
-            rows = records.metadata.num_rows
-    except (IndexCorrupt, OSError, ValueError, pa.ArrowException) as error:
+        fault = content_fault(shard.folder, shard.entry)
+    except IndexCorrupt as error:
         return [str(error)]
-    if rows != shard.entry.rows:
-        faults.append(f"{shard.folder / RECORDS} has {rows} rows, expected {shard.entry.rows}")
+    faults = [fault] if fault else []
     faults += _check_lengths(vectors, shard.embeddings_path)
     return faults + _check_tokens(shard) + _check_pixels(shard) + _check_objects(shard)
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SettingsError, meant
+from pytest_replication.index.contents import shard_columns
 from pytest_replication.index.reader import Index
-from pytest_replication.index.shard import RECORDS, read_columns
 from pytest_replication.prompts.base import Prompt, Prompts, plain
 
 _NONE = 0
@@ -179,7 +179,7 @@ def _columns(index: Index) -> Iterable[tuple[int, str | None, str | None]]:
     """Row, caption and label of every training image that is searched."""
     removed = set(index.removed.tolist())
     for shard in index.shards:
-        read = read_columns(shard.folder / RECORDS, ("caption", "label"))
+        read = shard_columns(shard, ("caption", "label"))
         for row, (caption, label) in enumerate(read, shard.first):
             if row not in removed:
                 yield row, caption, label

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from pytest_replication.durable import meant_for, replace_file
 from pytest_replication.errors import ResultsError, SettingsError
-from pytest_replication.reports.html import MARK, html_report, least_budget, require_budget, room_for_pictures
+from pytest_replication.reports.html import html_report, least_budget, require_budget, room_for_pictures
 from pytest_replication.reports.markdown import CAP, summary
+from pytest_replication.reports.own_files import OF_CI, PAGE, SUMMARY, is_ours, own_pictures, require_ours
 from pytest_replication.results.file import NAME, Results, write_results
 from pytest_replication.results.pictures import FOLDER, Pictures
 from pytest_replication.results.private import without_private
-from pytest_replication.results.sound import KIND, pairs_of, pictures_of
+from pytest_replication.results.sound import pairs_of, pictures_of
 
 BUDGET = 20_000_000
 """Bytes that a folder is kept below, unless somebody says another number or results alone take more."""
-PAGE = "report.html"
-_SUMMARY_NAME = "summary.md"
 RENDERED: dict[str, Callable[[Results, int, int], str]] = {
-    _SUMMARY_NAME: lambda results, left, budget: summary(results, _room_for_summary(left, budget)),
+    SUMMARY: lambda results, left, budget: summary(results, _room_for_summary(left, budget)),
     PAGE: lambda results, left, budget: html_report(
         results, budget=_room_for_page(left, budget), most=budget, beside=budget - left
     ),
@@ -32,11 +30,6 @@ RENDERED: dict[str, Callable[[Results, int, int], str]] = {
 for it and the files after it, and of those that the whole folder may take."""
 _SHARE_OF_SUMMARY = 0.1
 _SHARE_OF_PAGE = 0.5
-_SUMMARY = re.compile(rb"## \S+ Replication: ")
-OF_OTHER_TOOLS = ("junit.xml", "replication.sarif", "code-quality.json", "model-card.md")
-"""What CI makes of the results, into the same folder."""
-_OURS = re.compile(r"[0-9a-f]{32,64}\.webp")
-_HEAD = 4096
 
 
 def begin_report(folder: str | os.PathLike[str], budget: int = BUDGET) -> None:
@@ -52,9 +45,8 @@ def begin_report(folder: str | os.PathLike[str], budget: int = BUDGET) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         _clear(target)
-        probe = target / f".written-by-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        with TemporaryFile(dir=target):
+            pass
     except OSError as error:
         raise SettingsError(
             f"a report cannot be written to {target} ({error}): name another folder"
@@ -96,7 +88,7 @@ def write_report(
         results = write_results(target / NAME, data)
         left = budget - used - results.path.stat().st_size
         for name, render in RENDERED.items():
-            _require_ours(target / name)
+            require_ours(target / name)
             content = render(results, left, budget).encode(errors="replace")
             replace_file(target / name, content)
             left -= len(content)
@@ -121,10 +113,10 @@ def write_unfinished(folder: str | os.PathLike[str], data: Mapping[str, Any]) ->
     """
     target = Path(folder)
     for name in (*RENDERED, NAME):
-        _require_ours(target / name)
+        require_ours(target / name)
         (target / name).unlink(missing_ok=True)
     results = write_results(target / NAME, data)
-    replace_file(target / _SUMMARY_NAME, summary(results).encode(errors="replace"))
+    replace_file(target / SUMMARY, summary(results).encode(errors="replace"))
 
 
 def _room_for_summary(left: int, budget: int) -> int:
@@ -144,50 +136,27 @@ def _room_for_page(left: int, budget: int) -> int:
 def _clear(folder: Path) -> None:
     path = folder / NAME
     for name in (NAME, *RENDERED):
-        _require_ours(folder / name)
+        require_ours(folder / name)
+    pictures = list(own_pictures(folder))
     for name in RENDERED:
         (folder / name).unlink(missing_ok=True)
     if path.exists():
-        for name in OF_OTHER_TOOLS:
-            (folder / name).unlink(missing_ok=True)
+        for name in OF_CI:
+            if (folder / name).is_file() and is_ours(folder / name):
+                (folder / name).unlink()
         path.unlink()
-    for name in _stored(folder):
-        (folder / FOLDER / name).unlink()
+    for picture in pictures:
+        picture.unlink()
     for left in [path for path in folder.iterdir() if meant_for(path.name) in (NAME, *RENDERED)]:
         left.unlink(missing_ok=True)
-
-
-def _require_ours(path: Path) -> None:
-    """Refuse to write over what no report has written: other tools have pages of that name, too."""
-    if path.exists() and not _is_ours(path):
-        what = "no file of results" if path.name == NAME else "of no report of this package"
-        raise SettingsError(f"{path} is {what}: name another folder for the report")
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file begins as those of a report do; an empty one is nobody's."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if path.name == NAME:
-        return json.dumps(KIND).encode() in head
-    mark = MARK in head if path.suffix == ".html" else _SUMMARY.match(head) is not None
-    return mark or not head
-
-
-def _stored(folder: Path) -> list[str]:
-    """Files in the folder of pictures that are named as ours are, also those of a writer that was killed."""
-    place = folder / FOLDER
-    names = [path.name for path in place.iterdir()] if place.is_dir() else []
-    return [name for name in names if _OURS.fullmatch(meant_for(name) or name)]
 
 
 def _keep_named(folder: Path, data: Mapping[str, Any]) -> int:
     """Delete pictures that no check names, as a worker that died has left them; bytes of the others."""
     named = {path for check in data["checks"] for pair in pairs_of(check) for path in pictures_of(pair)}
     used = 0
-    for name in _stored(folder):
-        path = folder / FOLDER / name
-        if f"{FOLDER}/{name}" in named:
+    for path in own_pictures(folder):
+        if f"{FOLDER}/{path.name}" in named:
             used += path.stat().st_size
         else:
             path.unlink()

@@ -6,13 +6,15 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
 
 from PIL import Image
 
-from pytest_replication.durable import replace_file
+from pytest_replication.durable import is_link, replace_file
 
 FOLDER = "pictures"
+PICTURE_NAME = re.compile(r"[0-9a-f]{40}\.webp")
 LONGEST = 384
 """Longest side of a picture."""
 _SMALLER = ((1_000_000, LONGEST), (100_000, LONGEST // 2))
@@ -42,6 +44,8 @@ class Pictures:
     def __init__(self, folder: Path, room: int) -> None:
         self._folder = folder / FOLDER
         self._room, self._longest = room, longest_side(room)
+        if is_link(self._folder):
+            raise NotADirectoryError(f"{self._folder} is a link, and pictures would be written elsewhere")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._used = self._stored()
         self._since = 0
@@ -65,9 +69,9 @@ class Pictures:
             OSError: it cannot be written.
         """
         content = encoded(image, self._longest)
-        name = f"{hashlib.sha256(content).hexdigest()[:40]}.webp"
+        name = picture_name(content)
         path = self._folder / name
-        if not path.exists():
+        if not (path.is_file() and path.stat().st_size == len(content)):
             if self._since > self._room * _COUNT_AGAIN:  # others may have stored as much meanwhile
                 self._used, self._since = self._stored(), 0
             if self._used + len(content) > self._room:
@@ -86,6 +90,11 @@ class Pictures:
                 with contextlib.suppress(FileNotFoundError):
                     found += entry.stat().st_size
         return found
+
+
+def picture_name(content: bytes) -> str:
+    """By what a picture is known: 40 digits of the sha256 of its file."""
+    return f"{hashlib.sha256(content).hexdigest()[:40]}.webp"
 
 
 def longest_side(room: int) -> int:

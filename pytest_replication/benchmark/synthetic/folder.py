@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 from pytest_replication.benchmark.sets import DESCRIPTION, TRUTH
+from pytest_replication.durable import is_link
 from pytest_replication.errors import BenchmarkError
 
 SIDES = ("queries", "database")
@@ -13,6 +15,10 @@ SIDES = ("queries", "database")
 
 UNFINISHED = ".unfinished"
 """Marks a folder as that of a set from before its first picture until it is complete."""
+
+
+_PICTURE = re.compile(r"[0-9]{6,}\.png|\.DS_Store|Thumbs\.db|desktop\.ini")
+"""What lies in them; systems add files of their own to any folder that somebody looks at."""
 
 
 def keep_out(folder: Path, *given: object) -> None:
@@ -50,6 +56,7 @@ def prepare(folder: Path, *, overwrite: bool) -> None:
         # Folders called queries and database may be the user's own.
         begun = found & {UNFINISHED, DESCRIPTION}
         strange = found - {*SIDES, TRUTH, DESCRIPTION, UNFINISHED} if begun else found
+        strange |= {name for side in found.intersection(SIDES) for name in _strange(folder / side)}
         if strange:
             raise BenchmarkError(
                 f"{folder} holds {min(strange)}, which is no part of a set: give another folder"
@@ -65,6 +72,14 @@ def prepare(folder: Path, *, overwrite: bool) -> None:
             (folder / side).mkdir()
     except OSError as error:
         raise BenchmarkError(f"{folder} cannot be used for a set: {error}") from error
+
+
+def _strange(side: Path) -> list[str]:
+    """What is in the folder of a side and no picture of a set, or the folder itself if it is none."""
+    if is_link(side) or not side.is_dir():
+        return [side.name]
+    there = [path for path in side.iterdir() if not _PICTURE.fullmatch(path.name) or not path.is_file()]
+    return [f"{side.name}/{path.name}" for path in there]
 
 
 def finish(folder: Path) -> None:

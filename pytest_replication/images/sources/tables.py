@@ -76,45 +76,77 @@ class Table:
         """
         given = 0
         with _damage(self.path, "is damaged"):
-            with _open(self.path) as parquet, self.path.open("rb") as file:
-                for group in range(parquet.num_row_groups):
-                    size = self._rows_a_batch(parquet, group, file, leaves)
-                    # Threads would read ahead through the whole file, however slow the network is.
-                    read = parquet.iter_batches(size, [group], columns=list(leaves), use_threads=False)
-                    for batch in read:
-                        given += batch.num_rows
-                        yield from batch.to_pylist()
+            try:
+                with _open(self.path) as parquet, self.path.open("rb") as file:
+                    for group in range(parquet.num_row_groups):
+                        for batch in batches_of(parquet, group, file, leaves, _BATCH):
+                            given += batch.num_rows
+                            yield from batch.to_pylist()
+            except Unbounded as error:
+                raise SourceError(f"{self.path} {error}{error.remedy}") from error
         if given != self.count:
             raise SourceError(f"{self.path} is damaged: it gave {given} of {self.count} rows; fetch it again")
 
-    def _rows_a_batch(self, parquet: Any, group: int, file: IO[bytes], leaves: Sequence[str]) -> int:
-        """Rows of a row group that fit into memory, from the largest page of each column."""
-        columns = parquet.metadata.row_group(group)
-        wanted, largest = set(leaves), 0
-        for number in range(columns.num_columns):
-            column = columns.column(number)
-            name = column.path_in_schema
-            if name not in leaves:
-                continue
-            if name not in wanted or parquet.schema.column(number).max_repetition_level:
-                raise SourceError(
-                    f"{self.path} has several columns {name}, or lists in it: rename all but one"
-                )
-            wanted.remove(name)
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-                start = column.dictionary_page_offset
-            walk = pages(file, start, column.total_compressed_size, column.num_values)
-            largest += max((self._unpacked(page, name) for page in walk), default=0)
-        return max(1, min(_BATCH, _HELD // max(1, largest)))
 
-    def _unpacked(self, page: Page, column: str) -> int:
-        if page.unpacked > max(_PAGE, _RATIO * page.stored):
-            raise SourceError(
-                f"{self.path} cannot be read into memory: {page.stored:,} bytes of its column {column} "
-                f"unpack to {page.unpacked:,}; write it again with fewer rows a page"
-            )
-        return page.unpacked
+class Unbounded(Exception):
+    """What is asked for would take more memory than it may, or cannot be told to take less.
+
+    Attributes:
+        remedy: what its writer can do.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
+def batches_of(parquet: Any, group: int, file: IO[bytes], leaves: Sequence[str], most: int) -> Iterator[Any]:
+    """Read some columns of a row group, as record batches of arrow that fit into memory.
+
+    Args:
+        parquet: the file as pyarrow has it open.
+        group: number of the row group.
+        file: the same file.
+        leaves: plain columns, and fields of structs as ``COLUMN.FIELD``.
+        most: rows of a batch.
+
+    Raises:
+        Unbounded: they do not fit, or a column stands there twice or holds lists.
+        ValueError, OSError, pyarrow.ArrowException: the file is damaged.
+    """
+    size = _rows_a_batch(parquet, group, file, leaves, most)
+    # Threads would read ahead through the whole file, however slow the network is.
+    yield from parquet.iter_batches(size, [group], columns=list(leaves), use_threads=False)
+
+
+def _rows_a_batch(parquet: Any, group: int, file: IO[bytes], leaves: Sequence[str], most: int) -> int:
+    """Rows of a row group that fit into memory, from the largest page of each column."""
+    columns = parquet.metadata.row_group(group)
+    wanted, largest = set(leaves), 0
+    for number in range(columns.num_columns):
+        column = columns.column(number)
+        name = column.path_in_schema
+        if name not in leaves:
+            continue
+        if name not in wanted or parquet.schema.column(number).max_repetition_level:
+            raise Unbounded(f"has several columns {name}, or lists in it", ": rename all but one")
+        wanted.remove(name)
+        start = column.data_page_offset
+        if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
+            start = column.dictionary_page_offset
+        walk = pages(file, start, column.total_compressed_size, column.num_values)
+        largest += max((_unpacked(page, name) for page in walk), default=0)
+    return max(1, min(most, _HELD // max(1, largest)))
+
+
+def _unpacked(page: Page, column: str) -> int:
+    if page.unpacked > max(_PAGE, _RATIO * page.stored):
+        raise Unbounded(
+            f"cannot be read into memory: {page.stored:,} bytes of its column {column} unpack to "
+            f"{page.unpacked:,}",
+            "; write it again with fewer rows a page",
+        )
+    return page.unpacked
 
 
 def is_plain(kind: Any) -> bool:

@@ -41,7 +41,7 @@ def test_a_shard_survives_writing_and_reading(tmp_path: Path, dtype: str, error:
     assert np.abs(np.asarray(mapped, np.float32) - vectors).max() <= error
     assert (tmp_path / EMBEDDINGS).stat().st_size == start + mapped.nbytes
     assert read_records(tmp_path / RECORDS, [4, 1, 1]) == {1: records(5)[1], 4: records(5)[4]}
-    assert read_rejected(tmp_path / REJECTED) == [Rejected("r", "/x/r", "empty")]
+    assert list(read_rejected(tmp_path / REJECTED)) == [Rejected("r", "/x/r", "empty")]
     assert list(read_columns(tmp_path / RECORDS, ("caption", "id")))[:2] == [
         (None, "id0"),
         ("caption 1", "id1"),
@@ -102,4 +102,4 @@ def test_a_short_or_foreign_file_is_corruption(tmp_path: Path) -> None:
     with pytest.raises(IndexCorrupt):
         read_records(tmp_path / RECORDS, [0])
     with pytest.raises(IndexCorrupt):
-        read_rejected(tmp_path / RECORDS)
+        list(read_rejected(tmp_path / RECORDS))

@@ -34,6 +34,14 @@ def test_little_room_takes_smaller_pictures(tmp_path: Path, picture: Make, room:
         assert stored.size == (side, side // 2)
 
 
+def test_a_picture_that_was_cut_off_is_stored_again(tmp_path: Path, picture: Make) -> None:
+    stored = tmp_path / str(Pictures(tmp_path, 10_000).add(picture(0, (28, 28))))
+    content = stored.read_bytes()
+    stored.write_bytes(content[:-10])
+    Pictures(tmp_path, 10_000).add(picture(0, (28, 28)))
+    assert stored.read_bytes() == content
+
+
 def test_small_pictures_are_kept_exactly(tmp_path: Path, picture: Make) -> None:
     image = picture(1, (28, 28))
     with Image.open(tmp_path / str(Pictures(tmp_path, 10_000).add(image))) as stored:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pytest_replication.benchmark.sets import RetrievalSet, read_set
+from pytest_replication.benchmark.synthetic.folder import prepare
 from pytest_replication.benchmark.synthetic.make import make_set
 from pytest_replication.errors import BenchmarkError, SettingsError, SourceError
 from pytest_replication.images.edits import ALL_EDITS
@@ -240,6 +241,25 @@ def test_folders_of_the_users_own_are_left_alone(
     with pytest.raises(BenchmarkError, match="holds database, which is no part of a set"):
         made("edits", overwrite=overwrite)
     assert files(tmp_path / "out") == before
+
+
+def test_what_lies_among_the_pictures_of_a_set_is_left_alone(tmp_path: Path) -> None:
+    for name in ("queries/000000.png", "database/000000.png", "set.json", "truth.jsonl", "mine.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_text("x")
+    mine = (tmp_path / "set" / "mine.png").rename(tmp_path / "set" / "queries" / "mine.png")
+    with pytest.raises(BenchmarkError, match=r"holds queries/mine\.png, which is no part of a set"):
+        prepare(tmp_path / "set", overwrite=True)
+    assert (tmp_path / "set" / "set.json").exists()
+    mine.unlink()
+    (tmp_path / "set" / "database").rename(tmp_path / "photos")
+    (tmp_path / "set" / "database").symlink_to(tmp_path / "photos")
+    with pytest.raises(BenchmarkError, match="holds database, which is no part of a set"):
+        prepare(tmp_path / "set", overwrite=True)
+    assert (tmp_path / "photos" / "000000.png").exists()
+    (tmp_path / "set" / "database").unlink()
+    prepare(tmp_path / "set", overwrite=True)
+    assert files(tmp_path / "set").keys() == {".unfinished"}
 
 
 def test_a_set_whose_making_was_cut_short_is_made_anew(

@@ -1,0 +1,78 @@
+"""What a manifest says of the images of a shard, held against the file that names them.
+
+The fingerprint of an index takes `ShardEntry.content` in the place of the file, which holds names and places.
+So whoever reads the file has to find that content in it, or a pinned fingerprint would not be about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_replication.errors import IndexCorrupt
+from pytest_replication.index.checksums import check_file, once
+from pytest_replication.index.entries import ShardEntry
+from pytest_replication.index.mapped_shard import Shard
+from pytest_replication.index.shard import RECORDS, content_of_rows, describe_file, read_columns
+from pytest_replication.index.sound import RESTORE
+
+_COLUMNS = ("id", "sha256", "caption", "label")
+
+
+def shard_columns(shard: Shard, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Read columns of the records of a shard, whose content is compared first.
+
+    Raises:
+        IndexCorrupt: the file cannot be read, or is about other images than the manifest.
+    """
+    check_records(shard.folder, shard.entry)
+    return read_columns(shard.folder / RECORDS, names)
+
+
+def check_records(folder: Path, entry: ShardEntry) -> None:
+    """Compare the records of a shard with its manifest, once a file and process.
+
+    Args:
+        folder: of the shard.
+        entry: what the manifest says of it.
+
+    Raises:
+        IndexCorrupt: the file is missing or not the one that was written, or is about other images.
+    """
+
+    def check() -> None:
+        if fault := content_fault(folder, entry):
+            raise IndexCorrupt(f"{fault}: {RESTORE}")
+
+    path, file = folder / RECORDS, entry.files[RECORDS]
+    check_file(path, file)
+    once(path, entry.content or file.sha256, check)
+
+
+def content_fault(folder: Path, entry: ShardEntry) -> str:
+    """What sets the images of a shard apart from those of the manifest; empty for nothing.
+
+    Without a content of its own, as older manifests are, the file is what the fingerprint is about.
+
+    Raises:
+        IndexCorrupt: the file cannot be read.
+    """
+    path = folder / RECORDS
+    if not entry.content:
+        same = describe_file(path).sha256 == entry.files[RECORDS].sha256
+        return "" if same else f"{path} has changed since it was written (its checksum differs)"
+    rows = 0
+
+    def counted() -> Iterator[Any]:
+        nonlocal rows
+        for values in read_columns(path, _COLUMNS):
+            rows += 1
+            if rows > entry.rows:
+                return
+            yield values
+
+    found = content_of_rows(counted())
+    if rows != entry.rows:
+        return f"{path} has {'more' if rows > entry.rows else rows} rows, expected {entry.rows}"
+    return "" if found == entry.content else f"{path} is about other images than the manifest says"
