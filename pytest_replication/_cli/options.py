@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from pytest_replication.choices import EXACT, EngineChoice
+from pytest_replication.embedders.base import DEVICES
 from pytest_replication.models import Model, load_model
 from pytest_replication.reports.words import read_size
 
@@ -117,7 +118,7 @@ def add_new_index(parser: argparse.ArgumentParser, embedder: str | None) -> None
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare the device."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=f"{DEVICES} (default: %(default)s)")
 
 
 def add_work(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,9 @@ class Arrived:
 
     Attributes:
         rows: its checks, as plain data.
-        made_by_workers: how many checks workers of pytest-xdist say that they made.
+        made: how many checks each process says that it made, by worker of pytest-xdist and id: workers have
+            children of their own, where a plugin runs each test in one.
+        collided: checks that others arrived in the place of, as the fault of the run says it.
         internal_error: pytest, or a worker, broke down.
         missing: why checks may be missing, where no fault of the gate says it.
         caught: tests that caught an error of a check and went on.
@@ -33,7 +35,8 @@ class Arrived:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.made_by_workers = 0
+        self.made: dict[tuple[str, int], int] = {}
+        self.collided: list[str] = []
         self.internal_error = False
         self.missing: list[dict[str, str]] = []
         self.caught: list[str] = []
@@ -45,24 +48,22 @@ class Arrived:
         self.broken: list[tuple[tuple[str, str], int, dict[str, Any]]] = []
         self.unsaid: list[dict[str, Any]] = []
         self.skipped: list[dict[str, Any]] = []
-        self._known: set[tuple[str, int]] = set()
+        self._known: dict[tuple[object, ...], Row] = {}
 
     def of_checks(self) -> bool:
         """Whether anything arrived that is about checks: those of other suites say nothing of them."""
         counted = (self.rows, self.caught, self.missing, self.again, self.turned, self.mended, self.broken)
         told = any(counted) or bool(self.skipped) or any(entry["of_gate"] for entry in self.unsaid)
-        return told or self.internal_error or self.made_by_workers > 0
+        return told or self.internal_error or any(self.made.values())
 
     def take(self, report: pytest.TestReport) -> None:
         """Take the checks of a report, and how its test ended."""
         known: dict[str, Any] = getattr(report, "replication_ended", {})
         place, attempt = (report.nodeid, known.get("worker", "")), known.get("attempt", 1)
         self.last[place] = max(attempt, self.last.get(place, 0))
+        self._count((known.get("worker", ""), known.get("process", 0)), known.get("made", 0))
         for row in getattr(report, "replication_rows", []):
-            number = (row["worker"], row["serial"])
-            if number not in self._known:  # plugins may send a report twice
-                self._known.add(number)
-                self.rows.append(row)
+            self._take(row)
         self.caught += [report.nodeid] if getattr(report, "replication_caught", False) else []
         rows, outcome = getattr(report, "replication_rows", []), str(report.outcome)
         xfailed = hasattr(report, "wasxfail")
@@ -95,13 +96,30 @@ class Arrived:
     def take_worker(self, node: Any, error: object) -> None:
         """Ask a worker of pytest-xdist that ends how many checks it made; a crashed one cannot tell."""
         output = getattr(node, "workeroutput", None) or {}
-        self.made_by_workers += int(output.get("replication_checks", 0))
+        name = getattr(getattr(node, "gateway", None), "id", "of pytest-xdist")
+        self._count(
+            (name, int(output.get("replication_process", 0))), int(output.get("replication_checks", 0))
+        )
         if error:
             from pytest_replication.faults import WORKER, fault
 
-            name = getattr(getattr(node, "gateway", None), "id", "of pytest-xdist")
             said = f"the worker {name} died: checks that it was making are missing"
             self.missing.append(fault(WORKER, said))
+
+    def _count(self, process: tuple[str, int], made: int) -> None:
+        self.made[process] = max(made, self.made.get(process, 0))
+
+    def _take(self, row: dict[str, Any]) -> None:
+        """Take a check once, though plugins may send a report twice; two checks are never taken for one."""
+        number = tuple(row[name] for name in ("worker", "process", "test", "attempt", "serial"))
+        if number not in self._known:
+            self._known[number] = row
+            self.rows.append(row)
+        elif row != self._known[number]:
+            self.collided.append(
+                f"two checks of {row['test']} arrived as one: a plugin that runs tests in other processes or "
+                "changes reports makes them look alike; run without it"
+            )
 
 
 def passed_not(rows: Iterable[Row]) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pytest_replication._plugin.arrived import Arrived, passed_not
 from pytest_replication._plugin.settings.resolved import Settings
 from pytest_replication.faults import BROKE_DOWN, LOST, RERUN, TURNED
@@ -17,7 +19,8 @@ def hidden(arrived: Arrived, recorded: int) -> tuple[str, str]:
     Returns:
         Its kind, and in words; both empty where the run hides nothing.
     """
-    made = recorded + arrived.made_by_workers
+    here = ("", os.getpid())
+    made = sum((arrived.made | {here: max(recorded, arrived.made.get(here, 0))}).values())
     if arrived.internal_error:
         return BROKE_DOWN, "pytest or a worker broke down: the run is not to be trusted"
     if len(arrived.rows) < made:

@@ -6,6 +6,7 @@ and load the rest once it is known that the run is about checks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ class Hooks:
         error = _named(call.excinfo.value) if call.excinfo is not None else None
         broken, rows = self._running.take_from(item)
         report.replication_rows = rows  # type: ignore[attr-defined]
-        report.replication_ended = ended(item, error, began)  # type: ignore[attr-defined]
+        told = ended(item, error, began) | {"process": os.getpid(), "made": self._running.recorded}
+        report.replication_ended = told  # type: ignore[attr-defined]
         # The error may have been wrapped, grouped or replaced since: the run remembers that it was raised.
         if error is not None and (broken or _is_ours(error)):
             from pytest_replication._plugin.shown import show
@@ -137,6 +139,7 @@ class Hooks:
         if self._worker:  # before pytest-xdist sends it home
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
             output["replication_checks"] = self._running.recorded
+            output["replication_process"] = os.getpid()
             return (yield)
         result = yield
         if self._outcome is None and (self._arrived.of_checks() or self._running.made is not None):

@@ -72,6 +72,8 @@ class Outcome:
         """Turn a run green by accident red, and tell of it."""
         if why := self._unrun.why(session):
             self._stopped(session, why)
+        for said in dict.fromkeys(self._arrived.collided):
+            self._fail(session, LOST, said)
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             self._keep_honest(session)
             self._report.explained = bool(self._faults)

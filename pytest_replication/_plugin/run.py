@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,6 @@ class Run(Surroundings):
         settings: of the command line and the ini file.
         opened: index, model and samples.
         broken: an error of the gate was raised since the last report.
-        recorded: number of checks that were made in this process.
         drawn: number of them that were drawn.
     """
 
@@ -54,7 +54,7 @@ class Run(Surroundings):
         self.settings = running.settings
         self.opened = Opened(running, self.broke)
         self.broken = False
-        self.recorded = 0
+        self._recorded: Counter[int] = Counter()
         self.drawn = 0
         self._session = running
         self._began: float | None = None
@@ -191,7 +191,12 @@ class Run(Surroundings):
             if tell is not None:
                 row["message"] = "" if row["outcome"] == "pass" else tell()
         item.stash.setdefault(ROWS, []).append(row)
-        self.recorded += 1
+        self._recorded[os.getpid()] += 1
+
+    @property
+    def recorded(self) -> int:
+        """Number of checks that were made in this process: a child that was forked has made none yet."""
+        return self._recorded[os.getpid()]
 
     def amend(self, **told: str) -> None:
         """Add to the check that was noted last."""
@@ -217,7 +222,8 @@ class Run(Surroundings):
     def _number(self, item: pytest.Item) -> dict[str, Any]:
         """Which check of its process one is, and of which run of its test: plugins may run tests again."""
         worker = getattr(item.config, "workerinput", {}).get("workerid", "")
-        return {"attempt": item.stash.get(ATTEMPTS, 1), "worker": worker, "serial": self.recorded}
+        attempt = item.stash.get(ATTEMPTS, 1)
+        return {"attempt": attempt, "worker": worker, "process": os.getpid(), "serial": self.recorded}
 
     def _took(self) -> float | None:
         """How long a check took, in seconds."""

@@ -26,7 +26,7 @@ def check_asked(
         scores: names as `scores.score_named` takes them.
         background: number of background images.
         preset: preprocessing preset of all extractors; None for the own one of each.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
 
     Raises:
         UnknownName: there is no such score, extractor or preset.

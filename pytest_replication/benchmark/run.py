@@ -66,7 +66,7 @@ def run_benchmark(
         hosts: for sets that have some, the hosts that parts were pasted into, by name: they are in neither
             side of the set, and may not be in the background.
         preset: preprocessing preset of all extractors; None for the own one of each.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         progress: show progress bars when standard error is a terminal.
         say: called with a sentence for each score that is left out for an extractor, and for background
             images or negatives that come near a picture of a set.

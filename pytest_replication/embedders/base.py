@@ -65,6 +65,10 @@ class Threshold:
     source: str
 
 
+DEVICES = "auto, cpu, mps, cuda or cuda:N"
+"""Where networks may run, as options tell it: ``mps`` is the GPU of a Mac, ``auto`` is CUDA or the CPU."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedderOptions:
     """What the caller wants of an embedder.
@@ -72,7 +76,7 @@ class EmbedderOptions:
     Attributes:
         argument: what follows the registry name and a colon, such as a path; empty if nothing.
         preset: name of a preprocessing preset, None for the embedder's own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         weights_sha256: the digest that the weights must have, None if any will do.
         name: the registry name that was asked for, so that one factory can serve several.
         parameters: what follows the registry name and a question mark, as ``layer=2&pool=gem``.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from pytest_replication.embedders.base import Embedder, EmbedderOptions
+from pytest_replication.embedders.base import DEVICES, Embedder, EmbedderOptions
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName, meant
 
 GROUP = "pytest_replication.embedders"
@@ -56,7 +56,7 @@ def load_embedder(
             ``sscd``, ``sscd:/path/sscd_disc_mixup.onnx`` or ``openclip:ViT-B-32/openai``, and with
             parameters behind a question mark where it takes some: ``dino-vitb16?pool=gem:/path``.
         preset: a preprocessing preset; None for the embedder's own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         weights_sha256: refuse weights with another digest.
         named: the user named it. Where a file did, such as the manifest of an index, no embedder is loaded
             that runs code which the name chooses: a function, TorchScript, what another package makes of
@@ -68,7 +68,7 @@ def load_embedder(
         SettingsError: the device is none, or the parameters cannot be read.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise SettingsError(f"there is no device {device!r}: give auto, cpu, mps, cuda or cuda:N")
+        raise SettingsError(f"there is no device {device!r}: give {DEVICES}")
     front, _, argument = name.partition(":")
     key, _, query = front.partition("?")
     options = EmbedderOptions(argument, preset, device, weights_sha256, key, _parameters(name, query), named)

@@ -105,7 +105,7 @@ class TorchNetwork(Network):
 
     Args:
         module: an ``nn.Module`` or a TorchScript module from images to vectors.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         call: what to compute from images with the module's weights, on its device; None for the
             module itself.
     """

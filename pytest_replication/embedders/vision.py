@@ -87,7 +87,7 @@ class VisionEmbedder(Embedder):
         name: of the spec.
         weights_sha256: digest of the weights file.
         location: how to load the same again.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
 
     Raises:
         SettingsError: the network has no class token, or cannot take the size of the preset.

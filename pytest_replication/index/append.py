@@ -39,7 +39,7 @@ class AppendOptions:
 
     Attributes:
         embedder: where to load the index's embedder from, None for the place that it names.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         max_rejected: unreadable images that may be left out, a number or a share below 1.
         batch_size: images a batch, None for the embedder's own.
         decoders: threads that decode, None for one a core.

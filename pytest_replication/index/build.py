@@ -45,7 +45,7 @@ class BuildOptions:
     Attributes:
         embedder: name for `load_embedder`.
         preset: preprocessing preset of the embedder, None for its own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         max_rejected: unreadable images that may be left out, a number or a share below 1; every
             verdict will say so.
         dtype: ``float32`` or ``float16`` for the stored vectors.

@@ -35,7 +35,7 @@ class ImportOptions:
     Attributes:
         embedder: the embedder that made them, as for `load_embedder`.
         preset: its preprocessing preset, None for its own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         images: folder of the source images, for the proof; None where the names are absolute.
         dim: length of a vector, for kinds that do not say; None for that of the embedder.
         metric: of an annoy file, ``angular`` or ``euclidean``.

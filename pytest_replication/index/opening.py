@@ -25,7 +25,7 @@ def open_index(path: str | os.PathLike[str], *, embedder: str | None = None, dev
         path: folder of the index.
         embedder: where to load the index's embedder from, such as ``sscd:/path/weights.onnx``;
             None for the place that the manifest names. It must be the same embedder.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
 
     Raises:
         IndexNotFound: there is no index.

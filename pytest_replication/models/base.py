@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_replication.errors import ModelError, SampleError
 from pytest_replication.models.identity import ModelIdentity
-from pytest_replication.models.samples import Label, Samples
+from pytest_replication.models.samples import Label, Samples, as_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ def requests_of(
     for prompt in prompts:
         if not isinstance(prompt, str):
             raise SampleError(f"a prompt for {model.name} is {prompt!r}; expected a text")
+    labels, seed = [as_python(label) for label in labels], as_python(seed)
     for label in labels:
         if isinstance(label, bool) or not isinstance(label, (int, str)):
             raise SampleError(f"a label for {model.name} is {label!r}; expected a whole number or a text")

@@ -44,7 +44,10 @@ class CallableModel(Model):
         """
         requests = requests_of(self, count, seed, prompts, labels)
         seeds = [request.seed for request in requests]
-        lists = {"prompts": list(prompts), "labels": list(labels)}
+        lists: dict[str, list[Any]] = {
+            "prompts": list(prompts),
+            "labels": [request.label for request in requests] if len(labels) else [],
+        }
         try:
             given = self._generate(list(seeds), **{name: value for name, value in lists.items() if value})
         except ReplicationError:
@@ -65,7 +68,7 @@ class CallableModel(Model):
             samples,
             seeds=samples.seeds or tuple(seeds),
             prompts=samples.prompts or tuple(prompts),
-            labels=samples.labels or tuple(labels),
+            labels=samples.labels or tuple(lists["labels"]),
             model=samples.model or self.identity,
         )
 

@@ -38,7 +38,7 @@ def load_model(
             ``onnx:PATH``, ``module:function``, a folder, tar or image file of ready samples, with
             or without ``folder:``, or a ``.toml`` file that names one of these with its options.
         options: ``KEY=VALUE``, before those of the file.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, where the options do not say.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``, where the options do not say.
         cache: folder that keeps its samples, None to make them every time.
         progress: show bars on a terminal.
 

@@ -36,7 +36,7 @@ class ModelOptions:
         width: of the samples, in pixels.
         dtype: of the weights while sampling: ``float32``, ``float16`` or ``bfloat16``.
         batch: samples at a time.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         offload: ``model`` or ``sequential``: parts wait on the CPU until they are needed.
         lora: safetensors files of adapters.
         lora_scale: strength of the adapters.

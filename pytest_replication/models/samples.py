@@ -113,7 +113,8 @@ class Samples:
             raise SampleError(f"prompts are {prompts!r}; expected a list of one a sample")
         if isinstance(labels, str):
             raise SampleError(f"labels are {labels!r}; expected a list of one a sample")
-        seeds = [_whole(seed) for seed in seeds]
+        seeds = [as_python(seed) for seed in seeds]
+        labels = [as_python(label) for label in labels]
         about: dict[str, Any] = {"prompts": tuple(prompts), "labels": tuple(labels), "model": model}
         if isinstance(given, Samples):
             about |= {"seeds": tuple(seeds), "source": source}
@@ -152,9 +153,9 @@ class Samples:
         return cls(files, tuple(str(file) for file in files), source, tuple(seeds), **about)
 
 
-def _whole(seed: Any) -> Any:
-    """Numbers of numpy become those of Python; what is no whole number stays, and is refused."""
-    return seed.item() if hasattr(seed, "item") else seed
+def as_python(value: Any) -> Any:
+    """A seed or label as one of Python, where it is a number of numpy or torch; all else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
 
 
 def _check_prompts(prompts: Sequence[object], count: int) -> None:
@@ -170,7 +171,7 @@ def _check_labels(labels: Sequence[object], count: int) -> None:
         raise SampleError(f"{count} samples have {len(labels)} labels: give one a sample, or none")
     for number, label in enumerate(labels):
         if isinstance(label, bool) or not isinstance(label, (int, str)):
-            raise SampleError(f"the label of sample {number} is {label!r}; expected a number or a text")
+            raise SampleError(f"the label of sample {number} is {label!r}; expected a whole number or a text")
 
 
 def _read(file: Path | FileSlice, name: str) -> Image.Image:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_replication.errors import SettingsError
+from pytest_replication.models.samples import as_python
 
 MAX_SEED = 2**63 - 1
 """Largest seed that is taken: generators of torch take no larger one."""
@@ -196,8 +197,8 @@ def _entries(given: object, labels: Sequence[str | int], seeds: Sequence[int]) -
             continue
         if not isinstance(text, str | None):
             raise SettingsError(f"prompt {number} is {text!r}; expected a text or a Prompt")
-        label = _label(labels[number]) if labels else None
-        yield Prompt(text, label, seeds[number] if seeds else None)
+        label = _label(as_python(labels[number])) if labels else None
+        yield Prompt(text, label, as_python(seeds[number]) if seeds else None)
 
 
 def _label(value: object) -> str:

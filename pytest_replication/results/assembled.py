@@ -12,7 +12,7 @@ from pytest_replication.results.sound import FORMAT, KIND, NONE, OUTCOMES, worst
 
 ATTEMPT, WORKER = "attempt", "worker"
 """Of a row on its way: which run of its test it is of, from 1 on, and which worker made it."""
-_ON_ITS_WAY = (ATTEMPT, WORKER, "serial", "of_index")
+_ON_ITS_WAY = (ATTEMPT, WORKER, "process", "serial", "of_index")
 _DETAILS: dict[str, Any] = {"message": "", "seconds": None}
 _DETAILS_OF_SAMPLES: dict[str, Any] = {"scores": [], "null": None, "near_pairs": []}
 

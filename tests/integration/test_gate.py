@@ -183,6 +183,29 @@ def test_a_bad_ini_value_is_one_sentence_and_exit_4(run_suite: RunSuite, pyteste
     result.stderr.fnmatch_lines(["ERROR: ini key replication_threshold: 'half' is not a number"])
 
 
+EMPTY = {
+    "tox.ini": "[pytest]\nreplication_require_checks =\n",
+    "pyproject.toml": '[tool.pytest.ini_options]\nreplication_require_checks = ""\n',
+}
+
+
+@pytest.mark.parametrize("name", [*EMPTY, "-o"])
+def test_an_ini_key_without_a_value_is_one_sentence_and_exit_4(
+    run_suite: RunSuite, pytester: pytest.Pytester, name: str
+) -> None:
+    if name in EMPTY:
+        (pytester.path / name).write_text(EMPTY[name])
+    result = run_suite(PASSING, *(() if name in EMPTY else ("-o", "replication_require_checks=")))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: ini key replication_require_checks is empty, as a variable *"])
+    assert run_suite(PASSING, "-o", "replication_require_checks=true").ret == pytest.ExitCode.OK
+
+
+def test_an_empty_list_of_options_is_none(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nreplication_model_option =\n")
+    run_suite(PASSING).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("key", "said"),
     [

@@ -36,7 +36,8 @@ class Setting:
         help: one phrase.
         metavar: of the option.
         default: in force if nothing is set.
-        many: may be given repeatedly, in the ini file a line each; the value is then a list.
+        many: may be given repeatedly, in the ini file a line each; the value is then a list, and the only
+            one that may be empty.
         bare: what the option without a value stands for; None where it needs one.
     """
 
@@ -78,8 +79,9 @@ SETTINGS = (
     Setting(
         "index-fingerprint",
         text,
-        "Fingerprint that the index must have, or 12 digits of it or more",
-        "DIGITS",
+        "Fingerprint that the index must have, as info shows it; with +MEASURED also that of calibration and "
+        "canaries",
+        "INDEX",
     ),
     Setting(
         "embedder",
@@ -88,7 +90,7 @@ SETTINGS = (
         "is a program, such as callable:module:function",
         "NAME",
     ),
-    Setting("device", text, "auto, cpu, cuda or cuda:N", "NAME", "auto"),
+    Setting("device", text, "auto, cpu, mps, cuda or cuda:N", "NAME", "auto"),
     Setting(
         "model",
         text,

@@ -25,8 +25,8 @@ class Settings(Mapping[str, Resolved]):
     """All settings of a run by name, with their sources.
 
     Raises:
-        pytest.UsageError: the ini file has a value that cannot be used, or a key that looks like one of
-            ours and is none.
+        pytest.UsageError: the ini file has a value that cannot be used, a key without one, or a key that
+            looks like one of ours and is none.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -88,12 +88,17 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
 def _resolve(setting: Setting, config: pytest.Config) -> Resolved:
     value = config.getoption(setting.key)
     written: Any = config.getini(setting.key) if value is None else None
-    if value is None and not written:
+    if value is None and (written is None or (setting.many and not written)):
         return Resolved(setting.default, "default")
     from pytest_replication._plugin.settings.places import placed
 
     if value is not None:
         return Resolved(placed(setting, value, config.invocation_params.dir), "command line")
+    if not written:  # no default: who wrote the key meant something, and nothing may weaken a gate unseen
+        raise pytest.UsageError(
+            f"ini key {setting.key} is empty, as a variable that is not set leaves it: give it a value, or "
+            "leave it out"
+        )
     if isinstance(written, list) and not setting.many:
         written = " ".join(map(str, written))
     try:

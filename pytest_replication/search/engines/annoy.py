@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.embedders.base import threads
 from pytest_replication.errors import BuildError, ReplicationError, SearchError, SettingsError
 from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
@@ -113,8 +113,8 @@ class Annoy(Engine):
         def ask(query: NDArray[np.float32]) -> Numbers:
             return _ask(self._forests, query, k, effort)
 
-        with ThreadPoolExecutor(_processors(), "annoy") as threads:  # annoy releases the interpreter lock
-            return np.stack(list(threads.map(ask, queries)))
+        with ThreadPoolExecutor(threads(), "annoy") as asking:  # annoy releases the interpreter lock
+            return np.stack(list(asking.map(ask, queries)))
 
 
 _REBUILD = "rebuild it with 'pytest-replication engine INDEX annoy'"
@@ -169,7 +169,7 @@ def _grow_all(pieces: list[_Piece], progress: bool) -> None:
 
     total = sum(piece.last - piece.first for piece in pieces)
     with tqdm(total=total, desc="annoy", unit="vector", disable=None if progress else True) as bar:
-        workers = min(len(pieces), _processors())
+        workers = min(len(pieces), threads())
         if workers == 1:
             for piece in pieces:
                 bar.update(_grow(piece))
@@ -226,7 +226,3 @@ def _file(number: int) -> str:
 def _exhaustive(trees: int, vectors: int) -> int:
     """Leaves after which every tree of a forest was looked at to its end."""
     return min(trees * vectors, _MOST)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

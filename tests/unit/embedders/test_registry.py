@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
+import pytest_replication
+from pytest_replication._plugin.settings.declared import SETTINGS
 from pytest_replication.embedders import EmbedderOptions, embedder_names, load_embedder, registry
+from pytest_replication.embedders.base import DEVICES
 from pytest_replication.embedders.pixels import PixelEmbedder
 from pytest_replication.errors import EmbedderError, EmbedderUnavailable, SettingsError, UnknownName
 
@@ -68,6 +73,24 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPa
 def test_a_device_that_is_none_is_refused(device: str) -> None:
     with pytest.raises(SettingsError, match="there is no device"):
         load_embedder("pixels", device=device)
+
+
+def test_every_device_that_options_tell_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = re.split(r", | or ", DEVICES)
+    assert named == ["auto", "cpu", "mps", "cuda", "cuda:N"]
+    for device in named:
+        with pytest.raises(UnknownName):  # the device is looked at first
+            load_embedder("no-such-embedder", device=device.replace("N", "1"))
+    (setting,) = (each for each in SETTINGS if each.name == "device")
+    assert setting.help == DEVICES
+
+
+def test_documents_and_docstrings_tell_every_device() -> None:
+    root = Path(pytest_replication.__file__).parent
+    pages = [root.parent / "README.md", *sorted((root.parent / "docs").glob("*.md"))]
+    for path in (*sorted(root.rglob("*.py")), *pages):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert "cuda:N" not in line or "mps" in line, f"{path}: {line}"
 
 
 @pytest.mark.parametrize("name", ["pixels", "sscd"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +24,10 @@ def too_few(seeds):
 
 def with_seeds(seeds):
     return Samples.of(images(seeds), seeds=[s + 100 for s in seeds])
+
+def classes(seeds, labels):
+    assert all(type(label) is int for label in labels)
+    return images(seeds)
 
 def broken(seeds):
     return None
@@ -54,6 +59,12 @@ def test_a_function_gets_one_seed_a_sample() -> None:
 
 def test_a_function_may_say_its_own_seeds() -> None:
     assert load_model("toy_model:with_seeds").sample(2, seed=0).seeds == (100, 101)
+
+
+def test_a_function_may_be_asked_with_numbers_of_numpy() -> None:
+    samples = load_model("toy_model:classes").sample(2, np.int64(5), labels=np.array([3, 1]))  # type: ignore[arg-type]
+    assert (samples.seeds, samples.labels) == ((5, 6), (3, 1))
+    assert all(type(number) is int for number in (*samples.seeds, *samples.labels))
 
 
 @pytest.mark.parametrize(

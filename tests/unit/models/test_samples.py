@@ -35,6 +35,21 @@ def test_samples_stay_samples(pictures: Path) -> None:
         Samples.of(samples, seeds=["x"] * 12)  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize("labels", [np.arange(12), [np.int64(i) for i in range(12)], list(range(12))])
+def test_labels_of_numpy_are_numbers(pictures: Path, labels: list[int]) -> None:
+    told = Samples.of(pictures, labels=labels)
+    assert told.labels == tuple(range(12))
+    assert all(type(label) is int for label in told.labels)
+
+
+@pytest.mark.parametrize("label", [np.float64(1), np.bool_(True), True, np.arange(2), None])
+def test_labels_that_are_neither_numbers_nor_texts_are_refused(pictures: Path, label: object) -> None:
+    with pytest.raises(SampleError, match="the label of sample 0 is"):
+        Samples.of(pictures, labels=[label] * 12)  # type: ignore[list-item]
+    with pytest.raises(SampleError, match="the seeds of samples are"):
+        Samples.of(pictures, seeds=[label] * 12)  # type: ignore[list-item]
+
+
 def test_prompts_go_along(pictures: Path, picture: Callable[..., Image.Image]) -> None:
     prompts = [f"prompt {i // 4}" for i in range(12)]
     for given in (pictures, sorted(pictures.glob("*.png")), [picture(i) for i in range(12)]):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def test_the_same_text_with_another_seed_or_label_is_another_prompt() -> None:
 
 
 def test_labels_alone_are_prompts_of_a_class_conditional_model() -> None:
-    prompts = Prompts.of(None, labels=[0, 1])
+    prompts = Prompts.of(None, labels=[0, np.int64(1)])  # type: ignore[list-item]
     assert [prompt.label for prompt in prompts.entries] == ["0", "1"]
     assert not prompts.texts
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,7 @@ class TestWithAnnoy:
         folder = index.path / "engines" / "annoy"
         made = []
         for processors in (1, 2):
-            monkeypatch.setattr(module, "_processors", lambda processors=processors: processors)
+            monkeypatch.setattr(module, "threads", lambda processors=processors: processors)
             entry = build_engine(index, "annoy", progress=False)
             assert list(entry.files) == [f"{number:06d}.ann" for number in range(4)]
             made.append([(folder / name).read_bytes() for name in entry.files])
@@ -65,6 +66,22 @@ class TestWithAnnoy:
         scores = stored.astype(np.float64) @ stored.T.astype(np.float64)
         assert engine.candidates(stored, 9).tolist() == np.argsort(-scores, axis=1)[:, :9].tolist()
 
+    def test_workers_of_a_run_share_the_cores(self, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+
+        class Asking(ThreadPoolExecutor):
+            def __init__(self, workers: int, name: str) -> None:
+                asked.append(workers)
+                super().__init__(workers, name)
+
+        build_engine(index, "annoy", progress=False)
+        monkeypatch.setattr(module, "ThreadPoolExecutor", Asking)
+        monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
+        for workers in (1, 4, 99):
+            monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(workers))
+            open_engine(index, "annoy").candidates(np.eye(1, 12, dtype=np.float32), 1)
+        assert asked == [8, 2, 1]
+
     def test_a_process_that_dies_is_told(self, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
         class Dead:
             def __init__(self, *_: Any) -> None: ...
@@ -76,7 +93,7 @@ class TestWithAnnoy:
                 raise BrokenProcessPool("A process in the process pool was terminated abruptly")
 
         monkeypatch.setattr(module, "_PIECE", 35)
-        monkeypatch.setattr(module, "_processors", lambda: 2)
+        monkeypatch.setattr(module, "threads", lambda: 2)
         monkeypatch.setattr(module, "ProcessPoolExecutor", Dead)
         with pytest.raises(BuildError, match="terminated abruptly.*perhaps memory ran out"):
             build_engine(index, "annoy", progress=False)
@@ -180,9 +197,3 @@ class TestWithAnnoy:
 def test_efforts_stay_within_what_annoy_can_count() -> None:
     assert module._exhaustive(20, 10) == 200
     assert module._exhaustive(20, 10**9) == 2**31 - 1
-
-
-def test_the_number_of_processors_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module._processors() >= 1
-    monkeypatch.delattr(module.os, "sched_getaffinity", raising=False)
-    assert module._processors() >= 1
