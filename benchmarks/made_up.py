@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 from collections import deque
@@ -243,11 +244,11 @@ def samples(index: Index, recipe: Recipe, count: int) -> Vectors:
 
 
 def first_shards(index: Index, folder: Path, count: int, *, codes: bool = True) -> Index:
-    """An index of the first shards of another: links, no copies.
+    """An index of the first shards of another: its files are those of the other (hard links), no copies.
 
     Args:
         index: an open index of one source.
-        folder: a new folder.
+        folder: a new folder, on the same disk.
         count: shards of it.
         codes: link the codes too, of shards that have them.
     """
@@ -258,8 +259,7 @@ def first_shards(index: Index, folder: Path, count: int, *, codes: bool = True) 
         (folder / below).mkdir(parents=True)
         for shard in linked:
             name = shard.entry.name
-            there = (index.path / below / name).resolve()
-            (folder / below / name).symlink_to(there, target_is_directory=True)
+            shutil.copytree(index.path / below / name, folder / below / name, copy_function=os.link)
     (folder / PROBE).touch()
     source = replace(index.manifest.sources[0], listed=sum(shard.listed for shard in kept))
     write_manifest(folder, replace(index.manifest, shards=kept, sources=(source,)))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pytest_replication import __version__, load_module
-from pytest_replication.errors import ReplicationError, SettingsError, is_breakage, meant, unloadable
+from pytest_replication.errors import ReplicationError, SettingsError, meant, unloadable
 from pytest_replication.escape import lines
 from pytest_replication.tidy import tidied
 from pytest_replication.user_code import working_folder_searched
@@ -86,8 +86,6 @@ def _status(error: BaseException, args: argparse.Namespace) -> int:
     if isinstance(error, ImportError):
         _report(unloadable(__name__, error), args.json)
         return CANNOT_TELL
-    if not is_breakage(error):
-        raise error
     traceback.print_exception(error)
     _report(ReplicationError(f"{args.verb} broke down: {type(error).__name__}: {error}"), args.json)
     return CANNOT_TELL

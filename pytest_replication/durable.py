@@ -93,7 +93,8 @@ def locked(path: Path) -> Iterator[None]:
 
     if not path.parent.is_dir():  # a lock would make one
         raise FileNotFoundError(f"there is no folder {path.parent}")
-    lock = FileLock(path.with_name(f".lock-{path.name}"))
+    # Whoever may write into the folder may take it, after somebody else, too.
+    lock = FileLock(path.with_name(f".lock-{path.name}"), mode=0o666)
     try:
         lock.acquire()
     except NotImplementedError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_replication.errors import CalibrationError, IndexCorrupt, SettingsError
 from pytest_replication.index.calibration import is_stale
+from pytest_replication.index.fingerprint import require_measured
 from pytest_replication.index.object_calibration import ObjectCalibration
 from pytest_replication.index.reader import Index
 from pytest_replication.index.recalibrate import calibrate_again, last_calibration
@@ -36,7 +37,8 @@ def find_object_rule(given: object, index: Index, run: Surroundings | None) -> O
         When a part counts as a copy; None where only whole images are judged.
 
     Raises:
-        SettingsError: a value that cannot be used.
+        SettingsError: a value that cannot be used, or a number of a calibration that the fingerprint that is
+            pinned does not cover.
         CalibrationError: the number would come from a calibration that was made before the index changed, or
             of parts that were looked for in another way.
         IndexCorrupt: the calibration is damaged.
@@ -93,6 +95,8 @@ def _of_calibration(index: Index) -> ObjectRule | None:
         return None
     if index.calibration is None or (found := index.calibration.objects) is None:
         return None
+    what = "from how many points on a part is a copy"
+    require_measured(index, what, "give a number of points (--replication-object-points, --object-points)")
     if found.way != tuple(way_of(index)):
         raise CalibrationError(
             f"parts of {index.path} were calibrated by {_shown(found.way)}, this version looks for them by "

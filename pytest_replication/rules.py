@@ -15,6 +15,7 @@ from pytest_replication.calibrated import Calibrated
 from pytest_replication.discovery import check_claim, check_least
 from pytest_replication.errors import CalibrationError, SettingsError, ThresholdMissing
 from pytest_replication.index.calibration import is_stale, stale
+from pytest_replication.index.fingerprint import require_measured
 from pytest_replication.index.reader import Index
 from pytest_replication.index.recalibrate import calibrate_again
 from pytest_replication.policy import GroupThresholds, Policy
@@ -47,8 +48,8 @@ def find_policy(
     """Resolve what a call leaves open.
 
     Raises:
-        SettingsError: a value that cannot be used, two rules of one level, or a rate claimed of what a false
-            discovery rate finds.
+        SettingsError: a value that cannot be used, two rules of one level, a rate claimed of what a false
+            discovery rate finds, or a calibration that the fingerprint that is pinned does not cover.
         ThresholdMissing: there is no threshold anywhere.
         CalibrationError: the threshold or the p-values would come from a calibration that there is not,
             or that was made before the index changed.
@@ -161,6 +162,8 @@ def _calibrated(index: Index, what: str) -> Calibrated:
     """The calibration of an index, which something rests on."""
     if is_stale(index.manifest):
         raise stale(index.path, index.manifest)
+    if index.manifest.calibration is not None:
+        require_measured(index, what, "give a threshold")
     ready = Calibrated.of_index(index)
     if ready is None:
         raise CalibrationError(

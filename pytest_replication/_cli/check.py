@@ -56,8 +56,9 @@ def add_parser(verbs: Verbs) -> argparse.ArgumentParser:
     add_model(parser)
     parser.add_argument(
         "--index-fingerprint",
-        metavar="DIGITS",
-        help="Fingerprint that the index must have, or 12 digits of it or more, as info shows it",
+        metavar="INDEX",
+        help="Fingerprint that the index must have, as info shows it; with +MEASURED also that of "
+        "calibration and canaries",
     )
     parser.add_argument(
         "--matches",

@@ -13,6 +13,7 @@ from pytest_replication._cli.options import Verbs, print_json
 from pytest_replication.errors import ControlFailed, IndexCorrupt
 from pytest_replication.escape import one_line
 from pytest_replication.index.entries import ObjectsEntry
+from pytest_replication.index.fingerprint import BETWEEN, measured_fingerprint
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import DTYPES
 from pytest_replication.index.opening import index_as_it_is, open_index
@@ -90,6 +91,7 @@ def _data(index: Index) -> dict[str, Any]:
         "created": manifest.created,
         "writer": manifest.writer,
         "fingerprint": manifest.fingerprint,
+        "measured_fingerprint": _measured(index),
     }
 
 
@@ -119,6 +121,8 @@ def _text(index: Index) -> str:
         f"{manifest.writer}",
         f"  fingerprint  {manifest.fingerprint}",
     ]
+    if measured := _measured(index):
+        lines.append(f"  measured     {measured} (pin both as {manifest.fingerprint}{BETWEEN}{measured})")
     if manifest.opted_out:
         lines.append(
             f"  removed      {plural(manifest.opted_out, 'training image')}"
@@ -129,6 +133,14 @@ def _text(index: Index) -> str:
         lines.append(f"  NOT in it    {plural(rejected.count, 'image')} that could not be read:")
         lines += [f"    {line}" for line in rejected.lines()]
     return "\n".join(map(one_line, lines))
+
+
+def _measured(index: Index) -> str:
+    """Fingerprint of calibration and canaries; empty where there are none in use."""
+    try:
+        return measured_fingerprint(index)
+    except (ControlFailed, IndexCorrupt):  # which the lines of the two tell
+        return ""
 
 
 def _number(index: Index, number: int) -> str:

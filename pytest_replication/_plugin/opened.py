@@ -79,11 +79,12 @@ class Opened:
         wanted = os.path.abspath(path) if path else self.settings.value("index")  # noqa: PTH100
         if wanted not in self._indexes:
             self._indexes[wanted] = self._open(wanted, may_skip=path is None)
-        if (expected := self.settings.given("index-fingerprint")) and wanted == self.settings.value("index"):
+        index, expected = self._indexes[wanted], self.settings.given("index-fingerprint")
+        if expected and index.pinned is None and wanted == self.settings.value("index"):
             from pytest_replication.index.fingerprint import require_fingerprint
 
-            require_fingerprint(self._indexes[wanted], *expected)
-        return self._indexes[wanted]
+            require_fingerprint(index, *expected)
+        return index
 
     @noting_errors
     def model(self) -> Model:

@@ -1,7 +1,8 @@
-"""Fast checksums of the files of shards, taken where their content is used: once a file and process."""
+"""Checksums of the files of shards, taken where their content is used: once a file and process."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import IndexCorrupt
-from pytest_replication.index.entries import FileEntry
 
 _BLOCK = 4 << 20
 
@@ -18,18 +18,18 @@ _checked: set[tuple[str, int, int, str]] = set()
 """Files that were found sound in this process: path, size, time of last change, checksum."""
 
 
-def check_file(path: Path, entry: FileEntry) -> None:
+def check_file(path: Path, expected: str) -> None:
     """Compare a file with its checksum, once a file and process: for who reads here and there in it.
 
     Args:
         path: the file.
-        entry: what the manifest says of it.
+        expected: its xxh3 or its sha256.
 
     Raises:
         IndexCorrupt: it is missing, or not the one that was written.
     """
     try:
-        check = Checksum(path, entry.xxh3, 0)
+        check = Checksum(path, expected, 0)
         check.update_from(path)
     except OSError as error:
         raise IndexCorrupt(f"{path} cannot be read ({error}): run 'pytest-replication verify'") from error
@@ -66,7 +66,7 @@ class Checksum:
 
     Args:
         path: the file.
-        expected: its xxh3.
+        expected: its xxh3 (16 hex digits), or its sha256 (64).
         start: bytes before the data.
     """
 
@@ -76,7 +76,7 @@ class Checksum:
         self._path, self._expected, self._key = path, expected, _key(path, expected)
         self._digest: Any = None
         if self._key not in _checked:
-            self._digest = xxhash.xxh3_64()
+            self._digest = xxhash.xxh3_64() if len(expected) == 16 else hashlib.sha256()
             with path.open("rb") as file:
                 self._digest.update(file.read(start))
 

@@ -26,28 +26,24 @@ def shard_columns(shard: Shard, names: Sequence[str]) -> Iterator[tuple[Any, ...
     Raises:
         IndexCorrupt: the file cannot be read, or is about other images than the manifest.
     """
-    check_records(shard.folder, shard.entry)
+    check_records(shard)
     return read_columns(shard.folder / RECORDS, names)
 
 
-def check_records(folder: Path, entry: ShardEntry) -> None:
+def check_records(shard: Shard) -> None:
     """Compare the records of a shard with its manifest, once a file and process.
-
-    Args:
-        folder: of the shard.
-        entry: what the manifest says of it.
 
     Raises:
         IndexCorrupt: the file is missing or not the one that was written, or is about other images.
     """
 
     def check() -> None:
-        if fault := content_fault(folder, entry):
+        if fault := content_fault(shard.folder, shard.entry):
             raise IndexCorrupt(f"{fault}: {RESTORE}")
 
-    path, file = folder / RECORDS, entry.files[RECORDS]
-    check_file(path, file)
-    once(path, entry.content or file.sha256, check)
+    path = shard.folder / RECORDS
+    check_file(path, shard.checksum_of(RECORDS))
+    once(path, shard.entry.content or shard.entry.files[RECORDS].sha256, check)
 
 
 def content_fault(folder: Path, entry: ShardEntry) -> str:

@@ -108,6 +108,19 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """What somebody expects of an index that is open, and was found (`index.fingerprint`).
+
+    Attributes:
+        source: where that was set, for people.
+        measured: whether it covers calibration and canaries, too.
+    """
+
+    source: str
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectsEntry:
     """What is stored of each training image so that copies of a part of it are found.
 

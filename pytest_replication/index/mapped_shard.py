@@ -30,6 +30,8 @@ class Shard:
         token_shape: chunks of a view and length of a chunk; None where no tokens are stored.
         side: of the squares of pixels; None where no pixels are stored.
         objects: parts and local features; None where none are stored.
+        pinned: its files are compared with their sha256, which the fingerprint is about, and not only with a
+            fast checksum, which says nothing of what somebody changed on purpose.
     """
 
     folder: Path
@@ -40,6 +42,12 @@ class Shard:
     token_shape: tuple[int, int] | None = None
     side: int | None = None
     objects: ObjectsEntry | None = None
+    pinned: bool = False
+
+    def checksum_of(self, name: str) -> str:
+        """Checksum that one of its files has to have, as `checksums.Checksum` takes it."""
+        entry = self.entry.files[name]
+        return entry.sha256 if self.pinned else entry.xxh3
 
     @property
     def embeddings_path(self) -> Path:

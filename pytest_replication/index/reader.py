@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pytest_replication.index.canaries_file import read_canaries, require_none
 from pytest_replication.index.checksums import check_file
 from pytest_replication.index.contents import check_records
 from pytest_replication.index.duplicates import Duplicates, read_duplicates
-from pytest_replication.index.entries import ObjectsEntry
+from pytest_replication.index.entries import ObjectsEntry, Pin
 from pytest_replication.index.features import of_row
 from pytest_replication.index.layout import SHARDS
 from pytest_replication.index.manifest import FEATURES, PARTS, Manifest
@@ -42,6 +43,8 @@ class Index:
         manifest: what it holds.
         shards: its shards, in the order of rows.
         label: what reports call it; empty for its folder.
+        pinned: what is pinned of it, None for nothing. Nothing that vouches for itself counts then: 8-bit
+            codes are not used, certificates of engines prove nothing, files are compared with their sha256.
     """
 
     def __init__(self, path: Path, manifest: Manifest, embedder: str | None, device: str) -> None:
@@ -49,6 +52,7 @@ class Index:
         self.manifest = manifest
         self._wanted, self._device = embedder, device
         self.label = ""
+        self.pinned: Pin | None = None
         self.shards: list[Shard] = []
         first = 0
         for entry in manifest.shards:
@@ -144,6 +148,11 @@ class Index:
         check_probe(self.path, self.manifest.probe, embedder)
         return embedder
 
+    def pin(self, pin: Pin) -> None:
+        """Take nothing from it that its fingerprint does not vouch for, from now on."""
+        self.pinned = pin
+        self.shards = [replace(shard, pinned=True) for shard in self.shards]
+
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """Look up training images by row number.
 
@@ -154,7 +163,7 @@ class Index:
         for shard in self.shards:
             here = [row for row in set(rows) if shard.first <= row < shard.first + shard.entry.rows]
             if here:
-                check_records(shard.folder, shard.entry)
+                check_records(shard)
                 records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
                 found |= {row + shard.first: record for row, record in records.items()}
         return found
@@ -175,7 +184,7 @@ class Index:
         parts = require_objects(self.path, self.objects).parts
         taken = np.empty((len(rows), len(parts), self.manifest.embedder.dim), self.manifest.dtype)
         for shard, places, numbers in self.homes(rows):
-            check_file(shard.parts_path, shard.entry.files[PARTS])
+            check_file(shard.parts_path, shard.checksum_of(PARTS))
             taken[places] = shard.parts()[0][numbers]
         return taken
 
@@ -195,7 +204,7 @@ class Index:
         require_objects(self.path, self.objects)
         found: dict[int, Features] = {}
         for shard, places, numbers in self.homes(rows):
-            check_file(shard.features_path, shard.entry.files[FEATURES])
+            check_file(shard.features_path, shard.checksum_of(FEATURES))
             stored = shard.features()[0]
             found |= {
                 place: of_row(stored, number)

@@ -50,7 +50,7 @@ def checked_blocks(
     Raises:
         IndexCorrupt: after the last block, if the file is not the one that was written.
     """
-    check = Checksum(path, shard.entry.files[path.name].xxh3, start)
+    check = Checksum(path, shard.checksum_of(path.name), start)
     advise(mapped, "MADV_SEQUENTIAL")
     with ThreadPoolExecutor(1, "checksum") as beside:
         for first in range(0, len(mapped), step):

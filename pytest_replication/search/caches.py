@@ -36,14 +36,18 @@ def caches(index: Index) -> list[Cache]:
     return made + [_engine(index, name) for name in built_engines(index)]
 
 
-def damages(index: Index) -> list[str]:
-    """Compare every file of the codes and engines of an index with its digest.
+def damages(index: Index, *, sound: bool = True) -> list[str]:
+    """Compare every file of the codes and engines of an index with its digest, and codes with the vectors.
+
+    Args:
+        index: an index.
+        sound: whether its vectors are the ones that were written.
 
     Returns:
         One sentence a fault. Codes or an engine of vectors that the index holds no more are none:
         nothing uses them.
     """
-    return codes.damages(index) + [
+    return codes.damages(index, sound=sound) + [
         fault for name in built_engines(index) if (fault := damage(index, name)) is not None
     ]
 

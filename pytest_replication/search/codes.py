@@ -178,8 +178,16 @@ def sizes(index: Index) -> list[int]:
     return [sum(file.bytes for file in codes._entry.files.values()) for codes in there]
 
 
-def damages(index: Index) -> list[str]:
-    """Compare all codes with their checksums; one sentence a fault, none for codes that are not there."""
+def damages(index: Index, *, sound: bool = True) -> list[str]:
+    """Compare all codes with their checksums and with the vectors; one sentence a fault.
+
+    A digest of their own would vouch for codes that hide vectors: so that each lies as near to its vector as
+    it says is computed again, a block at a time. Codes that are not there are no fault.
+
+    Args:
+        index: an index.
+        sound: whether its vectors are; else codes are not compared with them.
+    """
     faults = []
     for shard in index.shards:
         try:
@@ -188,9 +196,29 @@ def damages(index: Index) -> list[str]:
             for name, file in codes._entry.files.items():
                 if describe_file(codes.folder / name) != file:
                     raise codes._damaged(name)
+            if sound:
+                _check_bounds(shard, codes)
         except (IndexCorrupt, SearchError) as error:
             faults.append(str(error))
     return faults
+
+
+def _check_bounds(shard: Shard, codes: Codes) -> None:
+    """Refuse codes that are further from their vectors than they say, whatever their checksums are."""
+    rows, views, dim = shard.shape
+    stored = shard.embeddings()[0].reshape(rows * views, dim)
+    for first, block in blocks(shard):
+        here = slice(first - shard.first * views, first - shard.first * views + len(block))
+        steps = codes.codes[here].astype(np.float64) - 128
+        exact = block.astype(np.float64)
+        lengths = np.linalg.norm(exact, axis=1)
+        left_out = np.linalg.norm(exact - steps * codes.scale, axis=1)
+        if not (np.abs(steps).max(initial=0) <= CODE_MAX and (left_out <= codes.errors[here]).all()):
+            raise codes._damaged(_CODES)
+        if not (lengths <= codes.length).all():
+            raise codes._damaged(_JSON)
+        if not np.array_equal(row_checksums(stored[here]), codes.checksums[here]):
+            raise codes._damaged(_CHECKSUMS)
 
 
 def _make_root(root: Path, names: Set[str]) -> None:

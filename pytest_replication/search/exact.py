@@ -2,9 +2,10 @@
 
 Shards are read through memory maps, a block at a time, and given back to the system behind the
 scan, so that memory does not grow with the index. A float32 product finds the candidates, or, where
-a shard has 8-bit codes and the machine multiplies integers faster, the lossless first stage of
-`coarse`. Their scores are then computed again in float64 from the stored vectors. While the vectors
-of a shard pass by for the first time in a process, their checksum is compared with the manifest.
+a shard has 8-bit codes, the machine multiplies integers faster and no fingerprint is pinned, the
+lossless first stage of `coarse`. Their scores are then computed again in float64 from the stored vectors.
+While the vectors of a shard pass by for the first time in a process, their checksum is compared with the
+manifest.
 
 The product is numpy's: over memory-mapped blocks it was as fast as faiss over rows in memory
 (benchmarks/scan.py), and it needs no second copy of the rows.
@@ -50,7 +51,8 @@ def search(index: Index, samples: NDArray[np.float32], k: int = 5) -> Neighbours
     scanned = coded = 0
     buffer, coarse = Buffer(), None
     for shard in index.shards:
-        codes = open_codes(index, shard)
+        # Codes vouch for themselves alone: a pinned fingerprint is about vectors.
+        codes = None if index.pinned else open_codes(index, shard)
         if codes is not None and (product := integer_product()) is not None:
             coarse = coarse or CoarseScan(index, queries, best, product, buffer)
         if codes is not None and coarse is not None and coarse.pays:

@@ -91,6 +91,13 @@ def _recall(
         return SearchedBy(
             engine.name, None, note=f"{engine.name} may not pass a check (allow-approximate is off)"
         )
+    if index.pinned is not None:
+        return SearchedBy(
+            engine.name,
+            None,
+            note=f"a fingerprint is pinned ({index.pinned.source}), which does not cover the certificate of "
+            f"{engine.name}",
+        )
     found = engine.entry.certificate_for(threshold, choice.min_recall, candidates, confidence)
     if found is None:
         more = confidence > CONFIDENCE

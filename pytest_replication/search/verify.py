@@ -13,7 +13,8 @@ from pytest_replication.search.caches import damages
 def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> VerifyReport:
     """Compare every file with its digest, and check lengths of vectors and numbers of records.
 
-    Codes and engines are looked at too: a damaged one is a fault, though it can be deleted.
+    Codes and engines are looked at too: a damaged one is a fault, though it can be deleted, and so are codes
+    that are further from their vectors than they say.
 
     Args:
         index: folder of the index, which may be damaged or not finished.
@@ -25,4 +26,5 @@ def verify_index(index: str | os.PathLike[str], *, progress: bool = True) -> Ver
         IndexVersionUnsupported: it was written in another format.
     """
     found = verify_files(index, progress=progress)
-    return replace(found, faults=[*found.faults, *damages(index_as_it_is(index))])
+    beside = damages(index_as_it_is(index), sound=not found.faults)
+    return replace(found, faults=[*found.faults, *beside])

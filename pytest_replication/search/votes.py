@@ -173,7 +173,7 @@ def _taken(index: Index, per_image: int) -> tuple[Rows, NDArray[np.void]]:
 
 def _kept(index: Index, shard: Shard, per_image: int) -> tuple[Rows, Rows]:
     """Places of these features in the file of a shard, and rows of the index that they are of."""
-    check_file(shard.features_path, shard.entry.files[FEATURES])
+    check_file(shard.features_path, shard.checksum_of(FEATURES))
     numbers = np.ascontiguousarray(shard.features()[0]["row"]).astype(np.int64)
     turn = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
     places = np.flatnonzero((turn < per_image) & ~np.isin(numbers + shard.first, index.removed))

@@ -9,6 +9,7 @@ import numpy as np
 from pytest_replication.controls.copies import MAX_COPIED, copies_line
 from pytest_replication.errors import SampleError, SettingsError
 from pytest_replication.index.calibration import TRAINING, is_stale, stale
+from pytest_replication.index.fingerprint import require_measured
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples
 from pytest_replication.search import Subject
@@ -70,7 +71,7 @@ def stored_scores(index: Index, rule: HoldoutRule) -> HoldoutScores:
     """The scores that the calibration of an index keeps.
 
     Raises:
-        SettingsError: it has none.
+        SettingsError: it has none, or one that the fingerprint that is pinned does not cover.
         SampleError: too many images of its hold-out were copies.
         CalibrationError: it was made before the index changed.
     """
@@ -82,6 +83,7 @@ def stored_scores(index: Index, rule: HoldoutRule) -> HoldoutScores:
             f"there is no hold-out: give {NAME}(samples, holdout), images that the model was not trained on, "
             f"or keep their scores with 'pytest-replication calibrate {index.path} --holdout IMAGES'"
         )
+    require_measured(index, "the hold-out", f"give {NAME}(samples, holdout)")
     what = f"the calibration of {kept.created}: {kept.described}"
     notes = [f"the hold-out is that of {what}; whether samples are among its images is not known"]
     if kept.origin == TRAINING:

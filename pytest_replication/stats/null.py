@@ -17,6 +17,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_replication.shares import allowed
+
 Scores = NDArray[np.float64]
 
 _DECIMALS = 1e6
@@ -78,10 +80,7 @@ class Null:
         """
         if not 0 < rate < 1:
             raise ValueError(f"rate {rate} must be in (0, 1)")
-        k = min(len(self), int(rate * (len(self) + 1)) + 1)
-        while k / (len(self) + 1) > rate:
-            k -= 1
-        return k
+        return allowed(rate, len(self) + 1)
 
     def threshold(self, rate: float) -> float:
         """The smallest threshold, of 6 decimals, from which on every score has a p-value <= `rate`.

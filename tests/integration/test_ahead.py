@@ -82,7 +82,7 @@ def test_another_index_than_the_expected_one_is_an_error(
         def test_unrelated(assert_no_replication):
             assert_no_replication("photos/unrelated", threshold=0.9)
     """
-    pytester.makeini(f"[pytest]\nreplication_index_fingerprint = {fingerprint[:12].upper()}")
+    pytester.makeini(f"[pytest]\nreplication_index_fingerprint = {fingerprint[:32].upper()}")
     run_suite(code).assert_outcomes(passed=1)
     result = run_suite(code, index=built_captioned)
     result.assert_outcomes(errors=1)
@@ -92,8 +92,8 @@ def test_another_index_than_the_expected_one_is_an_error(
     given = ["check", str(built_pixels), str(unrelated), "--threshold", "0.9", "--index-fingerprint"]
     assert cli.main([*given, fingerprint]) == 0
     assert cli.main([*given, fingerprint[:-1] + "gg"]) == 2
-    assert cli.main([*given, fingerprint[:11]]) == 2
-    assert "give 12 hex digits" in capsys.readouterr().err
+    assert cli.main([*given, fingerprint[:31]]) == 2
+    assert "no fewer than its first 32" in capsys.readouterr().err
     assert cli.main([*given, fingerprint[::-1]]) == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -325,6 +326,8 @@ def test_a_count_below_one_drops_nothing(built: Path, training: Path, count: str
 UNEXPECTED = {
     ZeroDivisionError("x"): "error: info broke down: ZeroDivisionError: x",
     SystemExit(0): "error: info broke down: SystemExit: 0",
+    asyncio.CancelledError(): "error: info broke down: CancelledError: ",
+    pytest.skip.Exception("no GPU"): "error: info broke down: Skipped: no GPU",
     ModuleNotFoundError(
         "No module named 'lost'", name="lost"
     ): "error: lost cannot be loaded (ModuleNotFoundError",

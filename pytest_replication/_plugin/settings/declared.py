@@ -79,8 +79,9 @@ SETTINGS = (
     Setting(
         "index-fingerprint",
         text,
-        "Fingerprint that the index must have, or 12 digits of it or more",
-        "DIGITS",
+        "Fingerprint that the index must have, as info shows it; with +MEASURED also that of calibration and "
+        "canaries",
+        "INDEX",
     ),
     Setting(
         "embedder",

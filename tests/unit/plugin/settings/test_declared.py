@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from pytest_replication._plugin.settings.declared import MARKED, MARKER, SETTINGS
+from pytest_replication.choices import EXACT, EngineChoice
 
 
 def test_options_and_ini_keys_share_a_name_and_a_prefix() -> None:
@@ -10,6 +11,14 @@ def test_options_and_ini_keys_share_a_name_and_a_prefix() -> None:
         assert setting.option == "--" + setting.key.replace("_", "-")
         assert setting.key.startswith("replication_")
         assert not setting.help.endswith(".")
+
+
+def test_what_searches_is_the_same_in_and_outside_a_run() -> None:
+    """Spelt out there, since every suite loads the settings."""
+    default = {setting.name: setting.default for setting in SETTINGS}
+    named = [default[name] for name in ("engine", "allow-approximate", "min-recall")]
+    assert EngineChoice(*named) == EngineChoice()
+    assert default["engine"] == EXACT
 
 
 def test_no_setting_is_declared_twice() -> None:
