@@ -16,6 +16,8 @@ from pytest_replication.scoring.transforms import (
     TURN,
     PointPairs,
     Points,
+    degrees,
+    octaves,
     similarity,
     sized_alike,
     turned_alike,
@@ -45,31 +47,69 @@ def consensus(pairs: PointPairs, tolerance: float) -> Points | None:
     Returns:
         The transform, (2, 3), fitted to those that agree; None where fewer than `FEWEST` do.
     """
-    if len(pairs.ratios) > _MOST:
-        pairs = pairs.kept(np.sort(np.argsort(pairs.ratios, kind="stable")[:_MOST]))
+    pairs = _clearest(pairs)
+    near = _most(pairs, tolerance, *_told(pairs))
+    return None if near is None else similarity(pairs.points[near], pairs.others[near])
+
+
+def repeated(matrix: Points, pairs: PointPairs, tolerance: float) -> int:
+    """How many pairs agree on another move, turned and scaled alike?
+
+    A copy lies in one way, a pattern in many.
+
+    Args:
+        matrix: (2, 3), the transform that was found.
+        pairs: those that do not agree with it.
+        tolerance: pixels by which a place may lie off.
+
+    Returns:
+        0 where fewer than `FEWEST` do.
+    """
+    pairs = _clearest(pairs)
+    first, factors = _told(pairs)
+    alike = turned_alike(np.degrees(np.angle(factors)), degrees(matrix), TURN / 2)
+    alike &= sized_alike(np.log2(np.abs(factors)), octaves(matrix), OCTAVES / 2)
+    near = _most(pairs, tolerance, first[alike], factors[alike])
+    return 0 if near is None else int(near.sum())
+
+
+def _clearest(pairs: PointPairs) -> PointPairs:
+    if len(pairs.ratios) <= _MOST:
+        return pairs
+    return pairs.kept(np.sort(np.argsort(pairs.ratios, kind="stable")[:_MOST]))
+
+
+def _most(
+    pairs: PointPairs, tolerance: float, first: NDArray[np.int64], factors: Complex
+) -> NDArray[np.bool_] | None:
+    """(n,) which pairs agree with the transform with which most do; None where that are too few.
+
+    Args:
+        pairs: n of them.
+        tolerance: in pixels.
+        first: (m,) a pair of each transform.
+        factors: (m,) its turn and scale.
+    """
+    if not len(factors):
+        return None
+    few = slice(None, None, -(-len(factors) // _COUNTED))
+    first, factors = first[few], factors[few]
     points, others = _complex(pairs.points), _complex(pairs.others)
-    first, turns = _told(pairs, points, others)
-    if not len(turns):
-        return None
-    few = slice(None, None, -(-len(turns) // _COUNTED))
-    first, turns = first[few], turns[few]
-    moves = others[first] - turns * points[first]
-    near = np.abs(turns[:, None] * points + moves[:, None] - others) <= tolerance
-    near &= turned_alike(pairs.turns, np.degrees(np.angle(turns))[:, None])
-    near &= sized_alike(pairs.octaves, np.log2(np.abs(turns))[:, None])
-    counts = near.sum(axis=1)
-    best = int(counts.argmax())
-    if counts[best] < FEWEST:
-        return None
-    return similarity(pairs.points[near[best]], pairs.others[near[best]])
+    moves = others[first] - factors * points[first]
+    near = np.abs(factors[:, None] * points + moves[:, None] - others) <= tolerance
+    near &= turned_alike(pairs.turns, np.degrees(np.angle(factors))[:, None])
+    near &= sized_alike(pairs.octaves, np.log2(np.abs(factors))[:, None])
+    best = near[int(near.sum(axis=1).argmax())]
+    return np.asarray(best) if best.sum() >= FEWEST else None
 
 
-def _told(pairs: PointPairs, points: Complex, others: Complex) -> tuple[NDArray[np.int64], Complex]:
+def _told(pairs: PointPairs) -> tuple[NDArray[np.int64], Complex]:
     """What twos of pairs tell, where the points of both say so, too.
 
     Returns:
         (m,) one of each two, and (m,) the turn and scale between the images, as a complex factor.
     """
+    points, others = _complex(pairs.points), _complex(pairs.others)
     one, two = np.triu_indices(len(points), 1)
     alike = turned_alike(pairs.turns[one], pairs.turns[two], 2 * TURN)  # cheap, and most fall away
     alike &= sized_alike(pairs.octaves[one], pairs.octaves[two], 2 * OCTAVES)

@@ -1,8 +1,9 @@
 """What do points count on which two parts agree? Those that are alike everywhere prove nothing.
 
-Three things take from them: parts that do not correlate around the points, points whose descriptions are
-alike (the corners of a checkerboard, the bricks of a wall: they agree with each other's), and parts of two
-bare tones (lettering, emblems, flags: `scoring.tones`).
+Four things take from them: parts that do not correlate around the points, points whose descriptions are
+alike (the corners of a checkerboard, the bricks of a wall: they agree with each other's), points that agree
+on another place of the training image (the letters of a page), and parts of two bare tones (lettering,
+emblems, flags: `scoring.tones`).
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ UNLIKE, ALIKE = 0.3, 0.6
 from which on all do; between them a share."""
 REPEATED = 0.9
 """Cosine of two descriptions of one sample from which on they count as one."""
+REPEATED_MOST = 8
+"""Points at most that those take away which agree on another place: a sample may show two copied parts."""
 BARE_COUNTS = 0.25
 """What a point counts of a part of two bare tones."""
 RULE = (
-    f"{APART:g} px and a cosine of {REPEATED} apart, that correlate by {UNLIKE} to {ALIKE}, "
-    f"of two tones ({BARE}, {PLAIN} where rough by {SMOOTH}) by {BARE_COUNTS}"
+    f"{APART:g} px and a cosine of {REPEATED} apart, less {REPEATED_MOST} elsewhere, that correlate by "
+    f"{UNLIKE} to {ALIKE}, of two tones ({BARE}, {PLAIN} where rough by {SMOOTH}) by {BARE_COUNTS}"
 )
 """All of it in one line."""
 _ROUNDING = 1e-9
@@ -51,11 +54,22 @@ def kinds(descriptions: NDArray[np.uint8]) -> float:
     return float((1 / np.maximum(alike, 1)).sum())
 
 
+def once(points: int, differing: float, elsewhere: int) -> float:
+    """How many points of a part do not repeat, at least 0.
+
+    Args:
+        points: distinct ones that agree.
+        differing: of them, see `kinds`.
+        elsewhere: pairs that agree on another place (`scoring.consensus.repeated`).
+    """
+    return max(0.0, min(points, differing) - min(elsewhere, REPEATED_MOST))
+
+
 def counted(points: float, correlation: float | None, tones: Tones | None) -> int:
     """Points that count. What cannot be told, for want of a picture, takes none away.
 
     Args:
-        points: that agree and differ.
+        points: that agree and do not repeat.
         correlation: of the pictures around them; None where one has no picture.
         tones: of the part; None likewise.
     """

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pytest_replication.images.local import MOST, Features, extract
 from pytest_replication.scoring.agreement import SIDE as PICTURE
 from pytest_replication.scoring.agreement import Picture, correlation, picture_of
-from pytest_replication.scoring.consensus import FEWEST, consensus
-from pytest_replication.scoring.counting import RULE, counted, distinct, kinds
+from pytest_replication.scoring.consensus import FEWEST, consensus, repeated
+from pytest_replication.scoring.counting import RULE, counted, distinct, kinds, once
 from pytest_replication.scoring.guided import SHEAR, guided, stretched_little
 from pytest_replication.scoring.local_matching import GUIDED_RATIO, RATIO, Described, Pairs, match
 from pytest_replication.scoring.tones import Tones, tones_of
@@ -32,7 +32,7 @@ SIDE = 512
 TOLERANCE = 5.0
 """Pixels by which a point may lie off."""
 EVIDENCE = (
-    f"5: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, turned by {TURN:g} and sized by "
+    f"6: points of a similarity transform within {TOLERANCE:g} of {SIDE} px, turned by {TURN:g} and sized by "
     f"{OCTAVES:g} alike, of all twos that stand out by {RATIO}, joined by {GUIDED_RATIO}, "
     f"sheared by {SHEAR:g}, {RULE}"
 )
@@ -98,7 +98,8 @@ class Alignment:
     Attributes:
         points: what counts of them (`scoring.counting`).
         inliers: distinct points that agree.
-        kinds: how many of them differ from each other; lower where something repeats.
+        kinds: how many of them differ from each other, less those that agree on another place; lower where
+            something repeats.
         correlation: of the pictures around them, -1 to 1; None where the training image has no picture.
         tones: of the part in the sample; None where it has no picture.
         spread: share of the sample within their convex hull.
@@ -151,7 +152,8 @@ def _aligned(sample: LocalImage, training: LocalImage, pairs: Pairs, flipped: bo
         if matrix is None:
             break
         matrix, agree = guided(matrix, placed, TOLERANCE)
-        found = _described(sample, training, matrix, pairs.kept(agree), flipped)
+        elsewhere = repeated(matrix, placed.kept((pairs.ratios < RATIO) & ~agree), TOLERANCE)
+        found = _described(sample, training, matrix, pairs.kept(agree), elsewhere, flipped)
         if found is None:
             break
         best = found if best is None else max(best, found, key=_strength)
@@ -195,6 +197,7 @@ def _described(
     training: LocalImage,
     matrix: Points,
     pairs: Pairs,
+    elsewhere: int,
     flipped: bool,
 ) -> Alignment | None:
     """A part by the pairs that agree on it; None where they are too few."""
@@ -202,7 +205,7 @@ def _described(
     count = min(distinct(points), distinct(others))
     if count < FEWEST:
         return None
-    differing = kinds(sample.features["description"][pairs.mine])
+    differing = once(count, kinds(sample.features["description"][pairs.mine]), elsewhere)
     hull = _hull(points)
     laid = _laid(matrix, points, others)
     alike, tones = _agreement(sample, training, laid, points, hull, flipped)
@@ -210,7 +213,7 @@ def _described(
     if flipped:
         here[:, 0] = 1 - here[:, 0]
     return Alignment(
-        points=counted(min(count, differing), alike, tones),
+        points=counted(differing, alike, tones),
         inliers=count,
         kinds=differing,
         correlation=alike,
