@@ -40,6 +40,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_replication.escape import lines
+
 if TYPE_CHECKING:
     from pytest_replication.extraction_verdicts import ExtractionVerdict
     from pytest_replication.screen_verdicts import ScreenVerdict
@@ -91,7 +93,13 @@ def unloadable(module: str, error: BaseException) -> PackageUnavailable:
 
 
 class ReplicationError(Exception):
-    """The gate could not tell whether the model copies."""
+    """The gate could not tell whether the model copies.
+
+    Its text holds nothing that a terminal or a runner of CI takes for more than text, whatever it names.
+    """
+
+    def __str__(self) -> str:
+        return lines(super().__str__())
 
 
 class PackageUnavailable(ReplicationError):
@@ -213,6 +221,9 @@ class Inconclusive(ReplicationError):
         super().__init__(message)
         self.verdict = verdict
 
+    def __str__(self) -> str:
+        return lines(super().__str__())
+
 
 class ReplicationDetected(AssertionError):
     """Samples replicate training images: the one failure that speaks about the model.
@@ -224,6 +235,9 @@ class ReplicationDetected(AssertionError):
     def __init__(self, message: str, verdict: AnyVerdict) -> None:
         super().__init__(message)
         self.verdict = verdict
+
+    def __str__(self) -> str:
+        return lines(super().__str__())
 
 
 def _restore(name: str, args: tuple[object, ...], state: dict[str, object]) -> BaseException:

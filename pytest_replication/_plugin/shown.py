@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_replication._plugin.ended import is_a
+from pytest_replication.escape import lines
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -59,4 +60,4 @@ def _shows_user_code(error: BaseException) -> bool:
 
 
 def _in_words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return lines(f"{type(error).__name__}: {error}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_replication.embedders import EmbedderSpec
 from pytest_replication.errors import IndexMismatch, SettingsError, SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import DECODER
 from pytest_replication.images.sources import ImageRef, Source, open_source
 from pytest_replication.index.build import BuildReport, shard_embedder
@@ -209,7 +210,7 @@ def _changed(ref: ImageRef, folder: Path, manifest: Manifest, removed: Set[int])
     steps = [] if manifest.complete else [f"'pytest-replication append {where} --abandon'"]
     steps.append(f"'pytest-replication remove {where} --id {shlex.quote(ref.uri)} --source {old.source}'")
     return SourceError(
-        f"{ref.uri} has changed since it was indexed (its sha256 was {old.sha256}): {', then '.join(steps)} "
-        "takes only the old image out (no file of that sha256 is added again), then append again; or build "
-        "the index anew with --overwrite"
+        f"{one_line(ref.uri)} has changed since it was indexed (its sha256 was {old.sha256}): "
+        f"{', then '.join(steps)} takes only the old image out (no file of that sha256 is added again), then "
+        "append again; or build the index anew with --overwrite"
     )

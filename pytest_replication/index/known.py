@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.shard import RECORDS, REJECTED, UNREAD
@@ -85,8 +86,8 @@ def _digest(ref: ImageRef) -> str:
         return hashlib.sha256(ref.read()).hexdigest()
     except OSError as error:
         raise SourceError(
-            f"{ref.uri} is in the index and cannot be read now ({error.strerror or error}), so nothing tells "
-            "whether it is still the same: append again when it can be read, or without it"
+            f"{one_line(ref.uri)} is in the index and cannot be read now ({error.strerror or error}), so "
+            "nothing tells whether it is still the same: append again when it can be read, or without it"
         ) from error
 
 

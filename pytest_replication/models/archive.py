@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_replication.errors import SampleError, SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.read import too_large
 from pytest_replication.images.sources.base import FileSlice
 from pytest_replication.images.sources.files import COMPANIONS
@@ -53,17 +54,19 @@ def read_tar(path: Path) -> tuple[dict[str, FileSlice], bytes | None]:
     named: dict[str, FileSlice] = {}
     for name, part in found.items():
         if (bare := name.removeprefix(prefix)) in named:
-            raise SampleError(f"{path} has {bare} both beside and above its {NAME}: pack each sample once")
+            raise SampleError(
+                f"{path} has {one_line(bare)} both beside and above its {NAME}: pack each sample once"
+            )
         named[bare] = part
     return named, listing and listing[1]
 
 
 def _fresh(path: Path, name: str, member: Member, found: dict[str, FileSlice]) -> str:
-    fault = member.fault or too_large(member.size)
+    fault, shown = member.fault or too_large(member.size), one_line(name)
     if fault is not None:
-        raise SampleError(f"{path} has {name}, which cannot be read ({fault}): pack regular files of images")
+        raise SampleError(f"{path} has {shown}, which cannot be read ({fault}): pack regular files of images")
     if name in found:
-        raise SampleError(f"{path} has {name} twice: pack each sample once")
+        raise SampleError(f"{path} has {shown} twice: pack each sample once")
     if len(found) >= _MOST:
         raise SampleError(f"{path} has more than {_MOST:,} samples: make several tars")
     return name

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pytest_replication.errors import SampleError, meant
+from pytest_replication.escape import one_line
 from pytest_replication.models.samples import Label
 from pytest_replication.strict_json import no_repeats
 
@@ -52,25 +53,25 @@ def read_listing(content: bytes, where: str, files: Sequence[str]) -> list[Liste
     for number, entry in enumerate(listed, 1):
         if entry.file in seen:
             raise SampleError(
-                f"{where} names {entry.file} twice, again in line {number}: name each file once"
+                f"{where} names {one_line(entry.file)} twice, again in line {number}: name each file once"
             )
         seen.add(entry.file)
     there = set(files)
     if missing := sorted(seen - there):
         raise SampleError(
-            f"{where} names {missing[0]}, which is not there ({len(missing)} in all): make it again, or take "
-            "out its line"
+            f"{where} names {one_line(missing[0])}, which is not there ({len(missing)} in all): make it "
+            "again, or take out its line"
         )
     if extra := sorted(there - seen):
         raise SampleError(
-            f"{where} does not name {extra[0]}, which is there ({len(extra)} in all): add a line for it, or "
-            "move it away"
+            f"{where} does not name {one_line(extra[0])}, which is there ({len(extra)} in all): add a line "
+            "for it, or move it away"
         )
     for key in ("prompt", "seed", "label"):
         without = [entry.file for entry in listed if getattr(entry, key) is None]
         if 0 < len(without) < len(listed):
             raise SampleError(
-                f"{where} tells no {key} of {without[0]}, but of others: tell it of all, or of none"
+                f"{where} tells no {key} of {one_line(without[0])}, but of others: tell it of all, or of none"
             )
     return listed
 

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from pytest_replication.errors import SampleError
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.memory import UnusableImages, describe, images_in_memory
 from pytest_replication.images.read import read_file
@@ -178,10 +179,10 @@ def _read(file: Path | FileSlice, name: str) -> Image.Image:
         return decode(read_file(file) if isinstance(file, Path) else file.read_bytes())
     except OSError as error:
         raise SampleError(
-            f"sample {name} cannot be read: {error.strerror or error}; make it again"
+            f"sample {one_line(name)} cannot be read: {error.strerror or error}; make it again"
         ) from error
     except UndecodableImage as error:
-        raise SampleError(f"sample {name} cannot be read: {error}; make it again") from error
+        raise SampleError(f"sample {one_line(name)} cannot be read: {error}; make it again") from error
 
 
 def _is_empty(given: object) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import SearchError
+from pytest_replication.escape import one_line
 from pytest_replication.index.reader import Index
 from pytest_replication.models.prompted import Prompted
 from pytest_replication.search.collect import tidy
@@ -102,7 +103,7 @@ def _among(kept: tuple[Match, ...], own: Own | None, matches: Matches) -> tuple[
         return tuple(sorted((*kept, own.match), key=lambda match: (-match.score, match.row)))[: len(kept)]
     if own.match.score - kept[-1].score > _ROUNDING:
         raise SearchError(
-            f"the scan of {matches.subject.index} overlooked {own.match.record.uri}, which scores "
+            f"the scan of {matches.subject.index} overlooked {one_line(own.match.record.uri)}, which scores "
             f"{own.match.score:.6f} with {matches.subject.samples[own.match.sample]}: no verdict from a part"
         )
     return kept

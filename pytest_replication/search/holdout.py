@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import CalibrationError, TooManyRejected
+from pytest_replication.escape import one_line
 from pytest_replication.images.sources import Listing, Source
 from pytest_replication.index.calibration import NAMED
 from pytest_replication.index.ingest import Limit, allow
@@ -132,7 +133,8 @@ def _compare(listing: Listing, done: Batch, holdout: Source) -> None:
 def _check_rejected(batches: list[Batch], holdout: Source, limit: Limit) -> None:
     listed, unreadable = sum(b.listed for b in batches), sum(b.unreadable for b in batches)
     if unreadable > allow(limit, listed):
-        first = [f"\n  {uri}: {reason}" for batch in batches for uri, reason in batch.rejected][:_SHOWN]
+        told = (one_line(f"{uri}: {reason}") for batch in batches for uri, reason in batch.rejected)
+        first = [f"\n  {line}" for line in itertools.islice(told, _SHOWN)]
         raise TooManyRejected(
             f"{unreadable} of {listed} images of {holdout.name} cannot be read, and {allow(limit, listed)} "
             f"may be left out: accept that with --max-rejected {unreadable}, or mend or remove "

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pytest_replication.controls.copies import MAX_COPIED, too_many_copies
 from pytest_replication.errors import SampleError, SettingsError, SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.decode import UndecodableImage, decode
 from pytest_replication.images.sources import ImageRef, open_source
 from pytest_replication.models.samples import Samples
@@ -47,7 +48,7 @@ def _picture(ref: ImageRef) -> Image.Image:
         return decode(ref.read())
     except (OSError, UndecodableImage) as error:
         raise SampleError(
-            f"{ref.uri} of the hold-out cannot be read: {error}; mend it, or leave it out"
+            f"{one_line(ref.uri)} of the hold-out cannot be read: {error}; mend it, or leave it out"
         ) from error
 
 

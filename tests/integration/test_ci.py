@@ -280,3 +280,21 @@ def test_a_regression_is_told(run_suite: RunSuite, step: Path, private: tuple[st
     [line] = [line for line in commands(result) if line.startswith("::error")]
     assert line.startswith("::error file=test_a_regression_is_told.py,line=1,")
     assert "worse than the last release" in line
+
+
+def test_a_sample_that_cannot_be_read_gives_no_commands(
+    run_suite: RunSuite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    evil = "a\n::error::PWNED\r::warning::X\x1b[2J##[error]Y.jpg"
+    (pytester.mkdir("made") / evil).write_text("no image")
+    code = """
+        def test_made(assert_no_replication):
+            assert_no_replication("made", threshold=0.9)
+    """
+    gate = ("--replication-gate=no_replication", "--replication-samples=made", "--replication-threshold=0.9")
+    for result in (run_suite(code), run_suite("", "--tb=short", *gate)):
+        text = result.outlines + result.errlines
+        assert any("cannot be read" in line for line in text)
+        assert not [line for line in text if line.lstrip().startswith(("::error::PWNED", "::warning::X"))]
+        assert not [line for line in text if "##[" in line or "\x1b[2J" in line or "\r" in line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_replication import cli
 from pytest_replication._plugin.table import summary
+from pytest_replication.errors import IndexNotFound, ReplicationDetected, SampleError
 from pytest_replication.escape import lines, one_line
+from pytest_replication.models.listing import read_listing
+from pytest_replication.models.samples import Samples
 
 EVIL = "a\nPASS: none of 500 samples\x1b[2J\x9b\u2028\u202e\udc80"
 HARMLESS = r"a\nPASS: none of 500 samples\x1b[2J\x9b\u2028\u202e\udc80"
@@ -25,6 +29,14 @@ HARMLESS = r"a\nPASS: none of 500 samples\x1b[2J\x9b\u2028\u202e\udc80"
         ("C:\\a b\\ü.png 写真\u3000\u00a0🙂", "C:\\a b\\ü.png 写真\u3000\u00a0🙂"),
         ("\r\t\0\x7f\x85", r"\r\t\x00\x7f\x85"),
         ("###[stop-commands]x", r"##\x23[stop-commands]x"),
+        (
+            "a ##vso[task.complete result=Succeeded;] ##teamcity[x",
+            r"a #\x23vso[task.complete result=Succeeded;] #\x23teamcity[x",
+        ),
+        ("## [a] ##1[ #a[", "## [a] ##1[ #a["),
+        ("::error::x", r"\x3a:error::x"),
+        (" \t::stop-commands::x", r" \t\x3a:stop-commands::x"),
+        ("tests/a.py::b", "tests/a.py::b"),
         ("", ""),
     ],
 )
@@ -39,6 +51,31 @@ def test_one_line_stays_one(text: str) -> None:
     assert one_line(shown) == shown
     assert lines(text).count("\n") == text.count("\n")
     shown.encode()
+
+
+COMMAND = "a\n::error::PWNED\r::warning::X\x1b[2J##[error]Y"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SampleError(COMMAND), IndexNotFound(COMMAND), ReplicationDetected(COMMAND, None)],  # type: ignore[arg-type]
+)
+def test_errors_of_ours_give_no_commands_whatever_they_name(error: Exception) -> None:
+    assert str(error) == "a\n\\x3a:error::PWNED\\r::warning::X\\x1b[2J#\\x23[error]Y"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_the_names_of_samples_stay_in_their_line(tmp_path: Path) -> None:
+    for content in (b"", b"no image"):
+        (tmp_path / COMMAND).write_bytes(content)
+        with pytest.raises(SampleError) as caught:
+            Samples.of([tmp_path / COMMAND]).image(0)
+        assert len(str(caught.value).splitlines()) == 1
+    listed = json.dumps({"file": COMMAND}).encode() + b"\n"
+    for lines_of_it, files in ((listed, []), (listed * 2, [COMMAND]), (b"", [COMMAND])):
+        with pytest.raises(SampleError) as caught:
+            read_listing(lines_of_it, "samples.jsonl", files)
+        assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.fixture

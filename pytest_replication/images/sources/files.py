@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_replication.errors import SourceError
+from pytest_replication.escape import one_line
 from pytest_replication.images.sources.base import ImageRef, Source, file_version, place, printable
 
 COMPANIONS = frozenset(
@@ -102,6 +103,6 @@ def distinct(files: list[tuple[str, Path]], where: object) -> list[tuple[str, Pa
     seen: set[str] = set()
     for id_, _ in files:
         if id_ in seen:
-            raise SourceError(f"{where} names {id_} twice: remove one of the two")
+            raise SourceError(f"{where} names {one_line(id_)} twice: remove one of the two")
         seen.add(id_)
     return files
