@@ -1,4 +1,6 @@
-"""Results without what a data set should not leave behind: names, paths, captions, prompts, pictures.
+"""Results without what a data set should not leave behind: names, paths, captions, labels, prompts, pictures.
+
+Seeds are left out, too: with the model at hand, one makes the copied image again.
 
 What stays is named here; all other text becomes a digest, so that what a later version adds stays at home.
 Digests are the same in every file: who knows a name can look for it, and two runs can be compared.
@@ -53,6 +55,10 @@ _DROPPED = frozenset(
     {"pictures", "part", "command", "message", "lines", "cells", "warnings", "story", "notes"}
 )
 """Keys whose values are about images, or sentences that may name one."""
+_LABELS = frozenset({"class", "label"})
+"""Keys whose values are labels of images, be they texts or numbers."""
+_SEEDS = frozenset({"seed", "seeds"})
+"""Keys whose values make samples again; they are null."""
 _RULES = frozenset({"fdr_source", "max_rate_source", "points_source", "threshold_source"})
 """Keys that say where a number comes from, in words of this package."""
 _ABSENT = frozenset({"none were planted", *(f"canaries are 0 ({source})" for source in SOURCES)})
@@ -77,7 +83,6 @@ _PLAIN_SETTINGS = frozenset(
         "report-budget",
         "report-private",
         "require-checks",
-        "seed",
         "seeds-per-prompt",
         "threshold",
     }
@@ -89,9 +94,9 @@ _NODE = re.compile(r"(?P<test>[^\[]*)(?P<parameters>\[.*\])?(?P<number>#(rerun)?
 def without_private(data: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out of results what names or shows an image.
 
-    Names, paths, captions, prompts, sentences and parameters of tests become 12 digits of their sha256, the
-    place of a training image those of its content, else of its place and its name in its source; pictures,
-    corners of parts and the command are left out. Numbers stay.
+    Names, paths, captions, prompts, labels, sentences and parameters of tests become 12 digits of their
+    sha256, the place of a training image those of its content, else of its place and its name in its source;
+    pictures, corners of parts, seeds and the command are left out. Other numbers stay.
 
     Args:
         data: results, private or not.
@@ -163,6 +168,8 @@ def _change(check: Mapping[str, Any]) -> dict[str, Any]:
 def _setting(setting: Mapping[str, Any]) -> dict[str, Any]:
     value = setting["value"]
     known = setting["name"] in _PLAIN_SETTINGS
+    if setting["name"] in _SEEDS:
+        value = None
     return {**setting, "value": value if known else _stripped_value("value", value)}
 
 
@@ -203,6 +210,10 @@ def _place(data: Mapping[str, Any], name: str) -> str:
 
 
 def _stripped_value(name: str, value: Any) -> Any:
+    if name in _SEEDS:
+        return None
+    if name in _LABELS and isinstance(value, (str, int)):
+        return _hashed(str(value))
     if isinstance(value, str):
         return _text(name, value)
     if isinstance(value, Mapping):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_replication.baseline import compare
 from pytest_replication.baseline.data import comparison_data
+from pytest_replication.reports.html import html_report
+from pytest_replication.reports.model_card import model_card
 from pytest_replication.results import Results
 from pytest_replication.results.private import without_private
 from pytest_replication.results.sound import require_sound
@@ -56,6 +61,30 @@ def test_names_go_and_numbers_stay(put_together: Make, row: dict[str, Any]) -> N
     assert values["threshold"] == 0.9
     assert private["run"]["command"] is None
     assert whole["checks"][0]["check"] == "secret"
+
+
+@pytest.mark.parametrize("label", [7, "7"])
+def test_labels_of_any_type_are_digests_and_seeds_go(
+    put_together: Make, row: dict[str, Any], label: int | str
+) -> None:
+    told = {"class": label, "label": str(label), "seed": 4711}
+    row = row | {"pairs": [pair | told for pair in row["pairs"]], "seeds": {"first": 4711, "last": 4712}}
+    whole = put_together(row)
+    whole["run"]["settings"] += [{"name": "seed", "value": 4711, "source": "command line"}]
+    private = without_private(whole)
+    jsonschema.Draft202012Validator(SCHEMA).validate(private)
+    require_sound(private)
+    kept = json.dumps(private["checks"]) + json.dumps(private["run"]["settings"])
+    (check,) = private["checks"]
+    digest = hashlib.sha256(b"7").hexdigest()[:12]
+    assert {(pair["class"], pair["label"], pair["seed"]) for pair in check["pairs"]} == {
+        (digest, digest, None)
+    }
+    assert check["seeds"] is None
+    results = Results(Path("results.json"), private)
+    kept += model_card(results) + html_report(results, budget=1_000_000)
+    assert re.findall(r"\b471[12]\b", kept) == []
+    assert {pair["seed"] for pair in whole["checks"][0]["pairs"]} == {4711}
 
 
 def test_faults_keep_their_kind_and_checks_of_a_comparison_their_test(put_together: Make) -> None:
