@@ -10,6 +10,7 @@ from pytest_replication.choices import EXACT
 from pytest_replication.errors import SettingsError
 from pytest_replication.extraction import measure_extraction
 from pytest_replication.extraction_verdicts import RULES
+from pytest_replication.index.fingerprint import require_fingerprint
 from pytest_replication.index.opening import open_index
 from pytest_replication.reports.extraction import extraction_data, render_extraction
 from pytest_replication.scoring.pixel import NEIGHBOURS
@@ -63,6 +64,8 @@ def extracted(args: argparse.Namespace) -> Outcome:
             f"{names} is about scores of an embedder, which --pixels does without: leave it out"
         )
     index = open_index(args.index)
+    if args.index_fingerprint is not None:
+        require_fingerprint(index, args.index_fingerprint, "command line")
     samples = draw_asked(args, loaded_model(args), index)
     with surrounded_by(None):
         verdict = measure_extraction(

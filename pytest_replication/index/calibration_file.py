@@ -102,7 +102,7 @@ def read_calibration(folder: Path, manifest: Manifest) -> Calibration | None:
             raise ValueError("it holds another number of scores or another threshold than its manifest says")
         if found.embedder != embedder_of(manifest):
             raise ValueError(f"it was made with {found.embedder[0]}, the index with {manifest.embedder.name}")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise IndexCorrupt(
             f"{path} is damaged, or was replaced while the index was open ({error}): open the index again; "
             f"if it stays so, calibrate again, or drop it with 'pytest-replication calibrate {folder} --drop'"

@@ -33,6 +33,9 @@ _ROWS = 64
 _PART = "part"
 """What stands for an edit where the copy is one of a part; such rows have points."""
 
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError, Unbounded)
+"""What a damaged file brings about; errors of pyarrow are ValueErrors, too."""
+
 _ABOUT = b"pytest-replication canaries"
 """Key of what the file says beside its rows."""
 
@@ -109,13 +112,7 @@ def read_canaries(folder: Path, manifest: Manifest) -> Canaries | None:
             f"{path} is not there any more: if the index was calibrated since it was opened, give the "
             f"command again; else {again}"
         ) from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        Unbounded,
-    ) as error:  # those of pyarrow are ValueErrors too
+    except _DAMAGE as error:
         raise IndexCorrupt(f"{path} is damaged ({error}): {again}") from error
     return found
 

@@ -76,7 +76,7 @@ def parse_manifest(text: str, path: Path) -> Manifest:
             raise IndexCorrupt(f"{path} has changed since it was written (its digest differs): {rebuild}")
         del body["format"]
         return _from_body(body)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{path} is damaged ({error}): {rebuild}") from error
 
 

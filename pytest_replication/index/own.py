@@ -6,6 +6,7 @@ a name that writers give, holds nothing but files of such names, and no link lea
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,15 +45,14 @@ def is_of_engine(path: Path) -> bool:
 def strange_in_shard(folder: Path) -> Path | None:
     """What is in the folder of a shard, or of images on their way, and no file of theirs; None if all is."""
     names = _IN_HANDED if folder.name == HANDED else _IN_SHARD
-    return next((path for path in _entries(folder) if _is_strange(path, names)), None)
+    return _strange_file(folder, names)
 
 
 def strange_in_engine(folder: Path) -> Path | None:
     """What is in the folder of an engine and no file of one, nor a shard's folder of such; None if all is."""
     for path in _entries(folder):
         if is_shard(path):
-            inner = (entry for entry in _entries(path) if _is_strange(entry, _IN_ENGINE))
-            if (strange := next(inner, None)) is not None:
+            if (strange := _strange_file(path, _IN_ENGINE)) is not None:
                 return strange
         elif _is_strange(path, _IN_ENGINE):
             return path
@@ -91,6 +91,22 @@ def strange_in_engines(engines: Path, lock: str, *, begun: bool) -> Iterator[Pat
                 yield strange
         elif is_link(path) or not (begun or path.name == lock):
             yield path
+
+
+def _strange_file(folder: Path, names: re.Pattern[str]) -> Path | None:
+    """The first of a folder that is no plain file of such a name; the others are not looked at one by one."""
+    if not _is_folder(folder):
+        return None
+    try:
+        with os.scandir(folder) as entries:
+            odd = [
+                Path(entry)
+                for entry in entries
+                if not (names.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
+            ]
+    except FileNotFoundError:  # it went meanwhile
+        return None
+    return next((path for path in sorted(odd) if _is_strange(path, names)), None)
 
 
 def _is_strange(path: Path, names: re.Pattern[str]) -> bool:

@@ -77,7 +77,7 @@ def last_calibration(folder: Path, manifest: Manifest) -> Mapping[str, Any] | No
         return None
     try:
         body = json.loads((folder / entry.name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 

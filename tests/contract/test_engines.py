@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pytest_replication import Index
-from pytest_replication.errors import SearchError
+from pytest_replication.errors import BuildError, SearchError
+from pytest_replication.index.layout import drop_derived
 from pytest_replication.search.engines import (
     Certificate,
     Engine,
@@ -167,6 +168,20 @@ def test_an_opened_engine_is_the_one_that_was_built(make: MakeIndex, engine_name
     assert entry.library == engine_class(engine_name).library()
     queries = unit(1, 20, DIM)
     assert np.array_equal(one.candidates(queries, 9), two.candidates(queries, 9))
+
+
+def test_its_files_are_deleted_with_its_index_and_nothing_else_is(make: MakeIndex, engine_name: str) -> None:
+    index = make(unit(1, 40, 1, DIM))
+    build_engine(index, engine_name, progress=False)
+    folder = index.path / "engines" / engine_name
+    (folder / "thesis.txt").touch()
+    with pytest.raises(BuildError, match=r"thesis\.txt is no part of an index"):
+        drop_derived(index.path, keep=set())
+    with pytest.raises(BuildError, match=r"thesis\.txt is no part of an index"):
+        build_engine(index, engine_name, progress=False)
+    (folder / "thesis.txt").unlink()
+    drop_derived(index.path, keep=set())
+    assert not folder.exists()
 
 
 def test_one_query_is_answered_as_many_are(make: MakeIndex, engine_name: str) -> None:

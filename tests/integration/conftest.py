@@ -13,9 +13,13 @@ import xxhash
 import pytest_replication.assertions
 import pytest_replication.embedders.pixels
 import pytest_replication.models
+from pytest_replication import cli
 
-LOADED = (pyarrow.parquet, scipy.special, xxhash, pytest_replication)
-"""Loaded here once: a suite in process drops what it was first to import, and would load it anew."""
+LOADED = (pyarrow.parquet, scipy.special, xxhash, pytest_replication, cli._parser())
+"""Loaded here once: a suite in process drops what it was first to import, and would load it anew.
+
+The parser loads all verbs, and with them what a run takes of the package.
+"""
 
 WITHOUT_XDIST = ("-p", "no:xdist")
 XDIST = [

@@ -10,8 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from resealed import reseal
 
 import pytest_replication
 from pytest_replication import BuildOptions, Index, build_index, cli
@@ -88,6 +91,21 @@ def totals_wrong(index: Path) -> None:
     edit(index, sources=sources(index, listed=21))
 
 
+def records_of_others(index: Path) -> None:
+    """Sealed again, so that only the images that it is about tell it."""
+    for shard in ("000000", "000001", "000002"):
+        path = index / "shards" / shard / "records.parquet"
+        table = pq.read_table(path)
+        column = pa.array(["ab" * 32] * len(table))
+        pq.write_table(table.set_column(table.schema.get_field_index("sha256"), "sha256", column), path)
+    reseal(index)
+
+
+def program_named(index: Path) -> None:
+    body = json.loads((index / "manifest.json").read_text())
+    edit(index, embedder=body["embedder"] | {"location": "callable:downloaded:embed"})
+
+
 def sources(index: Path, **changes: object) -> list[dict[str, object]]:
     """The one source of the manifest, changed."""
     return [json.loads((index / "manifest.json").read_text())["sources"][0] | changes]
@@ -116,6 +134,8 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     other_embedder: ("was made with another embedder", "--replication-embedder"),
     unfinished: ("the build of", "give the same 'pytest-replication build' again"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
+    records_of_others: ("records.parquet is about other images than the manifest says", "--overwrite"),
+    program_named: ("runs the code of a module", "--replication-embedder callable:downloaded:embed"),
     other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
     totals_wrong: ("lists 21 images of folder", "--overwrite"),
 }

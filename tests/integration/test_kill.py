@@ -122,6 +122,7 @@ for trial in range(trials):
     resumed = done(again, out) and digest(out) == after[name]
     leftovers = sorted(p.name for p in (out / "shards").iterdir() if not p.name.isdigit())
     leftovers += sorted(p.name for p in out.glob("*") if name == "overwrite" and p.name.startswith("removed"))
+    leftovers += sorted(p.name for p in out.glob(".*.new"))
     told = {"work": name, "late": late, "state": state, "resumed": resumed, "leftovers": leftovers}
     print(json.dumps(told), flush=True)
     shutil.rmtree(out)

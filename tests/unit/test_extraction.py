@@ -314,6 +314,9 @@ def test_the_command_line(
     assert cli.main([*arguments, "rmse", "--pixel-limit", "0.001", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert (data["outcome"], data["limit_source"], data["samples"]) == ("pass", "command line", 4)
+    pinned = ["--index-fingerprint", "0" * 64]
+    assert cli.main([*arguments, "rmse", "--pixel-limit", "0.001", *pinned]) == 3
+    assert "this is another index" in capsys.readouterr().err
     for wrong in (["--threshold", "0.5"], ["--engine", "annoy"], ["--max-rate", "0.1"]):
         assert cli.main([*arguments, "ratio", *wrong]) == 2
         assert f"{wrong[0]} is about scores of an embedder" in capsys.readouterr().err

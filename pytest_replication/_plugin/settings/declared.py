@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_replication._plugin.settings.values import (
+    baseline,
     ci,
     count,
     gates,
@@ -204,7 +205,10 @@ SETTINGS = (
         default=False,
     ),
     Setting(
-        "baseline", text, "File of results of the last release, which this run must not be worse than", "PATH"
+        "baseline",
+        baseline,
+        "File of results of the last release, which this run must not be worse than; off for none",
+        "PATH",
     ),
     Setting("update-baseline", switch, "Write this run as the new baseline, if it is green", default=False),
     Setting(

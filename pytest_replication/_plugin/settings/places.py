@@ -15,7 +15,7 @@ _OF_INDEX = ("captions", "labels")
 def placed(setting: Setting, value: Any, folder: Path) -> Any:
     """Fix where a path begins: a test that changes the working directory must not change what is meant."""
     if setting.metavar == "PATH":
-        return tidied(str(folder / str(value)))
+        return tidied(str(folder / value)) if value else None
     if setting.name == "prompts":
         return placed_prompts(str(value), folder)
     return _placed_model(str(value), folder) if setting.name == "model" else value

@@ -58,10 +58,13 @@ class Settings(Mapping[str, Resolved]):
     def told(self) -> str:
         """What the user set, with where; empty if that is nothing."""
         given = {name: pair for name in self if (pair := self.given(name)) is not None}
-        return ", ".join(
-            f"{name}={' '.join(value) if isinstance(value, list | tuple) else value} ({source})"
-            for name, (value, source) in given.items()
-        )
+        return ", ".join(f"{name}={_written(value)} ({source})" for name, (value, source) in given.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(value)
+    return "off" if value is None else str(value)
 
 
 def _refuse_unknown_keys(config: pytest.Config) -> None:

@@ -18,6 +18,11 @@ def text(value: str) -> str:
     return value
 
 
+def baseline(value: str) -> str:
+    """Parse a path, or that none is wanted: then it is empty."""
+    return "" if value.strip().lower() == "off" else text(value)
+
+
 def option(value: str) -> str:
     """Parse KEY=VALUE."""
     if not value.partition("=")[0].strip() or "=" not in value:

@@ -134,6 +134,16 @@ def test_damage_is_said_where_it_is_pinned(changed: Path) -> None:
         pinned(changed, before)
 
 
+def test_a_calibration_that_is_nested_without_end_is_damage(changed: Path) -> None:
+    entry = read_manifest(changed).calibration
+    assert entry is not None
+    (changed / entry.name).write_text("[" * 100_000)
+    reseal(changed)
+    with pytest.raises(IndexCorrupt, match="maximum recursion depth"):
+        _ = open_index(changed).calibration
+    assert main(["info", str(changed)]) == 0  # which tells it, with the command that makes it again
+
+
 def test_a_threshold_that_the_pin_does_not_cover_is_no_verdict(changed: Path, unrelated: Path) -> None:
     whole = whole_fingerprint(open_index(changed))
     alone = pinned(changed, whole.partition("+")[0])

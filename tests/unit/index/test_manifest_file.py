@@ -122,7 +122,7 @@ def test_another_format_names_both_versions() -> None:
         parse_manifest(json.dumps(body), PATH)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "{", '{"format": 2}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "{", '{"format": 2}', "[" * 100_000])
 def test_other_content_is_corrupt(content: str) -> None:
     with pytest.raises(IndexCorrupt, match="--overwrite"):
         parse_manifest(content, PATH)

@@ -77,7 +77,7 @@ def test_a_calibration_from_copies_is_no_hold_out(made_up: Index) -> None:
         scores=np.full(151, 0.3), copied=9, copies_from=0.9, created="now", origin="holdout"
     )
     kept.described = "151 unseen images"
-    index: Any = SimpleNamespace(path="index", calibration=kept, manifest=made_up.manifest)
+    index: Any = SimpleNamespace(path="index", calibration=kept, manifest=made_up.manifest, pinned=None)
     with pytest.raises(
         SampleError, match=r"9 of 160 images of the hold-out of the calibration of now.*did you swap"
     ):

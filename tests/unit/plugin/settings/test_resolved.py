@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ LISTS = {"model-option"}
 def settings(**written: Any) -> Settings:
     """Those of an ini file, as pytest reads it: None where a key is not there."""
     config: Any = SimpleNamespace(getoption=lambda name, default=None: None, getini=written.get, inicfg={})
+    config.inipath = Path("tox.ini")
     return Settings(config)
 
 
@@ -39,6 +41,13 @@ def test_a_setting_without_a_value_is_never_the_default(setting: Setting) -> Non
     if setting.parse is not switch:  # which takes no value there
         with pytest.raises(Exception, match="^'' is "):
             setting.argument("")
+
+
+@pytest.mark.parametrize("written", ["off", " OFF "])
+def test_a_baseline_is_taken_back(written: str) -> None:
+    given = settings(replication_baseline=written)
+    assert given["baseline"] == (None, "ini file")
+    assert given.told() == "baseline=off (ini file)"
 
 
 def test_a_list_may_be_empty() -> None:
