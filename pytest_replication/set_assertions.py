@@ -16,8 +16,8 @@ from pytest_replication.set_checks.copying import CopyingRule, measure_copying
 from pytest_replication.set_checks.holdout import HoldoutRule
 from pytest_replication.set_checks.leak import told, training_index
 from pytest_replication.set_checks.percentile import measure_percentile
+from pytest_replication.set_checks.repeats import measure_within
 from pytest_replication.set_checks.running import Call
-from pytest_replication.set_checks.within import measure_within
 from pytest_replication.set_verdicts import CopyingVerdict, HoldoutVerdict, PercentileVerdict, WithinVerdict
 from pytest_replication.surroundings import current
 from pytest_replication.verdicts import Outcome, Verdict

@@ -11,7 +11,6 @@ from typing import Any
 from pytest_replication._cli.options import Verbs, add_device, add_embedder, add_model, print_json
 from pytest_replication._cli.prompts import add_prompts, draw_asked
 from pytest_replication.errors import SettingsError
-from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.captions import measure_captions
 from pytest_replication.experiments.captions_figure import draw_captions
 from pytest_replication.experiments.classes import measure_classes
@@ -19,6 +18,7 @@ from pytest_replication.experiments.classes_figure import draw_classes
 from pytest_replication.experiments.complexity import measure_complexities
 from pytest_replication.experiments.complexity_figure import draw_complexity
 from pytest_replication.experiments.figures import FORMATS, pyplot
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.experiments.results import (
     captions_data,
     classes_data,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pluggy import Result
 
     from pytest_replication._plugin.gate import Gate
-    from pytest_replication._plugin.outcome import Outcome
+    from pytest_replication._plugin.run_end import RunEnd
 
 
 class Hooks:
@@ -44,7 +44,7 @@ class Hooks:
             config.pluginmanager.register(self._gate, "replication-gate")
         self._unrun = Unrun(config)
         config.pluginmanager.register(self._unrun, "replication-unrun")
-        self._outcome: Outcome | None = None
+        self._outcome: RunEnd | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -162,10 +162,10 @@ class Hooks:
         if self._outcome is not None:
             self._outcome.show(terminalreporter)
 
-    def _of_run(self) -> Outcome:
-        from pytest_replication._plugin.outcome import Outcome
+    def _of_run(self) -> RunEnd:
+        from pytest_replication._plugin.run_end import RunEnd
 
-        return Outcome(self._config, self._running, self._arrived, self._unrun, self._gate)
+        return RunEnd(self._config, self._running, self._arrived, self._unrun, self._gate)
 
     def _shows_all(self) -> bool:
         return any(self._config.getoption(name, False) for name in ("fulltrace", "usepdb"))

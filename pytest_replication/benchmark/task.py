@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication import __version__
-from pytest_replication.benchmark.behind import Side, check_vectors, near_negatives
+from pytest_replication.benchmark.background_overlap import Side, check_vectors, near_negatives
 from pytest_replication.benchmark.features import Features, features, key_of
 from pytest_replication.benchmark.metrics import summarise_judged, thresholds
 from pytest_replication.benchmark.ranked import CELLS, Blocks, rank

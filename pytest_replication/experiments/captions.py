@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_replication.errors import ExperimentError, SettingsError
-from pytest_replication.experiments.asked import (
+from pytest_replication.experiments.judged import (
     Asked,
     Interval,
     Scores,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest_replication.experiments.asked import Interval
 from pytest_replication.experiments.captions import CaptionsResult, Split
 from pytest_replication.experiments.figures import GENERATED, OTHER, TRAINING, bars, edges, pyplot, save
+from pytest_replication.experiments.judged import Interval
 
 
 def draw_captions(result: CaptionsResult, path: Path) -> None:

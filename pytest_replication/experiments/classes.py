@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Asked, Interval, Scores, best_scores, judged
+from pytest_replication.experiments.judged import Asked, Interval, Scores, best_scores, judged
 from pytest_replication.index.contents import shard_columns
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples

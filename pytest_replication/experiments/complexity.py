@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Asked, Scores, best_scores, judged
+from pytest_replication.experiments.judged import Asked, Scores, best_scores, judged
 from pytest_replication.images.complexity import Complexity
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples

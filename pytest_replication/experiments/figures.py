@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Interval, Scores
+from pytest_replication.experiments.judged import Interval, Scores
 
 FORMATS = ("png", "svg", "pdf")
 GENERATED, TRAINING, UNSEEN, OTHER = "tab:red", "tab:blue", "0.35", "tab:green"

@@ -10,10 +10,10 @@ from typing import Any
 from pytest_replication import __version__
 from pytest_replication.durable import replace_file
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.captions import CaptionsResult
 from pytest_replication.experiments.classes import ClassesResult
 from pytest_replication.experiments.complexity import ComplexityResult
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.experiments.size import SizeResult, Summary
 from pytest_replication.reports.plain import pack
 from pytest_replication.verdicts import Verdict

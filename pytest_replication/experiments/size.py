@@ -14,7 +14,7 @@ from math import inf
 import numpy as np
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.experiments.asked import Asked, Interval, Scores, best_scores, judged, rate_of
+from pytest_replication.experiments.judged import Asked, Interval, Scores, best_scores, judged, rate_of
 from pytest_replication.extraction import check_extraction
 from pytest_replication.index.reader import Index
 from pytest_replication.models.samples import Samples

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_replication.experiments.asked import Interval
 from pytest_replication.experiments.figures import (
     GENERATED,
     OTHER,
@@ -17,6 +16,7 @@ from pytest_replication.experiments.figures import (
     pyplot,
     save,
 )
+from pytest_replication.experiments.judged import Interval
 from pytest_replication.experiments.size import RULE, SizeResult
 
 _PANEL = (3.4, 2.6)

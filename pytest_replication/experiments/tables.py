@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_replication.experiments.asked import Interval
 from pytest_replication.experiments.captions import CaptionsResult, Split
 from pytest_replication.experiments.classes import ClassesResult
+from pytest_replication.experiments.judged import Interval
 from pytest_replication.experiments.size import SizeResult
 
 _CLASS_WORDS = {"mean": "mean score", "highest": "highest score", "rate": "share of replicated samples"}

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_replication.index.beside import Beside
 from pytest_replication.index.canaries_file import without_pictures
 from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.features import of_rows
@@ -20,6 +19,7 @@ from pytest_replication.index.mapped_shard import Shard
 from pytest_replication.index.reader import Index
 from pytest_replication.index.removed import attach_removed, read_removed, removed_entries
 from pytest_replication.index.shard import RECORDS, REJECTED, read_records, read_rejected
+from pytest_replication.index.side_arrays import Beside
 from pytest_replication.index.sound import require_sound
 from pytest_replication.index.writer import IndexWriter
 

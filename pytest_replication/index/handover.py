@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from pytest_replication.errors import BuildError
 from pytest_replication.images.sources import ImageRef
-from pytest_replication.index.beside import FILE_OF
 from pytest_replication.index.layout import SHARDS, drop_handed
 from pytest_replication.index.own import HANDED
+from pytest_replication.index.side_arrays import FILE_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Parcel:
         """Put something that the images have become into a file beside that of their bytes.
 
         Args:
-            what: its kind, a key of `index.beside.FILE_OF`.
+            what: its kind, a key of `index.side_arrays.FILE_OF`.
             found: it.
 
         Raises:

@@ -24,12 +24,12 @@ from pytest_replication.images.local import Features, extract
 from pytest_replication.images.sources import ImageRef
 from pytest_replication.images.square import square
 from pytest_replication.images.views import View, cut
-from pytest_replication.index.beside import Beside, stored_kinds
+from pytest_replication.index.batching import Parts, Waiting
 from pytest_replication.index.entries import ObjectsEntry
 from pytest_replication.index.features import pack
 from pytest_replication.index.shard import UNREAD, Record, Rejected
+from pytest_replication.index.side_arrays import Beside, stored_kinds
 from pytest_replication.index.tokens import to_half
-from pytest_replication.index.waiting import Parts, Waiting
 
 _AHEAD = 4
 """Batches decoded ahead of the network: bounds memory and hides the time of decoding."""

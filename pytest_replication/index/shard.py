@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pytest_replication.durable import sync_folder
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.images.sources.tables import Unbounded, batches_of
-from pytest_replication.index.beside import FILE_OF, Beside, kinds_of
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.manifest import NAMING, VECTORS, Manifest
+from pytest_replication.index.side_arrays import FILE_OF, Beside, kinds_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from pytest_replication.durable import sync_folder
 from pytest_replication.errors import BuildError
-from pytest_replication.index.beside import Beside
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.features import fault_of
 from pytest_replication.index.layout import SHARDS, drop_shard
 from pytest_replication.index.manifest import Manifest
 from pytest_replication.index.shard import describe_file
+from pytest_replication.index.side_arrays import Beside
 
 
 @contextmanager

@@ -19,12 +19,12 @@ from pytest_replication.embedders import EmbedderSpec, load_embedder
 from pytest_replication.embedders.base import WORKERS
 from pytest_replication.errors import BuildError, EmbedderError, ReplicationError
 from pytest_replication.images.sources import ImageRef
-from pytest_replication.index.beside import Beside
 from pytest_replication.index.entries import FileEntry
 from pytest_replication.index.handover import Handover, Parcel
 from pytest_replication.index.ingest import ShardEmbedder
 from pytest_replication.index.pipeline import Embedded, Pipeline, PipelineOptions, Stopwatch
 from pytest_replication.index.probe import check_probe
+from pytest_replication.index.side_arrays import Beside
 
 
 @dataclass(frozen=True, slots=True)

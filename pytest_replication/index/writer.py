@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pytest_replication.errors import BuildError, IndexCorrupt
 from pytest_replication.index import layout
 from pytest_replication.index.attachments import write_attachment
-from pytest_replication.index.beside import Beside
 from pytest_replication.index.entries import Attachment, ShardEntry, SourceEntry
 from pytest_replication.index.shard import Record, Rejected, content_of, files_of, sync_shard, write_shard
+from pytest_replication.index.side_arrays import Beside
 from pytest_replication.index.staging import check_beside, check_vectors, describe_shard, staged
 from pytest_replication.index.state import IndexState
 

@@ -16,7 +16,7 @@ from pytest_replication.reports.captions import captions_data, own_data
 from pytest_replication.reports.chance import as_many_by_chance
 from pytest_replication.reports.complexity import complexity_data
 from pytest_replication.reports.objects import beside_data, objects_data
-from pytest_replication.reports.pixels import evidence_data, information_data
+from pytest_replication.reports.pixel_evidence import evidence_data, information_data
 from pytest_replication.reports.remade import model_data
 from pytest_replication.search.match import Match
 from pytest_replication.search.matches import Stored

@@ -7,7 +7,7 @@ from typing import Any
 from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.captions import own_text
 from pytest_replication.reports.objects import beside_lines, part_beside, part_lines
-from pytest_replication.reports.pixels import evidence_text
+from pytest_replication.reports.pixel_evidence import evidence_text
 from pytest_replication.score_text import score_text, threshold_text
 from pytest_replication.search.match import Match
 from pytest_replication.verdicts import Verdict

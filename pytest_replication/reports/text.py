@@ -27,7 +27,7 @@ from pytest_replication.reports.objects import (
     unchecked_story,
 )
 from pytest_replication.reports.pairs_text import SHOWN, pair_lines, worst_first
-from pytest_replication.reports.pixels import information_data, information_text, to_settle
+from pytest_replication.reports.pixel_evidence import information_data, information_text, to_settle
 from pytest_replication.reports.remade import again_lines, model_lines
 from pytest_replication.reports.warnings import warnings
 from pytest_replication.reports.words import controlled, percent, plural

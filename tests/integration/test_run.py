@@ -14,7 +14,7 @@ from PIL import Image
 
 from pytest_replication import remove_images
 from pytest_replication._plugin import run
-from pytest_replication._plugin.outcome import Outcome
+from pytest_replication._plugin.run_end import RunEnd
 from pytest_replication.reports.pictures import SIDE
 
 from .conftest import FAILING, PASSING, WITHOUT_XDIST, RunSuite
@@ -160,7 +160,7 @@ def test_a_worker_that_dies_of_its_report_does_not_leave_the_run_green(
 
 
 def test_the_guard_is_what_keeps_it_red(run_suite: RunSuite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Outcome, "_keep_honest", lambda self, session: None)
+    monkeypatch.setattr(RunEnd, "_keep_honest", lambda self, session: None)
     assert run_suite(UNSERIALISABLE, "-n1").ret == 0  # what pytest-xdist does by itself
 
 

@@ -64,7 +64,7 @@ def _hf(rest: str) -> Source:
 
 
 def _torchvision(rest: str) -> Source:
-    from pytest_replication.images.sources.tv import open_torchvision
+    from pytest_replication.images.sources.torchvision_sets import open_torchvision
 
     return open_torchvision(rest)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_replication.reports.html.checks import check_html
-from pytest_replication.reports.html.told import part
+from pytest_replication.reports.html.escaped import part
 from pytest_replication.reports.html.verdict import faults
 from pytest_replication.reports.words import many
 

@@ -6,8 +6,8 @@ import math
 
 from pytest_replication.errors import SettingsError
 from pytest_replication.reports.html.bare import ROOM
+from pytest_replication.reports.html.escaped import size
 from pytest_replication.reports.html.template import file, script
-from pytest_replication.reports.html.told import size
 from pytest_replication.results.pictures import SHARE
 
 SPARE = 2_000

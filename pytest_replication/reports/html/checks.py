@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_replication.reports.html.escaped import block, limit, listed, part, percent, score, told
 from pytest_replication.reports.html.histogram import histogram
-from pytest_replication.reports.html.told import block, limit, listed, part, percent, score, told
 from pytest_replication.reports.html.verdict import chip, duration, story
 from pytest_replication.reports.values import count, number
 from pytest_replication.reports.warnings import check_warnings, index_warnings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_replication.reports.html.told import listed, part, told
+from pytest_replication.reports.html.escaped import listed, part, told
 from pytest_replication.reports.last_release import change_story
 from pytest_replication.reports.values import number
 from pytest_replication.reports.words import many

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_replication.reports.html.budget import room_for_pictures
+from pytest_replication.reports.html.escaped import size, text
 from pytest_replication.reports.html.pictures import Embedded, embed
-from pytest_replication.reports.html.told import size, text
 from pytest_replication.reports.words import many
 from pytest_replication.results.pictures import LONGEST, longest_side
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_replication.reports.html.told import limit, listed, part, score, told
+from pytest_replication.reports.html.escaped import limit, listed, part, score, told
 from pytest_replication.reports.values import count, number
 from pytest_replication.reports.words import many
 

@@ -13,10 +13,10 @@ from pytest_replication.reports.html.bare import LENGTHS, bare
 from pytest_replication.reports.html.budget import SPARE, too_small
 from pytest_replication.reports.html.checks import DETAILED, check_html
 from pytest_replication.reports.html.compared import compared_html, new_since
+from pytest_replication.reports.html.escaped import part, told
 from pytest_replication.reports.html.fitted import NAMED, Limits, as_json, beyond, fitted, least_of
 from pytest_replication.reports.html.rows import rows_of
 from pytest_replication.reports.html.template import file, fill, script
-from pytest_replication.reports.html.told import part, told
 from pytest_replication.reports.html.verdict import ORDER, WORDS, faults, headline, icon, run_html, tiles
 from pytest_replication.reports.outcome import outcome as outcome_of
 from pytest_replication.reports.values import count

@@ -10,8 +10,8 @@ from typing import Any
 from pytest_replication.models.identity import ModelIdentity
 from pytest_replication.reports.about import severity_of_pair
 from pytest_replication.reports.html.compared import image_key
+from pytest_replication.reports.html.escaped import listed, part, text
 from pytest_replication.reports.html.pictures import named
-from pytest_replication.reports.html.told import listed, part, text
 from pytest_replication.reports.remade import command
 from pytest_replication.reports.values import count, number
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_replication.faults import fault_text
 from pytest_replication.reports.about import LEAK, about, passed, replicated
-from pytest_replication.reports.html.told import block, listed, part, score, told
+from pytest_replication.reports.html.escaped import block, listed, part, score, told
 from pytest_replication.reports.last_release import change_story
 from pytest_replication.reports.values import count, number
 from pytest_replication.reports.words import many

@@ -9,8 +9,8 @@ from PIL import Image
 
 from pytest_replication import Index, Samples, open_index
 from pytest_replication.errors import ExperimentError, SettingsError
-from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.captions import measure_captions
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.models.prompted import Prompted
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from pytest_replication import Index, Samples
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.classes import labels_of, measure_classes, similarity_of
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.search.vectors import take
 
 from .test_size import copies

@@ -5,8 +5,8 @@ from PIL import Image
 
 from pytest_replication import Index, Samples
 from pytest_replication.errors import ExperimentError
-from pytest_replication.experiments.asked import Asked
 from pytest_replication.experiments.complexity import measure_complexities
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.stats.correlation import pearson
 
 from .test_size import copies

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pytest_replication import CalibrateOptions, Index, Samples, calibrate_index, open_index
 from pytest_replication.errors import SettingsError
-from pytest_replication.experiments.asked import Asked
+from pytest_replication.experiments.judged import Asked
 from pytest_replication.experiments.size import Summary, in_order, measure_size
 from pytest_replication.search.pixels import take_pixels
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_replication._plugin.arrived import Arrived
-from pytest_replication._plugin.honest import hidden
+from pytest_replication._plugin.integrity import hidden
 from pytest_replication.faults import LOST
 
 

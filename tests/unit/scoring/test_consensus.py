@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_pairs import point_pairs, transform
 
 from pytest_replication.scoring import consensus as module
-from pytest_replication.scoring.consensus import SCALES, consensus
+from pytest_replication.scoring.consensus import SCALES, consensus, repeated
 from pytest_replication.scoring.transforms import PointPairs
 
 TOLERANCE = 5.0
@@ -83,3 +83,21 @@ def test_of_too_many_transforms_those_at_even_distances_are_counted_out(monkeypa
     pairs = point_pairs(matrix, count=60)
     monkeypatch.setattr(module, "_COUNTED", 7)
     assert consensus(pairs, TOLERANCE) == pytest.approx(matrix, abs=1e-6)
+
+
+def shifted(pairs: PointPairs, by: float) -> PointPairs:
+    return replace(pairs, others=pairs.others + by)
+
+
+def test_pairs_that_agree_on_another_place_are_counted():
+    matrix = transform(1, 0, 0, 0)
+    lattice = shifted(point_pairs(matrix, count=9, seed=3), 60)
+    assert repeated(matrix, with_false_ones(lattice, 20), TOLERANCE) == 9
+    assert repeated(matrix, shifted(point_pairs(matrix, count=2), 60), TOLERANCE) == 0
+
+
+@pytest.mark.parametrize("other", [transform(1, 40, 0, 0), transform(1.8, 0, 0, 0)])
+def test_a_part_that_is_turned_or_sized_otherwise_is_another_copy_and_no_repetition(other):
+    pairs = point_pairs(other, count=12)
+    assert consensus(pairs, TOLERANCE) is not None
+    assert repeated(transform(1, 0, 0, 0), pairs, TOLERANCE) == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_replication.scoring.counting import counted, distinct, kinds
+from pytest_replication.scoring.counting import REPEATED_MOST, counted, distinct, kinds, once
 from pytest_replication.scoring.tones import Tones
 
 MANY, CONTRAST, INK, BOARD = Tones(0.5, 0.3), Tones(0.9, 0.2), Tones(0.9, 0.01), Tones(0.97, 0.0)
@@ -59,3 +59,17 @@ def test_descriptions_without_length_do_not_stop_it() -> None:
 def test_kinds_are_those_there_are(of: list[int]) -> None:
     assert kinds(directions(*of)) == pytest.approx(len(set(of)))
     assert counted(kinds(directions(*of)), None, None) == len(set(of))
+
+
+@pytest.mark.parametrize(
+    ("points", "differing", "elsewhere", "left"),
+    [(10, 12.0, 0, 10), (10, 7.5, 0, 7.5), (10, 12.0, 4, 6), (10, 7.5, 4, 3.5), (3, 3.0, 8, 0)],
+)
+def test_what_lies_elsewhere_too_is_taken_off(
+    points: int, differing: float, elsewhere: int, left: float
+) -> None:
+    assert once(points, differing, elsewhere) == left
+
+
+def test_a_second_copied_part_takes_off_no_more_than_a_pattern_has() -> None:
+    assert once(40, 40.0, 39) == 40 - REPEATED_MOST

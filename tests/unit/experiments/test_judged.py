@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_replication.errors import SettingsError
-from pytest_replication.experiments.asked import Asked, Interval, clustered_mean, clustered_rate
+from pytest_replication.experiments.judged import Asked, Interval, clustered_mean, clustered_rate
 
 
 def test_bounds_of_an_interval_share_what_its_confidence_leaves() -> None:

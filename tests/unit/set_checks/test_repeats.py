@@ -14,8 +14,8 @@ from pytest_replication import (
 from pytest_replication.embedders.base import Threshold
 from pytest_replication.errors import SampleError, SettingsError, ThresholdMissing
 from pytest_replication.search import Subject
-from pytest_replication.set_checks import within
-from pytest_replication.set_checks.within import group, judge_within
+from pytest_replication.set_checks import repeats
+from pytest_replication.set_checks.repeats import group, judge_within
 from pytest_replication.set_verdicts import WithinVerdict
 from pytest_replication.verdicts import Outcome
 
@@ -88,5 +88,5 @@ def test_groups_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     vectors[60:70] = vectors[25:35]
     whole = group(vectors, 0.999)
     assert sorted(len(g) for g in whole) == [1] * 40 + [2] * 10 + [3] * 10
-    monkeypatch.setattr(within, "_ROWS", 7)
+    monkeypatch.setattr(repeats, "_ROWS", 7)
     assert group(vectors, 0.999) == whole

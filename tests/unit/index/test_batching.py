@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_replication.index.waiting import Parts, Waiting
+from pytest_replication.index.batching import Parts, Waiting
 
 lengths = st.lists(st.integers(1, 3), max_size=30)
 

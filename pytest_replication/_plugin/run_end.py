@@ -8,7 +8,7 @@ from pytest_replication._plugin.arrived import Arrived
 from pytest_replication._plugin.baselines import Baseline
 from pytest_replication._plugin.ci import annotations_of, tells, write_summary
 from pytest_replication._plugin.gate import Gate
-from pytest_replication._plugin.honest import hidden, unchecked
+from pytest_replication._plugin.integrity import hidden, unchecked
 from pytest_replication._plugin.reporting import Report
 from pytest_replication._plugin.running import Running
 from pytest_replication._plugin.unjudged import concerns
@@ -28,7 +28,7 @@ from pytest_replication.faults import (
 )
 
 
-class Outcome:
+class RunEnd:
     """The outcome of one run, in the process that collects its checks."""
 
     def __init__(
