@@ -12,7 +12,8 @@ import pytest
 
 from pytest_replication.errors import SourceError
 from pytest_replication.images.decode import decode
-from pytest_replication.images.sources import ImageRef, open_source, tv
+from pytest_replication.images.sources import ImageRef, open_source
+from pytest_replication.images.sources import torchvision_sets as tv
 
 torchvision = pytest.importorskip("torchvision")
 
