@@ -7,17 +7,19 @@ So whoever reads the file has to find that content in it, or a pinned fingerprin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.checksums import check_file, once
-from pytest_replication.index.entries import ShardEntry
 from pytest_replication.index.mapped_shard import Shard
-from pytest_replication.index.shard import RECORDS, content_of_rows, describe_file, read_columns
+from pytest_replication.index.shard import (
+    RECORDS,
+    content_columns,
+    content_of_rows,
+    describe_file,
+    read_columns,
+)
 from pytest_replication.index.sound import RESTORE
-
-_COLUMNS = ("id", "sha256", "caption", "label")
 
 
 def shard_columns(shard: Shard, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -38,7 +40,7 @@ def check_records(shard: Shard) -> None:
     """
 
     def check() -> None:
-        if fault := content_fault(shard.folder, shard.entry):
+        if fault := content_fault(shard):
             raise IndexCorrupt(f"{fault}: {RESTORE}")
 
     path = shard.folder / RECORDS
@@ -46,7 +48,7 @@ def check_records(shard: Shard) -> None:
     once(path, shard.entry.content or shard.entry.files[RECORDS].sha256, check)
 
 
-def content_fault(folder: Path, entry: ShardEntry) -> str:
+def content_fault(shard: Shard) -> str:
     """What sets the images of a shard apart from those of the manifest; empty for nothing.
 
     Without a content of its own, as older manifests are, the file is what the fingerprint is about.
@@ -54,7 +56,7 @@ def content_fault(folder: Path, entry: ShardEntry) -> str:
     Raises:
         IndexCorrupt: the file cannot be read.
     """
-    path = folder / RECORDS
+    path, entry = shard.folder / RECORDS, shard.entry
     if not entry.content:
         same = describe_file(path).sha256 == entry.files[RECORDS].sha256
         return "" if same else f"{path} has changed since it was written (its checksum differs)"
@@ -62,7 +64,7 @@ def content_fault(folder: Path, entry: ShardEntry) -> str:
 
     def counted() -> Iterator[Any]:
         nonlocal rows
-        for values in read_columns(path, _COLUMNS):
+        for values in read_columns(path, content_columns(shard.objects is not None)):
             rows += 1
             if rows > entry.rows:
                 return

@@ -76,19 +76,32 @@ _RECORD, _REJECTED = (tuple(one.name for one in fields(kind)) for kind in (Recor
 _Row = TypeVar("_Row", Record, Rejected)
 
 
-def content_of(records: Sequence[Record]) -> str:
+def content_of(records: Sequence[Record], parts: bool = False) -> str:
     """Digest of the images of a shard, in order: sha256, caption and label, and not where they lay.
 
     What was imported without its sha256 is known by its id alone.
+
+    Args:
+        records: of the shard.
+        parts: whether the index stores local features: then shape and small picture of an image decide, too.
     """
-    return content_of_rows((one.id, one.sha256, one.caption, one.label) for one in records)
+    names = content_columns(parts)
+    return content_of_rows(tuple(getattr(one, name) for name in names) for one in records)
 
 
-def content_of_rows(rows: Iterable[tuple[str, str | None, str | None, str | None]]) -> str:
-    """The same of what it is about: id, sha256, caption and label of each."""
+def content_columns(parts: bool) -> tuple[str, ...]:
+    """Columns of the records that `content_of_rows` is about."""
+    return ("id", "sha256", "caption", "label", *(("width", "height", "thumbnail") if parts else ()))
+
+
+def content_of_rows(rows: Iterable[tuple[Any, ...]]) -> str:
+    """The same of the values of `content_columns` of each."""
     digest = hashlib.sha256()
-    for id_, sha256, caption, label in rows:
-        digest.update(json.dumps([sha256 or {"id": id_}, caption, label]).encode())
+    for id_, sha256, caption, label, *shown in rows:
+        if shown:
+            width, height, thumbnail = shown
+            shown = [width, height, hashlib.sha256(thumbnail).hexdigest() if thumbnail else None]
+        digest.update(json.dumps([sha256 or {"id": id_}, caption, label, *shown]).encode())
     return digest.hexdigest()
 
 

@@ -113,7 +113,7 @@ def _check_removed(index: Index) -> list[str]:
 def _check_content(shard: Shard) -> list[str]:
     try:
         vectors, _ = shard.embeddings()
-        fault = content_fault(shard.folder, shard.entry)
+        fault = content_fault(shard)
     except IndexCorrupt as error:
         return [str(error)]
     faults = [fault] if fault else []

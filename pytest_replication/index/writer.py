@@ -73,7 +73,7 @@ class IndexWriter(IndexState):
         """
         check_vectors(embeddings, len(records), self.manifest)
         check_beside(beside, len(records), self.manifest)
-        counts, content = (len(records), len(rejected)), content_of(records)
+        counts, content = (len(records), len(rejected)), self._content_of(records)
         entry = ShardEntry("", *counts, listing, {}, self._last_source, dropped, content)
         with self._new_shard(entry) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
@@ -106,9 +106,8 @@ class IndexWriter(IndexState):
         with staged(self._folder, old.name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         files = describe_shard(self._folder_of(old), files_of(self.manifest))
-        entry = replace(
-            old, rows=len(records), rejected=len(rejected), files=files, content=content_of(records)
-        )
+        content = self._content_of(records)
+        entry = replace(old, rows=len(records), rejected=len(rejected), files=files, content=content)
         shards = tuple(entry if shard.name == old.name else shard for shard in self.manifest.shards)
         self._commit(replace(self.manifest, shards=shards))
 
@@ -141,10 +140,14 @@ class IndexWriter(IndexState):
         check_beside(beside, len(records), self.manifest)
         name = self._next_name
         dropped = old.dropped + old.rows - len(records)
-        entry = replace(old, name=name, rows=len(records), dropped=dropped, content=content_of(records))
+        content = self._content_of(records)
+        entry = replace(old, name=name, rows=len(records), dropped=dropped, content=content)
         with staged(self._folder, name) as folder:
             write_shard(folder, embeddings, records, rejected, self.manifest.dtype, beside)
         return replace(entry, files=describe_shard(self._folder_of(entry), files_of(self.manifest)))
+
+    def _content_of(self, records: Sequence[Record]) -> str:
+        return content_of(records, parts=self.manifest.objects is not None)
 
     def attach(self, stem: str, suffix: str, content: bytes, rows: int) -> Attachment:
         """Write a file beside the shards, named by its content; `commit` has to name it."""

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from resealed import reseal
 
-from pytest_replication import open_index
+from pytest_replication import BuildOptions, build_index, open_index
 from pytest_replication.cli import main
 from pytest_replication.errors import IndexCorrupt
 from pytest_replication.index.contents import shard_columns
+from pytest_replication.index.entries import Pin
 from pytest_replication.index.manifest_file import read_manifest
+from pytest_replication.index.reader import Index
 from pytest_replication.index.removed import read_removed, remove_images
 from pytest_replication.index.verify import verify_files
 
@@ -35,6 +37,12 @@ def swap_digests(rows: list[dict[str, Any]]) -> None:
     rows[0]["sha256"], rows[1]["sha256"] = rows[1]["sha256"], rows[0]["sha256"]
 
 
+def pinned(path: Path) -> Index:
+    index = open_index(path)
+    index.pin(Pin("test", measured=False))
+    return index
+
+
 CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "sha256": swap_digests,
     "caption": lambda rows: rows[2].update(caption="another"),
@@ -47,7 +55,8 @@ def test_records_of_other_images_are_refused_under_the_same_fingerprint(what: st
     before = read_manifest(damaged).fingerprint
     rewrite(damaged / RECORDS, CHANGES[what])
     assert reseal(damaged).fingerprint == before
-    index = open_index(damaged)
+    assert open_index(damaged).records([9])  # nobody has asked for a fingerprint
+    index = pinned(damaged)
     assert len(index.records([0, 1, 17])) == 3  # the other shards are whole
     for _ in range(2):  # it is not taken for sound when it is read again
         with pytest.raises(IndexCorrupt, match=OTHER):
@@ -61,7 +70,7 @@ def test_places_of_images_may_change(damaged: Path) -> None:
     """They are in no fingerprint: a report shows them, and no verdict rests on them."""
     rewrite(damaged / RECORDS, lambda rows: rows[0].update(uri="/elsewhere/cat.jpg"))
     reseal(damaged)
-    assert open_index(damaged).records([8])[8].uri == "/elsewhere/cat.jpg"
+    assert pinned(damaged).records([8])[8].uri == "/elsewhere/cat.jpg"
     assert verify_files(damaged, progress=False).sound
 
 
@@ -72,7 +81,7 @@ def test_another_number_of_records_is_refused(
     rewrite(damaged / RECORDS, change)
     reseal(damaged)
     with pytest.raises(IndexCorrupt, match=r"has (7|more) rows, expected 8"):
-        open_index(damaged).records([8])
+        pinned(damaged).records([8])
     assert "rows, expected 8" in str(verify_files(damaged, progress=False).faults)
 
 
@@ -81,7 +90,7 @@ def test_records_whose_file_is_not_the_one_that_was_written_are_refused(damaged:
     at = content.index(b".jpg")
     (damaged / RECORDS).write_bytes(content[:at] + b".JPG" + content[at + 4 :])
     with pytest.raises(IndexCorrupt, match="its checksum differs"):
-        open_index(damaged).records([8])
+        pinned(damaged).records([8])
 
 
 @pytest.fixture
@@ -125,3 +134,31 @@ def test_a_check_of_such_an_index_is_no_pass(
     reseal(masked)
     assert main([*asked, "--index-fingerprint", manifest.fingerprint]) == 3
     assert "lists other images" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def with_parts(training: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("cv2")
+    path = tmp_path_factory.mktemp("parts") / "index"
+    build_index(
+        [training / "cat.jpg", training / "coins.jpg"], path, BuildOptions(embedder="pixels", objects="whole")
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    "value", [{"width": 40}, {"height": 4000}, {"thumbnail": b"noise"}, {"thumbnail": None}]
+)
+def test_what_parts_are_laid_on_is_in_the_fingerprint(
+    value: dict[str, Any], with_parts: Path, tmp_path: Path
+) -> None:
+    """Shape and small picture of a training image decide which points of a part count."""
+    index = tmp_path / "index"
+    shutil.copytree(with_parts, index)
+    assert pinned(index).records([0])
+    before = read_manifest(index).fingerprint
+    rewrite(index / "shards" / "000000" / "records.parquet", lambda rows: rows[0].update(value))
+    assert reseal(index).fingerprint == before
+    with pytest.raises(IndexCorrupt, match=OTHER):
+        pinned(index).records([0])
+    assert OTHER in str(verify_files(index, progress=False).faults)
