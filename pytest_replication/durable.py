@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_LONGEST = 220
+"""Bytes of a name from which on a temporary one has a part of it: file systems take 255."""
 _TEMPORARY = re.compile(r"\.(?P<name>.+?)(\.[0-9a-f]{16})?\.new", re.DOTALL)
 
 
@@ -42,7 +44,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     Raises:
         OSError: as `replace_file`.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    name = path.name if len(os.fsencode(path.name)) <= _LONGEST else path.name[: _LONGEST // 4]
+    temporary = path.with_name(f".{name}.{secrets.token_hex(8)}.new")
     try:
         with temporary.open("xb") as file:
             yield file

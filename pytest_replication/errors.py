@@ -63,8 +63,10 @@ def is_breakage(error: BaseException) -> bool:
     """Whether something broke down, as opposed to an interruption or what a test framework ends tests with.
 
     `SystemExit`, with which code of a user may end a program, is no `Exception`, and neither is the panic of
-    a library that is written in Rust.
+    a library that is written in Rust. `pytest.exit` raises one, and is no breakage.
     """
+    if type(error).__module__ == "_pytest.outcomes":
+        return False
     return isinstance(error, (Exception, SystemExit)) or type(error).__module__ == "pyo3_runtime"
 
 

@@ -156,7 +156,7 @@ def limit(text: str) -> int | float:
     """Read a number of images, or a share such as 5%."""
     try:
         number: int | float = float(Fraction(text[:-1]) / 100) if text.endswith("%") else int(text)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         number = -1
     if number < 0 or (text.endswith("%") and not number < 1):
         raise argparse.ArgumentTypeError(

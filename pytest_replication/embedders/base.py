@@ -81,7 +81,7 @@ class EmbedderOptions:
         name: the registry name that was asked for, so that one factory can serve several.
         parameters: what follows the registry name and a question mark, as ``layer=2&pool=gem``.
         named: the user named it; False where a file such as the manifest of an index did, for which no code
-            is run and nothing is fetched.
+            is run and nothing is fetched but what open_clip publishes.
     """
 
     argument: str = ""

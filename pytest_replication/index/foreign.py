@@ -11,7 +11,7 @@ from pytest_replication.errors import BuildError
 from pytest_replication.index.attachments import is_attachment
 from pytest_replication.index.layout import CLEARED, ENGINES, LOCK, SHARDS
 from pytest_replication.index.manifest import NAME as MANIFEST
-from pytest_replication.index.own import strange_in_engines, strange_in_shards
+from pytest_replication.index.own import is_by_system, strange_in_engines, strange_in_shards
 from pytest_replication.index.probe import NAME as PROBE
 
 _KEYS = frozenset({"format", "embedder", "shards"})
@@ -103,7 +103,7 @@ def _is_own(path: Path, begun: bool, beginning: bool) -> bool:
         beginning: there are shards.
     """
     name = path.name
-    if name == LOCK:
+    if name == LOCK or is_by_system(path):
         return True
     if name == MANIFEST:
         return begun or (beginning and not _is_json(path))  # a manifest that was cut off

@@ -20,10 +20,12 @@ _NUMBER = r"[0-9]{6,}"
 _SHARD = re.compile(rf"(\.new-)?{_NUMBER}")
 _ENGINE = re.compile(r"(\.(new|old)-)?[a-z][a-z0-9-]*")
 _STORED = "|".join(re.escape(name) for name in (VECTORS, *NAMING, TOKENS, PIXELS, PARTS, FEATURES))
-_BY_SYSTEMS = r"\.DS_Store|Thumbs\.db|desktop\.ini"
-"""What systems put into any folder that somebody looks at."""
+_BY_SYSTEMS = r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|\.nfs[0-9a-f]+"
+"""What systems put into any folder that somebody looks at, or beside any file."""
 _IN_SHARD = re.compile(rf"{_STORED}|{_BY_SYSTEMS}")
 _IN_HANDED = re.compile(rf"{_NUMBER}(-[a-z]+\.npy)?|{_BY_SYSTEMS}")
+_OF_ENGINES = ("engine.json", "codes.json")
+"""One of which every engine has that was finished, or it has a folder for each shard."""
 _IN_ENGINE = re.compile(rf"(engine|codes)\.json|\.engine\.json\..+|[\w-]+\.(npy|ann|faiss)|{_BY_SYSTEMS}")
 
 
@@ -33,8 +35,20 @@ def is_shard(path: Path) -> bool:
 
 
 def is_engine(path: Path) -> bool:
-    """Whether a folder is named as engines are, finished or not."""
-    return _ENGINE.fullmatch(path.name) is not None and _is_folder(path)
+    """Whether a folder is one that an engine has made, or is on the way to be one, or away.
+
+    Anybody may keep arrays in a folder of such a name: what no engine vouches for is left alone.
+    """
+    if _ENGINE.fullmatch(path.name) is None or not _is_folder(path):
+        return False
+    if path.name.startswith(".") or any((path / name).is_file() for name in _OF_ENGINES):
+        return True
+    return any(map(is_shard, _entries(path))) or strange_in_engine(path) is not None
+
+
+def is_by_system(path: Path) -> bool:
+    """Whether a file is one that systems put into folders of anybody."""
+    return re.fullmatch(_BY_SYSTEMS, path.name) is not None and path.is_file() and not is_link(path)
 
 
 def is_of_engine(path: Path) -> bool:
@@ -72,7 +86,7 @@ def strange_in_shards(shards: Path, *, begun: bool) -> Iterator[Path]:
             strange = strange_in_shard(path)
             if strange is not None:
                 yield strange
-        elif is_link(path) or not begun:
+        elif is_link(path) or not (begun or is_by_system(path)):
             yield path
 
 
@@ -89,7 +103,7 @@ def strange_in_engines(engines: Path, lock: str, *, begun: bool) -> Iterator[Pat
             strange = strange_in_engine(path)
             if strange is not None:
                 yield strange
-        elif is_link(path) or not (begun or path.name == lock):
+        elif is_link(path) or not (begun or path.name == lock or is_by_system(path)):
             yield path
 
 

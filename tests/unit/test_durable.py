@@ -160,3 +160,9 @@ def test_a_disk_without_locks_is_told(path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(filelock.FileLock, "acquire", unknown)
     with pytest.raises(OSError, match="no files can be locked there: no flock"), locked(path):
         pass
+
+
+def test_a_name_as_long_as_file_systems_take_is_written(tmp_path: Path) -> None:
+    for name in ("a" * 255, "é" * 127):
+        replace_file(tmp_path / name, b"whole")
+        assert (tmp_path / name).read_bytes() == b"whole"

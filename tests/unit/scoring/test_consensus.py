@@ -101,3 +101,15 @@ def test_a_part_that_is_turned_or_sized_otherwise_is_another_copy_and_no_repetit
     pairs = point_pairs(other, count=12)
     assert consensus(pairs, TOLERANCE) is not None
     assert repeated(transform(1, 0, 0, 0), pairs, TOLERANCE) == 0
+
+
+@pytest.mark.parametrize("what", ["turns", "octaves"])
+def test_a_false_pair_that_lies_in_place_by_chance_is_not_of_the_transform(what):
+    """It is a little off, and would turn what is fitted."""
+    matrix = transform(1, 0, 0, 0)
+    right = point_pairs(matrix, count=6)
+    aside = replace(right, points=right.points + np.array([0, 4.5]), **{what: getattr(right, what) + 90})
+    both = PointPairs(
+        *(np.concatenate([getattr(one, name) for one in (right, aside)]) for name in PointPairs.__slots__)
+    )
+    assert consensus(both, TOLERANCE) == pytest.approx(matrix, abs=1e-6)

@@ -101,6 +101,25 @@ def test_boards_of_one_size_are_no_copies_of_each_other() -> None:
     assert found.points < 5
 
 
+def test_walls_of_other_bricks_lie_on_each_other_in_many_ways() -> None:
+    def wall(seed: int) -> Image.Image:
+        random = np.random.default_rng(seed)
+        image = Image.new("RGB", (420, 420), (150, 150, 150))
+        draw = ImageDraw.Draw(image)
+        for row, y in enumerate(range(0, 420, 30)):
+            for x in range(row % 2 * 30 - 60, 420, 60):
+                draw.rectangle(
+                    (x + 2, y + 2, x + 57, y + 27), fill=tuple(random.integers(90, 190, 3).tolist())
+                )
+        return image
+
+    found = [align(local(wall(seed)), local(wall(seed + 1))) for seed in (0, 2, 4, 6)]
+    assert all(one is None or one.points < 6 <= one.inliers for one in found)
+    same = align(local(wall(0)), local(wall(0).crop((30, 30, 390, 390))))
+    assert same is not None
+    assert same.points > 30
+
+
 def test_images_without_features_align_with_nothing() -> None:
     blank = LocalImage(np.empty(0, FEATURE), 300, 200)
     assert align(blank, blank) is None

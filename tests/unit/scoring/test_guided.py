@@ -110,6 +110,16 @@ def test_what_is_stretched_more_than_a_part_may_be_stays_as_it_was() -> None:
     assert agree.sum() < 60
 
 
+def test_an_affine_transform_that_stretches_too_much_is_not_taken() -> None:
+    stretched = np.array([[STRETCH * 1.02, 0, 0], [0, 1, 0]])
+    pairs = point_pairs(stretched, count=300)
+    near = consensus(pairs, TOLERANCE)
+    assert near is not None
+    found, agree = guided(near, pairs, TOLERANCE)
+    assert stretched_little(found)
+    assert not agree.all()
+
+
 def test_a_few_more_do_not_make_shear() -> None:
     identity = transform(1, 0, 0, 0)
     pairs = point_pairs(identity, count=30)
