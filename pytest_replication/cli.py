@@ -44,6 +44,9 @@ VERBS = {
 }
 """Each verb and its module, in the order in which ``--help`` lists them."""
 
+_MAY_BE_EMPTY = frozenset({"--prompt", "--reason"})
+"""Options of text that may say nothing. An empty path would be the current folder."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
@@ -60,7 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     args, known = argparse.Namespace(verb="pytest-replication", json="--json" in given), False
     try:
-        args = _parser(given[0] if given else "").parse_args(given)
+        parser = _parser(given[0] if given else "")
+        if _lack_values(given):
+            parser.error("an empty value was given, as by a variable that is not set")
+        args = parser.parse_args(given)
         known = True
         vars(args).update({name: _tidied(value, name in PATHS) for name, value in vars(args).items()})
         with working_folder_searched():
@@ -70,6 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not known and isinstance(error, SystemExit):  # argparse has said what there is to say
             raise
         return _status(error, args)
+
+
+def _lack_values(given: Sequence[str]) -> bool:
+    """Whether an argument, or an option that wants more than nothing, has an empty value."""
+    for before, word in itertools.pairwise(["", *given]):
+        name, has_value, value = word.partition("=")
+        if not word and before not in _MAY_BE_EMPTY:
+            return True
+        if name.startswith("--") and has_value and not value and name not in _MAY_BE_EMPTY:
+            return True
+    return False
 
 
 def _status(error: BaseException, args: argparse.Namespace) -> int:

@@ -77,9 +77,9 @@ class GateTest(pytest.Function):
 
     replication_ready = True
 
-    def reportinfo(self) -> tuple[str, None, str]:
-        """Name it as its id does: a line in this package would help nobody."""
-        return GATE, None, f"{GATE}::{self.name}"
+    def reportinfo(self) -> tuple[str, int, str]:
+        """Name it as its id does; a line is what pytest wants to show where it was skipped."""
+        return GATE, 0, f"{GATE}::{self.name}"
 
 
 class Gate:

@@ -61,7 +61,10 @@ def _missing(folder: Path) -> str:
 
 def parse_manifest(text: str, path: Path) -> Manifest:
     """Parse the text of a manifest; `path` is for messages. Raises as `read_manifest`."""
-    rebuild = f"build the index again: 'pytest-replication build IMAGES --out {path.parent} --overwrite'"
+    rebuild = (
+        "restore the index from a copy, or build it again with its options and embedder: "
+        f"'pytest-replication build IMAGES --out {path.parent} --overwrite ...'"
+    )
     try:
         body = json.loads(text)
         if not isinstance(body, dict) or "format" not in body:

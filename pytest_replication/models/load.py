@@ -46,6 +46,8 @@ def load_model(
         ModelError: nothing of that name can be loaded, or an option does not fit.
         SampleError: the folder holds no samples, or its ``samples.jsonl`` does not fit.
     """
+    if not name:
+        raise ModelError("an empty name was given for a model or a folder of samples")
     notes: tuple[str, ...] = ()
     place, chosen = name, ModelOptions()
     if name.endswith(".toml"):

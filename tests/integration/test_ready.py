@@ -177,3 +177,34 @@ def test_looking_is_no_gate(gate: Run) -> None:
     result = gate("--collect-only", "-q")
     assert result.ret == 0
     result.stdout.fnmatch_lines([READY])
+
+
+def test_a_ready_test_that_is_skipped_is_red_and_says_why(gate: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def gpu():
+            pytest.skip("no gpu")
+        """
+    )
+    result = gate("-rs")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"ERROR: {READY} was skipped, or checked nothing*", "*no gpu*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_a_ready_test_that_was_marked_to_be_skipped_is_red(gate: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.skip(reason="not today"))
+        """
+    )
+    result = gate()
+    assert result.ret == 1
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -168,3 +168,35 @@ def test_the_working_folder_is_searched_for_functions_alone_and_last(
     assert seen == [before]
     assert cli.main(["sample", "mine:make", f"--out={tmp_path / 'out'}", "--count=1"]) == 3
     assert sys.path == [*before, str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "", "samples"),
+        ("check", "index", ""),
+        ("build", "images", "--out", ""),
+        ("check", "index", "samples", "--report="),
+        ("report", "results.json", "--junit", ""),
+    ],
+)
+def test_an_empty_value_is_not_the_current_folder(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "an empty value was given, as by a variable that is not set" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_prompt_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("pytest_replication._cli.sample.run", lambda args: seen.append(args.prompt) or 0)
+    for words in (("--prompt", ""), ("--prompt=",)):
+        assert cli.main(("sample", "model", *words, "--out", "out")) == 0
+    assert seen == ["", ""]
