@@ -24,8 +24,6 @@ _BY_SYSTEMS = r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|\.nfs[0-9a-f]+"
 """What systems put into any folder that somebody looks at, or beside any file."""
 _IN_SHARD = re.compile(rf"{_STORED}|{_BY_SYSTEMS}")
 _IN_HANDED = re.compile(rf"{_NUMBER}(-[a-z]+\.npy)?|{_BY_SYSTEMS}")
-_OF_ENGINES = ("engine.json", "codes.json")
-"""One of which every engine has that was finished, or it has a folder for each shard."""
 _IN_ENGINE = re.compile(rf"(engine|codes)\.json|\.engine\.json\..+|[\w-]+\.(npy|ann|faiss)|{_BY_SYSTEMS}")
 
 
@@ -35,15 +33,8 @@ def is_shard(path: Path) -> bool:
 
 
 def is_engine(path: Path) -> bool:
-    """Whether a folder is one that an engine has made, or is on the way to be one, or away.
-
-    Anybody may keep arrays in a folder of such a name: what no engine vouches for is left alone.
-    """
-    if _ENGINE.fullmatch(path.name) is None or not _is_folder(path):
-        return False
-    if path.name.startswith(".") or any((path / name).is_file() for name in _OF_ENGINES):
-        return True
-    return any(map(is_shard, _entries(path))) or strange_in_engine(path) is not None
+    """Whether a folder is named as engines are, finished or not."""
+    return _ENGINE.fullmatch(path.name) is not None and _is_folder(path)
 
 
 def is_by_system(path: Path) -> bool:

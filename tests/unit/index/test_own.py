@@ -279,11 +279,3 @@ def test_only_what_is_named_and_filled_as_a_shard_is_one(tmp_path: Path) -> None
 def test_what_systems_put_beside_files_hinders_no_change(damaged: Path, name: str) -> None:
     (damaged / name).write_bytes(b"made by a system")
     remove_images(damaged, ids=["cat.jpg"])
-
-
-def test_arrays_of_somebody_among_the_engines_stay(damaged: Path, training: Path) -> None:
-    mine = damaged / "engines" / "my-vectors" / "umap.npy"
-    mine.parent.mkdir(parents=True)
-    mine.write_bytes(b"mine")
-    build_index(training, damaged, BuildOptions(embedder="pixels", overwrite=True))
-    assert mine.read_bytes() == b"mine"
