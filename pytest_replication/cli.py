@@ -44,8 +44,8 @@ VERBS = {
 }
 """Each verb and its module, in the order in which ``--help`` lists them."""
 
-_MAY_BE_EMPTY = frozenset({"--prompt", "--reason"})
-"""Options of text that may say nothing. An empty path would be the current folder."""
+_MAY_BE_EMPTY = frozenset({"--prompt", "--reason", "--by"})
+"""Options of text, whose verbs say what may be empty. An empty path would be the current folder."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

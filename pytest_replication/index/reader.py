@@ -156,7 +156,8 @@ class Index:
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """Look up training images by row number.
 
-        Those of a pinned index are compared with the manifest, which takes longer the larger shards are.
+        Files are compared with their checksums, and of a pinned index what they hold with the manifest, too,
+        which takes longer.
 
         Raises:
             IndexCorrupt: the records do not hold them, or, where the index is pinned, are about other images
@@ -168,6 +169,8 @@ class Index:
             if here:
                 if shard.pinned:
                     check_records(shard)
+                else:
+                    check_file(shard.folder / RECORDS, shard.checksum_of(RECORDS))
                 records = read_records(shard.folder / RECORDS, [row - shard.first for row in here])
                 found |= {row + shard.first: record for row, record in records.items()}
         return found

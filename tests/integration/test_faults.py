@@ -18,6 +18,7 @@ from resealed import reseal
 
 import pytest_replication
 from pytest_replication import BuildOptions, Index, build_index, cli
+from pytest_replication.index.manifest_file import read_manifest
 from pytest_replication.index.writer import IndexWriter
 from pytest_replication.sealed import digest
 
@@ -134,7 +135,6 @@ DAMAGE: dict[Callable[[Path], None], tuple[str, str]] = {
     other_embedder: ("was made with another embedder", "--replication-embedder"),
     unfinished: ("the build of", "give the same 'pytest-replication build' again"),
     probe_missing: ("probe.npz is missing", "--overwrite"),
-    records_of_others: ("records.parquet is about other images than the manifest says", "--overwrite"),
     program_named: ("runs the code of a module", "--replication-embedder callable:downloaded:embed"),
     other_decoder: ("were decoded as 'another', this version decodes as", "--overwrite"),
     totals_wrong: ("lists 21 images of folder", "--overwrite"),
@@ -163,6 +163,21 @@ def test_a_damaged_index_is_an_error_in_pytest_and_on_the_command_line(
     said = capsys.readouterr().err
     assert found in said
     assert mend in said
+
+
+def test_records_of_other_images_are_an_error_where_the_index_is_pinned(
+    run_suite: RunSuite, damaged: Path, unrelated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = read_manifest(damaged).fingerprint
+    records_of_others(damaged)
+    assert read_manifest(damaged).fingerprint == pin
+    found = "records.parquet is about other images than the manifest says"
+    result = run_suite(PASSING, f"--replication-index-fingerprint={pin}", index=damaged)
+    result.assert_outcomes(errors=1)
+    assert found in result.stdout.str()
+    asked = ["check", str(damaged), str(unrelated), "--threshold", "0.9", "--index-fingerprint", pin]
+    assert cli.main(asked) == 3
+    assert found in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", [bit_flipped, unfinished], ids=lambda damage: damage.__name__)
