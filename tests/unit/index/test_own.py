@@ -279,3 +279,4 @@ def test_only_what_is_named_and_filled_as_a_shard_is_one(tmp_path: Path) -> None
 def test_what_systems_put_beside_files_hinders_no_change(damaged: Path, name: str) -> None:
     (damaged / name).write_bytes(b"made by a system")
     remove_images(damaged, ids=["cat.jpg"])
+    assert len(open_index(damaged).removed) == 1
